@@ -1,0 +1,18 @@
+//! The nouns of Isles: systems, services, connections and stores, their specifications and their states.
+//!
+//! This crate knows no I/O and no clock. Everything that two crates must agree on is here; everything else is not.
+
+pub mod api;
+mod id;
+mod problem;
+mod reason;
+pub mod spec;
+pub mod status;
+mod time;
+mod units;
+
+pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
+pub use problem::Problem;
+pub use reason::Reason;
+pub use time::Timestamp;
+pub use units::{ByteSize, ParseUnitError, format_duration, parse_duration};

@@ -1,0 +1,129 @@
+//! Reason codes: the stable names of everything that Isles itself refuses or gives up.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident $code:literal $status:literal $title:literal $hint:literal;)*) => {
+        /// Why Isles answered a request itself. The code is stable; clients may match on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $name),* }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable code: what `x-isles-reason` says.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status it is answered with.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            /// What happened, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What a person can do.
+            pub fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The request is not HTTP/1.1 as RFC 9112 writes it.
+    BadRequest "bad-request" 400 "the request is malformed" "send a request that follows RFC 9112";
+    /// No route of the gateway fits host and path.
+    NoRoute "no-route" 404 "no route fits this host and path" "add a route to [gateway.routes], or check the path";
+    /// The client took too long to send its request head.
+    RequestTimeout "request-timeout" 408 "the request head did not arrive in time" "send the whole head at once";
+    /// The body is larger than allowed.
+    BodyTooLarge "body-too-large" 413 "the request body is larger than allowed" "send less, or raise the limit";
+    /// The request target is longer than allowed (RFC 9112 section 3).
+    TargetTooLong "target-too-long" 414 "the request target is longer than allowed" "send less in path and query";
+    /// The address belongs to no declared connection.
+    NotDeclared "not-declared" 421 "this address belongs to no declared connection"
+        "declare the call: calls = [\"…\"] in the caller's part of the manifest";
+    /// The request head is larger than allowed, or has too many fields.
+    HeadTooLarge "head-too-large" 431 "the request head is larger than allowed" "send fewer or shorter header fields";
+    /// The method, the transfer coding or the version is not supported.
+    NotImplemented "not-implemented" 501 "the request asks for something that is not supported"
+        "use a transfer coding of `chunked` or none, and HTTP/1.1";
+    /// The instance refused the connection.
+    Refused "refused" 502 "the instance refused the connection" "see `isles why` and `isles logs` of the service";
+    /// The connection to the instance broke before an answer.
+    Reset "reset" 502 "the instance closed the connection before it answered"
+        "see `isles logs` of the service for a crash";
+    /// The instance's answer is not HTTP/1.1 as RFC 9112 writes it.
+    BadResponse "bad-response" 502 "the instance's answer is malformed" "see what the program writes with `curl -v`";
+    /// The service has no instance that could take the request.
+    NoUpstream "no-upstream" 503 "the service has no healthy instance" "run `isles why` with the service's name";
+    /// The request was held until the service became healthy, but it did not in time.
+    NotReady "not-ready" 503 "the service has not become healthy in time" "run `isles why` with the service's name";
+    /// Too many requests wait for the service.
+    QueueFull "queue-full" 503 "too many requests wait for this service" "raise `queue` of the connection, or scale";
+    /// Isles is shutting down.
+    ShuttingDown "shutting-down" 503 "the system is shutting down" "try again when it is up";
+    /// The instance was drained, and the request did not end in time.
+    DrainTimeout "drain-timeout" 503 "the instance was stopped before the request ended" "raise `drain_timeout`";
+    /// No connection to the instance within the connect timeout.
+    ConnectTimeout "connect-timeout" 504 "the instance did not accept the connection in time"
+        "see `isles why` of the service: is it overloaded?";
+    /// No answer within the request timeout.
+    Timeout "timeout" 504 "the instance did not answer in time" "raise `timeout` of the connection, or see `isles why`";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        let found = Self::ALL.iter().find(|reason| reason.code() == code);
+        found.copied().ok_or_else(|| serde::de::Error::custom(format!("unknown reason `{code}`")))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Reason {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Reason".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let codes: Vec<_> = Self::ALL.iter().map(|reason| reason.code()).collect();
+        let meaning = "Why Isles answered a request itself: one of the reason codes.";
+        schemars::json_schema!({ "type": "string", "description": meaning, "enum": codes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_survive_a_round_trip() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::from_str::<Reason>(&format!("\"{}\"", reason.code())).unwrap(), *reason);
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+}

@@ -1,0 +1,183 @@
+//! What a manifest asks for: the specification of a system, every default filled in.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteSize, ServiceName, SystemName};
+
+/// A system: services, the connections between them and the data each owns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct System {
+    /// The system's name.
+    pub name: SystemName,
+    /// The way in from outside, if there is one.
+    pub gateway: Option<Gateway>,
+    /// The services by name.
+    pub services: BTreeMap<ServiceName, Service>,
+}
+
+/// Where requests from outside enter and where they go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The routes, in the order of the manifest.
+    pub routes: Vec<Route>,
+    /// The policy of the gateway's connections.
+    pub policy: Policy,
+}
+
+/// One route of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The host it is for, in lower case and without a port; any if `None`.
+    pub host: Option<String>,
+    /// The path prefix, matched on whole segments; `/` fits every path. No trailing slash otherwise.
+    pub prefix: String,
+    /// The service that answers.
+    pub to: ServiceName,
+    /// Whether the prefix is removed from the path that the service sees.
+    pub strip: bool,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The folder of its sources, relative to the manifest's folder.
+    pub dir: Option<PathBuf>,
+    /// Further inputs of its build: globs relative to the manifest's folder.
+    pub inputs: Vec<String>,
+    /// The shell command that builds it.
+    pub build: Option<String>,
+    /// What is kept of a build; the whole folder if empty.
+    pub artifact: Vec<PathBuf>,
+    /// Folders that builds share.
+    pub cache: Vec<PathBuf>,
+    /// The shell command that runs it.
+    pub run: String,
+    /// Environment variables, in addition to what Isles gives.
+    pub env: BTreeMap<String, String>,
+    /// A file of further variables, `NAME=value` a line, relative to the manifest's folder; `env` wins.
+    pub env_file: Option<PathBuf>,
+    /// Names of secrets that it may see.
+    pub secrets: Vec<String>,
+    /// How many instances run.
+    pub replicas: u32,
+    /// How its health is checked.
+    pub health: Health,
+    /// Services that must be healthy before it starts.
+    pub after: Vec<ServiceName>,
+    /// The time from SIGTERM to SIGKILL.
+    pub stop_grace: Duration,
+    /// The longest wait for requests in flight before SIGTERM.
+    pub drain_timeout: Duration,
+    /// What one instance may use.
+    pub limits: Limits,
+    /// How it listens.
+    pub listen: Listen,
+    /// The services that it may call, with the policy of each connection.
+    pub calls: BTreeMap<ServiceName, Policy>,
+    /// Its store, if it has one.
+    pub store: Option<Store>,
+}
+
+/// How a service's health is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The path that must answer 2xx or 3xx; without one, the port must accept a connection.
+    pub path: Option<String>,
+    /// The time between checks of a healthy instance.
+    pub interval: Duration,
+    /// The time between checks of a starting instance.
+    pub interval_starting: Duration,
+    /// The time that one check may take.
+    pub timeout: Duration,
+    /// The time that an instance has to become healthy after it starts.
+    pub grace: Duration,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            path: None,
+            interval: Duration::from_secs(5),
+            interval_starting: Duration::from_millis(200),
+            timeout: Duration::from_secs(1),
+            grace: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What one instance may use at the most.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory.
+    pub memory: Option<ByteSize>,
+    /// Processor time in thousandths of a core.
+    pub cpu_millis: Option<u32>,
+}
+
+/// How a service listens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Listen {
+    /// On the TCP port `$PORT`.
+    #[default]
+    Port,
+    /// On the Unix socket `$SOCKET`.
+    Unix,
+}
+
+/// The data that a service owns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// What keeps it.
+    pub engine: StoreEngine,
+    /// Where, relative to the manifest's folder; in the state folder if `None`.
+    pub path: Option<PathBuf>,
+}
+
+/// What keeps a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreEngine {
+    /// One SQLite file.
+    Sqlite,
+}
+
+/// The policy of one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The time that a request may take until its answer's head, waiting and retries included.
+    pub timeout: Duration,
+    /// The time that connecting to an instance may take.
+    pub connect_timeout: Duration,
+    /// How often a request that is safe to repeat is tried again, each time on another instance.
+    pub retries: u32,
+    /// How an instance is picked.
+    pub balance: Balance,
+    /// How many requests may wait for an instance.
+    pub queue: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(1),
+            retries: 1,
+            balance: Balance::default(),
+            queue: 1024,
+        }
+    }
+}
+
+/// How an instance is picked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// The better of two random instances by exponentially weighted peak latency and requests in flight.
+    #[default]
+    PeakEwma,
+}

@@ -1,0 +1,182 @@
+//! What a system is doing: the states that `ps`, `status` and the API show.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstanceId, Reason, ServiceName, SystemName, Timestamp};
+
+/// The state of a system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SystemStatus {
+    /// Its name.
+    pub name: SystemName,
+    /// The version of Isles.
+    pub version: String,
+    /// Where it stands.
+    pub phase: SystemPhase,
+    /// The process id of the keeper.
+    pub keeper_pid: u32,
+    /// The process id of the platform.
+    pub platform_pid: u32,
+    /// When the platform process started.
+    pub started_at: Timestamp,
+    /// The gateway's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<SocketAddr>,
+    /// Why the system could not come up, if it could not; it is stopping then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Trouble>,
+    /// What the host cannot do, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+    /// The services in the order of their names.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// Where a system stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemPhase {
+    /// Not every service has been healthy yet.
+    Starting,
+    /// Every service has been healthy.
+    Running,
+    /// `down` was asked for.
+    Stopping,
+}
+
+/// The state of one service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: ServiceName,
+    /// Where it stands.
+    pub phase: ServicePhase,
+    /// The instances asked for.
+    pub replicas: u32,
+    /// The instances that take requests.
+    pub healthy: u32,
+    /// Why it is not what was asked for: one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Trouble>,
+    /// Where the operator's calls enter (`isles call`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
+    /// The services that it may call.
+    pub calls: Vec<ServiceName>,
+    /// Its instances by slot and run.
+    pub instances: Vec<InstanceStatus>,
+}
+
+/// Where a service stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ServicePhase {
+    /// Waits for the services named in `after`.
+    Waiting,
+    /// Its build runs.
+    Building,
+    /// Its build failed.
+    BuildFailed,
+    /// It has instances, but not all of them have been healthy.
+    Starting,
+    /// All its instances take requests.
+    Healthy,
+    /// Some of its instances take requests.
+    Degraded,
+    /// None of its instances takes requests, though some did.
+    Unhealthy,
+    /// Its instances exit again and again.
+    CrashLoop,
+    /// Its instances are being drained or stopped.
+    Stopping,
+    /// It has no instances and shall have none.
+    Stopped,
+}
+
+/// The state of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct InstanceStatus {
+    /// Its id.
+    pub id: InstanceId,
+    /// Where it stands.
+    pub phase: InstancePhase,
+    /// The process id of its leader, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Where it listens: `127.0.0.1:20001` or a socket's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// When its process started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// How often its slot's program has ended by itself since the system came up.
+    pub crashes: u32,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// Memory in bytes, where the host can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Why it is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Trouble>,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum InstancePhase {
+    /// Its process runs and has not been healthy yet.
+    Starting,
+    /// It takes requests.
+    Healthy,
+    /// Its process runs, but the health check fails.
+    Unhealthy,
+    /// It takes no new requests; those in flight are awaited.
+    Draining,
+    /// SIGTERM was sent.
+    Stopping,
+    /// Its process ended; it starts again after a pause.
+    Backoff,
+}
+
+/// What is wrong, and what a person can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Trouble {
+    /// The cause in one line.
+    pub cause: String,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+    /// The last lines of the log that show it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+/// A request that Isles answered with an error of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Failure {
+    /// When.
+    pub at: Timestamp,
+    /// The connection, as `orders/1 -> users`.
+    pub connection: String,
+    /// The service that was called.
+    pub service: ServiceName,
+    /// Method and path, without the query.
+    pub request: String,
+    /// Why.
+    pub reason: Reason,
+    /// What happened this time.
+    pub detail: String,
+    /// The instances tried.
+    pub instances: Vec<InstanceId>,
+}
