@@ -1,0 +1,80 @@
+//! The pick itself.
+
+/// Picks one of `count` instances by index, the cheaper of two distinct random ones; all are looked at where two draws could
+/// miss the better one too often, or where some are excluded. A tie goes to the first.
+///
+/// `cost` gives the cost of an index, or `None` if it must not be picked. `random` gives a number below its argument.
+pub fn pick(
+    count: usize,
+    cost: impl Fn(usize) -> Option<f64>,
+    mut random: impl FnMut(usize) -> usize,
+) -> Option<usize> {
+    if count > 2 {
+        let first = random(count);
+        let second = (first + 1 + random(count - 1)) % count;
+        if let (Some(a), Some(b)) = (cost(first), cost(second)) {
+            return Some(if b < a { second } else { first });
+        }
+    }
+    cheapest(count, cost)
+}
+
+fn cheapest(count: usize, cost: impl Fn(usize) -> Option<f64>) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for index in 0..count {
+        let Some(cost) = cost(index) else { continue };
+        if best.is_none_or(|(_, least)| cost < least) {
+            best = Some((index, cost));
+        }
+    }
+    best.map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks() {
+        const NO: Option<f64> = None;
+        for (costs, draws, picked) in [
+            (&[][..], [0, 0], None),
+            (&[NO], [0, 0], None),
+            (&[Some(5.0)], [0, 0], Some(0)),
+            (&[Some(5.0), Some(4.0)], [0, 0], Some(1)),
+            (&[Some(5.0), Some(5.0)], [1, 0], Some(0)),
+            (&[Some(5.0), NO], [0, 0], Some(0)),
+            (&[Some(1.0), Some(5.0), Some(4.0)], [1, 0], Some(2)),
+            (&[Some(1.0), Some(4.0), Some(4.0)], [1, 0], Some(1)),
+            (&[Some(1.0), Some(5.0), Some(4.0)], [2, 0], Some(0)),
+            (&[Some(1.0), NO, Some(4.0)], [1, 0], Some(0)),
+            (&[NO, NO, NO], [1, 0], None),
+        ] {
+            let mut draws = draws.into_iter();
+            let found = pick(costs.len(), |index| costs[index], |below| draws.next().unwrap() % below);
+            assert_eq!(found, picked, "{costs:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_are_distinct_and_every_pair_occurs() {
+        for count in 3..6 {
+            let mut pairs = std::collections::BTreeSet::new();
+            for first in 0..count {
+                for second in 0..count - 1 {
+                    let mut draws = [first, second].into_iter();
+                    let seen = std::cell::RefCell::new(Vec::new());
+                    let cost = |index| {
+                        seen.borrow_mut().push(index);
+                        Some(0.0)
+                    };
+                    pick(count, cost, |_| draws.next().unwrap());
+                    let seen = seen.into_inner();
+                    assert_ne!(seen[0], seen[1]);
+                    pairs.insert((seen[0], seen[1]));
+                }
+            }
+            assert_eq!(pairs.len(), count * (count - 1));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Prefixes as a tree of path segments.
+
+use std::collections::HashMap;
+
+use super::Matched;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree {
+    children: HashMap<Box<str>, Tree>,
+    route: Option<Matched>,
+}
+
+impl Tree {
+    pub(super) fn insert(&mut self, prefix: &str, index: usize, strip: bool) {
+        let prefix = prefix.trim_end_matches('/');
+        let mut node = self;
+        for segment in segments(prefix) {
+            node = node.children.entry(segment.into()).or_default();
+        }
+        let strip = if strip { prefix.len() } else { 0 };
+        node.route.get_or_insert(Matched { index, strip });
+    }
+
+    pub(super) fn find(&self, path: &str) -> Option<Matched> {
+        let mut node = self;
+        let mut found = self.route;
+        for segment in segments(path) {
+            let Some(child) = node.children.get(segment) else { break };
+            node = child;
+            found = child.route.or(found);
+        }
+        found
+    }
+}
+
+/// The segments of `/a/b`: `a` and `b`. A slash at the end makes an empty last one, which no prefix has.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/'))
+}

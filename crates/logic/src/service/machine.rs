@@ -1,0 +1,460 @@
+//! The machine itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use model::{InstanceId, ServiceName, Slot, Timestamp, spec};
+
+use super::{Action, Cause, Event, Instance, Phase, ProbeVerdict, backoff, restart::Restart};
+
+/// Failed checks in a row after which a healthy instance leaves.
+const MISSES_MAX: u32 = 3;
+/// Failures in a row after which a slot is in a crash loop.
+const CRASH_LOOP: u32 = 3;
+/// The time for which an instance must be healthy before its slot's failures are forgotten.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
+/// The time after which a starting instance that fails its checks is said to be in trouble.
+const SLOW_START: Duration = Duration::from_secs(2);
+/// What a drain may take over its timeout before it is taken as done.
+const DRAIN_SLACK: Duration = Duration::from_secs(5);
+/// The pause before a kill is repeated.
+const KILL_AGAIN: Duration = Duration::from_secs(5);
+/// The first pause between checks of a starting instance; doubled up to `interval_starting`.
+const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(10);
+
+/// What the machine must know of its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The service.
+    pub service: ServiceName,
+    /// How its health is checked.
+    pub health: spec::Health,
+    /// From SIGTERM to SIGKILL.
+    pub stop_grace: Duration,
+    /// The longest wait for requests in flight.
+    pub drain_timeout: Duration,
+}
+
+/// The machine of one service.
+pub struct Machine {
+    pub(super) settings: Settings,
+    rng: u64,
+    pub(super) wanted: u32,
+    go: bool,
+    pub(super) stopping: bool,
+    stopped: bool,
+    has_been_healthy: bool,
+    pub(super) slots: BTreeMap<u32, SlotState>,
+    last_runs: BTreeMap<u32, u64>,
+    timers: BTreeSet<(Timestamp, u32)>,
+    pub(super) restart: Option<Restart>,
+}
+
+/// One slot.
+#[derive(Debug, Default)]
+pub(super) struct SlotState {
+    /// Oldest first; two while a restart replaces one by the other.
+    pub(super) instances: Vec<Instance>,
+    last_run: u64,
+    /// In a row.
+    failures: u32,
+    /// In all.
+    crashes: u32,
+    retry_at: Option<Timestamp>,
+    timer: Option<Timestamp>,
+}
+
+impl SlotState {
+    fn deadline(&self) -> Option<Timestamp> {
+        let instances = self.instances.iter().flat_map(|i| [i.deadline, i.probe_at]);
+        instances.chain([self.retry_at.filter(|_| self.instances.is_empty())]).flatten().min()
+    }
+
+    fn find(&mut self, id: &InstanceId) -> Option<&mut Instance> {
+        self.instances.iter_mut().find(|instance| instance.id == *id)
+    }
+}
+
+impl Machine {
+    /// A service without instances. `last_runs` are the runs that its slots have had, so that none is used twice;
+    /// `seed` drives the jitter.
+    pub fn new(settings: Settings, last_runs: BTreeMap<u32, u64>, seed: u64) -> Self {
+        Self {
+            settings,
+            rng: seed | 1,
+            wanted: 0,
+            go: false,
+            stopping: false,
+            stopped: false,
+            has_been_healthy: false,
+            slots: BTreeMap::new(),
+            last_runs,
+            timers: BTreeSet::new(),
+            restart: None,
+        }
+    }
+
+    /// Takes an event and appends what must be done.
+    pub fn handle(&mut self, event: Event, now: Timestamp, actions: &mut Vec<Action>) {
+        match event {
+            Event::Go => self.go = true,
+            Event::Scale(wanted) => self.wanted = wanted,
+            Event::Stop => self.stop(actions),
+            Event::Restart => self.begin_restart(now, actions),
+            Event::Due => return self.due(now, actions),
+            Event::Adopted(id, healthy) => return self.adopt(id, healthy, now, actions),
+            Event::Started(id) => return self.on_instance(&id, now, actions, Self::started),
+            Event::Probed(id, verdict) => {
+                return self.on_instance(&id, now, actions, |m, i, now, a| m.probed(i, &verdict, now, a));
+            }
+            Event::Drained(id) => return self.on_instance(&id, now, actions, Self::drained),
+            Event::StartFailed(id, cause) => return self.gone(&id, cause, now, actions),
+            Event::Exited(id, ending) => return self.gone(&id, Cause::Ended(ending), now, actions),
+        }
+        self.step_all(now, actions);
+    }
+
+    /// When `Due` must be handled.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Its instances with the crashes of their slots, by slot and run.
+    pub fn instances(&self) -> impl Iterator<Item = (&Instance, u32)> {
+        self.slots.values().flat_map(|slot| slot.instances.iter().map(|instance| (instance, slot.crashes)))
+    }
+
+    /// The slots that wait before they start again, with the last run, the crashes and the moment of the next start.
+    pub fn pausing(&self) -> impl Iterator<Item = (InstanceId, u32, Timestamp)> {
+        self.slots
+            .iter()
+            .filter(|(_, slot)| slot.instances.is_empty())
+            .filter_map(|(index, slot)| slot.retry_at.map(|at| (self.id(*index, slot.last_run), slot.crashes, at)))
+    }
+
+    /// Whether a slot fails again and again.
+    pub fn is_in_crash_loop(&self) -> bool {
+        self.slots.values().any(|slot| slot.failures >= CRASH_LOOP)
+    }
+
+    /// Whether any instance was ever healthy.
+    pub fn has_been_healthy(&self) -> bool {
+        self.has_been_healthy
+    }
+
+    /// The number of instances asked for.
+    pub fn wanted(&self) -> u32 {
+        self.wanted
+    }
+
+    /// Whether it has exactly the healthy instances that are asked for, and nothing is under way.
+    pub fn is_settled(&self) -> bool {
+        let healthy = self.instances().filter(|(i, _)| i.phase == Phase::Healthy).count();
+        self.restart.is_none() && healthy == self.wanted as usize && self.instances().count() == healthy
+    }
+
+    pub(super) fn id(&self, index: u32, run: u64) -> InstanceId {
+        InstanceId { slot: Slot { service: self.settings.service.clone(), index }, run }
+    }
+
+    fn on_instance(
+        &mut self,
+        id: &InstanceId,
+        now: Timestamp,
+        actions: &mut Vec<Action>,
+        change: impl FnOnce(&mut Self, &mut Instance, Timestamp, &mut Vec<Action>),
+    ) {
+        let index = id.slot.index;
+        let Some(found) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) else { return };
+        let mut instance = found.clone();
+        change(self, &mut instance, now, actions);
+        if let Some(place) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) {
+            *place = instance;
+        }
+        self.after_change(index, now, actions);
+    }
+
+    fn after_change(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
+        self.advance_restart(now, actions);
+        self.step(index, now, actions);
+        self.say_stopped(actions);
+    }
+
+    fn adopt(&mut self, id: InstanceId, healthy: bool, now: Timestamp, actions: &mut Vec<Action>) {
+        let mut instance = Instance::starting(id.clone(), now);
+        instance.probe_at = Some(now);
+        instance.deadline = Some(now + self.settings.health.grace);
+        if healthy {
+            self.become_healthy(&mut instance, now, actions);
+            instance.probe_at = Some(now);
+        }
+        let slot = self.slots.entry(id.slot.index).or_default();
+        slot.last_run = slot.last_run.max(id.run);
+        slot.instances.push(instance);
+        slot.instances.sort_by_key(|instance| instance.id.run);
+        self.arm(id.slot.index);
+    }
+
+    fn started(&mut self, instance: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        if instance.phase == Phase::Starting {
+            instance.enter(Phase::Starting, Some(now + self.settings.health.grace), now);
+            instance.probe_at = Some(now);
+        } else {
+            actions.push(Action::Terminate(instance.id.clone()));
+        }
+    }
+
+    fn probed(&mut self, i: &mut Instance, verdict: &ProbeVerdict, now: Timestamp, actions: &mut Vec<Action>) {
+        if i.is_leaving() {
+            return;
+        }
+        match verdict {
+            ProbeVerdict::Passed => self.passed(i, now, actions),
+            ProbeVerdict::Failed(said) => self.missed(i, said, false, now, actions),
+            ProbeVerdict::Refused(said) => self.missed(i, said, true, now, actions),
+        }
+    }
+
+    fn passed(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        (i.misses, i.last_miss) = (0, None);
+        if i.phase != Phase::Healthy {
+            self.become_healthy(i, now, actions);
+        } else if now.since(i.since) >= FORGIVEN_AFTER {
+            self.slots.entry(i.id.slot.index).or_default().failures = 0;
+        }
+        let jitter = 0.9 + 0.2 * self.random();
+        i.probe_at = Some(now + self.settings.health.interval.mul_f64(jitter));
+    }
+
+    fn become_healthy(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        i.enter(Phase::Healthy, None, now);
+        i.was_healthy = true;
+        self.has_been_healthy = true;
+        actions.push(Action::Enter(i.id.clone()));
+    }
+
+    fn missed(&mut self, i: &mut Instance, said: &str, certain: bool, now: Timestamp, actions: &mut Vec<Action>) {
+        let first_slow = i.phase == Phase::Starting && now.since(i.since) >= SLOW_START;
+        i.misses += 1;
+        i.last_miss = Some(said.into());
+        let health = &self.settings.health;
+        let pause = FIRST_PROBE_PAUSE.saturating_mul(1 << i.misses.min(16)).min(health.interval_starting);
+        i.probe_at = Some(now + if i.phase == Phase::Healthy { health.interval_starting } else { pause });
+        if i.phase == Phase::Healthy && (certain || i.misses >= MISSES_MAX) {
+            i.enter(Phase::Unhealthy, Some(now + health.grace), now);
+            actions.push(Action::Leave(i.id.clone()));
+            actions.push(Action::Trouble(i.id.clone(), Cause::CheckFails(said.into())));
+        } else if first_slow && !std::mem::replace(&mut i.slow_said, true) {
+            actions.push(Action::Trouble(i.id.clone(), Cause::CheckFails(said.into())));
+        }
+    }
+
+    fn drained(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        if i.phase == Phase::Draining {
+            self.terminate(i, now, actions);
+        }
+    }
+
+    pub(super) fn terminate(&self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        i.enter(Phase::Stopping, Some(now + self.settings.stop_grace), now);
+        i.probe_at = None;
+        actions.push(Action::Terminate(i.id.clone()));
+    }
+
+    /// Begins the end of an instance: drained first if it may have requests in flight.
+    fn dismiss(&self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        match i.phase {
+            Phase::Starting => self.terminate(i, now, actions),
+            Phase::Healthy | Phase::Unhealthy => {
+                i.enter(Phase::Draining, Some(now + self.settings.drain_timeout + DRAIN_SLACK), now);
+                i.probe_at = None;
+                actions.push(Action::Drain(i.id.clone()));
+            }
+            Phase::Draining | Phase::Stopping => {}
+        }
+    }
+
+    pub(super) fn dismiss_by_id(&mut self, id: &InstanceId, now: Timestamp, actions: &mut Vec<Action>) {
+        let index = id.slot.index;
+        let Some(found) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) else { return };
+        let mut instance = found.clone();
+        self.dismiss(&mut instance, now, actions);
+        if let Some(place) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) {
+            *place = instance;
+        }
+        self.arm(index);
+    }
+
+    fn gone(&mut self, id: &InstanceId, cause: Cause, now: Timestamp, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get_mut(&id.slot.index) else { return };
+        let Some(at) = slot.instances.iter().position(|instance| instance.id == *id) else { return };
+        let instance = slot.instances.remove(at);
+        if instance.phase == Phase::Healthy {
+            actions.push(Action::Leave(id.clone()));
+        }
+        if !instance.is_leaving() {
+            self.failed(id, instance.was_healthy, cause, now, actions);
+        }
+        actions.push(Action::Remove(id.clone()));
+        self.after_change(id.slot.index, now, actions);
+    }
+
+    fn failed(&mut self, id: &InstanceId, was_healthy: bool, cause: Cause, now: Timestamp, actions: &mut Vec<Action>) {
+        let jitter = self.random();
+        let Some(slot) = self.slots.get_mut(&id.slot.index) else { return };
+        slot.failures += 1;
+        slot.crashes += 1;
+        slot.retry_at = Some(now + backoff::pause(slot.failures, was_healthy, jitter));
+        let hopeless = slot.failures >= CRASH_LOOP || matches!(cause, Cause::NotHealthyInTime(_));
+        actions.push(Action::Trouble(id.clone(), cause.clone()));
+        if hopeless && !self.has_been_healthy && !self.stopping {
+            actions.push(Action::GaveUp(id.clone(), cause.clone()));
+        }
+        self.fail_restart(id, cause, actions);
+    }
+
+    fn due(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        while let Some((at, index)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, index));
+            let Some(slot) = self.slots.get_mut(&index) else { continue };
+            slot.timer = None;
+            let ids: Vec<_> = slot.instances.iter().map(|instance| instance.id.clone()).collect();
+            for id in ids {
+                self.on_instance(&id, now, actions, Self::instance_due);
+            }
+            self.step(index, now, actions);
+        }
+    }
+
+    fn instance_due(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        if i.deadline.is_some_and(|at| at <= now) {
+            self.too_late(i, now, actions);
+        } else if i.probe_at.is_some_and(|at| at <= now) {
+            i.probe_at = None;
+            actions.push(Action::Probe(i.id.clone()));
+        }
+    }
+
+    fn too_late(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
+        match i.phase {
+            Phase::Starting | Phase::Unhealthy => {
+                let said = i.last_miss.clone().unwrap_or_else(|| "had no answer".into());
+                self.failed(&i.id, i.was_healthy, Cause::NotHealthyInTime(said), now, actions);
+                if i.phase == Phase::Starting {
+                    self.terminate(i, now, actions);
+                } else {
+                    self.dismiss(i, now, actions);
+                }
+            }
+            Phase::Draining => self.terminate(i, now, actions),
+            Phase::Stopping => {
+                i.deadline = Some(now + KILL_AGAIN);
+                actions.push(Action::Kill(i.id.clone()));
+            }
+            Phase::Healthy => i.deadline = None,
+        }
+    }
+
+    fn stop(&mut self, actions: &mut Vec<Action>) {
+        self.stopping = true;
+        if self.restart.take().is_some() {
+            actions.push(Action::RestartEnded(Err(Cause::Interrupted)));
+        }
+    }
+
+    fn step_all(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        let last = self.slots.last_key_value().map_or(0, |(index, _)| *index).max(self.wanted);
+        for index in 1..=last {
+            self.step(index, now, actions);
+        }
+        self.say_stopped(actions);
+    }
+
+    /// Brings one slot towards what is wanted.
+    fn step(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
+        if self.stopping || index > self.wanted {
+            self.vacate(index, now, actions);
+        } else if self.go {
+            self.settle_pair(index, now, actions);
+            let slot = self.slot(index);
+            if slot.instances.is_empty() && slot.retry_at.is_none_or(|at| at <= now) {
+                self.start(index, now, actions);
+            }
+        }
+        self.arm(index);
+    }
+
+    fn slot(&mut self, index: u32) -> &mut SlotState {
+        let last_run = self.last_runs.get(&index).copied().unwrap_or(0);
+        self.slots.entry(index).or_insert_with(|| SlotState { last_run, ..SlotState::default() })
+    }
+
+    pub(super) fn start(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) -> InstanceId {
+        let slot = self.slot(index);
+        slot.last_run += 1;
+        slot.retry_at = None;
+        let run = slot.last_run;
+        let id = self.id(index, run);
+        self.last_runs.insert(index, run);
+        self.slot(index).instances.push(Instance::starting(id.clone(), now));
+        actions.push(Action::Start(id.clone()));
+        id
+    }
+
+    fn vacate(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
+        let Some(slot) = self.slots.get(&index) else { return };
+        let ids: Vec<_> = slot.instances.iter().map(|instance| instance.id.clone()).collect();
+        if ids.is_empty()
+            && let Some(timer) = self.slots.remove(&index).and_then(|slot| slot.timer)
+        {
+            self.timers.remove(&(timer, index));
+        }
+        for id in ids {
+            self.dismiss_by_id(&id, now, actions);
+        }
+    }
+
+    /// Two instances in a slot that no restart explains: the newer one stays if it is healthy, else the older.
+    pub(super) fn settle_pair(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
+        if self.restart.as_ref().is_some_and(|restart| restart.is_at(index)) {
+            return;
+        }
+        let Some(slot) = self.slots.get(&index) else { return };
+        let staying: Vec<_> = slot.instances.iter().filter(|i| !i.is_leaving()).collect();
+        let Some(newest) = staying.last() else { return };
+        let keep = if newest.phase == Phase::Healthy { newest.id.clone() } else { staying[0].id.clone() };
+        let others: Vec<_> = staying.iter().map(|i| i.id.clone()).filter(|id| *id != keep).collect();
+        for id in others {
+            self.dismiss_by_id(&id, now, actions);
+        }
+    }
+
+    fn say_stopped(&mut self, actions: &mut Vec<Action>) {
+        if self.stopping && self.slots.is_empty() && !std::mem::replace(&mut self.stopped, true) {
+            actions.push(Action::Stopped);
+        }
+    }
+
+    /// Keeps the slot's place among the timers.
+    fn arm(&mut self, index: u32) {
+        let Some(slot) = self.slots.get_mut(&index) else { return };
+        let deadline = slot.deadline();
+        if slot.timer == deadline {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut slot.timer, deadline) {
+            self.timers.remove(&(old, index));
+        }
+        self.timers.extend(deadline.map(|at| (at, index)));
+    }
+
+    /// A number from 0 to 1 (xorshift64, Marsaglia 2003).
+    fn random(&mut self) -> f64 {
+        self.rng ^= self.rng << 13;
+        self.rng ^= self.rng >> 7;
+        self.rng ^= self.rng << 17;
+        f64::from(u32::try_from(self.rng >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+    }
+}

@@ -1,0 +1,15 @@
+//! The machine of one service: which instances it has, when each starts, is checked, drained, stopped and started again.
+
+mod action;
+mod backoff;
+mod event;
+mod instance;
+mod machine;
+mod restart;
+#[cfg(test)]
+mod tests;
+
+pub use action::Action;
+pub use event::{Ending, Event, ProbeVerdict};
+pub use instance::{Cause, Instance, Phase};
+pub use machine::{Machine, Settings};

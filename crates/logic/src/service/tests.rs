@@ -1,0 +1,320 @@
+//! The machine under a clock of its own, and against random orders of events.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::{InstanceId, Timestamp, spec::Health};
+
+use super::*;
+
+struct World {
+    machine: Machine,
+    now: Timestamp,
+}
+
+impl World {
+    fn new(replicas: u32) -> Self {
+        let settings = Settings {
+            service: "web".parse().unwrap(),
+            health: Health::default(),
+            stop_grace: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+        };
+        let mut world = Self { machine: Machine::new(settings, BTreeMap::new(), 7), now: Timestamp(1_000_000_000) };
+        world.tell(Event::Scale(replicas));
+        world
+    }
+
+    fn healthy(replicas: u32) -> Self {
+        let mut world = Self::new(replicas);
+        world.tell(Event::Go);
+        for slot in 1..=replicas {
+            world.bring_up(slot, 1);
+        }
+        world
+    }
+
+    fn bring_up(&mut self, slot: u32, run: u64) -> String {
+        self.tell(Event::Started(id(slot, run)));
+        self.due();
+        self.tell(Event::Probed(id(slot, run), ProbeVerdict::Passed))
+    }
+
+    fn tell(&mut self, event: Event) -> String {
+        let mut actions = Vec::new();
+        self.machine.handle(event, self.now, &mut actions);
+        actions.iter().map(show).collect::<Vec<_>>().join(", ")
+    }
+
+    fn due(&mut self) -> String {
+        self.tell(Event::Due)
+    }
+
+    /// Moves to the next deadline and handles it.
+    fn next(&mut self) -> (u128, String) {
+        let at = self.machine.deadline().expect("a deadline");
+        let waited = at.since(self.now).as_millis();
+        self.now = at.max(self.now);
+        (waited, self.due())
+    }
+
+    fn refuse(&mut self, slot: u32, run: u64) -> String {
+        self.tell(Event::Probed(id(slot, run), ProbeVerdict::Refused("was refused".into())))
+    }
+
+    fn phases(&self) -> Vec<String> {
+        self.machine.instances().map(|(i, _)| format!("{}#{} {:?}", i.id.slot.index, i.id.run, i.phase)).collect()
+    }
+}
+
+fn id(slot: u32, run: u64) -> InstanceId {
+    format!("web/{slot}#{run}").parse().unwrap()
+}
+
+fn show(action: &Action) -> String {
+    let name = |id: &InstanceId| format!("{}#{}", id.slot.index, id.run);
+    match action {
+        Action::Start(i) => format!("start {}", name(i)),
+        Action::Probe(i) => format!("probe {}", name(i)),
+        Action::Enter(i) => format!("enter {}", name(i)),
+        Action::Leave(i) => format!("leave {}", name(i)),
+        Action::Drain(i) => format!("drain {}", name(i)),
+        Action::Terminate(i) => format!("terminate {}", name(i)),
+        Action::Kill(i) => format!("kill {}", name(i)),
+        Action::Remove(i) => format!("remove {}", name(i)),
+        Action::Trouble(i, cause) => format!("trouble {} ({cause})", name(i)),
+        Action::RestartEnded(Ok(())) => "restarted".into(),
+        Action::RestartEnded(Err(cause)) => format!("restart failed ({cause})"),
+        Action::GaveUp(i, _) => format!("gave up {}", name(i)),
+        Action::Stopped => "stopped".into(),
+    }
+}
+
+#[test]
+fn starts_when_it_may_and_enters_when_healthy() {
+    let mut w = World::new(2);
+    assert_eq!(w.tell(Event::Go), "start 1#1, start 2#1");
+    assert_eq!(w.tell(Event::Started(id(1, 1))), "");
+    assert_eq!(w.due(), "probe 1#1");
+    assert_eq!(w.due(), "", "one check at a time");
+    assert_eq!(w.refuse(1, 1), "");
+    let pauses: Vec<_> = (0..6)
+        .map(|_| {
+            let (waited, did) = w.next();
+            assert_eq!((did.as_str(), w.refuse(1, 1).as_str()), ("probe 1#1", ""));
+            waited
+        })
+        .collect();
+    assert_eq!(pauses, [20, 40, 80, 160, 200, 200]);
+    w.next();
+    assert_eq!(w.tell(Event::Probed(id(1, 1), ProbeVerdict::Passed)), "enter 1#1");
+    assert!(!w.machine.is_settled());
+    assert_eq!(w.bring_up(2, 1), "enter 2#1");
+    assert!(w.machine.is_settled());
+    let (waited, did) = w.next();
+    assert_eq!(did, "probe 1#1");
+    assert!((4_000..=5_500).contains(&waited), "{waited} ms is not 5 s with a tenth of jitter");
+}
+
+#[test]
+fn a_crash_starts_at_once_and_then_with_growing_pauses() {
+    let mut w = World::healthy(1);
+    let crash = Event::Exited(id(1, 1), Ending::Signal(9));
+    assert_eq!(w.tell(crash), "leave 1#1, trouble 1#1 (the program was ended by signal 9), remove 1#1, start 1#2");
+    for (run, least, most) in [(2, 100, 200), (3, 200, 400), (4, 400, 800)] {
+        w.tell(Event::Started(id(1, run)));
+        assert!(w.tell(Event::Exited(id(1, run), Ending::Code(1))).ends_with(&format!("remove 1#{run}")));
+        let (waited, did) = w.next();
+        assert_eq!(did, format!("start 1#{}", run + 1));
+        assert!((least..=most).contains(&waited), "{waited} ms");
+    }
+    assert!(w.machine.is_in_crash_loop());
+    w.bring_up(1, 5);
+    w.now = w.now + Duration::from_secs(11);
+    w.due();
+    w.tell(Event::Probed(id(1, 5), ProbeVerdict::Passed));
+    assert!(!w.machine.is_in_crash_loop(), "ten healthy seconds forgive");
+}
+
+#[test]
+fn gives_up_only_what_was_never_healthy() {
+    let mut w = World::new(1);
+    w.tell(Event::Go);
+    for run in 1..=2 {
+        assert!(!w.tell(Event::Exited(id(1, run), Ending::Code(127))).contains("gave up"));
+        w.next();
+    }
+    assert!(w.tell(Event::Exited(id(1, 3), Ending::Code(127))).contains("gave up 1#3"));
+
+    let mut w = World::new(1);
+    w.tell(Event::Go);
+    w.tell(Event::Started(id(1, 1)));
+    w.due();
+    w.refuse(1, 1);
+    w.now = w.now + Duration::from_secs(60);
+    let did = w.due();
+    assert!(did.contains("not healthy in time: the health check was refused), gave up 1#1, terminate 1#1"), "{did}");
+}
+
+#[test]
+fn leaves_when_it_fails_and_comes_back() {
+    let mut w = World::healthy(1);
+    let failed = || Event::Probed(id(1, 1), ProbeVerdict::Failed("was answered with status 500".into()));
+    w.next();
+    assert_eq!(w.tell(failed()), "");
+    assert_eq!(w.next(), (200, "probe 1#1".into()));
+    w.tell(failed());
+    w.next();
+    assert_eq!(w.tell(failed()), "leave 1#1, trouble 1#1 (the health check was answered with status 500)");
+    assert_eq!(w.phases(), ["1#1 Unhealthy"]);
+    w.next();
+    assert_eq!(w.tell(Event::Probed(id(1, 1), ProbeVerdict::Passed)), "enter 1#1");
+
+    let mut w = World::healthy(1);
+    w.next();
+    assert!(w.refuse(1, 1).starts_with("leave 1#1"), "a refused connection is certain");
+    w.now = w.now + Duration::from_secs(60);
+    let did = w.due();
+    assert!(did.starts_with("trouble 1#1") && did.ends_with("drain 1#1"), "{did}");
+    assert_eq!(w.tell(Event::Drained(id(1, 1))), "terminate 1#1");
+    assert_eq!(w.tell(Event::Exited(id(1, 1), Ending::Code(0))), "remove 1#1, start 1#2");
+}
+
+#[test]
+fn scales_down_by_draining_the_last() {
+    let mut w = World::healthy(3);
+    assert_eq!(w.tell(Event::Scale(1)), "drain 2#1, drain 3#1");
+    assert_eq!(w.tell(Event::Drained(id(3, 1))), "terminate 3#1");
+    w.now = w.now + Duration::from_secs(10);
+    assert_eq!(w.due(), "probe 1#1, kill 3#1");
+    assert_eq!(w.tell(Event::Exited(id(3, 1), Ending::Signal(9))), "remove 3#1");
+    assert_eq!(w.tell(Event::Drained(id(2, 1))), "terminate 2#1");
+    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Signal(15))), "remove 2#1");
+    assert!(w.machine.is_settled());
+    assert_eq!(w.tell(Event::Scale(2)), "start 2#2", "a run is never used twice");
+}
+
+#[test]
+fn restarts_one_by_one_without_a_gap() {
+    let mut w = World::healthy(2);
+    assert_eq!(w.tell(Event::Restart), "start 1#2");
+    assert_eq!(w.bring_up(1, 2), "enter 1#2, drain 1#1");
+    assert_eq!(w.tell(Event::Drained(id(1, 1))), "terminate 1#1");
+    assert_eq!(w.tell(Event::Exited(id(1, 1), Ending::Code(0))), "remove 1#1, start 2#2");
+    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Code(0))).split(", ").next(), Some("leave 2#1"));
+    assert_eq!(w.bring_up(2, 2), "enter 2#2, restarted");
+    assert_eq!(w.phases(), ["1#2 Healthy", "2#2 Healthy"]);
+}
+
+#[test]
+fn a_failed_restart_keeps_the_old_instance() {
+    let mut w = World::healthy(1);
+    w.tell(Event::Restart);
+    w.tell(Event::Started(id(1, 2)));
+    let did = w.tell(Event::Exited(id(1, 2), Ending::Code(1)));
+    assert!(did.contains("restart failed (the program exited with code 1), remove 1#2"), "{did}");
+    assert_eq!(w.phases(), ["1#1 Healthy"]);
+}
+
+#[test]
+fn stops_whatever_it_was_doing() {
+    let mut w = World::healthy(2);
+    w.tell(Event::Restart);
+    assert_eq!(w.tell(Event::Stop), "restart failed (it was asked to stop), drain 1#1, terminate 1#2, drain 2#1");
+    assert_eq!(w.tell(Event::Started(id(1, 2))), "terminate 1#2", "the process came after SIGTERM was asked for");
+    for instance in [id(1, 1), id(2, 1)] {
+        w.tell(Event::Drained(instance));
+    }
+    w.tell(Event::Exited(id(1, 1), Ending::Code(0)));
+    w.tell(Event::Exited(id(1, 2), Ending::Code(0)));
+    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Code(0))), "remove 2#1, stopped");
+    let mut empty = World::new(0);
+    assert_eq!(empty.tell(Event::Stop), "stopped");
+}
+
+#[test]
+fn adopts_what_runs() {
+    let mut w = World::new(2);
+    assert_eq!(w.tell(Event::Adopted(id(1, 4), true)), "enter 1#4");
+    assert_eq!(w.tell(Event::Adopted(id(2, 5), false)), "");
+    assert_eq!(w.tell(Event::Adopted(id(2, 6), true)), "enter 2#6");
+    assert_eq!(w.tell(Event::Adopted(id(3, 1), true)), "enter 3#1");
+    assert_eq!(w.tell(Event::Go), "terminate 2#5, drain 3#1", "two in a slot: the healthy newer one stays");
+}
+
+/// Any order of events, lost and repeated ones included: the machine never panics, never has more than two instances
+/// in a slot, never starts a run twice, and once the world behaves it settles, and once it is stopped nothing is left.
+#[test]
+fn random_events_settle() {
+    for seed in 1..=300_u64 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut w = World::new(3);
+        let mut started = std::collections::BTreeSet::new();
+        w.tell(Event::Go);
+        for _ in 0..200 {
+            random_event(&mut w, &mut rng, &mut started, seed);
+        }
+        behave(&mut w, seed);
+        w.tell(Event::Scale(2));
+        behave(&mut w, seed);
+        assert!(w.machine.is_settled(), "seed {seed}: {:?}", w.phases());
+        w.tell(Event::Stop);
+        behave(&mut w, seed);
+        assert!(w.phases().is_empty(), "seed {seed}: {:?}", w.phases());
+    }
+}
+
+fn random_event(
+    w: &mut World,
+    rng: &mut fastrand::Rng,
+    started: &mut std::collections::BTreeSet<InstanceId>,
+    seed: u64,
+) {
+    let known: Vec<_> = w.machine.instances().map(|(i, _)| i.id.clone()).collect();
+    let any = if known.is_empty() { id(1, 1) } else { known[rng.usize(..known.len())].clone() };
+    let event = match rng.u8(..12) {
+        0 => Event::Scale(rng.u32(..5)),
+        1 => Event::Restart,
+        2 | 3 => Event::Started(any),
+        4 => Event::StartFailed(any, Cause::NotStarted("no".into(), String::new())),
+        5 | 6 => Event::Probed(any, ProbeVerdict::Passed),
+        7 => Event::Probed(any, ProbeVerdict::Refused("no".into())),
+        8 => Event::Drained(any),
+        9 => Event::Exited(any, Ending::Code(1)),
+        _ => Event::Due,
+    };
+    w.now = w.now + Duration::from_millis(rng.u64(..3_000));
+    let mut actions = Vec::new();
+    w.machine.handle(event, w.now, &mut actions);
+    for action in actions {
+        if let Action::Start(id) = action {
+            assert!(started.insert(id.clone()), "seed {seed}: {id} starts twice");
+        }
+    }
+    for slot in w.machine.slots.values() {
+        assert!(slot.instances.iter().filter(|i| !i.is_leaving()).count() <= 2, "seed {seed}: {:?}", w.phases());
+    }
+}
+
+/// Answers everything as a well-behaved world would, until nothing is left to do.
+fn behave(w: &mut World, seed: u64) {
+    for _ in 0..400 {
+        let view: Vec<_> = w.machine.instances().map(|(i, _)| (i.id.clone(), i.phase)).collect();
+        for (id, phase) in view {
+            match phase {
+                Phase::Starting | Phase::Unhealthy | Phase::Healthy => {
+                    w.tell(Event::Started(id.clone()));
+                    w.tell(Event::Probed(id, ProbeVerdict::Passed));
+                }
+                Phase::Draining => drop(w.tell(Event::Drained(id))),
+                Phase::Stopping => drop(w.tell(Event::Exited(id, Ending::Code(0)))),
+            }
+        }
+        let Some(at) = w.machine.deadline() else { return };
+        if at.since(w.now) > Duration::from_secs(4) && (w.machine.is_settled() || w.phases().is_empty()) {
+            return;
+        }
+        w.now = at.max(w.now);
+        w.due();
+    }
+    panic!("seed {seed}: does not settle: {:?}", w.phases());
+}
