@@ -1,0 +1,71 @@
+//! The manifest: `isles.toml` becomes a [`System`], or a list of everything that is wrong with it.
+//!
+//! Reading never stops at the first problem: the syntax is recovered, every key is looked at, and what does not fit is
+//! collected with its span. Folders are seen through [`Folder`] only, so all of this is a function of text and folder.
+
+mod after;
+mod build;
+mod calls;
+mod check;
+mod diagnostic;
+mod disk;
+mod environment;
+mod folder;
+mod gateway;
+mod health;
+pub mod init;
+mod keys;
+mod limits;
+mod nearest;
+mod paths;
+mod policy;
+mod read;
+mod render;
+mod report;
+mod routes;
+mod service;
+mod store;
+mod syntax;
+mod system;
+mod table;
+
+use model::spec::System;
+
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use disk::Disk;
+pub use folder::{FileKind, Folder, Memory};
+pub use render::render;
+
+/// The name of the manifest's file.
+pub const FILE_NAME: &str = "isles.toml";
+
+/// What a manifest's text means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The system, if there is no error; warnings do not prevent it.
+    pub system: Option<System>,
+    /// Everything that is wrong, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// Whether there is an error; warnings are none.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads a manifest. `folder` is the folder that it lies in.
+///
+/// The result has a system exactly if no diagnostic is an error.
+pub fn parse(text: &str, folder: &dyn Folder) -> Parsed {
+    let (document, syntax) = syntax::parse(text);
+    let mut cx = read::Cx::new(folder);
+    let system = system::read(&mut cx, &document);
+    let diagnostics = report::finish(text, syntax, cx.report);
+    let mut parsed = Parsed { system, diagnostics };
+    if parsed.has_errors() {
+        parsed.system = None;
+    }
+    parsed
+}

@@ -1,0 +1,117 @@
+//! `[services.X]`: one service.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use model::spec::{Listen, Service};
+
+use crate::{
+    build, calls, environment, health,
+    keys::SERVICE,
+    limits,
+    nearest::nearest,
+    read::Cx,
+    store,
+    table::{At, Entry, Table},
+};
+
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+const REPLICAS_MAX: u32 = 1000;
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// A service as far as it could be read, with the places that rules over several services need.
+pub(crate) struct Draft<'a> {
+    pub name: At<&'a str>,
+    pub spec: Service,
+    pub after: Vec<At<&'a str>>,
+    pub run: Option<At<&'a str>>,
+    pub store_path: Option<At<PathBuf>>,
+}
+
+/// The service, if it is a table.
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Draft<'a>> {
+    let table = cx.table(entry, format!("services.{}", entry.key))?;
+    table.check_keys(cx, &SERVICE);
+    let run = run(cx, &table);
+    let (store, store_path) = match table.get("store") {
+        Some(entry) => store::read(cx, &entry, format!("{}.store", table.name)),
+        None => (None, None),
+    };
+    let after = cx.texts_of(&table, "after", "\"users\"");
+    let mut spec = Service {
+        run: run.as_ref().map(|run| run.value.into()).unwrap_or_default(),
+        after: after.iter().filter_map(|name| cx.service(name)).collect(),
+        calls: calls::read(cx, &table, store.is_some()),
+        store,
+        ..rest(cx, &table)
+    };
+    build::read(cx, &table, &mut spec);
+    environment::read(cx, &table, &mut spec);
+    if let Some(run) = &run {
+        environment::check_command(cx, run, spec.listen);
+    }
+    Some(Draft { name: At { value: entry.key, span: entry.key_span.clone() }, spec, after, run, store_path })
+}
+
+fn run<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Option<At<&'a str>> {
+    let Some(entry) = table.get("run") else {
+        let message = format!("`[{}]` does not say how to run the service", table.name);
+        cx.report.error(&table.span, message).hint("add `run = \"…\"`, the command that starts it").absence();
+        return None;
+    };
+    cx.command(&entry, "\"./server --port $PORT\"")
+}
+
+/// The keys that have nothing to do with others.
+fn rest<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Service {
+    let mut duration = |key, default| table.get(key).and_then(|entry| cx.duration(&entry)).unwrap_or(default);
+    let stop_grace = duration("stop_grace", STOP_GRACE);
+    let drain_timeout = duration("drain_timeout", DRAIN_TIMEOUT);
+    let health = table.get("health").map(|entry| health::read(cx, &entry, format!("{}.health", table.name)));
+    let limits = table.get("limits").map(|entry| limits::read(cx, &entry, format!("{}.limits", table.name)));
+    Service {
+        dir: None,
+        inputs: Vec::new(),
+        build: None,
+        artifact: Vec::new(),
+        cache: Vec::new(),
+        run: String::new(),
+        env: BTreeMap::new(),
+        env_file: None,
+        secrets: Vec::new(),
+        replicas: replicas(cx, table),
+        health: health.unwrap_or_default(),
+        after: Vec::new(),
+        stop_grace,
+        drain_timeout,
+        limits: limits.unwrap_or_default(),
+        listen: listen(cx, table),
+        calls: BTreeMap::new(),
+        store: None,
+    }
+}
+
+fn replicas<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> u32 {
+    let Some(entry) = table.get("replicas") else { return 1 };
+    if entry.value.is_table() {
+        let message = "`replicas` as a table is planned: scaling by load is not built yet";
+        cx.report.error(&entry.span, message).hint("write a fixed number, such as `replicas = 2`");
+        return 1;
+    }
+    cx.integer(&entry, 0..=REPLICAS_MAX).unwrap_or(1)
+}
+
+fn listen<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Listen {
+    let Some(text) = table.get("listen").and_then(|entry| cx.text(&entry, "\"port\"")) else { return Listen::Port };
+    match text.value {
+        "port" => Listen::Port,
+        "unix" => Listen::Unix,
+        other => {
+            let hint = match nearest(other, ["port", "unix"]) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "write \"port\" for $PORT or \"unix\" for $SOCKET".into(),
+            };
+            cx.report.error(&text.span, format!("a service cannot listen on `{other}`")).hint(hint);
+            Listen::Port
+        }
+    }
+}

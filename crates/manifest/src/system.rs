@@ -1,0 +1,96 @@
+//! The whole document.
+
+use std::collections::BTreeMap;
+
+use model::{
+    ServiceName, SystemName,
+    spec::{Service, System},
+};
+use toml::de::DeTable;
+
+use crate::{
+    after, check, gateway,
+    keys::{ROOT, SYSTEM},
+    read::Cx,
+    report::Span,
+    service::{self, Draft},
+    table::{Entry, Table},
+};
+
+const START: Span = 0..0;
+
+/// The system, if enough of it could be read. It is only good if nothing was reported.
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<System> {
+    let root = Table::new(String::new(), START, document);
+    root.check_keys(cx, &ROOT);
+    let name = name(cx, &root);
+    let entries = services(cx, &root);
+    cx.services = entries.iter().map(|entry| entry.key).collect();
+    let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
+    let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();
+    after::check(cx, &drafts);
+    check::stores(cx, &drafts);
+    check::ports(cx, gateway.as_ref(), &drafts);
+    let services = specs(cx, drafts);
+    Some(System { name: name?, gateway, services })
+}
+
+fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {
+    let Some(entry) = root.get("system") else {
+        let hint = "begin the file with `[system]` and `name = \"shop\"`";
+        cx.report.error(&START, "the system has no name").hint(hint).absence();
+        return None;
+    };
+    let table = cx.table(&entry, "system".into())?;
+    table.check_keys(cx, &SYSTEM);
+    let Some(entry) = table.get("name") else {
+        cx.report.error(&table.span, "the system has no name").hint("add `name = \"shop\"`").absence();
+        return None;
+    };
+    let name = entry.value.as_str().map(str::parse::<SystemName>);
+    match name {
+        Some(Ok(name)) => return Some(name),
+        Some(Err(_)) => invalid_name(cx, &entry.span, entry.value.as_str().unwrap_or_default(), "a system"),
+        None => drop(cx.text(&entry, "\"shop\"")),
+    }
+    None
+}
+
+fn services<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Vec<Entry<'a>> {
+    let entries = match root.get("services") {
+        Some(entry) if !entry.value.is_table() => {
+            let hint = "write one table per service: `[services.users]`";
+            cx.report.error(&entry.key_span, "`services` must be a table").hint(hint);
+            return Vec::new();
+        }
+        Some(entry) => cx.table(&entry, "services".into()).map(|table| table.entries()).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    if entries.is_empty() {
+        let span = root.get("services").map_or(START, |entry| entry.key_span);
+        let hint = "add a table such as `[services.users]` with `run = \"…\"`";
+        cx.report.error(&span, "the system has no services").hint(hint).absence();
+    }
+    entries
+}
+
+fn specs(cx: &mut Cx, drafts: Vec<Draft>) -> BTreeMap<ServiceName, Service> {
+    let mut services = BTreeMap::new();
+    for Draft { name, spec, .. } in drafts {
+        match name.value.parse::<ServiceName>() {
+            Ok(name) => drop(services.insert(name, spec)),
+            Err(_) => invalid_name(cx, &name.span, name.value, "a service"),
+        }
+    }
+    services
+}
+
+fn invalid_name(cx: &mut Cx, span: &Span, name: &str, of: &str) {
+    let better = name.to_ascii_lowercase().replace(['_', '.', ' '], "-");
+    let better = better.trim_matches('-');
+    let finding = cx.report.error(span, format!("`{name}` cannot be the name of {of}"));
+    match better.parse::<ServiceName>() {
+        Ok(better) => finding.hint(format!("`{better}` can: a-z, 0-9 and `-`, beginning with a letter")),
+        Err(_) => finding.hint("use 1 to 63 of a-z, 0-9 and `-`, beginning with a letter and not ending with `-`"),
+    };
+}
