@@ -1,0 +1,225 @@
+//! The command line as clap reads it.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use client::{HttpMethod, header};
+use model::{ServiceName, parse_duration};
+
+/// The whole command line.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "isles", version, about = "A whole microservice platform in one binary", after_help = crate::exit::HELP)]
+#[command(disable_help_subcommand = true, infer_long_args = false)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The manifest or its folder [default: the nearest isles.toml upward]
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub file: Option<PathBuf>,
+    /// Write data as JSON: one object, or one a line where there are several
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours; `auto` honours NO_COLOR
+    #[arg(long, global = true, value_name = "auto|always|never", default_value = "auto", hide_possible_values = true)]
+    pub color: ColorChoice,
+    /// Give up after this time, such as 30s or 2m
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl ColorChoice {
+    /// As it is written after `--color`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Build and run the system
+    Up(UpArgs),
+    /// What needs no engine.
+    #[command(flatten)]
+    Verb(Verb),
+    /// The keeper process (internal)
+    #[command(hide = true)]
+    Keeper(InnerArgs),
+    /// The platform process (internal)
+    #[command(hide = true)]
+    Platform(InnerArgs),
+    /// The view of a system in the foreground (internal)
+    #[command(hide = true)]
+    View(InnerArgs),
+}
+
+/// A command that only reads the manifest or talks to the control API.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Verb {
+    /// Stop the system
+    Down,
+    /// List the instances
+    Ps,
+    /// Show the system and its services
+    Status,
+    /// Show what the services wrote
+    Logs(LogsArgs),
+    /// Replace every instance of services, without a failed request
+    Restart(RestartArgs),
+    /// Change how many instances services have
+    Scale(ScaleArgs),
+    /// Send a request to a service
+    Call(CallArgs),
+    /// Explain why a service is as it is
+    Why {
+        /// The service
+        service: ServiceName,
+    },
+    /// Find every error of the manifest
+    Check,
+    /// Draw services, connections and data
+    Graph(GraphArgs),
+    /// Write a manifest for the programs in a folder
+    Init {
+        /// The folder [default: the current one]
+        path: Option<PathBuf>,
+    },
+    /// Write the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The arguments of `up`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct UpArgs {
+    /// The manifest or its folder; the same as --file
+    pub path: Option<PathBuf>,
+    /// Return when every service is healthy, and leave the system running
+    #[arg(short, long)]
+    pub detach: bool,
+}
+
+/// The arguments of `keeper`, `platform` and `view`: for their own code to read.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct InnerArgs {
+    /// The arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+/// The arguments of `logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct LogsArgs {
+    /// The services [default: all]
+    pub services: Vec<ServiceName>,
+    /// Go on with new lines as they are written
+    #[arg(short = 'f', long)]
+    pub follow: bool,
+    /// Only lines of this last time, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub since: Option<Duration>,
+    /// Only this many of the last lines
+    #[arg(long, value_name = "N")]
+    pub tail: Option<u32>,
+    /// Begin each line with its time
+    #[arg(long)]
+    pub timestamps: bool,
+    /// The manifest or its folder [default: the nearest isles.toml upward]
+    #[arg(id = "file", long = "file", global = true, value_name = "PATH")]
+    file_without_short: Option<PathBuf>,
+}
+
+/// The arguments of `restart`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct RestartArgs {
+    /// The services
+    #[arg(required = true)]
+    pub services: Vec<ServiceName>,
+}
+
+/// The arguments of `scale`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ScaleArgs {
+    /// The services and how many instances each shall have, such as users=3
+    #[arg(required = true, value_name = "SERVICE=N", value_parser = parse_scale)]
+    pub targets: Vec<(ServiceName, u32)>,
+}
+
+/// The arguments of `call`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CallArgs {
+    /// The service
+    pub service: ServiceName,
+    /// Path and query, such as /users?limit=3
+    pub path: String,
+    /// The method [default: GET, or POST with --data]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub method: Option<HttpMethod>,
+    /// The body; @FILE reads it from a file, @- from standard input. It is application/json unless a header says otherwise
+    #[arg(short, long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// A header field, such as 'accept: text/plain'
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    pub headers: Vec<(header::HeaderName, header::HeaderValue)>,
+    /// Write the answer's status and header fields too
+    #[arg(short, long, conflicts_with = "json")]
+    pub include: bool,
+}
+
+/// The arguments of `graph`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct GraphArgs {
+    /// Write Mermaid (the default)
+    #[arg(long, group = "format")]
+    pub mermaid: bool,
+    /// Write DOT, for Graphviz
+    #[arg(long, group = "format", conflicts_with = "mermaid")]
+    pub dot: bool,
+    /// Write an SVG picture
+    #[arg(long, group = "format", conflicts_with_all = ["mermaid", "dot"])]
+    pub svg: bool,
+    /// Write to this file, replacing it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+fn parse_scale(text: &str) -> Result<(ServiceName, u32), String> {
+    let (service, replicas) = text.split_once('=').ok_or("write SERVICE=N, such as users=3")?;
+    let service = service.parse().map_err(|error: model::InvalidName| error.to_string())?;
+    let replicas = replicas.parse().ok().filter(|n| *n <= 1000).ok_or("N is a number from 0 to 1000")?;
+    Ok((service, replicas))
+}
+
+fn parse_header(text: &str) -> Result<(header::HeaderName, header::HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, such as 'accept: text/plain'")?;
+    let name = name.trim().parse().map_err(|_| format!("`{name}` cannot be the name of a header field"))?;
+    let value = value.trim().parse().map_err(|_| "the value cannot be in a header field")?;
+    Ok((name, value))
+}

@@ -1,0 +1,60 @@
+//! The verbs, a file each: a thin function that asks and a pure one that renders.
+
+mod call;
+mod check;
+mod completions;
+mod down;
+mod graph;
+mod init;
+mod logs;
+mod ps;
+mod restart;
+mod scale;
+mod status;
+mod why;
+
+use client::{Client, ClientError};
+use model::ServiceName;
+
+use crate::{Context, args::Verb, exit::ExitCode, report::UserError};
+
+/// Runs a verb.
+pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Down => down::run(context).await,
+        Verb::Ps => ps::run(context).await,
+        Verb::Status => status::run(context).await,
+        Verb::Logs(args) => logs::run(context, args).await,
+        Verb::Restart(args) => restart::run(context, args).await,
+        Verb::Scale(args) => scale::run(context, args).await,
+        Verb::Call(args) => call::run(context, args).await,
+        Verb::Why { service } => why::run(context, service).await,
+        Verb::Check => check::run(context),
+        Verb::Graph(args) => graph::run(context, args),
+        Verb::Init { path } => init::run(context, path.as_deref()),
+        Verb::Completions { shell } => completions::run(context, *shell),
+    }
+}
+
+/// Fails if one of the services is unknown, so that nothing is begun that cannot be done for all of them.
+async fn expect<'a>(client: &Client, services: impl IntoIterator<Item = &'a ServiceName>) -> Result<(), ClientError> {
+    for service in services {
+        client.service(service).await?;
+    }
+    Ok(())
+}
+
+impl Context<'_> {
+    /// The client of the project's system.
+    fn client(&self) -> Result<Client, UserError> {
+        Ok(Client::new(self.settings.project()?.socket()))
+    }
+
+    /// The width that data may have; `None` where it is not written to a terminal.
+    fn columns(&self) -> Option<usize> {
+        self.terminal.size().filter(|_| self.terminal.out.is_terminal).map(|size| size.columns)
+    }
+}
+
+#[cfg(test)]
+mod tests;

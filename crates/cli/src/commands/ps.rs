@@ -1,0 +1,53 @@
+use model::{
+    ByteSize, Timestamp,
+    status::{InstanceStatus, SystemStatus},
+};
+use serde::Serialize;
+
+use crate::{
+    Context,
+    exit::ExitCode,
+    paint::Paint,
+    table::{self, Cell},
+    text,
+    view::phase,
+};
+
+const HEAD: [&str; 7] = ["INSTANCE", "PHASE", "PID", "ADDRESS", "UPTIME", "MEMORY", "CRASHES"];
+
+#[derive(Serialize)]
+struct Instances<'a> {
+    instances: Vec<&'a InstanceStatus>,
+}
+
+pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
+    let status = context.client()?.system().await?;
+    if context.settings.json {
+        context.terminal.print_json(&Instances { instances: instances(&status).collect() })?;
+    } else {
+        let text = render(&status, (context.now)(), context.terminal.out.paint);
+        context.terminal.print(&text)?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn instances(status: &SystemStatus) -> impl Iterator<Item = &InstanceStatus> {
+    status.services.iter().flat_map(|service| &service.instances)
+}
+
+/// One line an instance.
+pub(crate) fn render(status: &SystemStatus, now: Timestamp, paint: Paint) -> String {
+    table::render(&HEAD, instances(status).map(|instance| row(instance, now)).collect(), None, paint)
+}
+
+fn row(instance: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
+    vec![
+        Cell::plain(instance.id.to_string()),
+        Cell::new(text::word(&instance.phase), phase::of_instance(instance.phase)),
+        Cell::plain(instance.pid.map(|pid| pid.to_string()).unwrap_or_default()),
+        Cell::plain(instance.address.clone().unwrap_or_default()),
+        Cell::plain(instance.started_at.map(|at| text::age(now.since(at))).unwrap_or_default()),
+        Cell::plain(instance.memory_bytes.map(|bytes| ByteSize(bytes).to_string()).unwrap_or_default()),
+        Cell::plain(instance.crashes.to_string()),
+    ]
+}

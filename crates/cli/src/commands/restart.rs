@@ -1,0 +1,12 @@
+use crate::{Context, args::RestartArgs, commands::expect, exit::ExitCode, view::plain};
+
+pub(crate) async fn run(context: Context<'_>, args: &RestartArgs) -> anyhow::Result<ExitCode> {
+    let client = context.client()?;
+    expect(&client, &args.services).await?;
+    for service in &args.services {
+        context.terminal.say(&format!("{service}  restarting\n"));
+        let status = client.restart(service).await?;
+        plain::result(context.terminal, &status, context.settings.json)?;
+    }
+    Ok(ExitCode::Ok)
+}

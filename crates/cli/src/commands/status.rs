@@ -1,0 +1,63 @@
+use model::{
+    Timestamp,
+    status::{ServiceStatus, SystemStatus},
+};
+
+use crate::{
+    Context,
+    exit::ExitCode,
+    paint::{Paint, Style},
+    table::{self, Cell},
+    text,
+    view::phase,
+};
+
+const HEAD: [&str; 5] = ["SERVICE", "PHASE", "REPLICAS", "CALLS", "PROBLEM"];
+
+pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
+    let status = context.client()?.system().await?;
+    if context.settings.json {
+        context.terminal.print_json(&status)?;
+    } else {
+        let text = render(&status, (context.now)(), context.columns(), context.terminal.out.paint);
+        context.terminal.print(&text)?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// The system's lines, an empty one, and the services, whose lines are at most `columns` wide.
+pub(crate) fn render(status: &SystemStatus, now: Timestamp, columns: Option<usize>, paint: Paint) -> String {
+    let services = table::render(&HEAD, status.services.iter().map(row).collect(), columns, paint);
+    format!("{}\n{services}", table::render_rows(head(status, now), None, paint))
+}
+
+fn head(status: &SystemStatus, now: Timestamp) -> Vec<Vec<Cell>> {
+    let phase = text::word(&status.phase);
+    let age = text::age(now.since(status.started_at));
+    let system = format!("{} {phase}, up {age}, isles {}, pid {}", status.name, status.version, status.keeper_pid);
+    let mut rows = vec![field("system", system)];
+    rows.extend(status.gateway.map(|gateway| field("gateway", format!("http://{gateway}"))));
+    rows.extend(status.problem.iter().flat_map(|trouble| {
+        [
+            vec![Cell::new("problem", Style::Dim), Cell::new(&trouble.cause, Style::Bad)],
+            field("hint", trouble.hint.clone()),
+        ]
+    }));
+    rows.extend(status.notices.iter().map(|notice| field("notice", notice.clone())));
+    rows
+}
+
+fn field(name: &str, value: String) -> Vec<Cell> {
+    vec![Cell::new(name, Style::Dim), Cell::plain(value)]
+}
+
+fn row(service: &ServiceStatus) -> Vec<Cell> {
+    let calls: Vec<_> = service.calls.iter().map(model::ServiceName::as_str).collect();
+    vec![
+        Cell::plain(service.name.to_string()),
+        Cell::new(text::word(&service.phase), phase::of_service(service.phase)),
+        Cell::plain(format!("{}/{}", service.healthy, service.replicas)),
+        Cell::plain(calls.join(",")),
+        Cell::plain(service.problem.as_ref().map(|trouble| trouble.cause.clone()).unwrap_or_default()),
+    ]
+}

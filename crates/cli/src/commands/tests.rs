@@ -1,0 +1,128 @@
+//! What the verbs render, by exact expectation.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    fixture::{NOW, from, manifest, service, system, with},
+    paint::Paint,
+};
+
+const PLAIN: Paint = Paint { on: false };
+
+fn trouble(cause: &str) -> serde_json::Value {
+    json!({ "cause": cause, "hint": "see its log", "log": ["Traceback:", "  no module named \u{1b}[31mflask"] })
+}
+
+#[test]
+fn ps() {
+    let users = with(
+        service("users", "degraded", 1, 2),
+        json!({ "instances": [
+            {
+                "id": "users/1#3", "phase": "healthy", "pid": 101, "address": "127.0.0.1:20001",
+                "started_at": 8_000_000, "crashes": 0, "in_flight": 0, "memory_bytes": 12_900_352,
+            },
+            { "id": "users/2#12", "phase": "backoff", "crashes": 3, "in_flight": 0 },
+        ]}),
+    );
+    let expected = "\
+INSTANCE    PHASE    PID  ADDRESS          UPTIME  MEMORY   CRASHES
+users/1#3   healthy  101  127.0.0.1:20001  3m12s   12.3MiB  0
+users/2#12  backoff  -    -                -       -        3
+";
+    assert_eq!(ps::render(&system("running", json!([users])), NOW, PLAIN), expected);
+}
+
+#[test]
+fn status() {
+    let orders = with(service("orders", "healthy", 2, 2), json!({ "calls": ["stock", "users"] }));
+    let users = with(service("users", "crash-loop", 0, 1), json!({ "problem": trouble("exited with code 1, again") }));
+    let mut status = system("starting", json!([orders, users]));
+    status.notices = vec!["memory limits need a writable cgroup".into()];
+    let expected = "\
+system   shop starting, up 3m12s, isles 0.1.0, pid 4242
+gateway  http://127.0.0.1:8080
+notice   memory limits need a writable cgroup
+
+SERVICE  PHASE       REPLICAS  CALLS        PROBLEM
+orders   healthy     2/2       stock,users  -
+users    crash-loop  0/1       -            exited with code 1, again
+";
+    assert_eq!(status::render(&status, NOW, None, PLAIN), expected);
+    status.problem = Some(from(trouble("port 8080 is in use")));
+    let expected = "\
+system   shop starting, up 3m12s, isles 0.1.0, pid 4242
+gateway  http://127.0.0.1:8080
+problem  port 8080 is in use
+hint     see its log
+notice   memory limits need a writable cgroup
+
+SERVICE  PHASE       REPLICAS  CALLS        PROBLEM
+orders   healthy     2/2       stock,users  -
+users    crash-loop  0/1       -            exited with\u{2026}
+";
+    assert_eq!(status::render(&status, NOW, Some(56), PLAIN), expected);
+}
+
+#[test]
+fn why() {
+    let why = json!({
+        "service": with(
+            service("users", "crash-loop", 0, 1),
+            json!({
+                "problem": trouble("exited with code 1, again"),
+                "instances": [{
+                    "id": "users/1#7", "phase": "backoff", "crashes": 6, "in_flight": 0,
+                    "problem": trouble("exited with code 1, again"),
+                }],
+            }),
+        ),
+        "summary": "users does not run: its program exits again and again.",
+        "events": [
+            { "at": 100_000_000, "what": "build done" },
+            { "at": 195_000_000, "instance": "users/1#7", "what": "exited with code 1" },
+        ],
+        "failures": [{
+            "at": 199_500_000, "connection": "orders/1 -> users", "service": "users", "request": "GET /users/1",
+            "reason": "refused", "detail": "connection refused", "instances": ["users/1#7"],
+        }],
+    });
+    let expected = "\
+users does not run: its program exits again and again.
+
+error: users: exited with code 1, again
+  | Traceback:
+  |   no module named flask
+hint: see its log
+
+events
+  1m40s ago  -          build done
+  5.0s ago   users/1#7  exited with code 1
+
+failed requests
+  0.5s ago  orders/1 -> users  GET /users/1  refused  connection refused (tried users/1#7)
+";
+    assert_eq!(why::render(&from(why), NOW, PLAIN), expected);
+}
+
+#[test]
+fn why_fits_one_screen() {
+    let events: Vec<_> = (0..50).map(|i| json!({ "at": 0, "what": format!("event {i}") })).collect();
+    let why = json!({
+        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events, "failures": [],
+    });
+    let text = why::render(&from(why), NOW, PLAIN);
+    assert!(text.contains("event 40\n") && text.ends_with("event 49\n") && !text.contains("event 39"), "{text}");
+}
+
+#[test]
+fn check_summary() {
+    let text = "[system]\nname = \"shop\"\n[services.users]\nrun = \"./users\"\nstore = \"sqlite\"\n\
+                [services.orders]\nrun = \"./orders\"\ncalls = [\"users\"]\n";
+    let good = manifest(text);
+    assert_eq!(check::summary(Some(&good), &[]), "2 services, 1 connection, 1 store");
+    let parsed = ::manifest::parse("[system]\nnam = 1\n", &::manifest::Memory::default());
+    let errors = parsed.diagnostics.len();
+    assert_eq!(check::summary(None, &parsed.diagnostics), format!("{errors} errors"));
+}

@@ -1,0 +1,82 @@
+use model::{
+    ServiceName, Timestamp,
+    api::{ServiceEvent, Why},
+    status::{Failure, Trouble},
+};
+
+use crate::{
+    Context,
+    exit::ExitCode,
+    paint::{Paint, Style},
+    table::{self, Cell},
+    text,
+    view::trouble,
+};
+
+/// What fits one screen: of each list, the newest.
+const LINES_MAX: usize = 10;
+
+pub(crate) async fn run(context: Context<'_>, service: &ServiceName) -> anyhow::Result<ExitCode> {
+    let why = context.client()?.why(service).await?;
+    if context.settings.json {
+        context.terminal.print_json(&why)?;
+    } else {
+        let text = render(&why, (context.now)(), context.terminal.out.paint);
+        context.terminal.print(&text)?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// One screen: the summary, what is wrong, what happened, and which requests failed.
+pub(crate) fn render(why: &Why, now: Timestamp, paint: Paint) -> String {
+    let mut screen = format!("{}\n", paint.apply(Style::Bold, &why.summary));
+    for (whose, trouble) in troubles(why) {
+        screen.push_str(&format!("\n{}", trouble::render(whose, trouble, paint)));
+    }
+    let events = why.events.iter().skip(why.events.len().saturating_sub(LINES_MAX)).map(|event| event_row(event, now));
+    section(&mut screen, "events", events.collect(), paint);
+    let failures = why.failures.iter().take(LINES_MAX).map(|failure| failure_row(failure, now));
+    section(&mut screen, "failed requests", failures.collect(), paint);
+    screen
+}
+
+/// The service's trouble and those of its instances, each cause once.
+fn troubles(why: &Why) -> Vec<(&str, &Trouble)> {
+    let own = why.service.problem.iter();
+    let instances = why.service.instances.iter().filter_map(|instance| instance.problem.as_ref());
+    let mut troubles: Vec<(&str, &Trouble)> = Vec::new();
+    for trouble in own.chain(instances) {
+        if troubles.iter().all(|(_, known)| known.cause != trouble.cause) {
+            troubles.push((why.service.name.as_str(), trouble));
+        }
+    }
+    troubles
+}
+
+fn section(screen: &mut String, title: &str, rows: Vec<Vec<Cell>>, paint: Paint) {
+    if !rows.is_empty() {
+        let title = paint.apply(Style::Dim, title);
+        screen.push_str(&format!("\n{title}\n{}", table::render_rows(rows, None, paint)));
+    }
+}
+
+fn event_row(event: &ServiceEvent, now: Timestamp) -> Vec<Cell> {
+    let whose = event.instance.as_ref().map(ToString::to_string).unwrap_or_default();
+    vec![ago(event.at, now), Cell::plain(whose), Cell::plain(&event.what)]
+}
+
+fn failure_row(failure: &Failure, now: Timestamp) -> Vec<Cell> {
+    let tried: Vec<_> = failure.instances.iter().map(ToString::to_string).collect();
+    let tried = if tried.is_empty() { String::new() } else { format!(" (tried {})", tried.join(", ")) };
+    vec![
+        ago(failure.at, now),
+        Cell::plain(&failure.connection),
+        Cell::plain(&failure.request),
+        Cell::new(failure.reason.code(), Style::Bad),
+        Cell::plain(format!("{}{tried}", failure.detail)),
+    ]
+}
+
+fn ago(at: Timestamp, now: Timestamp) -> Cell {
+    Cell::new(format!("  {} ago", text::age(now.since(at))), Style::Dim)
+}

@@ -1,0 +1,51 @@
+//! The command line: arguments become [`settings::Settings`] with one [`args::Command`]; what only reads the manifest or
+//! talks to the control API runs here, and so does the view of `isles up`.
+
+pub mod args;
+mod commands;
+pub mod exit;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "only tests use it")]
+mod fixture;
+pub mod paint;
+pub mod project;
+pub mod report;
+pub mod settings;
+mod table;
+pub mod terminal;
+mod text;
+pub mod view;
+
+use model::Timestamp;
+
+use args::Verb;
+use exit::ExitCode;
+use report::UserError;
+use settings::Settings;
+use terminal::Terminal;
+
+/// Gives the time. The platform's clock counts from the same moment.
+pub type Now<'a> = &'a (dyn Fn() -> Timestamp + Sync);
+
+/// What a verb works with.
+pub(crate) struct Context<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) terminal: &'a mut Terminal,
+    pub(crate) now: Now<'a>,
+}
+
+/// Runs a verb. Its error, if any, has been printed when this returns. Needs a tokio runtime with I/O and time.
+pub async fn run(verb: &Verb, settings: &Settings, now: Now<'_>, terminal: &mut Terminal) -> ExitCode {
+    let context = Context { settings, terminal: &mut *terminal, now };
+    let result = in_time(settings, commands::run(verb, context)).await;
+    result.unwrap_or_else(|error| report::report(&error, settings, terminal))
+}
+
+/// Ends `work` with an error when it takes longer than `--timeout`.
+///
+/// # Errors
+/// The error of `work`, or that of the time.
+pub async fn in_time<T>(settings: &Settings, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let Some(limit) = settings.timeout else { return work.await };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(UserError::timed_out(limit).into()))
+}

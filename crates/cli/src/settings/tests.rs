@@ -1,0 +1,122 @@
+use clap::CommandFactory;
+
+use super::*;
+use crate::args::{CallArgs, GraphArgs, RestartArgs, ScaleArgs, Verb};
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Environment { variables, current_dir: "/nowhere".into() }
+}
+
+fn parse(line: &str) -> Result<Settings, clap::Error> {
+    from_env(line.split(' ').map(OsString::from), &environment(&[]))
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn commands() {
+    let users = || "users".parse().unwrap();
+    let call = |method: Option<&str>, data: Option<&str>, include| {
+        let headers = vec![("accept".parse().unwrap(), "text/plain".parse().unwrap())];
+        let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
+        Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
+    };
+    let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
+    for (line, command) in [
+        ("isles up", Command::Up(UpArgs { path: None, detach: false })),
+        ("isles up examples/shop -d", Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true })),
+        ("isles down", Command::Verb(Verb::Down)),
+        ("isles ps", Command::Verb(Verb::Ps)),
+        ("isles restart users", Command::Verb(Verb::Restart(RestartArgs { services: vec![users()] }))),
+        ("isles scale users=3", Command::Verb(Verb::Scale(ScaleArgs { targets: vec![(users(), 3)] }))),
+        ("isles call users /a?b=c -H accept:text/plain", call(None, None, false)),
+        ("isles call users /a?b=c -X PUT -d {} -i -H accept:text/plain", call(Some("PUT"), Some("{}"), true)),
+        ("isles graph --svg -o x.svg", Command::Verb(Verb::Graph(graph(false, false, true)))),
+        ("isles graph --dot", Command::Verb(Verb::Graph(graph(false, true, false)))),
+        ("isles why users", Command::Verb(Verb::Why { service: users() })),
+        ("isles init shop", Command::Verb(Verb::Init { path: Some("shop".into()) })),
+        ("isles completions zsh", Command::Verb(Verb::Completions { shell: clap_complete::Shell::Zsh })),
+    ] {
+        assert_eq!(parse(line).unwrap().command, command, "{line}");
+    }
+    let Command::Platform(inner) = parse("isles platform --control 3 x").unwrap().command else { panic!() };
+    assert_eq!(inner.args, ["--control", "3", "x"]);
+}
+
+#[test]
+fn logs_has_an_f_of_its_own() {
+    for (line, file, follow) in [
+        ("isles logs -f users", None, true),
+        ("isles -f shop logs users", Some("shop"), false),
+        ("isles -f shop logs -f users", Some("shop"), true),
+        ("isles logs --file shop users", Some("shop"), false),
+        ("isles --file shop logs --follow users", Some("shop"), true),
+    ] {
+        let settings = parse(line).unwrap();
+        let Command::Verb(Verb::Logs(logs)) = settings.command else { panic!("{line}") };
+        assert_eq!((settings.file, logs.follow), (file.map(Into::into), follow), "{line}");
+    }
+    let Command::Verb(Verb::Logs(logs)) = parse("isles logs --since 1m30s --tail 5").unwrap().command else { panic!() };
+    assert_eq!((logs.since, logs.tail, logs.services.len()), (Some(Duration::from_secs(90)), Some(5), 0));
+}
+
+#[test]
+fn global_options_stand_anywhere() {
+    for line in ["isles -f shop --json --timeout 2m ps", "isles ps -f shop --json --timeout 2m"] {
+        let settings = parse(line).unwrap();
+        let timeout = Some(Duration::from_secs(120));
+        assert_eq!((settings.file, settings.json, settings.timeout), (Some("shop".into()), true, timeout), "{line}");
+    }
+}
+
+#[test]
+fn wrong_command_lines() {
+    for (line, part) in [
+        ("isles", "Usage"),
+        ("isles fly", "unrecognized subcommand 'fly'"),
+        ("isles restart", "<SERVICES>"),
+        ("isles restart Users", "is not a name"),
+        ("isles scale users", "write SERVICE=N"),
+        ("isles scale users=1001", "N is a number from 0 to 1000"),
+        ("isles logs --since 10", "is not a duration"),
+        ("isles call users / -H accept", "write NAME: VALUE"),
+        ("isles call users / -i --json", "cannot be used with"),
+        ("isles graph --svg --dot", "cannot be used with"),
+        ("isles ps --color blue", "invalid value 'blue'"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.to_string().contains(part), "{line}: {error}");
+        assert!(error.use_stderr(), "{line}");
+    }
+    let both = parse("isles up a -f b").unwrap();
+    let Command::Up(up) = &both.command else { panic!() };
+    assert_eq!(both.project_of(up).unwrap_err().cause, "both PATH and --file are given");
+}
+
+#[test]
+fn help_names_the_exit_codes_and_hides_what_is_internal() {
+    let help = parse("isles --help").unwrap_err();
+    assert!(!help.use_stderr());
+    let help = help.to_string();
+    assert!(help.contains("6  the system is not running"), "{help}");
+    assert!(!help.contains("keeper") && !help.contains("platform process"), "{help}");
+}
+
+#[test]
+fn colors() {
+    for (line, variables, color, redraw) in [
+        ("isles ps", vec![], ColorChoice::Auto, true),
+        ("isles ps", vec![("NO_COLOR", "1")], ColorChoice::Never, true),
+        ("isles ps", vec![("NO_COLOR", "")], ColorChoice::Auto, true),
+        ("isles ps", vec![("TERM", "dumb")], ColorChoice::Never, false),
+        ("isles ps --color always", vec![("NO_COLOR", "1")], ColorChoice::Always, true),
+        ("isles ps --color never", vec![], ColorChoice::Never, true),
+    ] {
+        let settings = from_env(line.split(' ').map(OsString::from), &environment(&variables)).unwrap();
+        assert_eq!((settings.color, settings.redraw), (color, redraw), "{line} {variables:?}");
+    }
+}

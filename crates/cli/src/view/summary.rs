@@ -1,0 +1,64 @@
+//! The last lines of `isles up`: where the gateway is and what to try.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use model::{
+    spec::{Route, System},
+    status::SystemStatus,
+};
+
+use crate::{
+    paint::{Paint, Style},
+    project::{Project, quote},
+    table::{self, Cell},
+    text,
+};
+
+/// That it is up, its gateway, what the host cannot do, and what to try.
+pub(crate) fn render(status: &SystemStatus, taken: Duration, tries: &[String], paint: Paint) -> String {
+    let services = text::count(status.services.len(), "service");
+    let title = format!("{} is up: {services} in {}", status.name, text::age(taken));
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    rows.extend(status.gateway.map(|gateway| row("gateway", &format!("http://{}", reachable(gateway)), Style::Bold)));
+    rows.extend(status.notices.iter().map(|notice| row("notice", notice, Style::Worrying)));
+    rows.extend(tries.iter().enumerate().map(|(i, line)| row(if i == 0 { "try" } else { "" }, line, Style::Plain)));
+    format!("\n{}\n{}", paint.apply(Style::Good, &title), table::render_rows(rows, None, paint))
+}
+
+fn row(name: &str, value: &str, style: Style) -> Vec<Cell> {
+    vec![Cell::new(format!("  {name}"), Style::Dim), Cell::new(value, style)]
+}
+
+/// The three commands to try, as they are written in the current folder.
+pub(crate) fn tries(system: &System, project: &Project, gateway: Option<SocketAddr>) -> Vec<String> {
+    let request = gateway.zip(system.gateway.as_ref().and_then(|gateway| first(&gateway.routes)));
+    let request = request.map(|(gateway, route)| curl(reachable(gateway), route));
+    let call = || system.services.keys().next().map(|service| project.command(&format!("call {service} /")));
+    [Some(project.command("ps")), Some(project.command("logs -f")), request.or_else(call)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The first route for any host, else the first one.
+fn first(routes: &[Route]) -> Option<&Route> {
+    routes.iter().find(|route| route.host.is_none()).or(routes.first())
+}
+
+fn curl(gateway: SocketAddr, route: &Route) -> String {
+    let host = route.host.as_ref().map(|host| format!("-H {} ", quote(&format!("host: {host}"))));
+    format!("curl {}{}", host.unwrap_or_default(), quote(&format!("http://{gateway}{}", route.prefix)))
+}
+
+/// An address that a client on this host can use where the gateway listens on every one.
+fn reachable(gateway: SocketAddr) -> SocketAddr {
+    let ip = match gateway.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, gateway.port())
+}
