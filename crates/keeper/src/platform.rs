@@ -1,0 +1,186 @@
+//! The platform process: started, started again when it ends, and talked to.
+
+use std::{
+    collections::VecDeque,
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use rustix::{
+    io::{FdFlags, dup2, fcntl_setfd},
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    process::{Pid, Signal, setsid},
+};
+
+use crate::{host, packet, process::kill, protocol::Message};
+
+/// The descriptor on which a platform process finds its end of the socket pair.
+pub const PLATFORM_FD: RawFd = 3;
+
+/// The most messages that wait for the platform process, and the longest that one waits.
+const QUEUE_MAX: usize = 16_384;
+const QUEUE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A life at least so long is not a quick death.
+const LONG_LIFE: Duration = Duration::from_secs(10);
+const QUICK_DEATHS_MAX: u32 = 10;
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The platform process and what is on its way to it.
+#[derive(Default)]
+pub(crate) struct Platform {
+    pub(crate) process: Option<PlatformProcess>,
+    /// How many there have been.
+    pub(crate) generation: u32,
+    /// When the next one starts; `None` after too many quick deaths.
+    pub(crate) due: Option<Duration>,
+    quick_deaths: u32,
+    queue: VecDeque<(Vec<u8>, Option<OwnedFd>)>,
+    waiting_since: Duration,
+}
+
+pub(crate) struct PlatformProcess {
+    pub(crate) pid: Pid,
+    pub(crate) socket: OwnedFd,
+    /// Whether it has said hello: from then on it reads the output.
+    pub(crate) connected: bool,
+    /// Whether it has closed its socket: it has ended or is of no more use.
+    pub(crate) closed: bool,
+    started: Duration,
+}
+
+impl Platform {
+    pub(crate) fn new() -> Self {
+        Self { due: Some(Duration::ZERO), ..Self::default() }
+    }
+
+    pub(crate) fn start(&mut self, argv: &[String], now: Duration) -> io::Result<()> {
+        let flags = SocketFlags::CLOEXEC;
+        let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let pid = fork(argv, theirs)?;
+        self.process = Some(PlatformProcess { pid, socket, connected: false, closed: false, started: now });
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// Takes note of its end and decides when the next one starts.
+    pub(crate) fn ended(&mut self, now: Duration) {
+        let life = self.process.take().map_or(Duration::ZERO, |process| now.saturating_sub(process.started));
+        self.queue.clear();
+        self.quick_deaths = if life < LONG_LIFE { self.quick_deaths + 1 } else { 1 };
+        self.due = pause(self.quick_deaths).map(|pause| now + pause);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.connected)
+    }
+
+    /// Queues a message; without a platform process it is dropped, for the next one is told everything.
+    pub(crate) fn push(&mut self, message: &Message, fd: Option<OwnedFd>) {
+        if self.process.is_none() {
+            return;
+        }
+        if self.queue.is_empty() {
+            self.waiting_since = host::now();
+        }
+        match serde_json::to_vec(message) {
+            Ok(packet) if self.queue.len() < QUEUE_MAX => self.queue.push_back((packet, fd)),
+            _ => self.kill("it does not read"),
+        }
+    }
+
+    pub(crate) fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// When a platform process that does not read is killed.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        (self.has_queue() && self.process.is_some()).then_some(self.waiting_since + QUEUE_PATIENCE)
+    }
+
+    /// Sends what it takes now.
+    pub(crate) fn flush(&mut self) {
+        let Some(process) = &self.process else { return };
+        while let Some((packet, fd)) = self.queue.front() {
+            match packet::send(&process.socket, packet, fd.as_ref().map(AsFd::as_fd)) {
+                Ok(()) => _ = self.queue.pop_front(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return self.closed(),
+            }
+            self.waiting_since = host::now();
+        }
+    }
+
+    pub(crate) fn closed(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.closed = true;
+            kill(process.pid.as_raw_pid(), Signal::KILL);
+        }
+    }
+
+    /// Kills it; its end is noted when it has been waited for.
+    pub(crate) fn kill(&mut self, cause: &str) {
+        if let Some(process) = &self.process {
+            eprintln!("isles: the platform process {} is killed: {cause}", process.pid.as_raw_pid());
+            kill(process.pid.as_raw_pid(), Signal::KILL);
+        }
+        self.queue.clear();
+    }
+}
+
+/// The pause after so many quick deaths in a row; `None` to give up.
+fn pause(quick_deaths: u32) -> Option<Duration> {
+    match quick_deaths {
+        0 | 1 => Some(Duration::ZERO),
+        QUICK_DEATHS_MAX.. => None,
+        more => Some(PAUSE_MAX.min(PAUSE_MIN * 2_u32.pow(more - 2))),
+    }
+}
+
+/// It gets a session of its own, so that a terminal's signals go to the keeper alone.
+#[allow(unsafe_code)]
+fn fork(argv: &[String], theirs: OwnedFd) -> io::Result<Pid> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| io::Error::other("there is no platform program"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    let prepare = move || {
+        setsid()?;
+        give(&theirs)?;
+        host::reset_signals();
+        Ok(())
+    };
+    // SAFETY: `prepare` only makes system calls on what was opened before the fork.
+    unsafe { command.pre_exec(prepare) };
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Puts the socket where the platform process looks for it. That number is taken in the keeper, by a descriptor that
+/// it opened first, so nothing that the fork needs is replaced.
+#[allow(unsafe_code)]
+fn give(theirs: &OwnedFd) -> io::Result<()> {
+    use std::os::fd::FromRawFd;
+    if theirs.as_raw_fd() == PLATFORM_FD {
+        return Ok(fcntl_setfd(theirs, FdFlags::empty())?);
+    }
+    // SAFETY: the number is only named here, never closed.
+    let mut place = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(PLATFORM_FD) });
+    Ok(dup2(theirs, &mut place)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_five_seconds_and_end() {
+        let pauses: Vec<_> = (1..=10).map(|deaths| pause(deaths).map(|pause| pause.as_millis())).collect();
+        let expected = [0, 50, 100, 200, 400, 800, 1600, 3200, 5000].map(Some);
+        assert_eq!((&pauses[..9], pauses[9]), (&expected[..], None));
+    }
+}

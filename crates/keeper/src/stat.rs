@@ -1,0 +1,83 @@
+//! Processes as `/proc` shows them (proc(5)).
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// What `/proc/PID/stat` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// The process id.
+    pub pid: i32,
+    /// The parent's process id.
+    pub parent: i32,
+    /// The session: the process id of its leader.
+    pub session: i32,
+    /// When it started, in clock ticks since the host did. With `pid` it names one process for ever.
+    pub start: u64,
+    /// Whether it has ended but has not been waited for.
+    pub ended: bool,
+}
+
+/// One process; `None` if there is none.
+pub fn read(pid: i32) -> Option<Stat> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// All processes that have not ended.
+pub fn all() -> Vec<Stat> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(read).filter(|stat| !stat.ended).collect()
+}
+
+/// The processes below one, itself left out.
+pub fn descendants(root: i32) -> Vec<Stat> {
+    let (mut rest, mut found, mut parents) = (all(), Vec::new(), BTreeSet::from([root]));
+    loop {
+        let (below, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|stat| parents.contains(&stat.parent));
+        if below.is_empty() {
+            return found;
+        }
+        parents.extend(below.iter().map(|stat| stat.pid));
+        found.extend(below);
+        rest = others;
+    }
+}
+
+/// The number of this boot of the host.
+pub fn boot_id() -> String {
+    fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default().trim().into()
+}
+
+fn parse(stat: &str) -> Option<Stat> {
+    let (pid, rest) = stat.split_once(" (")?;
+    let fields: Vec<&str> = rest.rsplit_once(") ")?.1.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse().ok();
+    Some(Stat {
+        pid: pid.parse().ok()?,
+        parent: number(1)?,
+        session: number(3)?,
+        start: fields.get(19)?.parse().ok()?,
+        ended: matches!(*fields.first()?, "Z" | "X"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_contain_anything() {
+        let line = "42 (a ) b (c) S 7 42 41 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1\n";
+        assert_eq!(parse(line), Some(Stat { pid: 42, parent: 7, session: 41, start: 987_654, ended: false }));
+        assert_eq!(parse("42 (a) Z"), None);
+    }
+
+    #[test]
+    fn this_process_is_there() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let me = read(pid).unwrap();
+        assert!(all().contains(&me));
+        assert!(!descendants(pid).contains(&me));
+        assert!(descendants(me.parent).contains(&me));
+    }
+}

@@ -1,0 +1,11 @@
+//! The ports: what `control` needs from the engines, one trait a file. An engine implements a port; control never
+//! sees an engine.
+
+pub mod clock;
+pub mod keeper;
+pub mod logs;
+pub mod probes;
+pub mod streams;
+pub mod tasks;
+pub mod traffic;
+pub mod workloads;

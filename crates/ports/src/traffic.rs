@@ -1,0 +1,132 @@
+//! Traffic: who may reach whom, and where. Control hands the whole routing state over, the mesh acts on it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use model::{
+    Epoch, InstanceId, ServiceName, Slot,
+    spec::{Policy, Route},
+    status::Failure,
+};
+
+/// The whole routing state. Parts that did not change are shared between epochs.
+#[derive(Debug, Clone, Default)]
+pub struct Routing {
+    /// The gateway's routes; `None` without a gateway.
+    pub gateway: Option<Arc<GatewayRouting>>,
+    /// Connections by the local address that they are called on.
+    pub connections: Arc<BTreeMap<Ipv4Addr, Connection>>,
+    /// Every service by name.
+    pub services: BTreeMap<ServiceName, Arc<Upstream>>,
+    /// Whether the system stops: the gateway refuses new requests with `shutting-down`, and nothing is held any more.
+    /// Calls between services go on, so that what is in flight can end.
+    pub shutting_down: bool,
+}
+
+/// The gateway's part.
+#[derive(Debug, Clone)]
+pub struct GatewayRouting {
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// The policy of its connections.
+    pub policy: Policy,
+}
+
+/// A declared right to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Who calls.
+    pub caller: Caller,
+    /// Who is called.
+    pub callee: ServiceName,
+    /// How.
+    pub policy: Policy,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// The gateway.
+    Gateway,
+    /// A person, through the control API.
+    Operator,
+    /// The instance in a slot.
+    Slot(Slot),
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway => f.write_str("gateway"),
+            Self::Operator => f.write_str("operator"),
+            Self::Slot(slot) => slot.fmt(f),
+        }
+    }
+}
+
+/// A service as the mesh sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Whether it has ever been healthy since the system came up. Until then requests are held.
+    pub has_been_healthy: bool,
+    /// The instances that take requests.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An instance that takes requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Where it listens.
+    pub target: Target,
+}
+
+/// Where an instance listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// On TCP.
+    Tcp(SocketAddr),
+    /// On a Unix stream socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request in flight ended.
+    Exactly,
+    /// So many requests were cut off at the deadline.
+    CutOff(u32),
+}
+
+/// Carries requests.
+#[async_trait]
+pub trait Traffic: Send + Sync + 'static {
+    /// Puts a routing state into force; returns when every worker has acknowledged it. States are applied in the
+    /// order of the calls.
+    async fn apply(&self, routing: Routing) -> Epoch;
+    /// Waits until no request is in flight to the instance, at most so long, then cuts off what is left. Idle
+    /// connections to it are closed at once. The instance must have left the routing state, acknowledged.
+    async fn drain(&self, instance: &InstanceId, timeout: Duration) -> Drained;
+    /// The requests in flight to an instance.
+    fn in_flight(&self, instance: &InstanceId) -> u32;
+    /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.
+    fn failures(&self, service: &ServiceName) -> Vec<Failure>;
+}
