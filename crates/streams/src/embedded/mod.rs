@@ -1,0 +1,92 @@
+//! The embedded engine: one file a bucket, replaced as a whole.
+
+mod bucket;
+mod file;
+mod format;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
+use tokio::sync::{OnceCell, mpsc};
+
+use bucket::{Bucket, Operation};
+
+/// The longest name of a bucket, in bytes.
+const BUCKET_NAME_BYTES_MAX: usize = 64;
+/// The longest key, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+/// The largest value, in bytes.
+const VALUE_BYTES_MAX: usize = 1 << 20;
+
+/// The buckets of one folder.
+pub struct Buckets {
+    folder: PathBuf,
+    open: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
+}
+
+impl Buckets {
+    /// The buckets of a folder, which must exist. Only one process may use it at a time.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, open: Mutex::default() }
+    }
+
+    async fn bucket(&self, name: &str) -> Result<Arc<Bucket>, StreamsError> {
+        check_name(name)?;
+        let cell = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.entry(name.to_owned()).or_default().clone()
+        };
+        let path = self.folder.join(format!("{name}.bucket"));
+        let bucket = cell.get_or_try_init(|| async { Bucket::open(name, path).await.map(Arc::new) }).await?;
+        Ok(bucket.clone())
+    }
+}
+
+#[async_trait]
+impl KeyValue for Buckets {
+    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
+        Ok(self.bucket(bucket).await?.get(key))
+    }
+
+    async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError> {
+        check_key(key)?;
+        check_value(&value)?;
+        self.bucket(bucket).await?.write(Operation { key: key.into(), value: Some(value), expect }).await
+    }
+
+    async fn delete(&self, bucket: &str, key: &str, expect: Expect) -> Result<u64, StreamsError> {
+        check_key(key)?;
+        self.bucket(bucket).await?.write(Operation { key: key.into(), value: None, expect }).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {
+        Ok(self.bucket(bucket).await?.list(prefix))
+    }
+
+    async fn watch(&self, bucket: &str) -> Result<mpsc::Receiver<Change>, StreamsError> {
+        Ok(self.bucket(bucket).await?.watch())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), StreamsError> {
+    let fits = (1..=BUCKET_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits { Ok(()) } else { Err(StreamsError::Invalid(format!("`{name}` is not a bucket name"))) }
+}
+
+fn check_key(key: &str) -> Result<(), StreamsError> {
+    let fits = (1..=KEY_BYTES_MAX).contains(&key.len());
+    if fits { Ok(()) } else { Err(StreamsError::Invalid(format!("a key has 1 to {KEY_BYTES_MAX} bytes"))) }
+}
+
+fn check_value(value: &[u8]) -> Result<(), StreamsError> {
+    let fits = value.len() <= VALUE_BYTES_MAX;
+    if fits { Ok(()) } else { Err(StreamsError::Invalid(format!("a value has at most {VALUE_BYTES_MAX} bytes"))) }
+}
