@@ -1,0 +1,68 @@
+//! The answer to a request that no instance answers.
+
+use model::{Problem, Reason, Timestamp, status::Failure};
+use wire::http1::Version;
+
+use crate::{
+    buffer::Scratch,
+    client::{Client, Next},
+    exchange::{Call, Facts},
+    problem::{self, Fault},
+    worker::Worker,
+};
+
+/// Answers with a problem and remembers it. The connection ends where the place of the next request is in doubt.
+pub(crate) async fn answer(
+    worker: &Worker,
+    client: &mut Client,
+    scratch: &mut Scratch,
+    facts: Option<&Facts>,
+    call: Option<&Call>,
+    fault: Fault,
+) -> Next {
+    let ends = matches!(fault.reason, Reason::ShuttingDown | Reason::NotDeclared | Reason::BadRequest);
+    let plain = |facts: &Facts| facts.keep_alive && facts.framing.is_empty() && facts.upgrade.is_none();
+    let keep = !ends && facts.is_some_and(plain);
+    let option = match facts.map(|facts| facts.version) {
+        _ if !keep => Some("close"),
+        Some(Version::Http10) => Some("keep-alive"),
+        _ => None,
+    };
+    let problem = describe(&fault, call);
+    scratch.answer.clear();
+    problem::write(&problem, fault.reason, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
+    if let Some(call) = call {
+        worker.failures.record(failure(worker.clock.now(), call, scratch, fault));
+    }
+    let (_, mut writer) = client.socket.split();
+    let written = tokio::time::timeout(worker.limits.linger, writer.write_all([&scratch.answer])).await;
+    scratch.input.release();
+    match written {
+        Ok(Ok(())) if keep => Next::Keep,
+        Ok(Ok(())) => Next::Linger,
+        _ => Next::Close,
+    }
+}
+
+fn describe(fault: &Fault, call: Option<&Call>) -> Problem {
+    Problem {
+        detail: fault.detail.clone(),
+        connection: call.map(|call| call.connection.label.to_string()),
+        instances: call.map(|call| call.tried.clone()).unwrap_or_default(),
+        ..Problem::of(fault.reason)
+    }
+}
+
+fn failure(at: Timestamp, call: &Call, scratch: &Scratch, fault: Fault) -> Failure {
+    let head = scratch.input.held();
+    let method = String::from_utf8_lossy(scratch.request.method(head));
+    Failure {
+        at,
+        connection: call.connection.label.to_string(),
+        service: call.connection.callee.clone(),
+        request: format!("{method} {}", scratch.request.path(head)),
+        reason: fault.reason,
+        detail: fault.detail,
+        instances: call.tried.clone(),
+    }
+}

@@ -1,0 +1,241 @@
+//! One attempt of a request: a connection to one instance, and both directions at once.
+
+use std::{cell::Cell, io, pin::pin, rc::Rc, sync::atomic::Ordering::Relaxed};
+
+use model::{Reason, Timestamp};
+use ports::traffic::Target;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    buffer::Scratch,
+    client::Next,
+    download::{self, Downloaded},
+    exchange::{Call, Ended, Facts},
+    instance::{Lease, Local},
+    pool,
+    problem::Fault,
+    retry::{self, Attempted},
+    socket::Socket,
+    tunnel, upload,
+    upload::Stopped,
+    worker::Worker,
+};
+
+/// Why an attempt failed.
+pub(crate) enum Failed {
+    /// The instance left before anything was sent.
+    Left,
+    /// A connection that had been idle was closed under the request: a new one may do.
+    Stale,
+    /// Another instance may do.
+    Again(Fault),
+    /// Nothing more can be tried.
+    Over(Ended),
+}
+
+/// Why a transfer ended early.
+pub(crate) enum Stop {
+    /// The client has gone.
+    Vanished,
+    /// The response broke off.
+    Truncated,
+    /// An answer of our own would be due.
+    Fault(Fault),
+}
+
+/// What the two directions of an attempt know of each other.
+pub(crate) struct Flow<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) facts: &'a Facts,
+    pub(crate) call: &'a Call,
+    pub(crate) local: &'a Local,
+    /// When the instance got the request, or the last byte of it so far.
+    pub(crate) began: Cell<Timestamp>,
+    /// When the response's head is due.
+    pub(crate) deadline: Cell<Instant>,
+    /// Some byte was sent to the instance.
+    pub(crate) sent: Cell<bool>,
+    /// The whole request was sent.
+    pub(crate) uploaded: Cell<bool>,
+    /// Some byte of a response arrived.
+    pub(crate) received: Cell<bool>,
+    /// Some byte of the final response's head may have reached the client.
+    pub(crate) answered: Cell<bool>,
+}
+
+/// Sends the request to the leased instance and the response to the client. With `reuse` an idle connection may be used.
+pub(crate) async fn run(
+    worker: &Rc<Worker>,
+    client: &mut Socket,
+    scratch: &mut Scratch,
+    facts: &Facts,
+    call: &Call,
+    lease: &Lease,
+    reuse: bool,
+) -> Result<Next, Failed> {
+    let local = lease.local();
+    let now = worker.clock.now();
+    let pooled = if reuse { local.pool.take(now) } else { None };
+    let is_pooled = pooled.is_some();
+    let mut upstream = match pooled {
+        Some(socket) => socket,
+        None => connect(&local.shared.target, call).await?,
+    };
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    scratch.reply.clear();
+    scratch.response.reset();
+    let flow = Flow::new(worker, facts, call, local, now);
+    let result = tokio::select! {
+        biased;
+        result = transfer(&flow, client, &mut upstream, scratch) => result.map_err(|stop| flow.judge(stop, is_pooled)),
+        () = local.cut.wait() => Err(flow.cut_off()),
+    };
+    match result? {
+        Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
+        Downloaded::Upgraded => Ok(upgraded(worker, local, facts, client, upstream, scratch).await),
+    }
+}
+
+/// Connects within the connect timeout, and before the request is due.
+async fn connect(target: &Target, call: &Call) -> Result<Socket, Failed> {
+    let limit = call.connection.policy.connect_timeout;
+    match timeout_at(call.deadline.min(Instant::now() + limit), Socket::connect(target)).await {
+        Ok(Ok(socket)) => Ok(socket),
+        Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),
+        Err(_) if call.deadline <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
+        Err(_) => {
+            let detail = format!("no connection to {target} within {}", model::format_duration(limit));
+            Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail)))
+        }
+    }
+}
+
+fn refused(target: &Target, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => format!("nothing listens on {target}"),
+        _ => format!("cannot connect to {target}: {error}"),
+    }
+}
+
+/// The request timed out.
+pub(crate) fn late(call: &Call) -> Fault {
+    let limit = model::format_duration(call.connection.policy.timeout);
+    Fault::new(Reason::Timeout, format!("no response head within {limit}"))
+}
+
+async fn transfer(
+    flow: &Flow<'_>,
+    client: &mut Socket,
+    upstream: &mut Socket,
+    scratch: &mut Scratch,
+) -> Result<Downloaded, Stop> {
+    let Scratch { input, outgoing, reply, response, answer, .. } = scratch;
+    let (client_reader, client_writer) = client.split();
+    let (upstream_reader, upstream_writer) = upstream.split();
+    let mut up = pin!(upload::run(flow, client_reader, upstream_writer, outgoing, input));
+    let mut down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
+    let mut uploading = true;
+    loop {
+        tokio::select! {
+            biased;
+            stopped = &mut up, if uploading => match stopped {
+                Stopped::Vanished => return Err(Stop::Vanished),
+                Stopped::Refused(error) => return Err(Stop::Fault(Fault::of_request(error))),
+                // The instance may have answered before it stopped reading.
+                Stopped::Upstream => uploading = false,
+            },
+            result = &mut down => return result,
+        }
+    }
+}
+
+fn finish(
+    worker: &Rc<Worker>,
+    local: &Rc<Local>,
+    flow: &Flow<'_>,
+    upstream: Socket,
+    scratch: &Scratch,
+    reusable: bool,
+    keep: bool,
+) -> Next {
+    let uploaded = flow.uploaded.get();
+    let plain = flow.facts.upgrade.is_none();
+    if reusable && uploaded && plain && scratch.reply.is_empty() {
+        pool::keep(worker, local, upstream);
+    }
+    match keep && uploaded && plain {
+        true => Next::Keep,
+        false if uploaded && scratch.input.is_empty() => Next::Close,
+        false => Next::Linger,
+    }
+}
+
+async fn upgraded(
+    worker: &Worker,
+    local: &Local,
+    facts: &Facts,
+    client: &mut Socket,
+    mut upstream: Socket,
+    scratch: &mut Scratch,
+) -> Next {
+    let websocket = facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+    let Scratch { input, reply, .. } = scratch;
+    let ended = tunnel::run(client, &mut upstream, input, reply, websocket, &local.cut, worker.limits.body_idle).await;
+    if ended == tunnel::Ended::CutOff {
+        local.shared.cut_off.fetch_add(1, Relaxed);
+    }
+    Next::Linger
+}
+
+impl<'a> Flow<'a> {
+    fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
+        Self {
+            worker,
+            facts,
+            call,
+            local,
+            began: Cell::new(now),
+            deadline: Cell::new(call.deadline),
+            sent: Cell::new(false),
+            uploaded: Cell::new(false),
+            received: Cell::new(false),
+            answered: Cell::new(false),
+        }
+    }
+
+    /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
+    pub(crate) fn progress(&self) {
+        self.began.set(self.worker.clock.now());
+        self.deadline.set(Instant::now() + self.call.connection.policy.timeout);
+    }
+
+    fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
+        let now = self.worker.clock.now();
+        if !self.answered.get() {
+            self.local.observe_at_least(now.since(self.began.get()), now);
+        }
+        let fault = match stop {
+            Stop::Vanished => return Failed::Over(Ended::Gone),
+            Stop::Truncated => return Failed::Over(Ended::Broken),
+            Stop::Fault(_) if self.answered.get() => return Failed::Over(Ended::Broken),
+            Stop::Fault(fault) => fault,
+        };
+        let attempted =
+            Attempted { sent: self.sent.get(), received: self.received.get(), repeatable: self.facts.repeatable };
+        match fault.reason == Reason::Reset && retry::is_safe(attempted) {
+            true if is_pooled => Failed::Stale,
+            true => Failed::Again(fault),
+            false => Failed::Over(Ended::Fault(fault)),
+        }
+    }
+
+    fn cut_off(&self) -> Failed {
+        self.local.shared.cut_off.fetch_add(1, Relaxed);
+        Failed::Over(match self.answered.get() {
+            true => Ended::Broken,
+            false => Ended::Fault(Fault::new(Reason::DrainTimeout, "")),
+        })
+    }
+}

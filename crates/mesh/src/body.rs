@@ -1,0 +1,38 @@
+//! Bodies on their way through.
+
+use wire::http1::{Body, CHUNK_END, ChunkHead, Framing, HeadError, LAST_CHUNK};
+
+use crate::{
+    buffer::Buffer,
+    socket::{WriteFailed, Writer},
+};
+
+/// Why a part of a body did not go on.
+pub(crate) enum PassFailed {
+    /// It is malformed.
+    Malformed(HeadError),
+    /// It could not be written.
+    Write(WriteFailed),
+}
+
+/// Writes what the buffer holds of a body, framed anew, behind `before`, and uses it up. If nothing could be written, a body of
+/// known length is still in the buffer.
+pub(crate) async fn pass(
+    body: &mut Body,
+    buffer: &mut Buffer,
+    to: &mut Writer<'_>,
+    framing: Framing,
+    before: &[u8],
+) -> Result<(), PassFailed> {
+    let compacted = body.compact(buffer.data_mut()).map_err(PassFailed::Malformed)?;
+    let data = &buffer.data()[compacted.data];
+    let line = ChunkHead::new(data.len());
+    let (line, end) = match framing {
+        Framing::Chunked if !data.is_empty() => (line.as_bytes(), CHUNK_END),
+        _ => (&b""[..], &b""[..]),
+    };
+    let last = if compacted.done && framing == Framing::Chunked { LAST_CHUNK } else { b"" };
+    to.write_all([before, line, data, end, last]).await.map_err(PassFailed::Write)?;
+    buffer.consume(compacted.consumed);
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Buffers that are used again and again.
+
+use wire::http1::{RequestHead, ResponseHead};
+
+/// The usual size of a buffer.
+const CAPACITY: usize = 16 * 1024;
+
+/// Bytes that were read and not yet used up, behind bytes that are held.
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    held: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self { bytes: vec![0; CAPACITY], held: 0, start: 0, end: 0 }
+    }
+}
+
+impl Buffer {
+    /// What was read and not yet used up.
+    pub(crate) fn data(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.end]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Uses up bytes from the front.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.end {
+            self.start = self.held;
+            self.end = self.held;
+        }
+    }
+
+    /// Where to read to; empty if the buffer is full.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        if self.end == self.bytes.len() && self.start > self.held {
+            self.bytes.copy_within(self.start..self.end, self.held);
+            self.end -= self.start - self.held;
+            self.start = self.held;
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Takes note of bytes that were read into the space.
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.end += count;
+    }
+
+    /// Makes room for `count` bytes of data in all.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        if self.bytes.len() < self.held + count {
+            self.bytes.resize(self.held + count, 0);
+        }
+    }
+
+    /// Holds bytes at the front of the data: they are no data any more, but stay until [`Buffer::release`].
+    pub(crate) fn hold(&mut self, count: usize) {
+        debug_assert_eq!((self.held, self.start), (0, 0), "nothing stands before what is held");
+        self.held = count;
+        self.consume(count);
+    }
+
+    /// What is held.
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.bytes[..self.held]
+    }
+
+    /// Gives up what is held; the data moves to the front.
+    pub(crate) fn release(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.held = 0;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self { bytes: std::mem::take(&mut self.bytes), held: 0, start: 0, end: 0 };
+    }
+}
+
+/// The memory of one exchange.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// From the client.
+    pub(crate) input: Buffer,
+    pub(crate) request: RequestHead,
+    /// To the upstream: the request's head.
+    pub(crate) outgoing: Vec<u8>,
+    /// From the upstream.
+    pub(crate) reply: Buffer,
+    pub(crate) response: ResponseHead,
+    /// To the client: the response's head.
+    pub(crate) answer: Vec<u8>,
+}
+
+impl Scratch {
+    /// Empties it; memory beyond the usual is given back.
+    pub(crate) fn clear(&mut self) {
+        for buffer in [&mut self.input, &mut self.reply] {
+            buffer.clear();
+            buffer.bytes.truncate(CAPACITY);
+            buffer.bytes.shrink_to(CAPACITY);
+        }
+        self.request.reset();
+        self.response.reset();
+        self.outgoing.clear();
+        self.answer.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(buffer: &mut Buffer, bytes: &[u8]) {
+        buffer.space()[..bytes.len()].copy_from_slice(bytes);
+        buffer.filled(bytes.len());
+    }
+
+    #[test]
+    fn what_is_held_stays_while_data_flows_behind_it() {
+        let mut buffer = Buffer::default();
+        fill(&mut buffer, b"headbody");
+        buffer.hold(4);
+        assert_eq!((buffer.held(), buffer.data()), (&b"head"[..], &b"body"[..]));
+        buffer.consume(4);
+        for _ in 0..5 {
+            let space = buffer.space().len();
+            assert_eq!(space, CAPACITY - 4);
+            buffer.filled(space);
+            assert!(buffer.space().is_empty());
+            buffer.consume(space - 1);
+            assert_eq!(buffer.space().len(), space - 1);
+            buffer.consume(1);
+        }
+        fill(&mut buffer, b"next");
+        assert_eq!(buffer.held(), b"head");
+        buffer.release();
+        assert_eq!((buffer.held(), buffer.data()), (&b""[..], &b"next"[..]));
+    }
+}

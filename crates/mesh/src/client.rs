@@ -1,0 +1,122 @@
+//! One connection of a client: requests one after the other. While it is idle it holds no buffer.
+
+use std::{net::IpAddr, rc::Rc};
+
+use model::Reason;
+use tokio::time::timeout;
+
+use crate::{
+    buffer::{Buffer, Scratch},
+    exchange,
+    listener::Entry,
+    problem::Fault,
+    socket::Socket,
+    worker::Worker,
+};
+
+/// A client's connection.
+pub(crate) struct Client {
+    pub(crate) socket: Socket,
+    pub(crate) entry: Entry,
+    pub(crate) peer: IpAddr,
+}
+
+/// What happens to a client's connection after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another request may come.
+    Keep,
+    /// It is closed.
+    Close,
+    /// It is closed once the client has read the answer: what it still sends is thrown away for a while.
+    Linger,
+    /// It is closed so that the client sees that the answer is not whole.
+    Break,
+}
+
+/// Serves a client until its connection ends.
+pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
+    let mut next = Next::Keep;
+    while next == Next::Keep {
+        match timeout(worker.limits.client_idle, client.socket.readable()).await {
+            Ok(Ok(())) => {}
+            _ => return,
+        }
+        let mut scratch = worker.take_scratch();
+        next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
+        while next == Next::Keep && !scratch.input.is_empty() {
+            next = serve_one(&worker, &mut client, &mut scratch).await;
+        }
+        worker.keep_scratch(scratch);
+    }
+    match next {
+        Next::Linger => linger(&worker, &mut client.socket).await,
+        Next::Break => client.socket.reset_on_close(),
+        Next::Keep | Next::Close => {}
+    }
+}
+
+/// What is there to read, without waiting: the poller may have been mistaken.
+async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
+    let (mut reader, _) = socket.split();
+    tokio::select! {
+        biased;
+        read = reader.read(input.space()) => match read {
+            Ok(0) | Err(_) => return Next::Close,
+            Ok(count) => input.filled(count),
+        },
+        () = std::future::ready(()) => {}
+    }
+    Next::Keep
+}
+
+async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
+    match timeout(worker.limits.head_timeout, read_head(worker, client, scratch)).await {
+        Ok(Ok(true)) => exchange::run(worker, client, scratch).await,
+        Ok(Ok(false)) => Next::Close,
+        Ok(Err(fault)) => exchange::refuse(worker, client, scratch, fault).await,
+        Err(_) => {
+            let fault =
+                Fault::new(Reason::RequestTimeout, format!("no whole head within {:?}", worker.limits.head_timeout));
+            exchange::refuse(worker, client, scratch, fault).await
+        }
+    }
+}
+
+/// Reads until the head is whole; false if the client has gone.
+async fn read_head(worker: &Worker, client: &mut Client, scratch: &mut Scratch) -> Result<bool, Fault> {
+    let limits = match client.entry {
+        Entry::Gateway => &worker.limits.head_edge,
+        Entry::Address(_) => &worker.limits.head_inside,
+    };
+    let (mut reader, _) = client.socket.split();
+    loop {
+        let input = &mut scratch.input;
+        if scratch.request.parse(input.data(), limits).map_err(Fault::of_request)? {
+            return Ok(true);
+        }
+        match reader.read(grown_space(input, limits.head_bytes_max)).await {
+            Ok(0) | Err(_) => return Ok(false),
+            Ok(count) => input.filled(count),
+        }
+    }
+}
+
+/// Room for more of a head. The parser refuses a head before it reaches the limit.
+pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u8] {
+    if buffer.space().is_empty() {
+        let count = (buffer.data().len() * 2).min(head_bytes_max.max(buffer.data().len() + 1));
+        buffer.reserve(count);
+    }
+    buffer.space()
+}
+
+async fn linger(worker: &Worker, socket: &mut Socket) {
+    let (mut reader, mut writer) = socket.split();
+    let mut scratch = worker.take_scratch();
+    if writer.shutdown().await.is_ok() {
+        let discard = async { while matches!(reader.read(scratch.input.space()).await, Ok(1..)) {} };
+        let _ = timeout(worker.limits.linger, discard).await;
+    }
+    worker.keep_scratch(scratch);
+}

@@ -1,0 +1,208 @@
+//! From the instance to the client: the response's head, and its body as it comes.
+
+use std::pin::pin;
+
+use model::Reason;
+use tokio::time::{Instant, timeout, timeout_at};
+use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
+
+use crate::{
+    attempt::{self, Flow, Stop},
+    body::{self, PassFailed},
+    buffer::Buffer,
+    client::grown_space,
+    problem::Fault,
+    socket::{Reader, Writer},
+};
+
+/// How a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Downloaded {
+    /// All of it was passed on.
+    Whole {
+        /// The instance takes another request on the connection.
+        reusable: bool,
+        /// The client may send another one.
+        keep: bool,
+    },
+    /// It was a 101; from here on bytes go both ways.
+    Upgraded,
+}
+
+/// Passes the response on.
+pub(crate) async fn run(
+    flow: &Flow<'_>,
+    mut from: Reader<'_>,
+    mut to: Writer<'_>,
+    reply: &mut Buffer,
+    response: &mut ResponseHead,
+    answer: &mut Vec<u8>,
+) -> Result<Downloaded, Stop> {
+    loop {
+        before_deadline(flow, read_head(flow, &mut from, reply, response)).await?;
+        match response.status() {
+            101 => return switch(flow, &mut to, reply, response, answer).await,
+            100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
+            status => {
+                flow.observe(status);
+                return stream(flow, from, to, reply, response, answer).await;
+            }
+        }
+    }
+}
+
+/// The time until the head is due; it moves on while the request's body does.
+async fn before_deadline(flow: &Flow<'_>, future: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    let mut future = pin!(future);
+    loop {
+        match timeout_at(flow.deadline.get(), future.as_mut()).await {
+            Ok(result) => return result,
+            Err(_) if flow.deadline.get() > Instant::now() => {}
+            Err(_) => return Err(Stop::Fault(attempt::late(flow.call))),
+        }
+    }
+}
+
+async fn read_head(
+    flow: &Flow<'_>,
+    from: &mut Reader<'_>,
+    reply: &mut Buffer,
+    response: &mut ResponseHead,
+) -> Result<(), Stop> {
+    let limits = &flow.worker.limits.head_inside;
+    let broken = |detail: &str| Stop::Fault(Fault::new(Reason::Reset, format!("{}: {detail}", flow.local.shared.id)));
+    loop {
+        let parsed =
+            if reply.is_empty() { Ok(false) } else { response.parse(reply.data(), flow.facts.to_head, limits) };
+        match parsed {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(Stop::Fault(Fault::new(Reason::BadResponse, error.detail))),
+        }
+        match from.read(grown_space(reply, limits.head_bytes_max)).await {
+            Ok(0) if flow.received.get() => return Err(broken("it closed the connection in the middle of a head")),
+            Ok(0) => return Err(broken("it closed the connection without an answer")),
+            Err(error) => return Err(broken(&error.to_string())),
+            Ok(count) => reply.filled(count),
+        }
+        flow.received.set(true);
+    }
+}
+
+/// A response before the final one: HTTP/1.0 knows none (RFC 9110 section 15.2).
+async fn pass_interim(
+    flow: &Flow<'_>,
+    to: &mut Writer<'_>,
+    reply: &mut Buffer,
+    response: &ResponseHead,
+    answer: &mut Vec<u8>,
+) -> Result<(), Stop> {
+    if flow.facts.version == Version::Http11 {
+        answer.clear();
+        http1::write_response(reply.data(), response, Framing::None, None, answer);
+        to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+    }
+    reply.consume(response.length());
+    Ok(())
+}
+
+async fn switch(
+    flow: &Flow<'_>,
+    to: &mut Writer<'_>,
+    reply: &mut Buffer,
+    response: &ResponseHead,
+    answer: &mut Vec<u8>,
+) -> Result<Downloaded, Stop> {
+    let asked = flow.facts.upgrade.as_deref();
+    let given = response.upgrade(reply.data());
+    let agreed = asked.zip(given).is_some_and(|(asked, given)| asked.eq_ignore_ascii_case(given));
+    if !agreed {
+        let detail = "it switched to a protocol that the request did not ask for";
+        return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+    }
+    flow.observe(response.status());
+    flow.answered.set(true);
+    answer.clear();
+    http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
+    to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+    reply.consume(response.length());
+    Ok(Downloaded::Upgraded)
+}
+
+async fn stream(
+    flow: &Flow<'_>,
+    mut from: Reader<'_>,
+    mut to: Writer<'_>,
+    reply: &mut Buffer,
+    response: &ResponseHead,
+    answer: &mut Vec<u8>,
+) -> Result<Downloaded, Stop> {
+    let idle = flow.worker.limits.body_idle;
+    let framing = outgoing_framing(response.framing(), flow.facts.version);
+    let keep = flow.keeps_client(framing);
+    answer.clear();
+    http1::write_response(reply.data(), response, framing, connection_option(keep, flow.facts.version), answer);
+    reply.consume(response.length());
+    flow.answered.set(true);
+    let mut body = Body::new(response.framing());
+    let mut before = &answer[..];
+    loop {
+        match timeout(idle, body::pass(&mut body, reply, &mut to, framing, before)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, before.is_empty())),
+            Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
+        }
+        before = b"";
+        if body.is_done() {
+            break;
+        }
+        match timeout(idle, from.read(reply.space())).await {
+            Ok(Ok(0)) if body.may_close() => {
+                let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
+                to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
+                break;
+            }
+            Ok(Ok(count @ 1..)) => reply.filled(count),
+            _ => return Err(Stop::Truncated),
+        }
+    }
+    Ok(Downloaded::Whole { reusable: response.keep_alive(), keep })
+}
+
+/// HTTP/1.0 knows no chunks; without them only closing the connection ends a body of unknown length.
+fn outgoing_framing(framing: Framing, version: Version) -> Framing {
+    match (framing, version) {
+        (Framing::Chunked | Framing::UntilClose, Version::Http11) => Framing::Chunked,
+        (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
+        (framing, _) => framing,
+    }
+}
+
+fn connection_option(keep: bool, version: Version) -> Option<&'static str> {
+    match (keep, version) {
+        (false, _) => Some("close"),
+        (true, Version::Http10) => Some("keep-alive"),
+        (true, Version::Http11) => None,
+    }
+}
+
+impl Flow<'_> {
+    /// A malformed body is found before it is written: if it is the first part, the head has not been sent either.
+    fn malformed(&self, error: HeadError, head_sent: bool) -> Stop {
+        self.answered.set(head_sent);
+        Stop::Fault(Fault::new(Reason::BadResponse, error.detail))
+    }
+
+    fn keeps_client(&self, framing: Framing) -> bool {
+        let shutting_down = self.worker.view().table.shutting_down;
+        self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !shutting_down
+    }
+
+    /// Takes note of how fast the instance answered, or that it only said "not me".
+    fn observe(&self, status: u16) {
+        let now = self.worker.clock.now();
+        let took = now.since(self.began.get());
+        let failed = logic::balance::is_gateway_failure(status);
+        self.local.observe(if failed { logic::balance::GATEWAY_FAILURE_PENALTY } else { took }, now);
+    }
+}

@@ -1,0 +1,35 @@
+//! The last failures of each service.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard},
+};
+
+use model::{ServiceName, status::Failure};
+
+/// How many are kept of each service.
+const KEPT_MAX: usize = 64;
+
+/// The last failures of each service that a connection leads to.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<HashMap<ServiceName, VecDeque<Failure>>>);
+
+impl Failures {
+    pub(crate) fn record(&self, failure: Failure) {
+        let mut all = self.lock();
+        let kept = all.entry(failure.service.clone()).or_default();
+        if kept.len() == KEPT_MAX {
+            kept.pop_back();
+        }
+        kept.push_front(failure);
+    }
+
+    /// Those of a service, newest first.
+    pub(crate) fn of(&self, service: &ServiceName) -> Vec<Failure> {
+        self.lock().get(service).into_iter().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ServiceName, VecDeque<Failure>>> {
+        self.0.lock().expect("no holder of the lock panics")
+    }
+}

@@ -1,0 +1,130 @@
+//! Instances: what all workers share of one, and what each worker has of its own.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use logic::balance::Ewma;
+use model::{InstanceId, Timestamp};
+use ports::traffic::Target;
+use tokio::sync::Notify;
+
+use crate::{pool::Pool, signal::Signal};
+
+/// What all workers share of an instance. It lives as long as a routing state names it or a request is in flight.
+pub(crate) struct Instance {
+    pub(crate) id: InstanceId,
+    pub(crate) target: Target,
+    in_flight: Padded,
+    draining: AtomicBool,
+    ended: Notify,
+    /// Requests that were cut off when its drain timed out.
+    pub(crate) cut_off: AtomicU32,
+}
+
+/// Alone on its cache line.
+#[repr(align(64))]
+struct Padded(AtomicU32);
+
+impl Instance {
+    pub(crate) fn new(id: InstanceId, target: Target) -> Self {
+        Self {
+            id,
+            target,
+            in_flight: Padded(AtomicU32::new(0)),
+            draining: AtomicBool::new(false),
+            ended: Notify::new(),
+            cut_off: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.0.load(SeqCst)
+    }
+
+    /// Ends when no request is in flight.
+    pub(crate) async fn drained(&self) {
+        self.draining.store(true, SeqCst);
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.in_flight() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn leave(&self) {
+        let last = self.in_flight.0.fetch_sub(1, SeqCst) == 1;
+        if last && self.draining.load(SeqCst) {
+            self.ended.notify_waiters();
+        }
+    }
+}
+
+/// What a worker has of an instance.
+pub(crate) struct Local {
+    pub(crate) shared: Arc<Instance>,
+    /// Whether the routing state in force names it.
+    pub(crate) serving: Cell<bool>,
+    /// Fired when its drain timed out.
+    pub(crate) cut: Signal,
+    pub(crate) pool: Pool,
+    ewma: Cell<Ewma>,
+}
+
+impl Local {
+    pub(crate) fn new(shared: Arc<Instance>, now: Timestamp) -> Self {
+        Self {
+            shared,
+            serving: Cell::new(true),
+            cut: Signal::default(),
+            pool: Pool::default(),
+            ewma: Cell::new(Ewma::new(now)),
+        }
+    }
+
+    pub(crate) fn cost(&self, now: Timestamp) -> f64 {
+        self.ewma.get().cost(self.shared.in_flight(), now)
+    }
+
+    pub(crate) fn observe(&self, latency: Duration, now: Timestamp) {
+        let mut ewma = self.ewma.get();
+        ewma.observe(latency, now);
+        self.ewma.set(ewma);
+    }
+
+    /// Takes note of a request that was given up: it would have taken longer than this.
+    pub(crate) fn observe_at_least(&self, latency: Duration, now: Timestamp) {
+        let mut ewma = self.ewma.get();
+        ewma.observe_at_least(latency, now);
+        self.ewma.set(ewma);
+    }
+}
+
+/// The right to send one request to an instance: counted as in flight until it is dropped.
+pub(crate) struct Lease(Rc<Local>);
+
+impl Lease {
+    pub(crate) fn new(local: Rc<Local>) -> Self {
+        local.shared.in_flight.0.fetch_add(1, SeqCst);
+        Self(local)
+    }
+
+    pub(crate) fn local(&self) -> &Rc<Local> {
+        &self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.shared.leave();
+    }
+}

@@ -1,0 +1,186 @@
+//! The mesh: carries requests from the gateway and between instances. Implements [`ports::traffic`] and
+//! [`ports::probes`].
+//!
+//! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
+//! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
+//! `listener` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
+
+mod answer;
+mod attempt;
+mod body;
+mod buffer;
+mod client;
+mod config;
+mod download;
+mod drain;
+mod exchange;
+mod failures;
+mod hold;
+mod instance;
+mod listener;
+mod pool;
+mod probe;
+mod problem;
+mod retry;
+mod signal;
+mod socket;
+mod table;
+mod tunnel;
+mod upload;
+mod worker;
+
+use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+pub use config::{Limits, MeshConfig};
+use listener::{Kind, Listener};
+use model::{Epoch, InstanceId, ServiceName, status::Failure};
+use ports::{
+    clock::Clock,
+    probes::{Probe, ProbeFailure, Probes},
+    traffic::{Drained, Routing, Traffic},
+};
+use table::{Registry, Table};
+use tokio::sync::{Mutex, oneshot};
+use worker::{Command, Handle, Shared};
+
+/// Why a mesh cannot start, or cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum MeshError {
+    /// The host gives no thread, poller or descriptor.
+    #[error("cannot start a worker of the mesh: {0}")]
+    Start(io::Error),
+    /// The descriptor is not a listening socket that can be polled.
+    #[error("cannot listen on a socket of the mesh: {0}")]
+    Listen(io::Error),
+    /// A worker has ended.
+    #[error("a worker of the mesh has ended")]
+    Ended,
+}
+
+/// A running mesh. It ends when the last reference is dropped: connections are closed where they stand.
+pub struct Mesh {
+    workers: Vec<Handle>,
+    registry: Registry,
+    failures: Arc<failures::Failures>,
+    /// Held while a table is sent out, so that tables arrive in order.
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    /// The last table that was sent out.
+    table: Arc<Table>,
+    /// Sockets that wait for the first one: until then connections stay in the backlog.
+    waiting: Vec<Listener>,
+}
+
+impl Mesh {
+    /// Starts the workers. They listen once a routing state is applied: connections wait in the backlog until then.
+    ///
+    /// # Errors
+    /// When the host gives no thread, poller or descriptor, or a socket does not listen.
+    pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
+        let shared = Shared { clock, limits: config.limits, failures: Arc::default() };
+        let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
+        let mesh = Self {
+            workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
+            registry: Registry::default(),
+            failures: shared.failures.clone(),
+            current: Mutex::default(),
+        };
+        for socket in config.connections {
+            mesh.listen_connections(socket).await?;
+        }
+        if let Some(socket) = config.gateway {
+            mesh.listen_gateway(socket).await?;
+        }
+        Ok(Arc::new(mesh))
+    }
+
+    /// Takes requests from outside on a listening TCP socket.
+    ///
+    /// # Errors
+    /// When it cannot be polled.
+    pub async fn listen_gateway(&self, socket: OwnedFd) -> Result<(), MeshError> {
+        self.listen(Kind::Gateway, socket).await
+    }
+
+    /// Takes calls of instances on a listening TCP socket. The local address of each accepted connection says which
+    /// connection of the routing state it is.
+    ///
+    /// # Errors
+    /// When it cannot be polled.
+    pub async fn listen_connections(&self, socket: OwnedFd) -> Result<(), MeshError> {
+        self.listen(Kind::Connections, socket).await
+    }
+
+    async fn listen(&self, kind: Kind, socket: OwnedFd) -> Result<(), MeshError> {
+        let listener = Listener::new(kind, socket).map_err(MeshError::Listen)?;
+        let mut current = self.current.lock().await;
+        if current.table.epoch == Epoch::default() {
+            current.waiting.push(listener);
+            return Ok(());
+        }
+        self.attach(&listener).await
+    }
+
+    async fn attach(&self, listener: &Listener) -> Result<(), MeshError> {
+        for worker in &self.workers {
+            let (done, listening) = oneshot::channel();
+            let command = Command::Listen(listener.share().map_err(MeshError::Listen)?, done);
+            worker.send(command).await.map_err(|_| MeshError::Ended)?;
+            listening.await.map_err(|_| MeshError::Ended)?.map_err(MeshError::Listen)?;
+        }
+        Ok(())
+    }
+
+    /// Tells every worker, and waits until each has done it. A worker that has ended does nothing any more, so it has.
+    async fn tell_all(&self, command: impl Fn(oneshot::Sender<()>) -> Command) {
+        let mut awaited = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let (done, finished) = oneshot::channel();
+            let _ = worker.send(command(done)).await;
+            awaited.push(finished);
+        }
+        for finished in awaited {
+            let _ = finished.await;
+        }
+    }
+}
+
+#[async_trait]
+impl Traffic for Mesh {
+    async fn apply(&self, routing: Routing) -> Epoch {
+        let mut current = self.current.lock().await;
+        let table = Arc::new(Table::new(&current.table, &routing, &self.registry));
+        current.table = table.clone();
+        self.tell_all(|done| Command::Apply(table.clone(), done)).await;
+        self.registry.prune(&table);
+        for listener in std::mem::take(&mut current.waiting) {
+            // A worker that cannot poll a socket has no descriptors left; the others take its connections.
+            let _ = self.attach(&listener).await;
+        }
+        table.epoch
+    }
+
+    async fn drain(&self, instance: &InstanceId, timeout: Duration) -> Drained {
+        self.drain_instance(instance, timeout).await
+    }
+
+    fn in_flight(&self, instance: &InstanceId) -> u32 {
+        self.registry.get(instance).map_or(0, |instance| instance.in_flight())
+    }
+
+    fn failures(&self, service: &ServiceName) -> Vec<Failure> {
+        self.failures.of(service)
+    }
+}
+
+#[async_trait]
+impl Probes for Mesh {
+    async fn probe(&self, probe: Probe) -> Result<(), ProbeFailure> {
+        probe::run(probe).await
+    }
+}

@@ -1,0 +1,91 @@
+//! Listening sockets: every worker accepts from all of them.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::fd::OwnedFd,
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{
+    client::{self, Client},
+    socket::Socket,
+    worker::Worker,
+};
+
+/// How long nothing is accepted after the host refused a descriptor or memory.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What enters through a listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Requests from outside.
+    Gateway,
+    /// Calls of instances, told apart by the local address.
+    Connections,
+}
+
+/// A listening socket.
+pub(crate) struct Listener {
+    pub(crate) kind: Kind,
+    socket: std::net::TcpListener,
+}
+
+/// Where a client entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Gateway,
+    Address(Ipv4Addr),
+}
+
+impl Listener {
+    pub(crate) fn new(kind: Kind, descriptor: OwnedFd) -> io::Result<Self> {
+        let socket = std::net::TcpListener::from(descriptor);
+        socket.set_nonblocking(true)?;
+        Ok(Self { kind, socket })
+    }
+
+    /// The same socket for another worker.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        Ok(Self { kind: self.kind, socket: self.socket.try_clone()? })
+    }
+}
+
+/// Begins to accept.
+pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
+    let socket = TcpListener::from_std(listener.socket)?;
+    worker.spawn(accept_all(worker.clone(), socket, listener.kind));
+    Ok(())
+}
+
+async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                if let Ok(entry) = entry(kind, &stream) {
+                    let client = Client { socket: Socket::of_tcp(stream), entry, peer: canonical(peer.ip()) };
+                    worker.spawn(client::serve(worker.clone(), client));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+fn entry(kind: Kind, stream: &TcpStream) -> io::Result<Entry> {
+    if kind == Kind::Gateway {
+        return Ok(Entry::Gateway);
+    }
+    Ok(match stream.local_addr()? {
+        SocketAddr::V4(address) => Entry::Address(*address.ip()),
+        SocketAddr::V6(address) => Entry::Address(address.ip().to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED)),
+    })
+}
+
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}

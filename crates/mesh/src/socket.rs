@@ -1,0 +1,156 @@
+//! Stream sockets, TCP or Unix alike.
+
+use std::{
+    io::{self, IoSlice},
+    path::Path,
+    time::Duration,
+};
+
+use ports::traffic::Target;
+use rustix::net::sockopt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UnixStream, tcp, unix},
+};
+
+/// Between two tries to connect to a Unix socket whose backlog is full.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
+
+/// A connected stream socket.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The half that reads.
+pub(crate) enum Reader<'a> {
+    Tcp(tcp::ReadHalf<'a>),
+    Unix(unix::ReadHalf<'a>),
+}
+
+/// The half that writes.
+pub(crate) enum Writer<'a> {
+    Tcp(tcp::WriteHalf<'a>),
+    Unix(unix::WriteHalf<'a>),
+}
+
+/// A write that failed.
+pub(crate) struct WriteFailed {
+    /// Whether some bytes were taken before.
+    pub(crate) begun: bool,
+    pub(crate) error: io::Error,
+}
+
+impl Socket {
+    /// Connects, without a time limit.
+    pub(crate) async fn connect(target: &Target) -> io::Result<Self> {
+        match target {
+            Target::Tcp(address) => TcpStream::connect(address).await.map(Self::of_tcp),
+            Target::Unix(path) => connect_unix(path).await.map(Self::Unix),
+        }
+    }
+
+    /// Small writes go out at once; a socket that refuses the option still works.
+    pub(crate) fn of_tcp(stream: TcpStream) -> Self {
+        let _ = stream.set_nodelay(true);
+        Self::Tcp(stream)
+    }
+
+    pub(crate) fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
+        match self {
+            Self::Tcp(stream) => {
+                let (reader, writer) = stream.split();
+                (Reader::Tcp(reader), Writer::Tcp(writer))
+            }
+            Self::Unix(stream) => {
+                let (reader, writer) = stream.split();
+                (Reader::Unix(reader), Writer::Unix(writer))
+            }
+        }
+    }
+
+    /// Waits until there is something to read, without a buffer.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
+
+    /// Whether the peer has neither closed nor sent anything, as far as the poller knows: no system call unless it reported
+    /// something.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(&mut byte),
+            Self::Unix(stream) => stream.try_read(&mut byte),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Lets the kernel notice a peer that vanished without a word, where nothing else limits the silence.
+    pub(crate) fn keep_alive(&self) {
+        if let Self::Tcp(stream) = self {
+            let _ = sockopt::set_socket_keepalive(stream, true);
+            let _ = sockopt::set_tcp_keepidle(stream, Duration::from_secs(60));
+        }
+    }
+
+    /// Closing it will tell the peer that something was cut off.
+    pub(crate) fn reset_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            let _ = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+        }
+    }
+}
+
+/// A full backlog refuses a Unix connection at once, and nothing tells when it has room again (connect(2), EAGAIN).
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(BACKLOG_PAUSE).await,
+            result => return result,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads into a space that is not empty; 0 is the end.
+    pub(crate) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.read(space).await,
+            Self::Unix(half) => half.read(space).await,
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// Writes all parts, in as few system calls as the peer allows.
+    pub(crate) async fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), WriteFailed> {
+        let mut slices = parts.map(IoSlice::new);
+        let mut rest = &mut slices[..];
+        let mut begun = false;
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let written = match self {
+                Self::Tcp(half) => half.write_vectored(rest).await,
+                Self::Unix(half) => half.write_vectored(rest).await,
+            };
+            match written {
+                Ok(0) => return Err(WriteFailed { begun, error: io::ErrorKind::WriteZero.into() }),
+                Ok(count) => IoSlice::advance_slices(&mut rest, count),
+                Err(error) => return Err(WriteFailed { begun, error }),
+            }
+            begun = true;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(half) => half.shutdown().await,
+            Self::Unix(half) => half.shutdown().await,
+        }
+    }
+}

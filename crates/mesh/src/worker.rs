@@ -1,0 +1,179 @@
+//! Workers: one thread, one single-threaded runtime, one view of the routing state each.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    io,
+    rc::Rc,
+    sync::Arc,
+};
+
+use model::InstanceId;
+use ports::clock::Clock;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, oneshot},
+    task::LocalSet,
+};
+
+use crate::{
+    buffer::Scratch,
+    config::Limits,
+    failures::Failures,
+    instance::Local,
+    listener::{self, Listener},
+    signal::Signal,
+    table::Table,
+};
+
+/// How many commands may wait for a worker.
+const COMMANDS_MAX: usize = 64;
+/// How many scratches a worker keeps for later.
+const SCRATCHES_MAX: usize = 64;
+
+/// What a worker is told. Each is acknowledged when it is in force.
+pub(crate) enum Command {
+    Apply(Arc<Table>, oneshot::Sender<()>),
+    /// Cuts off the requests in flight to an instance.
+    Cut(InstanceId, oneshot::Sender<()>),
+    Listen(Listener, oneshot::Sender<io::Result<()>>),
+}
+
+/// A running worker; it ends when this is dropped.
+pub(crate) type Handle = mpsc::Sender<Command>;
+
+/// What all workers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) failures: Arc<Failures>,
+}
+
+/// The state of one worker: everything runs on its thread, so nothing is locked.
+pub(crate) struct Worker {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) failures: Arc<Failures>,
+    /// Fired when the routing state changed.
+    pub(crate) changed: Signal,
+    view: RefCell<Rc<View>>,
+    locals: RefCell<HashMap<InstanceId, Rc<Local>>>,
+    #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
+    scratches: RefCell<Vec<Box<Scratch>>>,
+    random: Cell<Option<fastrand::Rng>>,
+}
+
+/// The routing state with this worker's part of each instance.
+#[derive(Default)]
+pub(crate) struct View {
+    pub(crate) table: Arc<Table>,
+    /// The endpoints of each service of the table.
+    pub(crate) endpoints: Vec<Vec<Rc<Local>>>,
+}
+
+/// Starts a worker.
+///
+/// # Errors
+/// When the host gives no thread or no poller.
+pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
+    let (handle, commands) = mpsc::channel(COMMANDS_MAX);
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let run = move || run(&runtime, shared, number, commands);
+    std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
+    Ok(handle)
+}
+
+fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receiver<Command>) {
+    let seed = shared.clock.now().0 ^ (number as u64) << 48;
+    let worker = Rc::new(Worker {
+        clock: shared.clock,
+        limits: shared.limits,
+        failures: shared.failures,
+        changed: Signal::default(),
+        view: RefCell::default(),
+        locals: RefCell::default(),
+        scratches: RefCell::default(),
+        random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
+    });
+    LocalSet::new().block_on(runtime, obey(worker, commands));
+}
+
+async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Apply(table, done) => {
+                worker.apply(table);
+                let _ = done.send(());
+            }
+            Command::Cut(instance, done) => {
+                worker.cut(&instance);
+                let _ = done.send(());
+            }
+            Command::Listen(listener, done) => {
+                let _ = done.send(listener::start(&worker, listener));
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// The routing state in force.
+    pub(crate) fn view(&self) -> Rc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// Runs a future on this worker until it ends or the worker does.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        tokio::task::spawn_local(future);
+    }
+
+    /// A random number below `limit`.
+    pub(crate) fn random(&self, limit: usize) -> usize {
+        let mut random = self.random.take().unwrap_or_default();
+        let number = random.usize(..limit);
+        self.random.set(Some(random));
+        number
+    }
+
+    pub(crate) fn take_scratch(&self) -> Box<Scratch> {
+        self.scratches.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_scratch(&self, mut scratch: Box<Scratch>) {
+        let mut scratches = self.scratches.borrow_mut();
+        if scratches.len() < SCRATCHES_MAX {
+            scratch.clear();
+            scratches.push(scratch);
+        }
+    }
+
+    /// From here on no request is sent to an instance that the table does not name, and no connection to it is kept.
+    fn apply(&self, table: Arc<Table>) {
+        let mut locals = self.locals.borrow_mut();
+        for local in locals.values() {
+            local.serving.set(false);
+        }
+        let mut local = |shared: &Arc<crate::instance::Instance>| {
+            let known = locals.get(&shared.id).filter(|local| Arc::ptr_eq(&local.shared, shared)).cloned();
+            let local = known.unwrap_or_else(|| Rc::new(Local::new(shared.clone(), self.clock.now())));
+            local.serving.set(true);
+            locals.insert(shared.id.clone(), local.clone());
+            local
+        };
+        let endpoints =
+            table.services.iter().map(|service| service.endpoints.iter().map(&mut local).collect()).collect();
+        *self.view.borrow_mut() = Rc::new(View { table, endpoints });
+        locals.values().filter(|local| !local.serving.get()).for_each(|local| local.pool.close());
+        locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
+        drop(locals);
+        self.changed.fire();
+    }
+
+    fn cut(&self, instance: &InstanceId) {
+        let local = self.locals.borrow().get(instance).cloned();
+        if let Some(local) = local {
+            local.cut.fire();
+        }
+    }
+}

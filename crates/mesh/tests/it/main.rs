@@ -1,0 +1,14 @@
+//! The mesh against real servers and raw clients, on real sockets.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod drain;
+mod hold;
+mod identity;
+mod messages;
+mod probes;
+mod refusals;
+mod retries;
+mod rig;
+mod streams;
+mod upgrades;

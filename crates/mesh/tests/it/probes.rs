@@ -1,0 +1,53 @@
+//! Health checks.
+
+use std::time::Duration;
+
+use ports::{
+    probes::{Probe, ProbeFailure, Probes},
+    traffic::Target,
+};
+
+use crate::rig::*;
+
+#[tokio::test]
+async fn what_a_probe_finds() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            let Some((head, _)) = conn.request().await else { return };
+            assert!(
+                head.contains("\r\nhost: localhost\r\nuser-agent: isles-health\r\nconnection: close\r\n"),
+                "{head}"
+            );
+            match head.split(' ').nth(1).unwrap() {
+                "/ok" => conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await,
+                "/old" => conn.send("HTTP/1.0 302 Found\r\nlocation: /x\r\n\r\n").await,
+                "/ill" => conn.send("HTTP/1.1 500 Ill\r\ncontent-length: 0\r\n\r\n").await,
+                "/silent" => assert!(conn.ends().await),
+                "/odd" => conn.send("hello\r\n\r\n").await,
+                _ => {}
+            }
+        })
+        .await;
+    let limit = Duration::from_millis(300);
+    let gone = nowhere();
+    for (target, path, expected) in [
+        (&target, Some("/ok"), Ok(())),
+        (&target, Some("/old"), Ok(())),
+        (&target, None, Ok(())),
+        (&target, Some("/ill"), Err(ProbeFailure::Status(500))),
+        (&target, Some("/silent"), Err(ProbeFailure::Timeout(limit))),
+        (
+            &target,
+            Some("/odd"),
+            Err(ProbeFailure::Broken("the answer does not begin with HTTP/1.0 or HTTP/1.1".into())),
+        ),
+        (&target, Some("/end"), Err(ProbeFailure::Broken("it closed the connection without an answer".into()))),
+        (&target, Some("/a b"), Err(ProbeFailure::Broken("`/a b` is not a path".into()))),
+        (&gone, None, Err(ProbeFailure::Refused(gone.to_string()))),
+        (&Target::Unix("/none".into()), None, Err(ProbeFailure::Refused("/none".into()))),
+    ] {
+        let probe = Probe { target: target.clone(), path: path.map(Into::into), timeout: limit };
+        assert_eq!(rig.mesh.probe(probe).await, expected, "{target} {path:?}");
+    }
+}

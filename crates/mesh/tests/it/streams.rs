@@ -1,0 +1,148 @@
+//! Bodies as streams: large, slow, both ways at once, and cut short.
+
+use std::time::Duration;
+
+use wire::http1::Framing;
+
+use crate::rig::*;
+
+const LARGE: usize = 64 << 20;
+const PIECE: usize = 64 << 10;
+
+/// The most memory that this process has used, in KiB.
+fn peak_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Reads a body of so many bytes and throws it away.
+async fn discard(conn: &mut Conn, length: usize) {
+    let mut left = length;
+    while left > 0 {
+        left -= conn.exactly(left.min(PIECE)).await.len();
+    }
+}
+
+async fn pour(conn: &mut Conn, length: usize) {
+    let piece = vec![b'x'; PIECE];
+    for _ in 0..length / PIECE {
+        assert!(conn.send_bytes(&piece).await);
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_take_little_memory() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            while conn.request_head().await.is_some_and(|(_, framing)| framing == Framing::Length(LARGE as u64)) {
+                discard(&mut conn, LARGE).await;
+                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n")).await;
+                pour(&mut conn, LARGE).await;
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let before = peak_kib();
+    let mut client = rig.client().await;
+    client.send(&format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n")).await;
+    pour(&mut client, LARGE).await;
+    assert_eq!(client.response_head("PUT").await.2, Framing::Length(LARGE as u64));
+    discard(&mut client, LARGE).await;
+    let grown = peak_kib() - before;
+    assert!(grown < 24 << 10, "{grown} KiB for {LARGE} bytes each way");
+}
+
+#[tokio::test]
+async fn chunks_go_both_ways_while_the_request_still_comes() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            conn.request_head().await;
+            conn.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+            loop {
+                let chunk = conn.exactly(6).await;
+                conn.send_bytes(&chunk).await;
+                if chunk.starts_with(b"0") || chunk.starts_with(b"1\r\n.") {
+                    conn.send("0\r\n\r\n").await;
+                    return;
+                }
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    client.response_head("POST").await;
+    for chunk in ["1\r\na\r\n", "1\r\nb\r\n", "1\r\n.\r\n"] {
+        client.send(chunk).await;
+        assert_eq!(client.exactly(6).await, chunk.as_bytes(), "each chunk comes back before the next is sent");
+    }
+    assert_eq!(client.exactly(5).await, b"0\r\n\r\n");
+    assert!(client.ends().await, "the rest of the request is not waited for");
+}
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_still_sends() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            conn.request_head().await;
+            conn.send("HTTP/1.1 413 Too Much\r\ncontent-length: 4\r\nconnection: close\r\n\r\nstop").await;
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for _ in 0..10 {
+        let mut client = rig.client().await;
+        client.send(&format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n")).await;
+        // More than the sockets hold, so that somebody must read it.
+        let mut sent = 0;
+        while sent < 16 << 20 && client.send_bytes(&[b'x'; PIECE]).await {
+            sent += PIECE;
+        }
+        let (status, _, body) = client.response().await;
+        assert_eq!((status, body), (413, b"stop".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_vanishes_ends_the_work_for_it() {
+    for request in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc"] {
+        let rig = Rig::new().await;
+        let (told, mut ended) = tokio::sync::mpsc::channel(1);
+        let target = rig
+            .server(move |mut conn| {
+                let told = told.clone();
+                async move {
+                    let (_, framing) = conn.request_head().await.unwrap();
+                    assert!(conn.body(framing).await.is_none_or(|body| body.is_empty()));
+                    assert!(conn.ends().await);
+                    told.send(()).await.unwrap();
+                }
+            })
+            .await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = rig.client().await;
+        client.send(request).await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        drop(client);
+        tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
+        rig.until_in_flight(&id("users", 1), 0).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_moves_does_not_time_out() {
+    let rig = Rig::with(|_| {}, |policy| policy.timeout = Duration::from_millis(300)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n").await;
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    for letter in ["a", "b", "c", "d", "e", "f"] {
+        tick.tick().await;
+        client.send(letter).await;
+    }
+    assert_eq!(client.response().await.2, b"POST / HTTP/1.1|abcdef");
+}

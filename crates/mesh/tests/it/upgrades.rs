@@ -1,0 +1,100 @@
+//! Upgrades: bytes both ways, but only after a 101.
+
+use std::time::Duration;
+
+use ports::traffic::{Drained, Traffic};
+
+use crate::rig::*;
+
+const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\n";
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n\r\n";
+
+/// Accepts the upgrade, greets, and sends back pieces of six bytes.
+async fn parrot(mut conn: Conn) {
+    let (head, _) = conn.request().await.unwrap();
+    assert!(head.contains("connection: upgrade\r\nupgrade: websocket\r\n"), "{head}");
+    conn.send(&format!("{SWITCH}hello!")).await;
+    loop {
+        let piece = conn.exactly(6).await;
+        conn.send_bytes(&piece).await;
+        if piece == b"final!" {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_go_both_ways_after_a_101() {
+    let rig = Rig::new().await;
+    let target = rig.server(parrot).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send(&format!("{UPGRADE}early!")).await;
+    assert_eq!(
+        client.response_head("GET").await.1,
+        SWITCH.replace("connection: upgrade\r\n", "").replace("\r\n\r\n", "\r\nconnection: upgrade\r\n\r\n")
+    );
+    assert_eq!(client.exactly(12).await, b"hello!early!");
+    assert_eq!(rig.mesh.in_flight(&id("users", 1)), 1, "a tunnel is in flight");
+    client.send("final!").await;
+    assert_eq!(client.exactly(6).await, b"final!");
+    assert!(client.ends().await);
+    drop(client);
+    rig.until_in_flight(&id("users", 1), 0).await;
+}
+
+#[tokio::test]
+async fn without_a_101_it_is_an_ordinary_response() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            conn.request().await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
+            assert!(conn.ends().await, "nothing of the next request may arrive here");
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send(&format!("{UPGRADE}GET /admin HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+    let (status, _, body) = client.response().await;
+    assert_eq!((status, body), (200, b"no".to_vec()));
+    assert!(client.ends().await);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_we_refuse_ends_the_connection() {
+    let rig = Rig::new().await;
+    rig.apply(&[("users", true, &[])]).await;
+    let mut client = rig.client().await;
+    let problem = client.problem(&format!("{UPGRADE}GET /admin HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+    assert_eq!(problem.reason, "no-upstream");
+    assert!(client.ends().await, "what follows may be meant for another protocol");
+}
+
+#[tokio::test]
+async fn a_websocket_is_told_when_its_instance_goes_away() {
+    let rig = Rig::new().await;
+    let (told, mut seen) = tokio::sync::mpsc::channel(1);
+    let target = rig
+        .server(move |mut conn| {
+            let told = told.clone();
+            async move {
+                conn.request().await;
+                conn.send(SWITCH).await;
+                conn.send_bytes(&[0x81, 2, b'h', b'i']).await;
+                told.send(conn.exactly(8).await).await.unwrap();
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send(UPGRADE).await;
+    client.response_head("GET").await;
+    assert_eq!(client.exactly(4).await, [0x81, 2, b'h', b'i']);
+    rig.apply(&[("users", true, &[])]).await;
+    let drained = rig.mesh.drain(&id("users", 1), Duration::from_millis(50)).await;
+    assert_eq!(drained, Drained::CutOff(1));
+    assert_eq!(client.exactly(4).await, [0x88, 2, 0x03, 0xE9], "close frame, 1001");
+    assert_eq!(seen.recv().await.unwrap(), [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9]);
+    assert!(client.ends().await);
+}

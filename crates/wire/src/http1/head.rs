@@ -1,0 +1,115 @@
+//! What request and response heads share: spans, limits, and where a head ends.
+
+use memchr::memchr;
+
+use super::error::HeadError;
+
+/// A part of a head, as offsets from the head's first byte.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// The span of `part` within `whole`, which it was sliced from.
+    pub(crate) fn of(part: &[u8], whole: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+        Self::new(start, start + part.len())
+    }
+
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        Self { start: offset(start), end: offset(end) }
+    }
+
+    /// The bytes, out of the head that was parsed.
+    ///
+    /// # Panics
+    /// If `head` is shorter than the head that was parsed.
+    pub fn of_head(self, head: &[u8]) -> &[u8] {
+        &head[self.start as usize..self.end as usize]
+    }
+}
+
+/// What a head may be at the most.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadLimits {
+    /// Bytes of the whole head.
+    pub head_bytes_max: usize,
+    /// Bytes of the request target.
+    pub target_bytes_max: usize,
+    /// Field lines; never more than [`HeadLimits::FIELDS_MAX`] count.
+    pub fields_max: usize,
+}
+
+impl HeadLimits {
+    /// The most field lines that any head may have.
+    pub const FIELDS_MAX: usize = 100;
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { head_bytes_max: 64 * 1024, target_bytes_max: 8 * 1024, fields_max: Self::FIELDS_MAX }
+    }
+}
+
+/// The version of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+impl Version {
+    pub(crate) fn of(minor: Option<u8>) -> Self {
+        if minor == Some(0) { Self::Http10 } else { Self::Http11 }
+    }
+}
+
+/// Looks for the empty line that ends a head, from where the last look ended.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scan {
+    line_start: usize,
+    scanned: usize,
+    lines: usize,
+}
+
+impl Scan {
+    /// The head's length if it is complete. Refuses lines that end with a bare LF, and what exceeds the limits.
+    pub(crate) fn find_end(&mut self, input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
+        while let Some(offset) = memchr(b'\n', &input[self.scanned.min(input.len())..]) {
+            let newline = self.scanned + offset;
+            self.scanned = newline + 1;
+            if newline == self.line_start || input[newline - 1] != b'\r' {
+                return Err(HeadError::malformed("a line ends with a bare LF"));
+            }
+            if newline == self.line_start + 1 {
+                return self.end(limits).map(Some);
+            }
+            self.line_start = self.scanned;
+            self.lines += 1;
+            if self.lines > limits.fields_max + 1 {
+                return Err(HeadError::too_large("too many fields"));
+            }
+        }
+        self.scanned = input.len();
+        if input.len() >= limits.head_bytes_max {
+            return Err(HeadError::too_large("the head has too many bytes"));
+        }
+        Ok(None)
+    }
+
+    fn end(&self, limits: &HeadLimits) -> Result<usize, HeadError> {
+        if self.lines == 0 {
+            return Err(HeadError::malformed("an empty line stands where a head must begin"));
+        }
+        if self.scanned > limits.head_bytes_max {
+            return Err(HeadError::too_large("the head has too many bytes"));
+        }
+        Ok(self.scanned)
+    }
+}

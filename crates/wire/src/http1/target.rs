@@ -1,0 +1,215 @@
+//! Request targets (RFC 9112 section 3.2) and the one canonical form of a path.
+
+use super::{error::HeadError, head::Span, host};
+
+/// A request target, taken apart.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Target {
+    /// The whole target as it was sent.
+    pub(crate) raw: Span,
+    /// The authority of an absolute-form target; it takes the place of `Host`.
+    pub(crate) authority: Option<Span>,
+    path: Span,
+    /// The query with its `?`; empty without one.
+    pub(crate) query: Span,
+    /// The canonical path, where it is not the one that was sent.
+    rewritten: Option<String>,
+}
+
+impl Target {
+    pub(crate) fn parse(&mut self, head: &[u8], raw: &[u8], method: &[u8]) -> Result<(), HeadError> {
+        self.raw = Span::of(raw, head);
+        self.authority = None;
+        self.rewritten = None;
+        self.query = Span::default();
+        self.path = self.raw;
+        if method == b"CONNECT" {
+            return Err(HeadError::not_implemented("CONNECT is not supported"));
+        }
+        if raw == b"*" && method == b"OPTIONS" {
+            return Ok(());
+        }
+        if raw.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
+            return Err(HeadError::malformed("the request target has a fragment, or a character that must be encoded"));
+        }
+        let rest = if raw.first() == Some(&b'/') { raw } else { self.take_authority(head, raw)? };
+        self.split(head, rest)
+    }
+
+    /// The canonical path: begins with `/` (or is `*`), has no dot segments, and no encoded unreserved characters.
+    pub(crate) fn path<'a>(&'a self, head: &'a [u8]) -> &'a str {
+        match &self.rewritten {
+            Some(path) => path,
+            None => std::str::from_utf8(self.path.of_head(head)).unwrap_or("/"),
+        }
+    }
+
+    /// Whether path and query go on exactly as they came.
+    pub(crate) fn is_canonical(&self) -> bool {
+        self.rewritten.is_none() && self.authority.is_none()
+    }
+
+    fn take_authority<'a>(&mut self, head: &[u8], raw: &'a [u8]) -> Result<&'a [u8], HeadError> {
+        let scheme = [&b"http://"[..], b"https://"]
+            .into_iter()
+            .find(|scheme| raw.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+            .ok_or(HeadError::malformed("the request target does not begin with `/`"))?;
+        let rest = &raw[scheme.len()..];
+        let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+        if !host::is_valid(&rest[..end]) {
+            return Err(HeadError::malformed("the authority of the request target is invalid"));
+        }
+        self.authority = Some(Span::of(&rest[..end], head));
+        Ok(&rest[end..])
+    }
+
+    fn split(&mut self, head: &[u8], rest: &[u8]) -> Result<(), HeadError> {
+        let query = memchr::memchr(b'?', rest).unwrap_or(rest.len());
+        self.path = Span::of(&rest[..query], head);
+        self.query = Span::of(&rest[query..], head);
+        self.rewritten = match &rest[..query] {
+            b"" => Some("/".into()),
+            path if is_plain(path) => None,
+            path => canonical(path)?,
+        };
+        Ok(())
+    }
+}
+
+/// Whether a path is surely canonical: nothing encoded, no segment that begins with a dot.
+fn is_plain(path: &[u8]) -> bool {
+    memchr::memchr2(b'%', b'\\', path).is_none() && !path.windows(2).any(|pair| pair == b"/.")
+}
+
+/// The canonical form, if it differs.
+fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
+    let decoded = decode_unreserved(path)?;
+    let mut segments: Vec<&str> = Vec::new();
+    let mut parts = decoded[1..].split('/').peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        match part {
+            "." if last => segments.push(""),
+            "." => {}
+            ".." => {
+                segments.pop().ok_or(HeadError::malformed("the path leads above the root"))?;
+                if last {
+                    segments.push("");
+                }
+            }
+            _ if part.starts_with(".;") || part.starts_with("..;") => {
+                return Err(HeadError::malformed("a dot segment of the path has parameters"));
+            }
+            _ => segments.push(part),
+        }
+    }
+    let canonical = format!("/{}", segments.join("/"));
+    Ok((canonical.as_bytes() != path).then_some(canonical))
+}
+
+/// Decodes what never needs to be encoded (RFC 3986 section 6.2.2.2); refuses what two programs may read differently.
+fn decode_unreserved(path: &[u8]) -> Result<String, HeadError> {
+    let mut decoded = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'\\' => return Err(HeadError::malformed("the path contains a backslash")),
+            b'%' => {
+                let value = hex_pair(tail).ok_or(HeadError::malformed("a percent sign in the path encodes nothing"))?;
+                rest = &tail[2..];
+                match value {
+                    0 | b'/' | b'\\' => {
+                        return Err(HeadError::malformed("the path contains an encoded NUL, slash or backslash"));
+                    }
+                    _ if value.is_ascii_alphanumeric() || b"-._~".contains(&value) => decoded.push(value.into()),
+                    _ => decoded.extend([b'%', tail[0], tail[1]].map(|byte| char::from(byte.to_ascii_uppercase()))),
+                }
+            }
+            _ => decoded.push((*byte).into()),
+        }
+    }
+    Ok(decoded)
+}
+
+fn hex_pair(bytes: &[u8]) -> Option<u8> {
+    let digit = |index: usize| bytes.get(index).and_then(|byte| char::from(*byte).to_digit(16));
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(target: &str) -> Result<String, &'static str> {
+        let mut parsed = Target::default();
+        parsed.parse(target.as_bytes(), target.as_bytes(), b"GET").map_err(|error| error.detail)?;
+        Ok(format!(
+            "{}{}",
+            parsed.path(target.as_bytes()),
+            String::from_utf8_lossy(parsed.query.of_head(target.as_bytes()))
+        ))
+    }
+
+    #[test]
+    fn canonical_paths() {
+        for (target, canonical) in [
+            ("/", "/"),
+            ("/a/b?c=/../d", "/a/b?c=/../d"),
+            ("/a//b", "/a//b"),
+            ("/a/./b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/a/b/..", "/a/"),
+            ("/a/.", "/a/"),
+            ("/a/%2e%2E/b", "/b"),
+            ("/a/.%2e/b", "/b"),
+            ("/a//../b", "/a/b"),
+            ("/%61dmin", "/admin"),
+            ("/a%20b%c3%a9", "/a%20b%C3%A9"),
+            ("/a%3f", "/a%3F"),
+            ("/.well-known/x", "/.well-known/x"),
+            ("/..a/...", "/..a/..."),
+            ("/;a=1", "/;a=1"),
+            ("http://a", "/"),
+            ("HTTP://a:80/x?y", "/x?y"),
+            ("https://a?y", "/?y"),
+        ] {
+            assert_eq!(path(target).as_deref(), Ok(canonical), "{target}");
+        }
+    }
+
+    #[test]
+    fn refused_paths() {
+        for target in [
+            "",
+            "a",
+            "*",
+            "a:80",
+            "/../a",
+            "/a/../../b",
+            "/%2e%2e/a",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/a%",
+            "/a%1",
+            "/a%zz",
+            "/a#b",
+            "/a?b#c",
+            "/é",
+            "/a/..;/b",
+            "/a/.;x/b",
+            "/%2e%2e;/b",
+            "http://",
+            "http:///a",
+            "http://u@a/",
+            "ftp://a/",
+            "http://a b/",
+            "/a b",
+        ] {
+            assert!(path(target).is_err(), "{target}");
+        }
+    }
+}

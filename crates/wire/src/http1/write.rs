@@ -1,0 +1,124 @@
+//! Heads on their way on: the fields that go on are copied in runs, as they came.
+
+use std::{io::Write, net::IpAddr};
+
+use super::{
+    field::{Field, FieldKind},
+    framing::Framing,
+    request::RequestHead,
+    response::ResponseHead,
+};
+
+/// What a forwarded request asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLine {
+    /// Bytes taken off the front of the canonical path.
+    pub strip: usize,
+    /// What the gateway says of the client; `None` where the caller's own word goes on.
+    pub edge: Option<Edge>,
+    /// Whether the wish for an upgrade goes on.
+    pub upgrade: bool,
+}
+
+/// What the gateway says of the client: it replaces whatever the client said.
+#[derive(Debug, Clone, Copy)]
+pub struct Edge {
+    /// The client's address.
+    pub peer: IpAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+/// Appends the head of a request to send on. `head` are the bytes that `request` was parsed from.
+pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out: &mut Vec<u8>) {
+    write_request_line(head, request, line.strip, out);
+    let replaces_host = request.target.authority.is_some();
+    if replaces_host {
+        put(out, &[b"host: ", request.host(head).as_bytes(), b"\r\n"]);
+    }
+    let keep = |field: &Field| match field.kind {
+        FieldKind::Other | FieldKind::ContentLength => true,
+        FieldKind::Expect => request.expects_continue(),
+        FieldKind::Host => !replaces_host,
+        FieldKind::Forwarded => line.edge.is_none(),
+        _ => false,
+    };
+    copy_fields(head, request.length(), &request.fields, keep, out);
+    if let Some(edge) = line.edge {
+        write_edge(request.host(head), edge, out);
+    }
+    if request.framing() == Framing::Chunked {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    if let Some(protocol) = request.upgrade(head).filter(|_| line.upgrade) {
+        put(out, &[b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n"]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the head of a response to send on, framed as `framing` and with `connection` as its connection option.
+pub fn write_response(
+    head: &[u8],
+    response: &ResponseHead,
+    framing: Framing,
+    connection: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    put(out, &[b"HTTP/1.1 ", response.status_and_reason(head).of_head(head), b"\r\n"]);
+    let with_length = response.status() >= 200 && response.status() != 204;
+    let upgrades = response.status() == 101;
+    let keep = |field: &Field| match field.kind {
+        FieldKind::ContentLength => with_length,
+        FieldKind::Upgrade => upgrades,
+        FieldKind::Hop | FieldKind::Connection | FieldKind::TransferEncoding | FieldKind::Isles => false,
+        _ => true,
+    };
+    copy_fields(head, response.length(), &response.fields, keep, out);
+    if framing == Framing::Chunked {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    if let Some(option) = connection {
+        put(out, &[b"connection: ", option.as_bytes(), b"\r\n"]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mut Vec<u8>) {
+    put(out, &[request.method(head), b" "]);
+    if request.target.is_canonical() && strip == 0 {
+        out.extend_from_slice(request.target.raw.of_head(head));
+    } else {
+        let path = request.path(head).get(strip..).unwrap_or_default();
+        if !path.starts_with(['/', '*']) {
+            out.push(b'/');
+        }
+        put(out, &[path.as_bytes(), request.target.query.of_head(head)]);
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+fn write_edge(host: &str, edge: Edge, out: &mut Vec<u8>) {
+    write!(out, "x-forwarded-for: {}\r\nx-forwarded-proto: {}\r\n", edge.peer, edge.scheme)
+        .expect("a Vec takes every write");
+    put(out, &[b"x-forwarded-host: ", host.as_bytes(), b"\r\n"]);
+}
+
+/// Copies the field lines to keep; lines that stand side by side are copied at once.
+fn copy_fields(head: &[u8], length: usize, fields: &[Field], keep: impl Fn(&Field) -> bool, out: &mut Vec<u8>) {
+    let end_of_lines = length - 2;
+    let start = |index: usize| fields.get(index).map_or(end_of_lines, |field| field.name.start as usize);
+    let mut run = start(0);
+    for (index, field) in fields.iter().enumerate() {
+        if !keep(field) {
+            out.extend_from_slice(&head[run..start(index)]);
+            run = start(index + 1);
+        }
+    }
+    out.extend_from_slice(&head[run..end_of_lines]);
+}
+
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}
