@@ -244,6 +244,8 @@ impl Keeper {
                 Ok(Numbered { number, request }) => self.answer(number, request),
                 Err(error) => self.platform.kill(&format!("it sent what is not a request: {error}")),
             },
+            // Said once, before what is still to be read: it went without having read every reply.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             _ => return false,
         }
         true
@@ -350,7 +352,8 @@ impl Keeper {
             left.is_empty()
         });
         self.end_platform();
-        self.sockets.values().for_each(Socket::unlink);
+        // Closed before the viewer is awaited: it ends when nobody listens any more.
+        std::mem::take(&mut self.sockets).values().for_each(Socket::unlink);
         remove_groups(self.processes.values().flat_map(|it| &it.spawn.cgroups).map(PathBuf::as_path));
         self.groups.iter().for_each(|group| _ = fs::remove_dir(group));
         self.reap_until(VIEWER_PATIENCE, |keeper| keeper.config.viewer.is_none());

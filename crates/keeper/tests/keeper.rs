@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         ("sockets_outlive_the_platform_process", sockets_outlive_the_platform_process),
         ("asked_to_stop", asked_to_stop),
         ("detached_ignores_hangup", detached_ignores_hangup),
+        ("the_viewer_is_awaited", the_viewer_is_awaited),
         ("a_platform_that_never_lives", a_platform_that_never_lives),
         ("the_last_requests_are_carried_out", the_last_requests_are_carried_out),
         ("a_second_keeper_is_refused", a_second_keeper_is_refused),
@@ -344,6 +345,17 @@ fn detached_ignores_hangup() {
     rig.signal(Signal::HUP);
     rig.signal(Signal::TERM);
     assert_eq!(platform.event().0, Event::StopRequested { signal: 15 });
+}
+
+fn the_viewer_is_awaited() {
+    let mut rig = Rig::start_as("viewed-keeper");
+    let mut platform = rig.platform();
+    platform.request(Request::Stop { code: 0 }).unwrap();
+    drop(platform);
+    // The records go last, after the viewer.
+    assert_eq!(keeper::running(&rig.state()), Some(rig.keeper.id()));
+    fs::write(rig.folder.path().join("relay.look"), "").unwrap();
+    assert_eq!((rig.exit_code(), rig.folder.path().join("relay.seen").exists()), (Some(0), true));
 }
 
 fn a_platform_that_never_lives() {

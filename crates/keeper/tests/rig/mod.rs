@@ -8,7 +8,10 @@ use std::{
     io::Read,
     os::{
         fd::{AsFd, FromRawFd, OwnedFd},
-        unix::net::{UnixListener, UnixStream},
+        unix::{
+            net::{UnixListener, UnixStream},
+            process::CommandExt,
+        },
     },
     panic,
     path::{Path, PathBuf},
@@ -33,16 +36,27 @@ pub(crate) type Test = (&'static str, fn());
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     let args: Vec<String> = env::args().collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[1..] {
-        ["keeper", state, relay] => keep(state, vec![args[0].clone(), "platform".into(), relay.into()], false),
-        ["detached-keeper", state, relay] => keep(state, vec![args[0].clone(), "platform".into(), relay.into()], true),
-        ["keeper-of", state, program] => keep(state, vec![program.into()], false),
+        ["keeper", state, relay] => keep(state, relayed(&args[0], relay), false, None),
+        ["detached-keeper", state, relay] => keep(state, relayed(&args[0], relay), true, None),
+        ["viewed-keeper", state, relay] => keep(state, relayed(&args[0], relay), false, Some(view(relay))),
+        ["keeper-of", state, program] => keep(state, vec![program.into()], false, None),
         ["platform", relay] => hand_over(relay),
         ["listen"] => listen(),
         _ => run_all(tests, &args[1..]),
     }
 }
 
-fn keep(state: &str, platform: Vec<String>, detached: bool) -> ExitCode {
+fn relayed(this: &str, relay: &str) -> Vec<String> {
+    vec![this.into(), "platform".into(), relay.into()]
+}
+
+/// A child that waits for a file and then makes another.
+fn view(relay: &str) -> u32 {
+    let script = "while ! [ -e $0.look ]; do sleep 0.01; done; touch $0.seen";
+    Command::new("/bin/sh").args(["-c", script, relay]).process_group(0).spawn().unwrap().id()
+}
+
+fn keep(state: &str, platform: Vec<String>, detached: bool, viewer: Option<u32>) -> ExitCode {
     let lock = match keeper::lock(Path::new(state)) {
         Ok(lock) => lock,
         Err(error) => {
@@ -53,7 +67,7 @@ fn keep(state: &str, platform: Vec<String>, detached: bool) -> ExitCode {
     for sentence in keeper::clean_up(Path::new(state)) {
         println!("{sentence}");
     }
-    ExitCode::from(keeper::run(KeeperConfig { lock, platform, detached, viewer: None }))
+    ExitCode::from(keeper::run(KeeperConfig { lock, platform, detached, viewer }))
 }
 
 #[allow(unsafe_code)]

@@ -1,0 +1,99 @@
+//! The addresses of connections: one number per caller and callee, kept as long as the caller's slot.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use model::ServiceName;
+use ports::traffic::Caller;
+
+/// The first number: 127.1.0.0. What is below is used by others (127.0.0.1, 127.0.0.53, 127.0.1.1).
+const FIRST: u32 = 1 << 16;
+/// The last number: 127.255.255.254.
+const LAST: u32 = (1 << 24) - 2;
+
+/// All connection addresses of a system.
+pub(crate) struct Addresses {
+    port: u16,
+    numbers: BTreeMap<String, u32>,
+    taken: BTreeMap<u32, String>,
+    next: u32,
+}
+
+impl Addresses {
+    /// With the numbers that were given before, by [`key`].
+    pub(crate) fn new(port: u16, numbers: BTreeMap<String, u32>) -> Self {
+        let taken: BTreeMap<_, _> = numbers.iter().map(|(key, number)| (*number, key.clone())).collect();
+        let next = taken.last_key_value().map_or(FIRST, |(number, _)| number + 1);
+        Self { port, numbers, taken, next }
+    }
+
+    /// The address of a connection, and whether it is new and must be remembered before it is used.
+    pub(crate) fn of(&mut self, caller: &Caller, callee: &ServiceName) -> (SocketAddr, Option<(String, u32)>) {
+        let key = key(caller, callee);
+        if let Some(number) = self.numbers.get(&key) {
+            return (self.address(*number), None);
+        }
+        let number = self.free_number();
+        self.numbers.insert(key.clone(), number);
+        self.taken.insert(number, key.clone());
+        (self.address(number), Some((key, number)))
+    }
+
+    /// Forgets the addresses of a caller; returns the keys to forget.
+    pub(crate) fn release(&mut self, caller: &Caller) -> Vec<String> {
+        let prefix = format!("{caller}>");
+        let keys: Vec<_> = self.numbers.range(prefix.clone()..).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<_> = keys.into_iter().take_while(|key| key.starts_with(&prefix)).collect();
+        for key in &keys {
+            if let Some(number) = self.numbers.remove(key) {
+                self.taken.remove(&number);
+            }
+        }
+        keys
+    }
+
+    /// The next number that nobody has; numbers given back are used again only after all others.
+    fn free_number(&mut self) -> u32 {
+        while self.next > LAST || self.taken.contains_key(&self.next) {
+            self.next = if self.next >= LAST { FIRST } else { self.next + 1 };
+        }
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn address(&self, number: u32) -> SocketAddr {
+        let [_, b, c, d] = number.to_be_bytes();
+        SocketAddr::from((Ipv4Addr::new(127, b, c, d), self.port))
+    }
+}
+
+/// The name of a connection in the records: `orders/2>users`.
+fn key(caller: &Caller, callee: &ServiceName) -> String {
+    format!("{caller}>{callee}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_lasts_as_long_as_its_slot() {
+        let (users, stock): (ServiceName, ServiceName) = ("users".parse().unwrap(), "stock".parse().unwrap());
+        let slot = |text: &str| Caller::Slot(text.parse().unwrap());
+        let mut addresses = Addresses::new(7000, BTreeMap::new());
+        let (first, new) = addresses.of(&slot("orders/1"), &users);
+        assert_eq!((first.to_string(), new), ("127.1.0.0:7000".into(), Some(("orders/1>users".into(), FIRST))));
+        assert_eq!(addresses.of(&slot("orders/1"), &users), (first, None));
+        assert_eq!(addresses.of(&slot("orders/1"), &stock).0.to_string(), "127.1.0.1:7000");
+        assert_eq!(addresses.of(&slot("orders/10"), &users).0.to_string(), "127.1.0.2:7000");
+
+        let mut again = Addresses::new(7000, addresses.numbers.clone());
+        assert_eq!(again.of(&slot("orders/1"), &users), (first, None));
+        assert_eq!(again.release(&slot("orders/1")), ["orders/1>stock", "orders/1>users"]);
+        assert_eq!(again.of(&Caller::Operator, &users).0.to_string(), "127.1.0.3:7000", "not one given back");
+        again.next = LAST + 1;
+        assert_eq!(again.of(&slot("orders/1"), &users).0.to_string(), "127.1.0.0:7000", "until all were used");
+    }
+}

@@ -1,0 +1,105 @@
+//! The control API: HTTP and JSON under `/v1`, as `model::api` lists it.
+
+mod call;
+mod logs;
+mod services;
+mod stream;
+mod system;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use model::{Problem, ServiceName};
+use ports::{logs::Logs, tasks::Tasks};
+use tokio_util::sync::CancellationToken;
+
+use crate::SystemHandle;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct Api {
+    /// The system.
+    pub system: SystemHandle,
+    /// Its logs.
+    pub logs: Arc<dyn Logs>,
+    /// Runs what a request starts.
+    pub tasks: Tasks,
+    /// Runs what feeds the streams of the API; they end by themselves when the platform ends.
+    pub streams: Tasks,
+    /// Ends the streams of the API when the platform ends.
+    pub closing: CancellationToken,
+}
+
+/// The API's routes.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/system", get(system::status))
+        .route("/v1/system/watch", get(system::watch))
+        .route("/v1/system/down", post(system::down))
+        .route("/v1/services/{service}", get(services::status))
+        .route("/v1/services/{service}/why", get(services::why))
+        .route("/v1/services/{service}/restart", post(services::restart))
+        .route("/v1/services/{service}/scale", post(services::scale))
+        .route("/v1/services/{service}/call/{*path}", any(call::call))
+        .route("/v1/services/{service}/call/", any(call::call_root))
+        .route("/v1/logs", get(logs::read))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
+        .with_state(api)
+}
+
+/// A problem as an answer.
+pub(crate) struct Refused(pub(crate) Box<Problem>);
+
+impl From<Box<Problem>> for Refused {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let reason = self.0.reason.clone();
+        let mut response = (status, Json(*self.0)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        if let Ok(reason) = header::HeaderValue::from_str(&reason) {
+            headers.insert("x-isles-reason", reason);
+        }
+        response
+    }
+}
+
+async fn unknown_path() -> Refused {
+    Refused(problem(404, "unknown-path", "there is no such path in the API", "see docs/api.md"))
+}
+
+async fn wrong_method() -> Refused {
+    Refused(problem(405, "wrong-method", "this path of the API takes another method", "see docs/api.md"))
+}
+
+fn problem(status: u16, reason: &str, title: &str, hint: &str) -> Box<Problem> {
+    Box::new(Problem {
+        title: title.into(),
+        status,
+        reason: reason.into(),
+        detail: String::new(),
+        connection: None,
+        instances: Vec::new(),
+        hint: hint.into(),
+    })
+}
+
+fn service_name(text: &str) -> Result<ServiceName, Refused> {
+    text.parse().map_err(|error: model::InvalidName| {
+        let mut problem = problem(400, "bad-name", "this is not a service's name", "see `isles ps` for the names");
+        problem.detail = error.to_string();
+        Refused(problem)
+    })
+}

@@ -1,0 +1,93 @@
+//! What a build leaves behind, on a real file system; processes are run by the tests of the whole binary.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use model::spec::{Health, Limits, Listen, Service, System};
+
+use super::keep;
+use crate::Config;
+
+pub(super) fn service(dir: Option<&str>) -> Service {
+    Service {
+        dir: dir.map(Into::into),
+        inputs: vec![],
+        build: Some("make".into()),
+        artifact: vec![],
+        cache: vec![],
+        run: "./serve".into(),
+        env: BTreeMap::new(),
+        env_file: None,
+        secrets: vec![],
+        replicas: 1,
+        health: Health::default(),
+        after: vec![],
+        stop_grace: std::time::Duration::from_secs(10),
+        drain_timeout: std::time::Duration::from_secs(30),
+        limits: Limits::default(),
+        listen: Listen::Port,
+        calls: BTreeMap::new(),
+        store: Some(model::spec::Store {
+            engine: model::spec::StoreEngine::Sqlite,
+            path: Some("data/users.db".into()),
+        }),
+    }
+}
+
+pub(super) fn config(folder: &Path, service: &Service) -> Config {
+    let services = BTreeMap::from([("users".parse().unwrap(), service.clone())]);
+    Config {
+        system: System { name: "shop".parse().unwrap(), gateway: None, services },
+        folder: folder.into(),
+        state: folder.join(".isles"),
+        sockets: folder.join(".isles/run"),
+        host_env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        env_files: BTreeMap::new(),
+        connection_port: 7000,
+        keeper_pid: 1,
+        platform_pid: 2,
+        resumed: false,
+        builds_at_once: 1,
+        seed: 1,
+    }
+}
+
+#[test]
+fn only_the_artifact_stays_and_a_missing_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".isles");
+    let root = state.join("builds/users/abc");
+    let inside = root.join("users");
+    fs::create_dir_all(inside.join("src")).unwrap();
+    let mut spec = service(Some("users"));
+    (spec.cache, spec.artifact) = (vec!["target".into()], vec!["target/release/users".into(), "static".into()]);
+    keep::link_caches(&state, &spec, &inside).unwrap();
+    fs::create_dir_all(inside.join("target/release")).unwrap();
+    fs::write(inside.join("target/release/users"), "binary").unwrap();
+    let missing = keep::only_artifact(&spec, &root, &inside).unwrap_err();
+    assert_eq!(missing.to_string(), "the build did not make `static`");
+    fs::create_dir(inside.join("static")).unwrap();
+    fs::write(inside.join("static/a.css"), "css").unwrap();
+    keep::only_artifact(&spec, &root, &inside).unwrap();
+    assert_eq!(fs::read_to_string(inside.join("target/release/users")).unwrap(), "binary");
+    assert_eq!(fs::read_to_string(inside.join("static/a.css")).unwrap(), "css");
+    assert!(!inside.join("src").exists(), "sources are not kept");
+    assert!(!inside.join("target").is_symlink(), "what is kept is not in the shared cache");
+    let again = state.join("builds/users/def/users");
+    fs::create_dir_all(&again).unwrap();
+    keep::link_caches(&state, &spec, &again).unwrap();
+    assert!(again.join("target/release/users").exists(), "the cache is shared with the next build");
+}
+
+#[test]
+fn old_builds_go() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c", "d"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(format!("{name}.done")), "").unwrap();
+    }
+    keep::prune(folder.path(), &folder.path().join("a"), 1).unwrap();
+    let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert!(left.len() == 4 && left[0] == "a" && left[1] == "a.done", "{left:?}");
+}

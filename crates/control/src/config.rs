@@ -1,0 +1,61 @@
+//! What control must know before it starts.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use model::spec::System;
+use ports::{
+    clock::Clock, logs::Logs, probes::Probes, streams::KeyValue, tasks::Tasks, traffic::Traffic, workloads::Workloads,
+};
+
+/// Settings, all of them known at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What is wanted.
+    pub system: System,
+    /// The manifest's folder, absolute.
+    pub folder: PathBuf,
+    /// The state folder, absolute.
+    pub state: PathBuf,
+    /// The short folder for sockets.
+    pub sockets: PathBuf,
+    /// What programs see of the host's environment.
+    pub host_env: HostEnv,
+    /// The values of the secrets that the manifest names.
+    pub secrets: BTreeMap<String, String>,
+    /// The content of each service's `env_file`, by service name.
+    pub env_files: BTreeMap<model::ServiceName, BTreeMap<String, String>>,
+    /// The port of every connection address.
+    pub connection_port: u16,
+    /// The keeper's process id.
+    pub keeper_pid: u32,
+    /// This process's id.
+    pub platform_pid: u32,
+    /// Whether an earlier platform process of the same keeper brought the system up.
+    pub resumed: bool,
+    /// How many builds run at once.
+    pub builds_at_once: usize,
+    /// Drives the jitter of health checks and pauses.
+    pub seed: u64,
+}
+
+/// `PATH`, `HOME`, `LANG`, `TZ` and `TMPDIR`, those that are set.
+pub type HostEnv = BTreeMap<String, String>;
+
+/// The engines behind the ports.
+#[derive(Clone)]
+pub struct Engines {
+    /// Runs programs.
+    pub workloads: Arc<dyn Workloads>,
+    /// Reads their logs.
+    pub logs: Arc<dyn Logs>,
+    /// Carries requests.
+    pub traffic: Arc<dyn Traffic>,
+    /// Checks instances.
+    pub probes: Arc<dyn Probes>,
+    /// Remembers.
+    pub streams: Arc<dyn KeyValue>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Runs what takes time.
+    pub tasks: Tasks,
+}

@@ -1,0 +1,50 @@
+//! The environment of a program: what it sees, and nothing else.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+
+use model::{ServiceName, spec::Service};
+use ports::traffic::Target;
+
+use crate::Config;
+
+/// What one instance is given beside what its service declares.
+pub(crate) struct Given<'a> {
+    /// Where it must listen.
+    pub(crate) target: &'a Target,
+    /// Where it reaches each service that it may call.
+    pub(crate) connections: &'a BTreeMap<ServiceName, SocketAddr>,
+    /// The file of its store.
+    pub(crate) database: Option<&'a Path>,
+}
+
+/// The environment of an instance. What Isles gives wins over `env`, `env` over `env_file`, that over the host.
+pub(crate) fn of_instance(
+    config: &Config,
+    name: &ServiceName,
+    service: &Service,
+    given: &Given,
+) -> Vec<(String, String)> {
+    let mut env = of_build(config, name, service);
+    let secrets = service.secrets.iter().filter_map(|name| config.secrets.get_key_value(name));
+    env.extend(secrets.map(|(name, value)| (name.clone(), value.clone())));
+    match given.target {
+        Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
+        Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
+    };
+    for (callee, address) in given.connections {
+        env.insert(format!("{}_URL", callee.env_prefix()), format!("http://{address}"));
+    }
+    if let Some(path) = given.database {
+        env.insert("DATABASE_PATH".into(), path.display().to_string());
+        env.insert("DATABASE_URL".into(), format!("sqlite:///{}", path.display()));
+    }
+    env.into_iter().collect()
+}
+
+/// The environment of a build: the host's and the service's own, without secrets.
+pub(crate) fn of_build(config: &Config, name: &ServiceName, service: &Service) -> BTreeMap<String, String> {
+    let mut env = config.host_env.clone();
+    env.extend(config.env_files.get(name).cloned().unwrap_or_default());
+    env.extend(service.env.clone());
+    env
+}

@@ -1,0 +1,19 @@
+//! Control: holds what is wanted against what is, and tells the engines what to do about the difference.
+//!
+//! One task, the supervisor, owns every machine and every record in memory. Everything that happens reaches it as an
+//! `Input`; everything that takes time runs beside it and comes back as one. It knows engines only by their ports.
+
+mod addresses;
+mod api;
+mod build;
+mod config;
+mod environment;
+mod explain;
+mod free_ports;
+mod records;
+mod store;
+mod supervisor;
+
+pub use api::{Api, router};
+pub use config::{Config, Engines, HostEnv};
+pub use supervisor::{Supervisor, SystemHandle};

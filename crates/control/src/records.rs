@@ -1,0 +1,121 @@
+//! What control remembers, in one bucket of `ports::streams`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::{InstanceId, ServiceName, Slot, Timestamp};
+use ports::{
+    streams::{Expect, KeyValue, StreamsError},
+    traffic::Target,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+const BUCKET: &str = "system";
+
+/// The records of a system.
+#[derive(Clone)]
+pub(crate) struct Records(Arc<dyn KeyValue>);
+
+/// An instance whose process may be running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InstanceRecord {
+    pub(crate) port: Option<u16>,
+    pub(crate) socket: Option<std::path::PathBuf>,
+    /// The folder that it runs in.
+    pub(crate) folder: std::path::PathBuf,
+    /// When it was started.
+    pub(crate) started_at: Timestamp,
+    /// Whether it takes requests.
+    pub(crate) healthy: bool,
+}
+
+impl InstanceRecord {
+    pub(crate) fn target(&self) -> Option<Target> {
+        let tcp = self.port.map(|port| Target::Tcp(([127, 0, 0, 1], port).into()));
+        tcp.or_else(|| self.socket.clone().map(Target::Unix))
+    }
+}
+
+/// A number of instances that a person asked for, in place of the manifest's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ScaleRecord {
+    pub(crate) replicas: u32,
+    /// What the manifest said then; once it says something else, that counts.
+    pub(crate) manifest: u32,
+}
+
+/// Everything that is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    pub(crate) instances: BTreeMap<InstanceId, InstanceRecord>,
+    pub(crate) last_runs: BTreeMap<Slot, u64>,
+    pub(crate) addresses: BTreeMap<String, u32>,
+    pub(crate) scales: BTreeMap<ServiceName, ScaleRecord>,
+    pub(crate) came_up: bool,
+}
+
+impl Records {
+    pub(crate) fn new(streams: Arc<dyn KeyValue>) -> Self {
+        Self(streams)
+    }
+
+    pub(crate) async fn load(&self) -> Result<Remembered, StreamsError> {
+        let mut all = Remembered::default();
+        for entry in self.0.list(BUCKET, "").await? {
+            let Some((kind, name)) = entry.key.split_once(':') else { continue };
+            match kind {
+                "instance" => all.instances.extend(name.parse().ok().zip(read(&entry.value))),
+                "run" => all.last_runs.extend(name.parse().ok().zip(read(&entry.value))),
+                "address" => all.addresses.extend(read(&entry.value).map(|number: u32| (name.to_owned(), number))),
+                "scale" => all.scales.extend(name.parse().ok().zip(read(&entry.value))),
+                "came-up" => all.came_up = true,
+                _ => {}
+            }
+        }
+        for id in all.instances.keys() {
+            let last = all.last_runs.entry(id.slot.clone()).or_default();
+            *last = (*last).max(id.run);
+        }
+        Ok(all)
+    }
+
+    pub(crate) async fn put_instance(&self, id: &InstanceId, record: &InstanceRecord) -> Result<(), StreamsError> {
+        self.put(format!("instance:{id}"), record).await
+    }
+
+    pub(crate) async fn put_last_run(&self, id: &InstanceId) -> Result<(), StreamsError> {
+        self.put(format!("run:{}", id.slot), &id.run).await
+    }
+
+    pub(crate) async fn put_address(&self, key: &str, number: u32) -> Result<(), StreamsError> {
+        self.put(format!("address:{key}"), &number).await
+    }
+
+    pub(crate) async fn put_scale(&self, service: &ServiceName, scale: ScaleRecord) -> Result<(), StreamsError> {
+        self.put(format!("scale:{service}"), &scale).await
+    }
+
+    pub(crate) async fn put_came_up(&self, came_up: bool) -> Result<(), StreamsError> {
+        if came_up { self.put("came-up:".into(), &true).await } else { self.delete("came-up:".into()).await }
+    }
+
+    pub(crate) async fn forget_instance(&self, id: &InstanceId) -> Result<(), StreamsError> {
+        self.delete(format!("instance:{id}")).await
+    }
+
+    pub(crate) async fn forget_address(&self, key: &str) -> Result<(), StreamsError> {
+        self.delete(format!("address:{key}")).await
+    }
+
+    async fn put(&self, key: String, value: &impl Serialize) -> Result<(), StreamsError> {
+        let bytes = serde_json::to_vec(value).map_err(|error| StreamsError::Invalid(error.to_string()))?;
+        self.0.put(BUCKET, &key, bytes, Expect::Any).await.map(drop)
+    }
+
+    async fn delete(&self, key: String) -> Result<(), StreamsError> {
+        self.0.delete(BUCKET, &key, Expect::Any).await.map(drop)
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}

@@ -1,0 +1,163 @@
+//! Carries out what a service's machine asks for.
+
+use logic::service::{Action, Cause, Event, Phase};
+use model::{InstanceId, ServiceName};
+use ports::{
+    probes::Probe,
+    streams::StreamsError,
+    traffic::{Caller, Endpoint},
+    workloads::WorkloadId,
+};
+
+use super::{Supervisor, input::Input, service::ServiceState};
+use crate::records::Records;
+
+impl Supervisor {
+    /// Tells a machine an event and does what it asks for.
+    pub(super) fn tell(&mut self, name: &ServiceName, event: Event) {
+        let now = self.now();
+        let Some(service) = self.services.get_mut(name) else { return };
+        let mut actions = Vec::new();
+        service.machine.handle(event, now, &mut actions);
+        let deadline = service.machine.deadline();
+        if service.timer != deadline {
+            if let Some(old) = std::mem::replace(&mut service.timer, deadline) {
+                self.timers.remove(&(old, name.clone()));
+            }
+            self.timers.extend(deadline.map(|at| (at, name.clone())));
+        }
+        for action in actions {
+            self.act(name, action);
+        }
+    }
+
+    fn act(&mut self, name: &ServiceName, action: Action) {
+        match action {
+            Action::Start(id) => self.start_instance(&id),
+            Action::Probe(id) => self.probe(id),
+            Action::Enter(id) => self.enter(&id),
+            Action::Leave(id) => self.leave(&id),
+            Action::Drain(id) => self.drain(&id),
+            Action::Terminate(id) => {
+                let workloads = self.engines.workloads.clone();
+                self.beside("terminate", async move {
+                    workloads.terminate(&WorkloadId::Instance(id)).await;
+                    Input::Nothing
+                });
+            }
+            Action::Kill(id) => {
+                self.note(name, Some(&id), "did not end within stop_grace and is killed".into());
+                let workloads = self.engines.workloads.clone();
+                self.beside("kill", async move {
+                    workloads.kill(&WorkloadId::Instance(id)).await;
+                    Input::Nothing
+                });
+            }
+            Action::Remove(id) => self.remove(&id),
+            Action::Trouble(id, cause) => self.find_trouble(id, cause, false),
+            Action::GaveUp(id, cause) => self.find_trouble(id, cause, true),
+            Action::RestartEnded(outcome) => {
+                self.restart_ended(name, outcome.map_err(|cause: Cause| cause.to_string()))
+            }
+            Action::Stopped => {
+                if let Some(service) = self.services.get_mut(name) {
+                    service.stopped = true;
+                }
+            }
+        }
+    }
+
+    fn probe(&mut self, id: InstanceId) {
+        let Some(service) = self.services.get(&id.slot.service) else { return };
+        let Some(target) = service.instances.get(&id).and_then(|instance| instance.record.target()) else { return };
+        let health = &service.spec.health;
+        let probe = Probe { target, path: health.path.clone(), timeout: health.timeout };
+        let probes = self.engines.probes.clone();
+        self.beside("probe", async move { Input::Probed(id, probes.probe(probe).await) });
+    }
+
+    fn enter(&mut self, id: &InstanceId) {
+        if let Some(service) = self.services.get_mut(&id.slot.service) {
+            service.troubles.remove(&id.slot.index);
+        }
+        self.note(&id.slot.service, Some(id), "healthy".into());
+        self.set_healthy(id, true);
+    }
+
+    fn leave(&mut self, id: &InstanceId) {
+        self.set_healthy(id, false);
+    }
+
+    fn drain(&mut self, id: &InstanceId) {
+        let timeout = self.services.get(&id.slot.service).map_or_else(Default::default, |s| s.spec.drain_timeout);
+        self.note(&id.slot.service, Some(id), "draining".into());
+        self.set_healthy(id, false);
+        self.routing.drain_after_change(id.clone(), timeout);
+    }
+
+    fn set_healthy(&mut self, id: &InstanceId, healthy: bool) {
+        let Some(service) = self.services.get_mut(&id.slot.service) else { return };
+        refresh_upstream(service);
+        self.routing.mark(&id.slot.service);
+        let Some(instance) = service.instances.get_mut(id) else { return };
+        if std::mem::replace(&mut instance.record.healthy, healthy) != healthy {
+            let (records, record, id) = (self.records.clone(), instance.record.clone(), id.clone());
+            self.beside("remember", async move { remembered(records.put_instance(&id, &record).await) });
+        }
+    }
+
+    fn remove(&mut self, id: &InstanceId) {
+        let name = &id.slot.service;
+        let Some(service) = self.services.get_mut(name) else { return };
+        let instance = service.instances.remove(id);
+        if let Some(port) = instance.as_ref().and_then(|instance| instance.record.port) {
+            self.free_ports.release(port);
+        }
+        refresh_upstream(service);
+        self.routing.mark(name);
+        let slot_is_gone =
+            id.slot.index > service.machine.wanted() && !service.instances.keys().any(|other| other.slot == id.slot);
+        let addresses = if slot_is_gone { self.give_up_addresses(id) } else { Vec::new() };
+        self.removing.insert(id.clone());
+        let (workloads, records, id) = (self.engines.workloads.clone(), self.records.clone(), id.clone());
+        self.beside("remove", async move {
+            workloads.remove(&WorkloadId::Instance(id.clone())).await;
+            if let Some(socket) = instance.and_then(|instance| instance.record.socket) {
+                let _ = std::fs::remove_file(socket);
+            }
+            let forgotten = forget(&records, &id, &addresses).await.map_err(|error| error.to_string());
+            Input::Removed(id, forgotten)
+        });
+    }
+
+    fn give_up_addresses(&mut self, id: &InstanceId) -> Vec<String> {
+        let caller = Caller::Slot(id.slot.clone());
+        self.routing.disconnect(&caller);
+        self.addresses.release(&caller)
+    }
+}
+
+async fn forget(records: &Records, id: &InstanceId, addresses: &[String]) -> Result<(), StreamsError> {
+    for key in addresses {
+        records.forget_address(key).await?;
+    }
+    records.forget_instance(id).await
+}
+
+/// The outcome of writing a record, as an input.
+pub(super) fn remembered(outcome: Result<(), StreamsError>) -> Input {
+    outcome.map_or_else(|error| Input::NotRemembered(error.to_string()), |()| Input::Nothing)
+}
+
+/// Makes the routing state's part of a service from its machine.
+pub(super) fn refresh_upstream(service: &mut ServiceState) {
+    let healthy = service.machine.instances().filter(|(instance, _)| instance.phase == Phase::Healthy);
+    let endpoints = healthy.filter_map(|(instance, _)| {
+        let target = service.instances.get(&instance.id)?.record.target()?;
+        Some(Endpoint { instance: instance.id.clone(), target })
+    });
+    service.upstream = std::sync::Arc::new(ports::traffic::Upstream {
+        endpoints: endpoints.collect(),
+        has_been_healthy: service.machine.has_been_healthy(),
+    });
+}

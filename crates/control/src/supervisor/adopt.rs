@@ -1,0 +1,47 @@
+//! Takes over what an earlier platform process left running.
+
+use logic::service::Event;
+use ports::{
+    traffic::Target,
+    workloads::{Held, WorkloadId},
+};
+
+use super::{Supervisor, service::InstanceState};
+use crate::records::Remembered;
+
+impl Supervisor {
+    /// Instances that run and are known go on; everything else that the keeper holds is removed, and so are the
+    /// records of what no longer runs.
+    pub(super) async fn adopt(&mut self, remembered: &Remembered, held: Vec<Held>) {
+        let mut running = std::collections::BTreeSet::new();
+        for one in held {
+            if let WorkloadId::Instance(id) = &one.id
+                && one.exit.is_none()
+                && let Some(record) = remembered.instances.get(id)
+                && self.services.contains_key(&id.slot.service)
+            {
+                running.insert(id.clone());
+                self.adopt_instance(id, record.clone(), one.pid);
+            } else {
+                self.engines.workloads.kill(&one.id).await;
+                self.engines.workloads.remove(&one.id).await;
+            }
+        }
+        for id in remembered.instances.keys().filter(|id| !running.contains(*id)) {
+            // A record that stays does no harm: it is looked at again at the next start.
+            let _ = self.records.forget_instance(id).await;
+        }
+    }
+
+    fn adopt_instance(&mut self, id: &model::InstanceId, record: crate::records::InstanceRecord, pid: u32) {
+        if let Some(Target::Tcp(address)) = record.target() {
+            self.free_ports.keep(address.port());
+        }
+        let healthy = record.healthy;
+        let Some(service) = self.services.get_mut(&id.slot.service) else { return };
+        service.instances.insert(id.clone(), InstanceState { record, pid: Some(pid) });
+        self.connect_slot(id);
+        self.note(&id.slot.service, Some(id), format!("taken over with pid {pid}"));
+        self.tell(&id.slot.service, Event::Adopted(id.clone(), healthy));
+    }
+}

@@ -1,0 +1,149 @@
+//! What can reach the supervisor, and where each goes.
+
+use logic::service::{Cause, Ending, Event, ProbeVerdict};
+use model::{InstanceId, ServiceName, status::Trouble};
+use ports::{
+    probes::ProbeFailure,
+    workloads::{Exit, StartError, WorkloadEvent, WorkloadId},
+};
+
+use super::{Supervisor, request::Request, service::Build};
+
+/// What can reach the supervisor.
+pub(crate) enum Input {
+    /// From the workloads.
+    Workload(WorkloadEvent),
+    /// A build ended.
+    Built(ServiceName, Result<std::path::PathBuf, Trouble>),
+    /// An instance's process was started, or not.
+    Started(InstanceId, Result<u32, StartError>),
+    /// A health check ended.
+    Probed(InstanceId, Result<(), ProbeFailure>),
+    /// Nothing is in flight to the instance any more; so many requests were cut off.
+    Drained(InstanceId, u32),
+    /// What is wrong with an instance, with its log; whether the system gives up because of it.
+    Trouble(InstanceId, Trouble, bool),
+    /// Everything of an instance is given up, or a record of it could not be.
+    Removed(InstanceId, Result<(), String>),
+    /// A record could not be written.
+    NotRemembered(String),
+    /// Somebody asks.
+    Request(Request),
+    /// A deadline may have passed.
+    Due,
+    /// Nothing to do.
+    Nothing,
+}
+
+impl Supervisor {
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Workload(event) => self.workload_event(event),
+            Input::Built(name, built) => self.built(&name, built),
+            Input::Started(id, started) => self.started(&id, started),
+            Input::Probed(id, probed) => self.tell(&id.slot.service.clone(), Event::Probed(id, verdict(probed))),
+            Input::Drained(id, cut_off) => self.drained(id, cut_off),
+            Input::Trouble(id, trouble, give_up) => self.found_trouble(&id, trouble, give_up),
+            Input::Removed(id, outcome) => {
+                self.removing.remove(&id);
+                outcome.unwrap_or_else(|cause| self.cannot_remember(cause));
+            }
+            Input::NotRemembered(cause) => self.cannot_remember(cause),
+            Input::Request(request) => self.request(request),
+            Input::Due => self.due(),
+            Input::Nothing => {}
+        }
+    }
+
+    fn workload_event(&mut self, event: WorkloadEvent) {
+        match event {
+            WorkloadEvent::Exited { id: WorkloadId::Instance(id), exit, out_of_memory } => {
+                self.note(&id.slot.service.clone(), Some(&id), describe(exit, out_of_memory));
+                self.tell(&id.slot.service.clone(), Event::Exited(id, ending(exit, out_of_memory)));
+            }
+            WorkloadEvent::Exited { id: WorkloadId::Build(name), exit, out_of_memory } => {
+                if let Some(service) = self.services.get_mut(&name)
+                    && let Build::Running(waiter) = &mut service.build
+                    && let Some(waiter) = waiter.take()
+                {
+                    let _ = waiter.send((exit, out_of_memory));
+                }
+            }
+            WorkloadEvent::StopRequested { signal } => self.stop_requested(signal),
+            WorkloadEvent::KeeperGone => self.exit = Some(1),
+        }
+    }
+
+    fn built(&mut self, name: &ServiceName, built: Result<std::path::PathBuf, Trouble>) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        match built {
+            Ok(folder) => service.build = Build::Done(folder),
+            Err(trouble) => {
+                service.build = Build::Failed(trouble.clone());
+                self.note(name, None, trouble.cause.clone());
+                self.cannot_come_up(name, trouble);
+            }
+        }
+    }
+
+    fn started(&mut self, id: &InstanceId, started: Result<u32, StartError>) {
+        let name = id.slot.service.clone();
+        match started {
+            Ok(pid) => {
+                if let Some(instance) = self.services.get_mut(&name).and_then(|s| s.instances.get_mut(id)) {
+                    instance.pid = Some(pid);
+                }
+                self.note(&name, Some(id), format!("started with pid {pid}"));
+                self.tell(&name, Event::Started(id.clone()));
+            }
+            Err(error) => {
+                self.note(&name, Some(id), format!("did not start: {}", error.cause));
+                self.tell(&name, Event::StartFailed(id.clone(), Cause::NotStarted(error.cause, error.hint)));
+            }
+        }
+    }
+
+    fn drained(&mut self, id: InstanceId, cut_off: u32) {
+        let name = id.slot.service.clone();
+        if cut_off > 0 {
+            let what = format!("{cut_off} requests in flight were cut off at the drain timeout");
+            self.note(&name, Some(&id), what);
+        }
+        self.tell(&name, Event::Drained(id));
+    }
+
+    fn due(&mut self) {
+        let now = self.now();
+        while let Some((at, name)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
+            self.timers.remove(&(at, name.clone()));
+            if let Some(service) = self.services.get_mut(&name) {
+                service.timer = None;
+            }
+            self.tell(&name, Event::Due);
+        }
+    }
+}
+
+fn verdict(probed: Result<(), ProbeFailure>) -> ProbeVerdict {
+    match probed {
+        Ok(()) => ProbeVerdict::Passed,
+        Err(failure @ ProbeFailure::Refused(_)) => ProbeVerdict::Refused(failure.to_string()),
+        Err(failure) => ProbeVerdict::Failed(failure.to_string()),
+    }
+}
+
+fn ending(exit: Exit, out_of_memory: bool) -> Ending {
+    match exit {
+        _ if out_of_memory => Ending::OutOfMemory,
+        Exit::Code(code) => Ending::Code(code),
+        Exit::Signal(signal) => Ending::Signal(signal),
+    }
+}
+
+fn describe(exit: Exit, out_of_memory: bool) -> String {
+    match exit {
+        _ if out_of_memory => "was killed for using more memory than its limit".into(),
+        Exit::Code(code) => format!("exited with code {code}"),
+        Exit::Signal(signal) => format!("was ended by signal {signal}"),
+    }
+}

@@ -1,0 +1,189 @@
+//! The supervisor: the one task that owns every machine and every record in memory.
+
+mod act;
+mod adopt;
+mod input;
+mod request;
+mod routing;
+mod service;
+mod shutdown;
+mod start;
+mod status;
+mod trouble;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{
+    ServiceName, Timestamp,
+    status::{SystemPhase, Trouble},
+};
+use ports::{
+    streams::StreamsError,
+    tasks::TaskKind,
+    workloads::{WorkloadEvent, WorkloadEvents},
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    Config, Engines,
+    addresses::Addresses,
+    build::Builder,
+    free_ports::FreePorts,
+    records::{Records, Remembered},
+};
+use input::Input;
+pub use request::SystemHandle;
+use request::Version;
+use routing::Change;
+use service::ServiceState;
+
+/// Inputs that may wait for the supervisor.
+const INPUTS_MAX: usize = 4096;
+/// Inputs handled before the routing state and the status are brought up to date.
+const BATCH_MAX: usize = 256;
+
+/// Owns the state of a system. Made by [`Supervisor::start`], run to its end by [`Supervisor::run`].
+pub struct Supervisor {
+    config: Arc<Config>,
+    engines: Engines,
+    records: Records,
+    builder: Builder,
+    services: BTreeMap<ServiceName, ServiceState>,
+    addresses: Addresses,
+    free_ports: FreePorts,
+    timers: BTreeSet<(Timestamp, ServiceName)>,
+    inputs: mpsc::Receiver<Input>,
+    sender: mpsc::Sender<Input>,
+    workload_events: WorkloadEvents,
+    routing: routing::State,
+    routing_changes: mpsc::Sender<Change>,
+    changed: watch::Sender<Version>,
+    /// Instances that are being given up.
+    removing: BTreeSet<model::InstanceId>,
+    notices: BTreeSet<String>,
+    phase: SystemPhase,
+    problem: Option<Trouble>,
+    started_at: Timestamp,
+    stop: Option<shutdown::Stop>,
+    exit: Option<u8>,
+}
+
+impl Supervisor {
+    /// Reads what is remembered and takes over what still runs.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn start(
+        config: Config,
+        engines: Engines,
+        workload_events: WorkloadEvents,
+    ) -> Result<(Self, SystemHandle), StreamsError> {
+        let records = Records::new(engines.streams.clone());
+        let remembered = records.load().await?;
+        let held = engines.workloads.adopt().await;
+        let (sender, inputs) = mpsc::channel(INPUTS_MAX);
+        let (changed, watched) = watch::channel(Version::default());
+        let handle = SystemHandle::new(sender.clone(), watched);
+        let routing_changes = routing::start_applier(&engines, sender.clone());
+        let config = Arc::new(config);
+        let mut supervisor = Self {
+            builder: Builder::new(config.clone(), engines.clone()),
+            records,
+            services: BTreeMap::new(),
+            addresses: Addresses::new(config.connection_port, BTreeMap::new()),
+            free_ports: FreePorts::new(config.seed),
+            timers: BTreeSet::new(),
+            inputs,
+            sender,
+            workload_events,
+            routing: routing::State::new(&config),
+            routing_changes,
+            changed,
+            removing: BTreeSet::new(),
+            notices: BTreeSet::new(),
+            phase: SystemPhase::Starting,
+            problem: None,
+            started_at: engines.clock.now(),
+            stop: None,
+            exit: None,
+            config,
+            engines,
+        };
+        supervisor.free_ports.keep(supervisor.config.connection_port);
+        supervisor.restore(remembered, held).await?;
+        Ok((supervisor, handle))
+    }
+
+    async fn restore(&mut self, remembered: Remembered, held: Vec<ports::workloads::Held>) -> Result<(), StreamsError> {
+        let came_up = self.config.resumed && remembered.came_up;
+        if !came_up {
+            self.records.put_came_up(false).await?;
+        }
+        self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
+        self.make_services(&remembered).await?;
+        self.adopt(&remembered, held).await;
+        if came_up {
+            self.phase = SystemPhase::Running;
+        }
+        Ok(())
+    }
+
+    /// Runs until the system has stopped; returns the exit code.
+    pub async fn run(mut self) -> u8 {
+        self.begin();
+        self.settle().await;
+        while self.exit.is_none() {
+            let input = self.next_input().await;
+            self.take(input);
+            for _ in 1..BATCH_MAX {
+                match self.inputs.try_recv() {
+                    Ok(input) => self.take(input),
+                    Err(_) => break,
+                }
+            }
+            self.settle().await;
+        }
+        let last = self.status(false);
+        self.changed.send_modify(|version| version.last = Some(last));
+        self.exit.unwrap_or(1)
+    }
+
+    async fn next_input(&mut self) -> Input {
+        let now = self.engines.clock.now();
+        let pause = self.timers.first().map_or(Duration::from_secs(3600), |(at, _)| at.since(now));
+        tokio::select! {
+            Some(input) = self.inputs.recv() => input,
+            event = self.workload_events.recv() => Input::Workload(event.unwrap_or(WorkloadEvent::KeeperGone)),
+            () = tokio::time::sleep(pause) => Input::Due,
+        }
+    }
+
+    /// Brings the outside up to date with what the inputs changed.
+    async fn settle(&mut self) {
+        self.go_where_possible();
+        self.note_came_up();
+        self.answer_scales();
+        self.go_on_stopping();
+        if let Some(change) = self.routing.take_change(&self.services, self.stop.is_some()) {
+            // The applier ends only after this task.
+            let _ = self.routing_changes.send(change).await;
+        }
+        self.changed.send_modify(|version| version.number += 1);
+    }
+
+    /// Runs something beside the supervisor; what it returns comes back as an input.
+    fn beside(&self, what: &'static str, work: impl Future<Output = Input> + Send + 'static) {
+        let sender = self.sender.clone();
+        self.engines.tasks.spawn(TaskKind::Work(what), async move {
+            let _ = sender.send(work.await).await;
+        });
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engines.clock.now()
+    }
+}

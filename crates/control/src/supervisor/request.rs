@@ -1,0 +1,226 @@
+//! What can be asked of the supervisor, from the control API.
+
+use logic::service::Event;
+use model::{
+    Problem, ServiceName,
+    api::Why,
+    status::{ServiceStatus, SystemStatus},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Supervisor, input::Input};
+use crate::records::ScaleRecord;
+
+/// The most instances of a service.
+const REPLICAS_MAX: u32 = 1000;
+
+/// An answer, or why there is none.
+pub(crate) type Answer<T> = Result<T, Box<Problem>>;
+
+/// What can be asked.
+pub(crate) enum Request {
+    Status { memory: bool, answer: oneshot::Sender<SystemStatus> },
+    Service { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
+    Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Scale { name: ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Down,
+}
+
+/// Grows with every change of the system's state.
+#[derive(Debug, Default)]
+pub(crate) struct Version {
+    pub(super) number: u64,
+    /// The state in which the supervisor ended.
+    pub(super) last: Option<SystemStatus>,
+}
+
+/// Asks the supervisor.
+#[derive(Clone)]
+pub struct SystemHandle {
+    inputs: mpsc::Sender<Input>,
+    changed: watch::Receiver<Version>,
+}
+
+impl SystemHandle {
+    pub(super) fn new(inputs: mpsc::Sender<Input>, changed: watch::Receiver<Version>) -> Self {
+        Self { inputs, changed }
+    }
+
+    /// A receiver that sees every change of the system's state, and its end.
+    pub(crate) fn changes(&self) -> watch::Receiver<Version> {
+        self.changed.clone()
+    }
+
+    /// The state in which the supervisor ended, once it has.
+    pub(crate) fn last(&self) -> Option<SystemStatus> {
+        self.changed.borrow().last.clone()
+    }
+
+    /// The state; `None` once the supervisor has ended. `memory` asks for the instances' memory too.
+    pub(crate) async fn status(&self, memory: bool) -> Option<SystemStatus> {
+        let (answer, answered) = oneshot::channel();
+        self.inputs.send(Input::Request(Request::Status { memory, answer })).await.ok()?;
+        answered.await.ok()
+    }
+
+    pub(crate) async fn service(&self, name: ServiceName) -> Answer<ServiceStatus> {
+        self.ask(|answer| Request::Service { name, answer }).await
+    }
+
+    pub(crate) async fn why(&self, name: ServiceName) -> Answer<Why> {
+        self.ask(|answer| Request::Why { name, answer }).await
+    }
+
+    pub(crate) async fn restart(&self, name: ServiceName) -> Answer<ServiceStatus> {
+        self.ask(|answer| Request::Restart { name, answer }).await
+    }
+
+    pub(crate) async fn scale(&self, name: ServiceName, replicas: u32) -> Answer<ServiceStatus> {
+        self.ask(|answer| Request::Scale { name, replicas, answer }).await
+    }
+
+    pub(crate) async fn down(&self) {
+        let _ = self.inputs.send(Input::Request(Request::Down)).await;
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Answer<T>>) -> Request) -> Answer<T> {
+        let (answer, answered) = oneshot::channel();
+        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| stopping())?;
+        answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+impl Supervisor {
+    pub(super) fn request(&mut self, request: Request) {
+        match request {
+            Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
+            Request::Service { name, answer } => {
+                drop(answer.send(self.service_status(&name, true).ok_or_else(|| self.unknown(&name))));
+            }
+            Request::Why { name, answer } => drop(answer.send(self.why(&name).ok_or_else(|| self.unknown(&name)))),
+            Request::Restart { name, answer } => self.restart(&name, answer),
+            Request::Scale { name, replicas, answer } => self.scale(&name, replicas, answer),
+            Request::Down => self.begin_stop(0),
+        }
+    }
+
+    fn restart(&mut self, name: &ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>>) {
+        if let Err(problem) = self.may_change(name) {
+            return drop(answer.send(Err(problem)));
+        }
+        self.note(name, None, "a restart was asked for".into());
+        // A restart under way ends first, and tells those who wait for it.
+        self.tell(name, Event::Restart);
+        let Some(service) = self.services.get_mut(name) else { return };
+        service.restart_waiters.push(answer);
+        if service.machine.is_settled() {
+            self.restart_ended(name, Ok(()));
+        }
+    }
+
+    pub(super) fn restart_ended(&mut self, name: &ServiceName, outcome: Result<(), String>) {
+        let waiters = self.services.get_mut(name).map(|s| std::mem::take(&mut s.restart_waiters)).unwrap_or_default();
+        let status = self.service_status(name, false);
+        for waiter in waiters {
+            let answer = match (&outcome, &status) {
+                (Ok(()), Some(status)) => Ok(status.clone()),
+                (Err(cause), _) => Err(failed("restart-failed", format!("the new instance failed: {cause}"), name)),
+                (Ok(()), None) => Err(stopping()),
+            };
+            let _ = waiter.send(answer);
+        }
+    }
+
+    fn scale(&mut self, name: &ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>>) {
+        let allowed = self.may_change(name).and_then(|()| check_replicas(replicas));
+        if let Err(problem) = allowed {
+            return drop(answer.send(Err(problem)));
+        }
+        let Some(service) = self.services.get_mut(name) else { return };
+        service.scale_waiters.push(answer);
+        let scale = ScaleRecord { replicas, manifest: service.spec.replicas };
+        let (records, named) = (self.records.clone(), name.clone());
+        self.beside("remember", async move { super::act::remembered(records.put_scale(&named, scale).await) });
+        self.note(name, None, format!("scaled to {replicas}"));
+        self.tell(name, Event::Scale(replicas));
+    }
+
+    /// Answers those who wait for a number of instances that is reached, or cannot be.
+    pub(super) fn answer_scales(&mut self) {
+        let waited_for = self.services.iter().filter(|(_, service)| !service.scale_waiters.is_empty());
+        let names: Vec<_> = waited_for.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let Some(service) = self.services.get_mut(&name) else { continue };
+            let answer = if service.machine.is_settled() {
+                None
+            } else if self.stop.is_some() {
+                Some(stopping())
+            } else if service.machine.is_in_crash_loop() {
+                Some(failed("crash-loop", "its instances exit again and again".into(), &name))
+            } else {
+                continue;
+            };
+            let waiters = std::mem::take(&mut service.scale_waiters);
+            let status = self.service_status(&name, false);
+            for waiter in waiters {
+                let _ = waiter.send(answer.clone().map_or_else(|| status.clone().ok_or_else(stopping), Err));
+            }
+        }
+    }
+
+    fn may_change(&self, name: &ServiceName) -> Answer<()> {
+        match self.services.get(name) {
+            None => Err(self.unknown(name)),
+            Some(_) if self.stop.is_some() => Err(stopping()),
+            Some(service) if !service.told_to_go => {
+                Err(failed("not-started", "it has not been started yet".into(), name))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn unknown(&self, name: &ServiceName) -> Box<Problem> {
+        let known: Vec<_> = self.services.keys().map(ServiceName::as_str).collect();
+        Box::new(Problem {
+            title: "there is no such service".into(),
+            status: 404,
+            reason: "unknown-service".into(),
+            detail: format!("the system has no service `{name}`"),
+            connection: None,
+            instances: Vec::new(),
+            hint: format!("its services are: {}", known.join(", ")),
+        })
+    }
+}
+
+fn check_replicas(replicas: u32) -> Answer<()> {
+    if replicas <= REPLICAS_MAX {
+        return Ok(());
+    }
+    Err(Box::new(Problem {
+        title: "so many instances are not possible".into(),
+        status: 422,
+        reason: "too-many-replicas".into(),
+        detail: format!("{replicas} instances were asked for"),
+        connection: None,
+        instances: Vec::new(),
+        hint: format!("ask for 0 to {REPLICAS_MAX}"),
+    }))
+}
+
+fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
+    Box::new(Problem {
+        title: "the change failed".into(),
+        status: 409,
+        reason: reason.into(),
+        detail,
+        connection: None,
+        instances: Vec::new(),
+        hint: format!("run `isles why {name}`"),
+    })
+}
+
+fn stopping() -> Box<Problem> {
+    Box::new(Problem::of(model::Reason::ShuttingDown))
+}

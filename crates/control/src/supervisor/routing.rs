@@ -1,0 +1,131 @@
+//! The routing state: what changed, and the task that puts it into force in order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{InstanceId, ServiceName, spec::Policy};
+use ports::{
+    tasks::TaskKind,
+    traffic::{Caller, Connection, Drained, GatewayRouting, Routing, Upstream},
+};
+use tokio::sync::mpsc;
+
+use super::{input::Input, service::ServiceState};
+use crate::{Config, Engines};
+
+/// Changes that may wait for the applier.
+const CHANGES_MAX: usize = 64;
+
+/// A new routing state, and the drains that begin once it is in force.
+pub(super) struct Change {
+    routing: Routing,
+    drains: Vec<(InstanceId, Duration)>,
+}
+
+/// What the supervisor keeps of the routing state.
+pub(super) struct State {
+    gateway: Option<Arc<GatewayRouting>>,
+    connections: Arc<BTreeMap<Ipv4Addr, Connection>>,
+    upstreams: BTreeMap<ServiceName, Arc<Upstream>>,
+    changed: BTreeSet<ServiceName>,
+    /// Whether anything but an upstream changed.
+    dirty: bool,
+    drains: Vec<(InstanceId, Duration)>,
+    was_stopping: bool,
+}
+
+impl State {
+    pub(super) fn new(config: &Config) -> Self {
+        let gateway = config.system.gateway.as_ref();
+        Self {
+            gateway: gateway.map(|g| Arc::new(GatewayRouting { routes: g.routes.clone(), policy: g.policy.clone() })),
+            connections: Arc::default(),
+            upstreams: BTreeMap::new(),
+            changed: config.system.services.keys().cloned().collect(),
+            dirty: true,
+            drains: Vec::new(),
+            was_stopping: false,
+        }
+    }
+
+    /// The service's upstream changed.
+    pub(super) fn mark(&mut self, service: &ServiceName) {
+        self.changed.insert(service.clone());
+    }
+
+    /// Declares a connection at an address.
+    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, address: SocketAddr, policy: Policy) {
+        let SocketAddr::V4(address) = address else { return };
+        let connection = Connection { caller, callee, policy };
+        if self.connections.get(address.ip()) != Some(&connection) {
+            Arc::make_mut(&mut self.connections).insert(*address.ip(), connection);
+            self.dirty = true;
+        }
+    }
+
+    /// Takes back every connection of a caller.
+    pub(super) fn disconnect(&mut self, caller: &Caller) {
+        Arc::make_mut(&mut self.connections).retain(|_, connection| connection.caller != *caller);
+        self.dirty = true;
+    }
+
+    /// Begins a drain once the next state is in force.
+    pub(super) fn drain_after_change(&mut self, id: InstanceId, timeout: Duration) {
+        self.drains.push((id, timeout));
+    }
+
+    /// The change since the last one, if there is any.
+    pub(super) fn take_change(
+        &mut self,
+        services: &BTreeMap<ServiceName, ServiceState>,
+        stopping: bool,
+    ) -> Option<Change> {
+        let switched = std::mem::replace(&mut self.was_stopping, stopping) != stopping;
+        if !switched && !self.dirty && self.changed.is_empty() && self.drains.is_empty() {
+            return None;
+        }
+        for name in std::mem::take(&mut self.changed) {
+            if let Some(service) = services.get(&name) {
+                self.upstreams.insert(name, service.upstream.clone());
+            }
+        }
+        self.dirty = false;
+        let routing = Routing {
+            gateway: self.gateway.clone(),
+            connections: self.connections.clone(),
+            services: self.upstreams.clone(),
+            shutting_down: stopping,
+        };
+        Some(Change { routing, drains: std::mem::take(&mut self.drains) })
+    }
+}
+
+/// Starts the task that applies changes, one after the other; a drain begins when its change is in force.
+pub(super) fn start_applier(engines: &Engines, inputs: mpsc::Sender<Input>) -> mpsc::Sender<Change> {
+    let (sender, mut changes) = mpsc::channel::<Change>(CHANGES_MAX);
+    let (traffic, tasks) = (engines.traffic.clone(), engines.tasks.clone());
+    engines.tasks.spawn(TaskKind::Loop("routing"), async move {
+        while let Some(mut change) = changes.recv().await {
+            while let Ok(newer) = changes.try_recv() {
+                change.drains.extend(newer.drains);
+                change.routing = newer.routing;
+            }
+            traffic.apply(change.routing).await;
+            for (id, timeout) in change.drains {
+                let (traffic, inputs) = (traffic.clone(), inputs.clone());
+                tasks.spawn(TaskKind::Work("drain"), async move {
+                    let cut_off = match traffic.drain(&id, timeout).await {
+                        Drained::Exactly => 0,
+                        Drained::CutOff(count) => count,
+                    };
+                    let _ = inputs.send(Input::Drained(id, cut_off)).await;
+                });
+            }
+        }
+    });
+    sender
+}

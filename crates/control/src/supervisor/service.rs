@@ -1,0 +1,179 @@
+//! One service in the supervisor's memory.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use logic::{
+    order,
+    service::{Event, Machine, Settings},
+};
+use model::{
+    InstanceId, ServiceName, Timestamp,
+    api::ServiceEvent,
+    spec::Service,
+    status::{ServiceStatus, Trouble},
+};
+use ports::{
+    streams::StreamsError,
+    traffic::{Caller, Upstream},
+};
+use tokio::sync::oneshot;
+
+use super::{Supervisor, input::Input, request::Answer};
+use crate::{
+    build::BuildExit,
+    records::{InstanceRecord, Remembered},
+};
+
+/// Events that are kept of a service.
+const EVENTS_MAX: usize = 50;
+
+/// One service.
+pub(super) struct ServiceState {
+    pub(super) spec: Arc<Service>,
+    pub(super) machine: Machine,
+    pub(super) build: Build,
+    pub(super) instances: BTreeMap<InstanceId, InstanceState>,
+    /// By slot: the run that it is about, and what is wrong.
+    pub(super) troubles: BTreeMap<u32, (u64, Trouble)>,
+    pub(super) events: VecDeque<ServiceEvent>,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) timer: Option<Timestamp>,
+    pub(super) told_to_go: bool,
+    pub(super) told_to_stop: bool,
+    pub(super) stopped: bool,
+    /// Where the operator's calls enter.
+    pub(super) operator: SocketAddr,
+    pub(super) restart_waiters: Vec<oneshot::Sender<Answer<ServiceStatus>>>,
+    pub(super) scale_waiters: Vec<oneshot::Sender<Answer<ServiceStatus>>>,
+}
+
+/// Where a service's build stands.
+pub(super) enum Build {
+    /// Not begun.
+    Waiting,
+    /// Under way; the sender tells it the end of its process.
+    Running(Option<oneshot::Sender<BuildExit>>),
+    /// The folder to run in.
+    Done(PathBuf),
+    /// Failed.
+    Failed(Trouble),
+}
+
+/// One instance.
+pub(super) struct InstanceState {
+    pub(super) record: InstanceRecord,
+    pub(super) pid: Option<u32>,
+}
+
+impl Supervisor {
+    pub(super) async fn make_services(&mut self, remembered: &Remembered) -> Result<(), StreamsError> {
+        let system = self.config.system.clone();
+        for (name, spec) in system.services {
+            let (operator, new) = self.addresses.of(&Caller::Operator, &name);
+            if let Some((key, number)) = new {
+                self.records.put_address(&key, number).await?;
+            }
+            self.routing.connect(Caller::Operator, name.clone(), operator, Default::default());
+            let service = self.make_service(&name, spec, operator, remembered);
+            self.services.insert(name, service);
+        }
+        Ok(())
+    }
+
+    fn make_service(
+        &self,
+        name: &ServiceName,
+        spec: Service,
+        operator: SocketAddr,
+        remembered: &Remembered,
+    ) -> ServiceState {
+        let settings = Settings {
+            service: name.clone(),
+            health: spec.health.clone(),
+            stop_grace: spec.stop_grace,
+            drain_timeout: spec.drain_timeout,
+        };
+        let runs = remembered.last_runs.iter().filter(|(slot, _)| slot.service == *name);
+        let last_runs = runs.map(|(slot, run)| (slot.index, *run)).collect();
+        let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
+        let mut machine = Machine::new(settings, last_runs, seed);
+        let scaled = remembered.scales.get(name).filter(|scale| scale.manifest == spec.replicas);
+        let wanted = scaled.map_or(spec.replicas, |scale| scale.replicas);
+        machine.handle(Event::Scale(wanted), self.now(), &mut Vec::new());
+        ServiceState {
+            spec: Arc::new(spec),
+            machine,
+            build: Build::Waiting,
+            instances: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            events: VecDeque::new(),
+            upstream: Arc::new(Upstream { has_been_healthy: false, endpoints: Vec::new() }),
+            timer: None,
+            told_to_go: false,
+            told_to_stop: false,
+            stopped: false,
+            operator,
+            restart_waiters: Vec::new(),
+            scale_waiters: Vec::new(),
+        }
+    }
+
+    /// Begins every build.
+    pub(super) fn begin(&mut self) {
+        let names: Vec<_> = self.services.keys().cloned().collect();
+        for name in names {
+            let (exited, exit) = oneshot::channel();
+            let Some(service) = self.services.get_mut(&name) else { continue };
+            service.build = Build::Running(Some(exited));
+            let (builder, spec) = (self.builder.clone(), service.spec.clone());
+            self.beside("build", async move {
+                let built = builder.build(&name, &spec, exit).await;
+                Input::Built(name, built)
+            });
+        }
+    }
+
+    /// Lets services start that are built and wait for nothing else.
+    pub(super) fn go_where_possible(&mut self) {
+        if self.stop.is_some() {
+            return;
+        }
+        let ready = |service: &ServiceState| !service.told_to_go && matches!(service.build, Build::Done(_));
+        let candidates: Vec<_> = self.services.iter().filter(|(_, s)| ready(s)).map(|(n, _)| n.clone()).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        let healthy = self.services.iter().filter(|(_, s)| s.machine.has_been_healthy() || s.machine.wanted() == 0);
+        let healthy = healthy.map(|(name, _)| name.clone()).collect();
+        for name in candidates {
+            if order::waits_for(&self.config.system, &name, &healthy).is_empty() {
+                if let Some(service) = self.services.get_mut(&name) {
+                    service.told_to_go = true;
+                }
+                self.tell(&name, Event::Go);
+            }
+        }
+    }
+
+    /// Writes an event into a service's history.
+    pub(super) fn note(&mut self, name: &ServiceName, instance: Option<&InstanceId>, what: String) {
+        let at = self.now();
+        if let Some(service) = self.services.get_mut(name) {
+            if service.events.len() == EVENTS_MAX {
+                service.events.pop_front();
+            }
+            service.events.push_back(ServiceEvent { at, instance: instance.cloned(), what });
+        }
+    }
+}
+
+fn hash_of(name: &ServiceName) -> [u8; 4] {
+    let hash = blake3::hash(name.as_str().as_bytes());
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    [a, b, c, d]
+}

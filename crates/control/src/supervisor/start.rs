@@ -1,0 +1,143 @@
+//! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use model::{InstanceId, ServiceName, spec::Listen};
+use ports::{
+    streams::StreamsError,
+    traffic::Caller,
+    workloads::{StartError, Workload, WorkloadId},
+};
+
+use super::{
+    Supervisor,
+    input::Input,
+    service::{Build, InstanceState},
+};
+use crate::{
+    environment::{self, Given},
+    records::{InstanceRecord, Records},
+    store,
+};
+
+impl Supervisor {
+    pub(super) fn start_instance(&mut self, id: &InstanceId) {
+        let Some(folder) = self.services.get(&id.slot.service).and_then(|service| match &service.build {
+            Build::Done(folder) => Some(folder.clone()),
+            _ => None,
+        }) else {
+            return;
+        };
+        let record = match self.place(id, folder) {
+            Ok(record) => record,
+            Err(error) => {
+                let id = id.clone();
+                return self.beside("start", async move { Input::Started(id, Err(error)) });
+            }
+        };
+        let (connections, new_addresses) = self.connect_slot(id);
+        let workload = self.workload(id, &record, &connections);
+        let Some(service) = self.services.get_mut(&id.slot.service) else { return };
+        let state = InstanceState { record: record.clone(), pid: None };
+        service.instances.insert(id.clone(), state);
+        let database = store::path(&self.config, &id.slot.service, &service.spec);
+        let (records, workloads, id) = (self.records.clone(), self.engines.workloads.clone(), id.clone());
+        self.beside("start", async move {
+            let prepared = prepare(&records, &id, &record, new_addresses, database).await;
+            let started = match prepared {
+                Ok(()) => workloads.start(workload).await,
+                Err(error) => Err(error),
+            };
+            Input::Started(id, started)
+        });
+    }
+
+    fn place(&mut self, id: &InstanceId, folder: std::path::PathBuf) -> Result<InstanceRecord, StartError> {
+        let listen = self.services.get(&id.slot.service).map(|service| service.spec.listen).unwrap_or_default();
+        let mut record = InstanceRecord { port: None, socket: None, folder, started_at: self.now(), healthy: false };
+        match listen {
+            Listen::Unix => record.socket = Some(self.config.sockets.join(format!("{}.sock", id.file_name()))),
+            Listen::Port => record.port = Some(self.free_ports.take().ok_or_else(no_port)?),
+        }
+        Ok(record)
+    }
+
+    /// The addresses on which a slot reaches what it may call, and those that are new.
+    pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (BTreeMap<ServiceName, SocketAddr>, Vec<(String, u32)>) {
+        let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
+        let spec = service.spec.clone();
+        let caller = Caller::Slot(id.slot.clone());
+        let mut connections = BTreeMap::new();
+        let mut new = Vec::new();
+        for (callee, policy) in &spec.calls {
+            let (address, made) = self.addresses.of(&caller, callee);
+            self.routing.connect(caller.clone(), callee.clone(), address, policy.clone());
+            connections.insert(callee.clone(), address);
+            new.extend(made);
+        }
+        (connections, new)
+    }
+
+    fn workload(
+        &self,
+        id: &InstanceId,
+        record: &InstanceRecord,
+        connections: &BTreeMap<ServiceName, SocketAddr>,
+    ) -> Workload {
+        let name = &id.slot.service;
+        let spec = &self.services[name].spec;
+        let database = store::path(&self.config, name, spec);
+        let target = record.target().expect("an instance listens on a port or a socket");
+        let given = Given { target: &target, connections, database: database.as_deref() };
+        Workload {
+            id: WorkloadId::Instance(id.clone()),
+            command: spec.run.clone(),
+            env: environment::of_instance(&self.config, name, spec, &given),
+            folder: record.folder.clone(),
+            limits: spec.limits.clone(),
+            secrets: spec.secrets.iter().filter_map(|secret| self.config.secrets.get(secret).cloned()).collect(),
+        }
+    }
+}
+
+/// Everything that must be durable before the process runs. The writes share one sync.
+async fn prepare(
+    records: &Records,
+    id: &InstanceId,
+    record: &InstanceRecord,
+    addresses: Vec<(String, u32)>,
+    database: Option<std::path::PathBuf>,
+) -> Result<(), StartError> {
+    let (instance, run) = tokio::join!(records.put_instance(id, record), records.put_last_run(id));
+    instance.and(run).map_err(not_remembered)?;
+    for (key, number) in addresses {
+        records.put_address(&key, number).await.map_err(not_remembered)?;
+    }
+    let Some(path) = database else { return Ok(()) };
+    let made = tokio::task::spawn_blocking(move || store::make(&path).map_err(|error| (path, error))).await;
+    match made {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err((path, error))) => Err(StartError {
+            cause: format!("cannot make the store {}: {error}", path.display()),
+            hint: "check the permissions and the free space of its folder".into(),
+            retry: true,
+        }),
+        Err(error) => Err(StartError { cause: error.to_string(), hint: String::new(), retry: true }),
+    }
+}
+
+fn not_remembered(error: StreamsError) -> StartError {
+    StartError {
+        cause: format!("its record could not be written: {error}"),
+        hint: "check the permissions and the free space of the state folder".into(),
+        retry: true,
+    }
+}
+
+fn no_port() -> StartError {
+    StartError {
+        cause: "no port from 20000 to 31999 is free".into(),
+        hint: "stop what listens there, or use `listen = \"unix\"`".into(),
+        retry: true,
+    }
+}

@@ -1,0 +1,163 @@
+//! What the system is doing, as `ps`, `status`, `why` and the API show it.
+
+use std::collections::BTreeMap;
+
+use logic::service::{Instance, Phase};
+use model::{
+    InstanceId, ServiceName,
+    api::Why,
+    status::{InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
+};
+use ports::workloads::WorkloadId;
+
+use super::{
+    Supervisor,
+    service::{Build, ServiceState},
+};
+
+impl Supervisor {
+    pub(super) fn status(&self, memory: bool) -> SystemStatus {
+        let mut notices = self.engines.workloads.notices();
+        notices.extend(self.notices.iter().cloned());
+        SystemStatus {
+            name: self.config.system.name.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            phase: self.phase,
+            keeper_pid: self.config.keeper_pid,
+            platform_pid: self.config.platform_pid,
+            started_at: self.started_at,
+            gateway: self.config.system.gateway.as_ref().map(|gateway| gateway.listen),
+            problem: self.problem.clone(),
+            notices,
+            services: self.services.keys().filter_map(|name| self.service_status(name, memory)).collect(),
+        }
+    }
+
+    pub(super) fn service_status(&self, name: &ServiceName, memory: bool) -> Option<ServiceStatus> {
+        let service = self.services.get(name)?;
+        let phase = phase_of(service);
+        let mut instances: BTreeMap<InstanceId, InstanceStatus> = BTreeMap::new();
+        for (instance, crashes) in service.machine.instances() {
+            instances.insert(instance.id.clone(), self.instance_status(service, instance, crashes, memory));
+        }
+        for (id, crashes, _) in service.machine.pausing() {
+            instances.insert(id.clone(), pausing(service, id, crashes));
+        }
+        let healthy = instances.values().filter(|instance| instance.phase == InstancePhase::Healthy).count();
+        Some(ServiceStatus {
+            name: name.clone(),
+            phase,
+            replicas: service.machine.wanted(),
+            healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
+            problem: problem_of(service),
+            address: Some(service.operator),
+            calls: service.spec.calls.keys().cloned().collect(),
+            instances: instances.into_values().collect(),
+        })
+    }
+
+    fn instance_status(&self, service: &ServiceState, i: &Instance, crashes: u32, memory: bool) -> InstanceStatus {
+        let state = service.instances.get(&i.id);
+        let workload = memory.then(|| WorkloadId::Instance(i.id.clone()));
+        InstanceStatus {
+            id: i.id.clone(),
+            phase: match i.phase {
+                Phase::Starting => InstancePhase::Starting,
+                Phase::Healthy => InstancePhase::Healthy,
+                Phase::Unhealthy => InstancePhase::Unhealthy,
+                Phase::Draining => InstancePhase::Draining,
+                Phase::Stopping => InstancePhase::Stopping,
+            },
+            pid: state.and_then(|state| state.pid),
+            address: state.and_then(|state| state.record.target()).map(|target| target.to_string()),
+            started_at: state.map(|state| state.record.started_at),
+            crashes,
+            in_flight: self.engines.traffic.in_flight(&i.id),
+            memory_bytes: workload.and_then(|workload| self.engines.workloads.memory_bytes(&workload)),
+            problem: service.troubles.get(&i.id.slot.index).map(|(_, trouble)| trouble.clone()),
+        }
+    }
+
+    pub(super) fn why(&self, name: &ServiceName) -> Option<Why> {
+        let service = self.service_status(name, true)?;
+        let events = self.services.get(name)?.events.iter().cloned().collect();
+        let failures = self.engines.traffic.failures(name);
+        Some(Why { summary: summary(&service, failures.len()), service, events, failures })
+    }
+
+    /// Notes that every service has been healthy at once.
+    pub(super) fn note_came_up(&mut self) {
+        if self.phase != SystemPhase::Starting
+            || !self.services.values().all(|s| s.told_to_go && s.machine.is_settled())
+        {
+            return;
+        }
+        self.phase = SystemPhase::Running;
+        let records = self.records.clone();
+        self.beside("remember", async move { super::act::remembered(records.put_came_up(true).await) });
+    }
+}
+
+fn phase_of(service: &ServiceState) -> ServicePhase {
+    let machine = &service.machine;
+    let instances = machine.instances().count();
+    let healthy = machine.instances().filter(|(instance, _)| instance.phase == Phase::Healthy).count();
+    match &service.build {
+        _ if service.told_to_stop && instances > 0 => ServicePhase::Stopping,
+        Build::Failed(_) => ServicePhase::BuildFailed,
+        _ if service.told_to_stop => ServicePhase::Stopped,
+        Build::Running(_) => ServicePhase::Building,
+        _ if !service.told_to_go => ServicePhase::Waiting,
+        _ if machine.wanted() == 0 && instances == 0 => ServicePhase::Stopped,
+        _ if machine.wanted() == 0 => ServicePhase::Stopping,
+        _ if healthy >= machine.wanted() as usize => ServicePhase::Healthy,
+        _ if machine.is_in_crash_loop() => ServicePhase::CrashLoop,
+        _ if !machine.has_been_healthy() || service.troubles.is_empty() => ServicePhase::Starting,
+        _ if healthy == 0 => ServicePhase::Unhealthy,
+        _ => ServicePhase::Degraded,
+    }
+}
+
+fn pausing(service: &ServiceState, id: InstanceId, crashes: u32) -> InstanceStatus {
+    let problem = service.troubles.get(&id.slot.index).map(|(_, trouble)| trouble.clone());
+    InstanceStatus {
+        id,
+        phase: InstancePhase::Backoff,
+        pid: None,
+        address: None,
+        started_at: None,
+        crashes,
+        in_flight: 0,
+        memory_bytes: None,
+        problem,
+    }
+}
+
+fn problem_of(service: &ServiceState) -> Option<Trouble> {
+    match &service.build {
+        Build::Failed(trouble) => Some(trouble.clone()),
+        _ => service.troubles.values().max_by_key(|(run, _)| *run).map(|(_, trouble)| trouble.clone()),
+    }
+}
+
+fn summary(service: &ServiceStatus, failures: usize) -> String {
+    let name = &service.name;
+    let (healthy, replicas) = (service.healthy, service.replicas);
+    let state = match service.phase {
+        ServicePhase::Healthy => format!("{name} is healthy: {healthy} of {replicas} instances take requests"),
+        ServicePhase::Building => format!("{name} is being built"),
+        ServicePhase::BuildFailed => format!("{name} could not be built"),
+        ServicePhase::Waiting => format!("{name} waits for the services named in `after`"),
+        ServicePhase::Starting => format!("{name} is starting: {healthy} of {replicas} instances are healthy"),
+        ServicePhase::Degraded => format!("{name} is degraded: {healthy} of {replicas} instances take requests"),
+        ServicePhase::Unhealthy => format!("{name} is unhealthy: none of its {replicas} instances takes requests"),
+        ServicePhase::CrashLoop => format!("{name} is in a crash loop: its program ends again and again"),
+        ServicePhase::Stopping => format!("{name} is stopping"),
+        ServicePhase::Stopped => format!("{name} is stopped"),
+    };
+    match (&service.problem, failures) {
+        (Some(problem), _) => format!("{state}; {}", problem.cause),
+        (None, 0) => state,
+        (None, count) => format!("{state}; {count} of the last requests to it failed in the mesh"),
+    }
+}

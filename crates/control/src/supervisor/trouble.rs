@@ -1,0 +1,56 @@
+//! Finds out what is wrong: the cause, where the program listens instead, and the last lines of its log.
+
+use logic::service::{Cause, Phase};
+use model::{InstanceId, ServiceName, status::SystemPhase, status::Trouble};
+use ports::workloads::WorkloadId;
+
+use super::{Supervisor, input::Input};
+use crate::explain;
+
+/// The lines of a log that are shown.
+const LOG_LINES: usize = 40;
+
+impl Supervisor {
+    pub(super) fn find_trouble(&mut self, id: InstanceId, cause: Cause, give_up: bool) {
+        let service = self.services.get(&id.slot.service);
+        let target = service.and_then(|service| service.instances.get(&id)?.record.target());
+        let (workloads, logs) = (self.engines.workloads.clone(), self.engines.logs.clone());
+        self.beside("trouble", async move {
+            let workload = WorkloadId::Instance(id.clone());
+            let checked = matches!(cause, Cause::NotHealthyInTime(_) | Cause::CheckFails(_));
+            let listening = if checked { workloads.listening(&workload).await } else { Vec::new() };
+            let log = logs.tail(&workload, LOG_LINES).await;
+            Input::Trouble(id, explain::trouble(&cause, target.as_ref(), &listening, log), give_up)
+        });
+    }
+
+    pub(super) fn found_trouble(&mut self, id: &InstanceId, trouble: Trouble, give_up: bool) {
+        let name = &id.slot.service;
+        self.note(name, Some(id), trouble.cause.clone());
+        let Some(service) = self.services.get_mut(name) else { return };
+        let healthy_since = |run: u64| run >= id.run;
+        let mut slot = service.machine.instances().filter(|(i, _)| i.id.slot == id.slot);
+        if slot.any(|(i, _)| i.phase == Phase::Healthy && healthy_since(i.id.run)) {
+            return;
+        }
+        drop(slot);
+        service.troubles.insert(id.slot.index, (id.run, trouble.clone()));
+        if give_up {
+            self.cannot_come_up(&name.clone(), trouble);
+        }
+    }
+
+    /// While the system comes up, a service that cannot ends it all.
+    pub(super) fn cannot_come_up(&mut self, name: &ServiceName, mut trouble: Trouble) {
+        if self.phase == SystemPhase::Starting && self.stop.is_none() {
+            trouble.cause = format!("`{name}` cannot come up: {}", trouble.cause);
+            self.problem = Some(trouble);
+            self.begin_stop(1);
+        }
+    }
+
+    /// The host refuses to keep a record: the system goes on, and says so.
+    pub(super) fn cannot_remember(&mut self, cause: String) {
+        self.notices.insert(format!("a record could not be written ({cause}): after a restart it is missing"));
+    }
+}

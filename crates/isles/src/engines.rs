@@ -1,0 +1,141 @@
+//! The wiring: the only place that names engines.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::{fd::OwnedFd, unix::net::UnixListener as StdUnixListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use cli::settings::Environment;
+use control::Engines;
+use mesh::{Mesh, MeshConfig};
+use model::spec::System;
+use ports::{
+    clock::Clock,
+    keeper::{Keeper, KeeperError, ListenAddress},
+    streams::{Expect, KeyValue},
+    tasks::Tasks,
+    workloads::WorkloadEvents,
+};
+use runtime::{Runtime, RuntimeConfig};
+use streams::Buckets;
+use tokio::net::UnixListener;
+
+use crate::state::State;
+
+/// The bucket of what belongs to the host rather than to the system.
+const HOST_BUCKET: &str = "host";
+/// Where the port of connection addresses is looked for: below the kernel's own range.
+const CONNECTION_PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// How many ports are tried before giving up.
+const PORT_TRIES: u32 = 100;
+/// The longest path of a Unix socket (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// The engines of one platform process.
+pub(crate) struct Started {
+    pub(crate) engines: Engines,
+    pub(crate) events: WorkloadEvents,
+    pub(crate) api: UnixListener,
+    pub(crate) sockets: PathBuf,
+    pub(crate) connection_port: u16,
+    pub(crate) keeper_pid: u32,
+    /// Whether an earlier platform process of the same keeper ran.
+    pub(crate) resumed: bool,
+}
+
+/// Starts every engine.
+pub(crate) async fn start(
+    system: &System,
+    state: &State,
+    environment: &Environment,
+    clock: Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> anyhow::Result<Started> {
+    let streams: Arc<dyn KeyValue> = Arc::new(Buckets::new(state.buckets()));
+    let id = system_id(&streams).await?;
+    let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
+    let (keeper, inventory, keeper_events) = runtime::connect(keeper::PLATFORM_FD, tasks).await?;
+    let (keeper_pid, resumed) = (inventory.pid, inventory.generation > 1);
+    let api = api_socket(&*keeper, state, &sockets).await?;
+    let (connections, connection_port) = connection_socket(&*keeper, &streams).await?;
+    let gateway = match &system.gateway {
+        Some(gateway) => Some(bind(&*keeper, "gateway", gateway.listen, None).await?),
+        None => None,
+    };
+    let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
+    let (runtime, events) =
+        Runtime::start(config, keeper.clone(), inventory, keeper_events, clock.clone(), tasks.clone());
+    let mesh = MeshConfig { gateway, connections: vec![connections], ..MeshConfig::default() };
+    let mesh = Mesh::start(mesh, clock.clone()).await?;
+    let engines = Engines {
+        workloads: runtime.clone(),
+        logs: runtime,
+        traffic: mesh.clone(),
+        probes: mesh,
+        streams,
+        clock,
+        tasks: tasks.clone(),
+    };
+    Ok(Started { engines, events, api, sockets, connection_port, keeper_pid, resumed })
+}
+
+/// Eight hexadecimal digits that tell this system from others on the host; made once.
+async fn system_id(streams: &Arc<dyn KeyValue>) -> anyhow::Result<String> {
+    if let Some(entry) = streams.get(HOST_BUCKET, "id").await? {
+        return Ok(String::from_utf8(entry.value)?);
+    }
+    let id = format!("{:08x}", fastrand::u32(..));
+    streams.put(HOST_BUCKET, "id", id.clone().into_bytes(), Expect::Absent).await?;
+    Ok(id)
+}
+
+fn runtime_dir(environment: &Environment) -> Option<PathBuf> {
+    environment.variables.get(Path::new("XDG_RUNTIME_DIR").as_os_str()).map(PathBuf::from)
+}
+
+/// The socket of the control API: in the state folder, or linked from there where the path would be too long.
+async fn api_socket(keeper: &dyn Keeper, state: &State, sockets: &Path) -> anyhow::Result<UnixListener> {
+    let name = state.0.join("api.sock");
+    let is_short = name.as_os_str().len() <= SOCKET_PATH_BYTES_MAX;
+    let path = if is_short { name.clone() } else { sockets.join("api.sock") };
+    let socket = keeper.bind("api", ListenAddress::Unix { path: path.clone() }).await.context("the control API")?;
+    if !is_short {
+        let _ = std::fs::remove_file(&name);
+        std::os::unix::fs::symlink(path, name)?;
+    }
+    let listener = StdUnixListener::from(socket);
+    listener.set_nonblocking(true)?;
+    Ok(UnixListener::from_std(listener)?)
+}
+
+/// One socket for all connection addresses: every loopback address, on a port that is kept.
+async fn connection_socket(keeper: &dyn Keeper, streams: &Arc<dyn KeyValue>) -> anyhow::Result<(OwnedFd, u16)> {
+    let kept = streams.get(HOST_BUCKET, "connection-port").await?;
+    let mut port = kept.and_then(|entry| String::from_utf8(entry.value).ok()?.parse().ok());
+    for _ in 0..PORT_TRIES {
+        let candidate = port.take().unwrap_or_else(|| fastrand::u16(CONNECTION_PORTS));
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), candidate);
+        match bind(keeper, "connections", address, Some("lo")).await {
+            Ok(socket) => {
+                let text = candidate.to_string().into_bytes();
+                streams.put(HOST_BUCKET, "connection-port", text, Expect::Any).await?;
+                return Ok((socket, candidate));
+            }
+            Err(KeeperError::Refused(refusal)) if refusal.step == "bind" => {}
+            Err(error) => return Err(error).context("the addresses of connections"),
+        }
+    }
+    anyhow::bail!("no port from 20000 to 31999 is free for the addresses of connections")
+}
+
+async fn bind(
+    keeper: &dyn Keeper,
+    name: &str,
+    address: SocketAddr,
+    device: Option<&str>,
+) -> Result<OwnedFd, KeeperError> {
+    keeper.bind(name, ListenAddress::Tcp { address, device: device.map(str::to_owned) }).await
+}

@@ -1,0 +1,48 @@
+//! Isles: a whole microservice platform in one binary.
+
+mod engines;
+mod platform;
+mod preflight;
+mod secrets;
+mod state;
+mod up;
+mod view;
+
+use std::process::ExitCode;
+
+use cli::{
+    args::Command,
+    settings::{self, Environment, Settings},
+    terminal::Terminal,
+};
+use ports::clock::{Clock, HostClock};
+
+fn main() -> ExitCode {
+    let environment = match Environment::host() {
+        Ok(environment) => environment,
+        Err(error) => {
+            eprintln!("error: the current folder cannot be read: {error}\nhint: change to a folder that exists");
+            return ExitCode::FAILURE;
+        }
+    };
+    match settings::from_env(std::env::args_os(), &environment) {
+        Ok(settings) => run(&settings, &environment),
+        Err(error) => settings::refuse(&error).into(),
+    }
+}
+
+fn run(settings: &Settings, environment: &Environment) -> ExitCode {
+    let clock = HostClock::start();
+    let mut terminal = Terminal::host(settings);
+    let done = match &settings.command {
+        Command::Up(args) => up::run(args, settings, environment, &clock, &mut terminal),
+        Command::Keeper(args) => up::keep(&args.args),
+        Command::Platform(args) => platform::run(&args.args, environment),
+        Command::View(args) => view::run(&args.args, settings, &clock, &mut terminal),
+        Command::Verb(verb) => view::block_on(async {
+            let now = || clock.now();
+            Ok(cli::run(verb, settings, &now, &mut terminal).await.into())
+        }),
+    };
+    done.unwrap_or_else(|error| cli::report::report(&error, settings, &mut terminal).into())
+}

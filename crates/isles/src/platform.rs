@@ -1,0 +1,87 @@
+//! The platform process: connects the engines, runs control and the API, and ends when the system has stopped.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use cli::settings::Environment;
+use control::{Api, Config, Supervisor, router};
+use manifest::Disk;
+use model::spec::System;
+use ports::{
+    clock::{Clock, HostClock},
+    tasks::{TaskKind, Tasks},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{engines, engines::Started, preflight, secrets, state::State, view};
+
+/// The time that streams of the API have to end.
+const API_PATIENCE: Duration = Duration::from_secs(1);
+/// The time that tasks have to end.
+const TASKS_PATIENCE: Duration = Duration::from_secs(1);
+/// What programs see of the host's environment.
+const HOST_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+
+/// The hidden command `platform`: started by the keeper with the folder of the manifest.
+pub(crate) fn run(args: &[OsString], environment: &Environment) -> anyhow::Result<ExitCode> {
+    let folder = args.first().map(PathBuf::from).context("the folder of the manifest is not named")?;
+    let state = State(folder.join(".isles"));
+    let text = std::fs::read_to_string(state.manifest()).context("the manifest in force cannot be read")?;
+    let system = manifest::parse(&text, &Disk::new(&folder)).system.context("the manifest in force has errors")?;
+    view::block_on(serve(system, folder, state, environment))
+}
+
+async fn serve(system: System, folder: PathBuf, state: State, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let tasks = Tasks::default();
+    let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
+    let started = engines::start(&system, &state, environment, clock, &tasks).await?;
+    let config = config(system, folder, &state, environment, &started)?;
+    let Started { engines, events, api: socket, .. } = started;
+    let (workloads, logs) = (engines.workloads.clone(), engines.logs.clone());
+    let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
+    let (closing, streams) = (CancellationToken::new(), Tasks::default());
+    let api = Api { system: handle, logs, tasks: tasks.clone(), streams: streams.clone(), closing: closing.clone() };
+    tasks.spawn(TaskKind::Loop("api"), async move { drop(axum::serve(socket, router(api)).await) });
+    let code = tokio::select! {
+        code = supervisor.run() => code,
+        () = tasks.cancelled() => anyhow::bail!("a part of the platform has ended"),
+    };
+    closing.cancel();
+    // A reader that does not read must not hold up the end.
+    streams.finish(API_PATIENCE).await;
+    workloads.stop_keeper(code).await;
+    tasks.stop(TASKS_PATIENCE).await;
+    Ok(code.into())
+}
+
+fn config(
+    system: System,
+    folder: PathBuf,
+    state: &State,
+    environment: &Environment,
+    started: &Started,
+) -> anyhow::Result<Config> {
+    let variable = |name: &&str| environment.variables.get(Path::new(name).as_os_str())?.to_str().map(str::to_owned);
+    let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
+    Ok(Config {
+        secrets: secrets::read(&system, &environment.variables, &state.secrets())?,
+        env_files: preflight::env_files(&system, &folder)?,
+        host_env,
+        state: state.0.clone(),
+        sockets: started.sockets.clone(),
+        connection_port: started.connection_port,
+        keeper_pid: started.keeper_pid,
+        platform_pid: std::process::id(),
+        resumed: started.resumed,
+        builds_at_once: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        seed: fastrand::u64(..),
+        system,
+        folder,
+    })
+}

@@ -1,0 +1,92 @@
+//! The state folder `.isles/`: what it holds, and its version.
+
+use std::{
+    fs::{self, DirBuilder},
+    io::{self, ErrorKind},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use cli::report::UserError;
+
+/// The version of the state folder that this Isles writes.
+const VERSION: u32 = 1;
+
+/// The paths in a state folder.
+#[derive(Debug, Clone)]
+pub(crate) struct State(pub(crate) PathBuf);
+
+impl State {
+    pub(crate) fn buckets(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The manifest that is in force: what `isles up` was given.
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.0.join("manifest.toml")
+    }
+
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.0.join("secrets")
+    }
+
+    /// What Isles itself has to say when it runs in the background.
+    pub(crate) fn own_log(&self) -> PathBuf {
+        self.logs().join("isles.log")
+    }
+
+    /// Makes the folder, if need be, and makes sure that it can be used.
+    pub(crate) fn prepare(&self) -> Result<(), UserError> {
+        self.make().map_err(|error| unusable(&self.0, &error))?;
+        let version = self.0.join("version");
+        match fs::read_to_string(&version) {
+            Ok(text) => check_version(&self.0, text.trim()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::write(&version, format!("{VERSION}\n")).map_err(|error| unusable(&self.0, &error))
+            }
+            Err(error) => Err(unusable(&self.0, &error)),
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        for folder in [&self.0, &self.buckets(), &self.logs()] {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let ignore = self.0.join(".gitignore");
+        if !ignore.exists() {
+            fs::write(&ignore, "*\n")?;
+        }
+        // A folder that can be listed may still refuse to be written.
+        let probe = self.0.join("probe");
+        fs::write(&probe, [0; 4096])?;
+        fs::remove_file(probe)
+    }
+}
+
+fn check_version(folder: &Path, found: &str) -> Result<(), UserError> {
+    match found.parse::<u32>() {
+        Ok(version) if version <= VERSION => Ok(()),
+        Ok(version) => Err(UserError::failed(
+            format!("the state folder {} has version {version}, this Isles knows up to {VERSION}", folder.display()),
+            "use the newer Isles that wrote it, or move the folder away to start afresh",
+        )),
+        Err(_) => Err(UserError::failed(
+            format!("the state folder {} has no readable version: `{found}`", folder.display()),
+            "restore the folder, or move it away to start afresh",
+        )),
+    }
+}
+
+fn unusable(folder: &Path, error: &io::Error) -> UserError {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on its disk",
+        ErrorKind::ReadOnlyFilesystem => "it lies on a file system that is read-only: use a copy elsewhere",
+        ErrorKind::PermissionDenied => "become its owner, or give yourself the right to write it",
+        _ => "check the folder and its disk",
+    };
+    UserError::failed(format!("the state folder {} cannot be written: {error}", folder.display()), hint)
+}
