@@ -14,6 +14,6 @@ mod records;
 mod store;
 mod supervisor;
 
-pub use api::{Api, router};
+pub use api::{Api, serve};
 pub use config::{Config, Engines, HostEnv};
 pub use supervisor::{Supervisor, SystemHandle};

@@ -42,18 +42,22 @@ impl Troubles {
             text.push_str(&render(status.name.as_str(), trouble, paint));
         }
         for service in &status.services {
-            text.push_str(&self.of_service(service, paint));
+            text.push_str(&self.of_service(service, status.problem.as_ref(), paint));
         }
         text
     }
 
-    fn of_service(&mut self, service: &ServiceStatus, paint: Paint) -> String {
+    fn of_service(&mut self, service: &ServiceStatus, whole: Option<&Trouble>, paint: Paint) -> String {
         if service.phase == ServicePhase::Healthy {
             self.shown.retain(|(name, _)| *name != service.name);
         }
         let stuck = phase::is_stuck(service.phase) || service.phase == ServicePhase::Unhealthy;
+        // What ends the system was just said with the name of the service.
+        let said = |trouble: &Trouble| whole.is_some_and(|whole| whole.cause.ends_with(&trouble.cause));
         match &service.problem {
-            Some(trouble) if stuck && self.shown.insert((service.name.clone(), trouble.cause.clone())) => {
+            Some(trouble)
+                if stuck && !said(trouble) && self.shown.insert((service.name.clone(), trouble.cause.clone())) =>
+            {
                 render(service.name.as_str(), trouble, paint)
             }
             _ => String::new(),

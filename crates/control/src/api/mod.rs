@@ -35,8 +35,13 @@ pub struct Api {
     pub closing: CancellationToken,
 }
 
-/// The API's routes.
-pub fn router(api: Api) -> Router {
+/// Serves the API on a listening socket.
+pub async fn serve(socket: tokio::net::UnixListener, api: Api) {
+    // It never ends by itself.
+    let _ = axum::serve(socket, router(api)).await;
+}
+
+fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/system", get(system::status))
         .route("/v1/system/watch", get(system::watch))

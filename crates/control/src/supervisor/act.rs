@@ -57,7 +57,7 @@ impl Supervisor {
             Action::Trouble(id, cause) => self.find_trouble(id, cause, false),
             Action::GaveUp(id, cause) => self.find_trouble(id, cause, true),
             Action::RestartEnded(outcome) => {
-                self.restart_ended(name, outcome.map_err(|cause: Cause| cause.to_string()))
+                self.restart_ended(name, outcome.map_err(|cause: Cause| cause.to_string()));
             }
             Action::Stopped => {
                 if let Some(service) = self.services.get_mut(name) {
