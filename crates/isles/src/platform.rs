@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use cli::settings::Environment;
-use control::{Api, Config, Supervisor, router};
+use control::{Api, Config, Supervisor};
 use manifest::Disk;
 use model::spec::System;
 use ports::{
@@ -34,10 +34,15 @@ pub(crate) fn run(args: &[OsString], environment: &Environment) -> anyhow::Resul
     let state = State(folder.join(".isles"));
     let text = std::fs::read_to_string(state.manifest()).context("the manifest in force cannot be read")?;
     let system = manifest::parse(&text, &Disk::new(&folder)).system.context("the manifest in force has errors")?;
-    view::block_on(serve(system, folder, state, environment))
+    view::block_on(run_system(system, folder, state, environment))
 }
 
-async fn serve(system: System, folder: PathBuf, state: State, environment: &Environment) -> anyhow::Result<ExitCode> {
+async fn run_system(
+    system: System,
+    folder: PathBuf,
+    state: State,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::default();
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
     let started = engines::start(&system, &state, environment, clock, &tasks).await?;
@@ -47,7 +52,7 @@ async fn serve(system: System, folder: PathBuf, state: State, environment: &Envi
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
     let (closing, streams) = (CancellationToken::new(), Tasks::default());
     let api = Api { system: handle, logs, tasks: tasks.clone(), streams: streams.clone(), closing: closing.clone() };
-    tasks.spawn(TaskKind::Loop("api"), async move { drop(axum::serve(socket, router(api)).await) });
+    tasks.spawn(TaskKind::Loop("api"), control::serve(socket, api));
     let code = tokio::select! {
         code = supervisor.run() => code,
         () = tasks.cancelled() => anyhow::bail!("a part of the platform has ended"),
