@@ -46,6 +46,7 @@ async fn run_system(
     let tasks = Tasks::default();
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
     let started = engines::start(&system, &state, environment, clock, &tasks).await?;
+    let sockets = started.sockets.clone();
     let config = config(system, folder, &state, environment, &started)?;
     let Started { engines, events, api: socket, .. } = started;
     let (workloads, logs) = (engines.workloads.clone(), engines.logs.clone());
@@ -60,6 +61,8 @@ async fn run_system(
     closing.cancel();
     // A reader that does not read must not hold up the end.
     streams.finish(API_PATIENCE).await;
+    // With the API's socket in it, it stays: the keeper still holds that.
+    let _ = std::fs::remove_dir(sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
     workloads.stop_keeper(code).await;
     tasks.stop(TASKS_PATIENCE).await;
     Ok(code.into())

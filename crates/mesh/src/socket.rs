@@ -2,12 +2,16 @@
 
 use std::{
     io::{self, IoSlice},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
 
 use ports::traffic::Target;
-use rustix::net::sockopt;
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UnixStream, tcp, unix},
@@ -45,7 +49,7 @@ impl Socket {
     /// Connects, without a time limit.
     pub(crate) async fn connect(target: &Target) -> io::Result<Self> {
         match target {
-            Target::Tcp(address) => TcpStream::connect(address).await.map(Self::of_tcp),
+            Target::Tcp(address) => connect_tcp(*address).await.map(Self::of_tcp),
             Target::Unix(path) => connect_unix(path).await.map(Self::Unix),
         }
     }
@@ -105,6 +109,22 @@ impl Socket {
 }
 
 /// A full backlog refuses a Unix connection at once, and nothing tells when it has room again (connect(2), EAGAIN).
+/// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
+async fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    if stream.peer_addr().is_err() {
+        stream.writable().await?;
+        stream.take_error()?.map_or(Ok(()), Err)?;
+    }
+    Ok(stream)
+}
+
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     loop {
         match UnixStream::connect(path).await {

@@ -3,10 +3,10 @@
 use logic::service::Event;
 use ports::{
     traffic::Target,
-    workloads::{Held, WorkloadId},
+    workloads::{Held, WorkloadEvent, WorkloadId},
 };
 
-use super::{Supervisor, service::InstanceState};
+use super::{Supervisor, input::Input, service::InstanceState};
 use crate::records::Remembered;
 
 impl Supervisor {
@@ -27,9 +27,20 @@ impl Supervisor {
                 self.engines.workloads.remove(&one.id).await;
             }
         }
+        self.forget_ended_builds();
         for id in remembered.instances.keys().filter(|id| !running.contains(*id)) {
             // A record that stays does no harm: it is looked at again at the next start.
             let _ = self.records.forget_instance(id).await;
+        }
+    }
+
+    /// The ends of the builds removed here are among the events by now. A new build must not take one for its own.
+    fn forget_ended_builds(&mut self) {
+        while let Ok(event) = self.workload_events.try_recv() {
+            if !matches!(event, WorkloadEvent::Exited { id: WorkloadId::Build(_), .. }) {
+                // The inputs are empty so far, and hold more than the events can.
+                let _ = self.sender.try_send(Input::Workload(event));
+            }
         }
     }
 

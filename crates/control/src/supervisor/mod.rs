@@ -13,6 +13,7 @@ mod trouble;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -26,7 +27,10 @@ use ports::{
     tasks::TaskKind,
     workloads::{WorkloadEvent, WorkloadEvents},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, Sleep},
+};
 
 use crate::{
     Config, Engines,
@@ -43,6 +47,8 @@ use service::ServiceState;
 
 /// Inputs that may wait for the supervisor.
 const INPUTS_MAX: usize = 4096;
+/// How long the supervisor sleeps when nothing is due.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// Inputs handled before the routing state and the status are brought up to date.
 const BATCH_MAX: usize = 256;
 
@@ -136,8 +142,14 @@ impl Supervisor {
     pub async fn run(mut self) -> u8 {
         self.begin();
         self.settle().await;
+        let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let mut set_for = None;
         while self.exit.is_none() {
-            let input = self.next_input().await;
+            self.set_alarm(&mut alarm, &mut set_for);
+            let input = self.next_input(alarm.as_mut()).await;
+            if matches!(input, Input::Due) {
+                set_for = None;
+            }
             self.take(input);
             for _ in 1..BATCH_MAX {
                 match self.inputs.try_recv() {
@@ -152,13 +164,21 @@ impl Supervisor {
         self.exit.unwrap_or(1)
     }
 
-    async fn next_input(&mut self) -> Input {
-        let now = self.engines.clock.now();
-        let pause = self.timers.first().map_or(Duration::from_secs(3600), |(at, _)| at.since(now));
+    /// Sets the alarm for the next deadline; costs nothing while that stays the same.
+    fn set_alarm(&self, alarm: &mut Pin<Box<Sleep>>, set_for: &mut Option<Timestamp>) {
+        let now = self.now();
+        let next = self.timers.first().map_or(now + LONGEST_SLEEP, |(at, _)| *at);
+        if *set_for != Some(next) {
+            *set_for = Some(next);
+            alarm.as_mut().reset(alarm_time(next.since(now)));
+        }
+    }
+
+    async fn next_input(&mut self, alarm: Pin<&mut Sleep>) -> Input {
         tokio::select! {
             Some(input) = self.inputs.recv() => input,
             event = self.workload_events.recv() => Input::Workload(event.unwrap_or(WorkloadEvent::KeeperGone)),
-            () = tokio::time::sleep(pause) => Input::Due,
+            () = alarm => Input::Due,
         }
     }
 
@@ -186,4 +206,9 @@ impl Supervisor {
     fn now(&self) -> Timestamp {
         self.engines.clock.now()
     }
+}
+
+/// On the clock of the runtime, which no decision sees.
+fn alarm_time(pause: Duration) -> Instant {
+    Instant::now() + pause
 }

@@ -76,9 +76,12 @@ impl Iterator for Lines {
     }
 }
 
+/// The file system's clock lags behind ours by some milliseconds.
+const CLOCK_SLACK: Duration = Duration::from_secs(10);
+
 fn is_older(file: &File, since: Timestamp) -> bool {
     let written = file.metadata().and_then(|metadata| metadata.modified());
-    written.is_ok_and(|written| written < UNIX_EPOCH + Duration::from_micros(since.0))
+    written.is_ok_and(|written| written + CLOCK_SLACK < UNIX_EPOCH + Duration::from_micros(since.0))
 }
 
 /// The lines of several logs by time; each log's in its own order.
