@@ -1,0 +1,11 @@
+//! What the tests of the repository share.
+
+pub mod binary;
+pub mod foreground;
+pub mod http;
+pub mod isles;
+pub mod load;
+pub mod process;
+pub mod sandbox;
+pub mod tidy;
+pub mod wait;

@@ -1,0 +1,147 @@
+//! The control API over its Unix socket: every endpoint, and what it says to nonsense.
+
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
+
+use model::{
+    Problem,
+    api::{Accepted, ENDPOINTS, LogLine, Why},
+    status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
+};
+use serde_json::json;
+use tests::{
+    http::{Answer, Connection},
+    sandbox::Sandbox,
+};
+
+const MANIFEST: &str = r#"
+[services.web]
+run = "python3 service.py"
+"#;
+
+fn is<T: serde::de::DeserializeOwned>(answer: &Answer) -> T {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.text()))
+}
+
+#[test]
+fn every_endpoint_answers_with_its_type() {
+    let sandbox = Sandbox::new(MANIFEST);
+    sandbox.up();
+    let socket = std::fs::metadata(sandbox.path(".isles/api.sock")).expect("the socket is there");
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+
+    let mut tried = BTreeSet::new();
+    let mut ask = |method: &str, path: &'static str, body: &str| {
+        tried.insert(path);
+        let path = path.replace("{service}", "web").replace("{path}", "seen/a%20b?c=d");
+        sandbox.api(if method == "ANY" { "GET" } else { method }, &path, body)
+    };
+    let system: SystemStatus = is(&ask("GET", "/v1/system", ""));
+    assert_eq!((system.phase, system.services.len()), (SystemPhase::Running, 1));
+    let service: ServiceStatus = is(&ask("GET", "/v1/services/{service}", ""));
+    assert_eq!((service.phase, service.healthy), (ServicePhase::Healthy, 1));
+    let why: Why = is(&ask("GET", "/v1/services/{service}/why", ""));
+    assert!(why.summary.contains("1 of 1 instances take requests") && !why.events.is_empty(), "{why:?}");
+    let scaled: ServiceStatus = is(&ask("POST", "/v1/services/{service}/scale", r#"{"replicas": 2}"#));
+    assert_eq!((scaled.replicas, scaled.healthy), (2, 2));
+    let restarted: ServiceStatus = is(&ask("POST", "/v1/services/{service}/restart", ""));
+    let runs: Vec<_> = restarted.instances.iter().map(|instance| instance.id.run).collect();
+    assert_eq!((restarted.healthy, runs), (2, vec![2, 2]));
+    let called = ask("ANY", "/v1/services/{service}/call/{path}", "");
+    assert_eq!(called.json()["path"], "/seen/a%20b?c=d");
+
+    let logs = ask("GET", "/v1/logs", "");
+    assert_eq!(logs.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<LogLine> = logs.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().filter(|line| line.text == "listening").count(), 4, "{lines:?}");
+
+    tried.insert("/v1/system/watch");
+    let mut watch = Connection::unix(&sandbox.path(".isles/api.sock")).unwrap();
+    watch.send(b"GET /v1/system/watch HTTP/1.1\r\nhost: isles\r\n\r\n").unwrap();
+    assert_eq!(watch.head().unwrap().header("content-type"), Some("application/x-ndjson"));
+    let mut next = move || -> SystemStatus {
+        // Each object is a line, and comes in a chunk between two lines of framing.
+        let line = std::iter::from_fn(|| watch.line().ok()).find(|line| line.starts_with('{'));
+        serde_json::from_str(&line.expect("the stream goes on")).expect("a state")
+    };
+    assert_eq!(next().phase, SystemPhase::Running);
+
+    tried.insert("/v1/system/down");
+    let down = sandbox.api("POST", "/v1/system/down", "");
+    assert_eq!((down.status, serde_json::from_slice(&down.body).ok()), (202, Some(Accepted {})), "{}", down.text());
+    while next().phase != SystemPhase::Stopping {}
+    assert_eq!(tried, ENDPOINTS.iter().map(|endpoint| endpoint.path).collect(), "every endpoint is tried");
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn nonsense_is_refused_as_a_problem() {
+    let sandbox = Sandbox::new(MANIFEST);
+    sandbox.up();
+    for (method, path, body, status, reason) in [
+        ("GET", "/v1/services/nobody", "", 404, "unknown-service"),
+        ("GET", "/v1/services/nobody/why", "", 404, "unknown-service"),
+        ("POST", "/v1/services/nobody/restart", "", 404, "unknown-service"),
+        ("POST", "/v1/services/nobody/scale", r#"{"replicas": 1}"#, 404, "unknown-service"),
+        ("GET", "/v1/services/nobody/call/", "", 404, "unknown-service"),
+        ("GET", "/v1/logs?services=nobody", "", 404, "unknown-service"),
+        ("POST", "/v1/services/web/scale", r#"{"replicas": 1001}"#, 422, "too-many-replicas"),
+    ] {
+        let answer = sandbox.api(method, path, body);
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{method} {path}");
+        let problem: Problem = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((problem.status, problem.reason.as_str()), (status, reason), "{method} {path}");
+        assert!(!problem.hint.is_empty(), "{method} {path}");
+    }
+    for (method, path, body, statuses) in [
+        ("GET", "/v1/services/Not%20a%20name", "", 400..=404),
+        ("POST", "/v1/services/web/scale", "nonsense", 400..=422),
+        ("POST", "/v1/services/web/scale", r#"{"replicas": 1, "more": 2}"#, 400..=422),
+        ("GET", "/v1/logs?since=yesterday", "", 400..=400),
+        ("GET", "/v1/nowhere", "", 404..=404),
+        ("DELETE", "/v1/system", "", 405..=405),
+    ] {
+        let answer = sandbox.api(method, path, body);
+        assert!(statuses.contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
+        let problem = answer.json();
+        assert!(problem["reason"].is_string() && problem["hint"].is_string(), "{method} {path}: {problem}");
+    }
+    assert_eq!(sandbox.service("web").replicas, 1);
+}
+
+#[test]
+fn the_verbs_say_what_the_api_says() {
+    let sandbox = Sandbox::new(MANIFEST);
+    for verb in ["ps", "status", "logs", "down"] {
+        let said = sandbox.isles(&[verb]).code(6).says(&["the system `test` is not running", "hint: start it with"]);
+        assert_eq!(said.out, "");
+    }
+    let said = sandbox.isles(&["why", "web", "--json"]).code(6);
+    assert!(serde_json::from_str::<serde_json::Value>(&said.err).is_ok(), "{said:?}");
+    sandbox.up();
+    sandbox.isles(&["why", "web"]).ok().says(&["web is healthy: 1 of 1"]);
+    sandbox.isles(&["why", "nobody"]).code(1).says(&["nobody", "hint: its services are: web"]);
+    sandbox.isles(&["scale", "web=2"]).ok().says(&["web  healthy 2/2"]);
+    let said = sandbox.isles(&["call", "web", "/seen/x", "-H", "x-test: yes", "-d", "{}"]).ok().json();
+    assert_eq!((&said["path"], &said["headers"]["x-test"]), (&json!("/seen/x"), &json!("yes")));
+    sandbox.isles(&["call", "web", "/status/500"]).code(1).says(&["status 500"]);
+    let piped = sandbox.shell("isles logs | head -n 1; isles ps | true");
+    assert_eq!((piped.code, piped.err.as_str()), (Some(0), ""), "{piped:?}");
+    sandbox.isles(&["nonsense"]).code(2);
+    sandbox.isles(&["down", "--json"]).ok().says(&[r#""stopped":true"#]);
+}
+
+#[test]
+fn a_folder_whose_path_is_too_long_for_a_socket_is_none_for_isles() {
+    let sandbox = Sandbox::new("");
+    let deep = format!("{0}/{0}/{0}", "long-folder-name-of-fifty-characters-0123456789-01");
+    sandbox.write(&format!("{deep}/isles.toml"), &format!("[system]\nname = \"deep\"\n{MANIFEST}listen = \"unix\"\n"));
+    sandbox.write(&format!("{deep}/service.py"), &sandbox.read("service.py"));
+    sandbox.isles(&["up", "-d", &deep]).ok();
+    sandbox.isles(&["ps", "-f", &deep]).ok().says(&["web/1#1", "healthy"]);
+    assert_eq!(sandbox.isles(&["call", "web", "/status/200", "-f", &deep]).ok().out, "status 200");
+    sandbox.isles(&["down", "-f", &deep]).ok().says(&["deep is down"]);
+    sandbox.assert_nothing_left();
+}

@@ -1,0 +1,11 @@
+//! The real binary, run as a person runs it. Each test has a folder, ports and processes of its own.
+
+mod api;
+mod bad_input;
+mod crash;
+mod flask;
+mod mesh;
+mod readme;
+mod run;
+mod shop;
+mod stop;

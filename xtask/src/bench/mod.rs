@@ -1,0 +1,26 @@
+//! `cargo xtask bench`: measures the figures that the documentation promises. Never part of the tests.
+
+mod figure;
+mod process;
+mod shop;
+mod stand;
+mod system;
+
+use clap::Subcommand;
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// The whole platform at rest and at its start: the table of docs/performance.md
+    System,
+}
+
+/// Measures, and prints one row a figure.
+///
+/// # Errors
+/// When something cannot be measured, or a bound does not hold.
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::System => system::run(),
+    }
+}

@@ -1,0 +1,34 @@
+//! Running other programs.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+
+/// The repository's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository's folder").into()
+}
+
+/// Runs a program in a folder of the repository, its output shown.
+///
+/// # Errors
+/// When it cannot be started or does not end with 0.
+pub(crate) fn run(folder: &str, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let shown = format!("{program} {}", arguments.join(" "));
+    eprintln!("xtask: {shown}{}", if folder.is_empty() { String::new() } else { format!("   (in {folder})") });
+    let status = Command::new(program).args(arguments).current_dir(root().join(folder)).status();
+    let status = status.with_context(|| format!("`{shown}` cannot be started"))?;
+    if !status.success() {
+        bail!("`{shown}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// Whether a program can be started here and ends with 0; its output is not shown.
+pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask test`: every test there is, and a plain word on each that cannot run here.
+
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::bail;
+
+use crate::shell::{root, run, works};
+
+/// Where the Flask example's tests get their packages from, in the repository's folder.
+const FLASK_VENV: &str = "target/xtask/flask";
+
+/// Runs every test.
+///
+/// # Errors
+/// When one of them fails; those after it run all the same.
+pub(crate) fn all() -> anyhow::Result<()> {
+    let mut skipped = Vec::new();
+    let mut failed = Vec::new();
+    if !has_venv() {
+        install_venv();
+    }
+    collect(&mut failed, run_workspace());
+    collect(&mut failed, run_shop());
+    if has_venv() {
+        collect(&mut failed, run_flask());
+    } else {
+        skipped.push("the Flask example: python3 has no module `venv` (apt-get install python3-venv)");
+    }
+    for what in skipped {
+        eprintln!("xtask: SKIPPED {what}");
+    }
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    Ok(())
+}
+
+fn collect(failed: &mut Vec<String>, result: anyhow::Result<()>) {
+    failed.extend(result.err().map(|error| format!("{error:#}")));
+}
+
+fn run_workspace() -> anyhow::Result<()> {
+    run("", "cargo", &["test", "--workspace", "--no-fail-fast"])
+}
+
+fn run_shop() -> anyhow::Result<()> {
+    run("examples/shop", "cargo", &["test", "--locked"])
+}
+
+fn run_flask() -> anyhow::Result<()> {
+    let python = root().join(FLASK_VENV).join("bin/python").display().to_string();
+    if !works(&python, &["-c", "import flask"]) {
+        run("", "python3", &["-m", "venv", "--clear", FLASK_VENV])?;
+        run(
+            "",
+            &python,
+            &["-m", "pip", "install", "--quiet", "--requirement", "examples/flask/users/requirements.txt"],
+        )?;
+    }
+    for service in ["examples/flask/users", "examples/flask/orders"] {
+        run(service, &python, &["-B", "-m", "unittest", "--quiet"])?;
+    }
+    Ok(())
+}
+
+fn has_venv() -> bool {
+    works("python3", &["-c", "import ensurepip, venv"])
+}
+
+fn install_venv() {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    if !is_root || !works("apt-get", &["--version"]) {
+        eprintln!("xtask: python3-venv is missing, and cannot be installed from here (that takes root and apt-get)");
+        return;
+    }
+    let install = [
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "python3",
+        "python3-venv",
+    ];
+    let installed = run("", "apt-get", &["update", "--quiet"]).and_then(|()| run("", "env", &install));
+    if let Err(error) = installed {
+        eprintln!("xtask: {error:#}");
+    }
+}
