@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use model::{
     ServiceName,
-    spec::{Gateway, Health, Limits, Listen, Policy, Route, Service, Store, StoreEngine, System},
+    spec::{Gateway, Policy, Route, Service, Store, StoreEngine, System},
 };
 use proptest::prelude::*;
 
@@ -39,24 +37,10 @@ const ELEVEN: &[Line] = &[
 
 fn service(replicas: u32, store: bool, calls: &[&str]) -> Service {
     Service {
-        dir: None,
-        inputs: Vec::new(),
-        build: None,
-        artifact: Vec::new(),
-        cache: Vec::new(),
-        run: "x".into(),
-        env: BTreeMap::new(),
-        env_file: None,
-        secrets: Vec::new(),
         replicas,
-        health: Health::default(),
-        after: Vec::new(),
-        stop_grace: std::time::Duration::ZERO,
-        drain_timeout: std::time::Duration::ZERO,
-        limits: Limits::default(),
-        listen: Listen::Port,
         calls: calls.iter().map(|callee| (callee.parse().unwrap(), Policy::default())).collect(),
         store: store.then_some(Store { engine: StoreEngine::Sqlite, path: None }),
+        ..Service::new("x")
     }
 }
 

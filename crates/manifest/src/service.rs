@@ -1,6 +1,6 @@
 //! `[services.X]`: one service.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use model::spec::{Listen, Service};
 
@@ -14,9 +14,7 @@ use crate::{
     table::{At, Entry, Table},
 };
 
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const REPLICAS_MAX: u32 = 1000;
-const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A service as far as it could be read, with the places that rules over several services need.
 pub(crate) struct Draft<'a> {
@@ -63,30 +61,20 @@ fn run<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Option<At<&'a str>> {
 
 /// The keys that have nothing to do with others.
 fn rest<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Service {
+    let defaults = Service::new("");
     let mut duration = |key, default| table.get(key).and_then(|entry| cx.duration(&entry)).unwrap_or(default);
-    let stop_grace = duration("stop_grace", STOP_GRACE);
-    let drain_timeout = duration("drain_timeout", DRAIN_TIMEOUT);
+    let stop_grace = duration("stop_grace", defaults.stop_grace);
+    let drain_timeout = duration("drain_timeout", defaults.drain_timeout);
     let health = table.get("health").map(|entry| health::read(cx, &entry, format!("{}.health", table.name)));
     let limits = table.get("limits").map(|entry| limits::read(cx, &entry, format!("{}.limits", table.name)));
     Service {
-        dir: None,
-        inputs: Vec::new(),
-        build: None,
-        artifact: Vec::new(),
-        cache: Vec::new(),
-        run: String::new(),
-        env: BTreeMap::new(),
-        env_file: None,
-        secrets: Vec::new(),
         replicas: replicas(cx, table),
         health: health.unwrap_or_default(),
-        after: Vec::new(),
         stop_grace,
         drain_timeout,
         limits: limits.unwrap_or_default(),
         listen: listen(cx, table),
-        calls: BTreeMap::new(),
-        store: None,
+        ..defaults
     }
 }
 

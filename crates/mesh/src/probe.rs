@@ -1,37 +1,88 @@
 //! Health checks: one request on a connection of its own, on the caller's runtime.
 
-use std::io;
+use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
 use ports::{
     probes::{Probe, ProbeFailure},
     traffic::Target,
 };
-use tokio::time::timeout;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    net::{SendFlags, send},
+};
+use tokio::{net::TcpStream, time::timeout};
 use wire::http1::{Body, HeadLimits, ResponseHead};
 
-use crate::{buffer::Buffer, client::grown_space, socket::Socket};
+use crate::{
+    buffer::Buffer,
+    client::grown_space,
+    socket::{Socket, begin_tcp},
+};
 
 /// How much of the answer's body is read, so that the program does not see a broken connection.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The longest wait for an answer without a timer and a poller: a healthy program on this host needs less, and setting
+/// those up costs more than the whole check. No request of a client ever waits for it.
+const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// Checks once.
 pub(crate) async fn run(probe: Probe) -> Result<(), ProbeFailure> {
+    let mut answer = Answer::default();
+    let waiting = match (&probe.target, &probe.path) {
+        (Target::Tcp(address), Some(path)) => {
+            let socket = ask_at_once(*address, path, &mut answer);
+            match socket.map_err(|error| not_connected(&probe.target, &error))? {
+                Some(_) if answer.advance()? => return answer.verdict(),
+                socket => socket,
+            }
+        }
+        _ => None,
+    };
     let late = ProbeFailure::Timeout(probe.timeout);
-    timeout(probe.timeout, check(&probe)).await.unwrap_or(Err(late))
+    timeout(probe.timeout, check(&probe, waiting, answer)).await.unwrap_or(Err(late))
 }
 
-async fn check(probe: &Probe) -> Result<(), ProbeFailure> {
-    let mut socket = Socket::connect(&probe.target).await.map_err(|error| not_connected(&probe.target, &error))?;
+/// `waiting` is a connection on which the request was sent.
+async fn check(probe: &Probe, waiting: Option<OwnedFd>, mut answer: Answer) -> Result<(), ProbeFailure> {
+    let mut socket = match waiting {
+        Some(socket) => Socket::of_tcp(TcpStream::from_std(socket.into()).map_err(broken)?),
+        None => Socket::connect(&probe.target).await.map_err(|error| not_connected(&probe.target, &error))?,
+    };
     let Some(path) = &probe.path else { return Ok(()) };
-    let mut reply = Buffer::default();
-    let response = get(&mut socket, path, &mut reply).await?;
-    match response.status() {
-        200..400 => {
-            read_body(&mut socket, &response, &mut reply).await;
-            Ok(())
-        }
-        status => Err(ProbeFailure::Status(status)),
+    let (mut reader, mut writer) = socket.split();
+    if !answer.asked {
+        writer.write_all([request(path)?.as_bytes()]).await.map_err(|failed| broken(failed.error))?;
     }
+    while !answer.advance()? {
+        match reader.read(grown_space(&mut answer.bytes, HeadLimits::default().head_bytes_max)).await {
+            Ok(count @ 1..) => answer.bytes.filled(count),
+            _ if answer.body.is_some() => break,
+            Ok(_) => return Err(broken("it closed the connection without an answer")),
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    answer.verdict()
+}
+
+/// Sends the request and waits for a moment. `None` where the connection is not there at once.
+fn ask_at_once(address: SocketAddr, path: &str, answer: &mut Answer) -> io::Result<Option<OwnedFd>> {
+    let (Ok(request), socket) = (request(path), begin_tcp(address)?) else { return Ok(None) };
+    if send(&socket, request.as_bytes(), SendFlags::NOSIGNAL) != Ok(request.len()) {
+        return Ok(None);
+    }
+    answer.asked = true;
+    if matches!(poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&A_MOMENT)), Ok(1..)) {
+        let count = rustix::io::read(&socket, answer.bytes.space()).unwrap_or(0);
+        answer.bytes.filled(count);
+    }
+    Ok(Some(socket))
+}
+
+fn request(path: &str) -> Result<String, ProbeFailure> {
+    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(broken(format!("`{path}` is not a path")));
+    }
+    Ok(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: isles-health\r\nconnection: close\r\n\r\n"))
 }
 
 fn not_connected(target: &Target, error: &io::Error) -> ProbeFailure {
@@ -45,40 +96,40 @@ fn broken(cause: impl ToString) -> ProbeFailure {
     ProbeFailure::Broken(cause.to_string())
 }
 
-async fn get(socket: &mut Socket, path: &str, reply: &mut Buffer) -> Result<ResponseHead, ProbeFailure> {
-    if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(broken(format!("`{path}` is not a path")));
-    }
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: isles-health\r\nconnection: close\r\n\r\n");
-    let (mut reader, mut writer) = socket.split();
-    writer.write_all([request.as_bytes()]).await.map_err(|failed| broken(failed.error))?;
-    let (mut response, limits) = (ResponseHead::default(), HeadLimits::default());
-    loop {
-        match reader.read(grown_space(reply, limits.head_bytes_max)).await.map_err(broken)? {
-            0 => return Err(broken("it closed the connection without an answer")),
-            count => reply.filled(count),
-        }
-        if response.parse(reply.data(), false, &limits).map_err(|error| broken(error.detail))? {
-            reply.consume(response.length());
-            return Ok(response);
-        }
-    }
+/// An answer as far as it has come.
+#[derive(Default)]
+struct Answer {
+    asked: bool,
+    bytes: Buffer,
+    response: ResponseHead,
+    /// Once the head is whole.
+    body: Option<Body>,
+    body_bytes: usize,
 }
 
-async fn read_body(socket: &mut Socket, response: &ResponseHead, reply: &mut Buffer) {
-    let (mut reader, _) = socket.split();
-    let mut body = Body::new(response.framing());
-    let mut left = BODY_BYTES_MAX;
-    while let Ok(compacted) = body.compact(reply.data_mut()) {
-        reply.consume(compacted.consumed);
-        if compacted.done || left == 0 {
-            return;
+impl Answer {
+    /// Reads what has come; says whether no more is needed.
+    fn advance(&mut self) -> Result<bool, ProbeFailure> {
+        let Some(body) = &mut self.body else {
+            let limits = HeadLimits::default();
+            let whole = !self.bytes.is_empty()
+                && self.response.parse(self.bytes.data(), false, &limits).map_err(|error| broken(error.detail))?;
+            if whole {
+                self.bytes.consume(self.response.length());
+                self.body = Some(Body::new(self.response.framing()));
+            }
+            return if whole { self.advance() } else { Ok(false) };
+        };
+        let Ok(compacted) = body.compact(self.bytes.data_mut()) else { return Ok(true) };
+        self.bytes.consume(compacted.consumed);
+        self.body_bytes += compacted.consumed;
+        Ok(compacted.done || self.body_bytes >= BODY_BYTES_MAX)
+    }
+
+    fn verdict(&self) -> Result<(), ProbeFailure> {
+        match self.response.status() {
+            200..400 => Ok(()),
+            status => Err(ProbeFailure::Status(status)),
         }
-        match reader.read(reply.space()).await {
-            Ok(count @ 1..) => reply.filled(count),
-            _ => return,
-        }
-        left = left.saturating_sub(reply.data().len());
     }
 }

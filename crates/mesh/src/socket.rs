@@ -3,6 +3,7 @@
 use std::{
     io::{self, IoSlice},
     net::SocketAddr,
+    os::fd::OwnedFd,
     path::Path,
     time::Duration,
 };
@@ -111,18 +112,22 @@ impl Socket {
 /// A full backlog refuses a Unix connection at once, and nothing tells when it has room again (connect(2), EAGAIN).
 /// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
 async fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
-    match connect(&socket, &address) {
-        Ok(()) | Err(Errno::INPROGRESS) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let stream = TcpStream::from_std(socket.into())?;
+    let stream = TcpStream::from_std(begin_tcp(address)?.into())?;
     if stream.peer_addr().is_err() {
         stream.writable().await?;
         stream.take_error()?.map_or(Ok(()), Err)?;
     }
     Ok(stream)
+}
+
+/// A socket whose connection is there or on its way.
+pub(crate) fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {

@@ -82,6 +82,32 @@ pub struct Service {
     pub store: Option<Store>,
 }
 
+impl Service {
+    /// One instance of a program, every other key at its default.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self {
+            dir: None,
+            inputs: Vec::new(),
+            build: None,
+            artifact: Vec::new(),
+            cache: Vec::new(),
+            run: run.into(),
+            env: BTreeMap::new(),
+            env_file: None,
+            secrets: Vec::new(),
+            replicas: 1,
+            health: Health::default(),
+            after: Vec::new(),
+            stop_grace: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+            limits: Limits::default(),
+            listen: Listen::default(),
+            calls: BTreeMap::new(),
+            store: None,
+        }
+    }
+}
+
 /// How a service's health is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

@@ -2,35 +2,14 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use model::spec::{Health, Limits, Listen, Service, System};
+use model::spec::{Service, Store, StoreEngine, System};
 
 use super::keep;
 use crate::Config;
 
 pub(super) fn service(dir: Option<&str>) -> Service {
-    Service {
-        dir: dir.map(Into::into),
-        inputs: vec![],
-        build: Some("make".into()),
-        artifact: vec![],
-        cache: vec![],
-        run: "./serve".into(),
-        env: BTreeMap::new(),
-        env_file: None,
-        secrets: vec![],
-        replicas: 1,
-        health: Health::default(),
-        after: vec![],
-        stop_grace: std::time::Duration::from_secs(10),
-        drain_timeout: std::time::Duration::from_secs(30),
-        limits: Limits::default(),
-        listen: Listen::Port,
-        calls: BTreeMap::new(),
-        store: Some(model::spec::Store {
-            engine: model::spec::StoreEngine::Sqlite,
-            path: Some("data/users.db".into()),
-        }),
-    }
+    let store = Store { engine: StoreEngine::Sqlite, path: Some("data/users.db".into()) };
+    Service { dir: dir.map(Into::into), build: Some("make".into()), store: Some(store), ..Service::new("./serve") }
 }
 
 pub(super) fn config(folder: &Path, service: &Service) -> Config {

@@ -23,6 +23,12 @@ async fn what_a_probe_finds() {
                 "/ok" => conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await,
                 "/old" => conn.send("HTTP/1.0 302 Found\r\nlocation: /x\r\n\r\n").await,
                 "/ill" => conn.send("HTTP/1.1 500 Ill\r\ncontent-length: 0\r\n\r\n").await,
+                "/slow" => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    conn.send("HTTP/1.1 200 OK\r\ncontent-").await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    conn.send("length: 2\r\n\r\nok").await;
+                }
                 "/silent" => assert!(conn.ends().await),
                 "/odd" => conn.send("hello\r\n\r\n").await,
                 _ => {}
@@ -34,6 +40,7 @@ async fn what_a_probe_finds() {
     for (target, path, expected) in [
         (&target, Some("/ok"), Ok(())),
         (&target, Some("/old"), Ok(())),
+        (&target, Some("/slow"), Ok(())),
         (&target, None, Ok(())),
         (&target, Some("/ill"), Err(ProbeFailure::Status(500))),
         (&target, Some("/silent"), Err(ProbeFailure::Timeout(limit))),
