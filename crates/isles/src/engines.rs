@@ -19,7 +19,7 @@ use ports::{
     tasks::Tasks,
     workloads::WorkloadEvents,
 };
-use runtime::{Runtime, RuntimeConfig};
+use runtime::{Inventory, KeeperClient, KeeperEvents, Runtime, RuntimeConfig};
 use streams::Buckets;
 use tokio::net::UnixListener;
 
@@ -46,8 +46,29 @@ pub(crate) struct Started {
     pub(crate) resumed: bool,
 }
 
+/// The keeper, and what it held.
+pub(crate) struct Connected {
+    pub(crate) keeper: Arc<KeeperClient>,
+    inventory: Inventory,
+    events: KeeperEvents,
+}
+
+impl Connected {
+    /// Whether an earlier platform process of the same keeper ran.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.inventory.generation > 1
+    }
+}
+
+/// Greets the keeper that started this process.
+pub(crate) async fn connect(tasks: &Tasks) -> anyhow::Result<Connected> {
+    let (keeper, inventory, events) = runtime::connect(keeper::PLATFORM_FD, tasks).await?;
+    Ok(Connected { keeper, inventory, events })
+}
+
 /// Starts every engine.
 pub(crate) async fn start(
+    connected: Connected,
     system: &System,
     state: &State,
     environment: &Environment,
@@ -57,8 +78,8 @@ pub(crate) async fn start(
     let streams: Arc<dyn KeyValue> = Arc::new(Buckets::new(state.buckets()));
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
-    let (keeper, inventory, keeper_events) = runtime::connect(keeper::PLATFORM_FD, tasks).await?;
-    let (keeper_pid, resumed) = (inventory.pid, inventory.generation > 1);
+    let (keeper_pid, resumed) = (connected.inventory.pid, connected.is_resumed());
+    let Connected { keeper, inventory, events } = connected;
     let api = api_socket(&*keeper, state, &sockets).await?;
     let (connections, connection_port) = connection_socket(&*keeper, &streams).await?;
     let gateway = match &system.gateway {
@@ -66,8 +87,7 @@ pub(crate) async fn start(
         None => None,
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
-    let (runtime, events) =
-        Runtime::start(config, keeper.clone(), inventory, keeper_events, clock.clone(), tasks.clone());
+    let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
     let mesh = MeshConfig { gateway, connections: vec![connections], ..MeshConfig::default() };
     let mesh = Mesh::start(mesh, clock.clone()).await?;
     let engines = Engines {

@@ -9,17 +9,26 @@ use std::{
 };
 
 use anyhow::Context as _;
-use cli::settings::Environment;
+use cli::{report::UserError, settings::Environment};
 use control::{Api, Config, Supervisor};
 use manifest::Disk;
 use model::spec::System;
 use ports::{
     clock::{Clock, HostClock},
+    keeper::Keeper,
+    streams::StreamsError,
     tasks::{TaskKind, Tasks},
+    workloads::Workloads,
 };
+use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{engines, engines::Started, preflight, secrets, state::State, view};
+use crate::{
+    engines::{self, Connected, Started},
+    preflight, secrets,
+    state::State,
+    view,
+};
 
 /// The time that streams of the API have to end.
 const API_PATIENCE: Duration = Duration::from_secs(1);
@@ -37,6 +46,15 @@ pub(crate) fn run(args: &[OsString], environment: &Environment) -> anyhow::Resul
     view::block_on(run_system(system, folder, state, environment))
 }
 
+/// A system that can run.
+struct Ready {
+    supervisor: Supervisor,
+    workloads: Arc<dyn Workloads>,
+    api: Api,
+    socket: UnixListener,
+    sockets: PathBuf,
+}
+
 async fn run_system(
     system: System,
     folder: PathBuf,
@@ -44,26 +62,64 @@ async fn run_system(
     environment: &Environment,
 ) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::default();
+    let connected = engines::connect(&tasks).await?;
+    let (keeper, resumed) = (connected.keeper.clone(), connected.is_resumed());
+    match prepare(connected, system, folder, &state, environment, &tasks).await {
+        Ok(ready) => serve(ready, &state, &tasks).await,
+        Err(error) => {
+            // Nothing runs yet, and what fails at the first start would fail at the next.
+            if !resumed {
+                let _ = keeper.stop(1).await;
+            }
+            Err(explain(error))
+        }
+    }
+}
+
+/// Says what a person can do about records that cannot be read.
+fn explain(error: anyhow::Error) -> anyhow::Error {
+    let hint = match error.downcast_ref::<StreamsError>() {
+        Some(StreamsError::Damaged { .. }) => {
+            "restore the file from a copy, or move it away: Isles then makes a new one, and the stores stay"
+        }
+        Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
+        Some(_) => "check the permissions and the free space of the state folder",
+        None => return error,
+    };
+    UserError::failed(error.to_string(), hint).into()
+}
+
+async fn prepare(
+    connected: Connected,
+    system: System,
+    folder: PathBuf,
+    state: &State,
+    environment: &Environment,
+    tasks: &Tasks,
+) -> anyhow::Result<Ready> {
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(&system, &state, environment, clock, &tasks).await?;
-    let sockets = started.sockets.clone();
-    let config = config(system, folder, &state, environment, &started)?;
-    let Started { engines, events, api: socket, .. } = started;
+    let started = engines::start(connected, &system, state, environment, clock, tasks).await?;
+    let config = config(system, folder, state, environment, &started)?;
+    let Started { engines, events, api: socket, sockets, .. } = started;
     let (workloads, logs) = (engines.workloads.clone(), engines.logs.clone());
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
-    let (closing, streams) = (CancellationToken::new(), Tasks::default());
-    let api = Api { system: handle, logs, tasks: tasks.clone(), streams: streams.clone(), closing: closing.clone() };
-    tasks.spawn(TaskKind::Loop("api"), control::serve(socket, api));
+    let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
+    Ok(Ready { supervisor, workloads, api: Api { system: handle, logs, tasks, streams, closing }, socket, sockets })
+}
+
+async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {
+    let (closing, streams) = (ready.api.closing.clone(), ready.api.streams.clone());
+    tasks.spawn(TaskKind::Loop("api"), control::serve(ready.socket, ready.api));
     let code = tokio::select! {
-        code = supervisor.run() => code,
+        code = ready.supervisor.run() => code,
         () = tasks.cancelled() => anyhow::bail!("a part of the platform has ended"),
     };
     closing.cancel();
     // A reader that does not read must not hold up the end.
     streams.finish(API_PATIENCE).await;
     // With the API's socket in it, it stays: the keeper still holds that.
-    let _ = std::fs::remove_dir(sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
-    workloads.stop_keeper(code).await;
+    let _ = std::fs::remove_dir(ready.sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
+    ready.workloads.stop_keeper(code).await;
     tasks.stop(TASKS_PATIENCE).await;
     Ok(code.into())
 }

@@ -83,7 +83,8 @@ fn platform_command(project: &Project) -> anyhow::Result<Vec<String>> {
 
 /// A keeper of its own session, whose output goes to a file.
 fn start_keeper(project: &Project, state: &State) -> anyhow::Result<Child> {
-    let log = File::options().create(true).append(true).open(state.own_log())?;
+    // Of this run alone: it does not grow from run to run.
+    let log = File::create(state.own_log())?;
     let mut command = Command::new(this_program()?);
     command.arg("keeper").arg("--").arg(&project.manifest).current_dir("/");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);

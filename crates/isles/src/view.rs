@@ -94,15 +94,25 @@ async fn wait_for_api(client: &Client, mut ended: impl FnMut() -> Option<std::pa
     let answers = async {
         while client.system().await.is_err() {
             if let Some(log) = ended() {
-                let said = std::fs::read_to_string(&log).unwrap_or_default();
-                let last = said.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>();
-                let cause = "Isles ended before it was up";
-                let error = UserError::failed(cause, format!("its own log is {}", log.display()));
-                return Err(UserError { details: last.join("\n") + "\n", ..error }.into());
+                return Err(last_words(&log).into());
             }
             tokio::time::sleep(API_PAUSE).await;
         }
         Ok(())
     };
     tokio::time::timeout(API_PATIENCE, answers).await.context("the control API does not answer")?
+}
+
+/// The last error that Isles wrote into its own log.
+fn last_words(log: &Path) -> UserError {
+    let said = std::fs::read_to_string(log).unwrap_or_default();
+    let mut lines = said.lines().rev();
+    let mut hint = format!("its own log is {}", log.display());
+    let cause = lines.find_map(|line| {
+        if let Some(text) = line.strip_prefix("hint: ") {
+            hint = text.into();
+        }
+        line.strip_prefix("error: ")
+    });
+    UserError::failed(cause.unwrap_or("Isles ended before it was up"), hint)
 }

@@ -183,6 +183,18 @@ fn a_state_folder_of_a_newer_version() {
     check(&sandbox, 1, &["has no readable version"]);
 }
 
+#[test]
+fn records_that_are_damaged() {
+    let sandbox = Sandbox::new("[services.web]\nrun = \"python3 service.py\"\n");
+    sandbox.up();
+    sandbox.isles(&["down"]).ok();
+    let whole = std::fs::read(sandbox.path(".isles/state/system.bucket")).unwrap();
+    sandbox.write(".isles/state/system.bucket", "nonsense");
+    check(&sandbox, 1, &["the bucket `system` is damaged", "system.bucket", "restore the file from a copy"]);
+    std::fs::write(sandbox.path(".isles/state/system.bucket"), whole).unwrap();
+    sandbox.up();
+}
+
 /// A state folder on a file system of its own. When it is dropped, the system is stopped and it is unmounted.
 struct Mounted<'a>(&'a Sandbox);
 
