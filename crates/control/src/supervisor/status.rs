@@ -35,7 +35,7 @@ impl Supervisor {
 
     pub(super) fn service_status(&self, name: &ServiceName, memory: bool) -> Option<ServiceStatus> {
         let service = self.services.get(name)?;
-        let phase = phase_of(service);
+        let phase = phase_of(service, self.phase == SystemPhase::Starting);
         let mut instances: BTreeMap<InstanceId, InstanceStatus> = BTreeMap::new();
         for (instance, crashes) in service.machine.instances() {
             instances.insert(instance.id.clone(), self.instance_status(service, instance, crashes, memory));
@@ -98,8 +98,10 @@ impl Supervisor {
     }
 }
 
-fn phase_of(service: &ServiceState) -> ServicePhase {
+fn phase_of(service: &ServiceState, coming_up: bool) -> ServicePhase {
     let machine = &service.machine;
+    // While the system comes up, a service that never was healthy ends it all instead: see `cannot_come_up`.
+    let is_in_crash_loop = machine.is_in_crash_loop() && (machine.has_been_healthy() || !coming_up);
     let instances = machine.instances().count();
     let healthy = machine.instances().filter(|(instance, _)| instance.phase == Phase::Healthy).count();
     match &service.build {
@@ -111,7 +113,7 @@ fn phase_of(service: &ServiceState) -> ServicePhase {
         _ if machine.wanted() == 0 && instances == 0 => ServicePhase::Stopped,
         _ if machine.wanted() == 0 => ServicePhase::Stopping,
         _ if healthy >= machine.wanted() as usize => ServicePhase::Healthy,
-        _ if machine.is_in_crash_loop() => ServicePhase::CrashLoop,
+        _ if is_in_crash_loop => ServicePhase::CrashLoop,
         _ if !machine.has_been_healthy() || service.troubles.is_empty() => ServicePhase::Starting,
         _ if healthy == 0 => ServicePhase::Unhealthy,
         _ => ServicePhase::Degraded,
