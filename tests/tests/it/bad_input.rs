@@ -188,10 +188,10 @@ fn records_that_are_damaged() {
     let sandbox = Sandbox::new("[services.web]\nrun = \"python3 service.py\"\n");
     sandbox.up();
     sandbox.isles(&["down"]).ok();
-    let whole = std::fs::read(sandbox.path(".isles/state/system.bucket")).unwrap();
+    let whole = fs::read(sandbox.path(".isles/state/system.bucket")).unwrap();
     sandbox.write(".isles/state/system.bucket", "nonsense");
     check(&sandbox, 1, &["the bucket `system` is damaged", "system.bucket", "restore the file from a copy"]);
-    std::fs::write(sandbox.path(".isles/state/system.bucket"), whole).unwrap();
+    fs::write(sandbox.path(".isles/state/system.bucket"), whole).unwrap();
     sandbox.up();
 }
 
