@@ -30,14 +30,19 @@ pub struct Problem {
 impl Problem {
     /// The problem of a reason, with its usual status, title and hint.
     pub fn of(reason: Reason) -> Self {
+        Self::new(reason.status(), reason.code(), reason.title(), reason.hint())
+    }
+
+    /// A problem without detail.
+    pub fn new(status: u16, reason: &str, title: &str, hint: impl Into<String>) -> Self {
         Self {
-            title: reason.title().into(),
-            status: reason.status(),
-            reason: reason.code().into(),
+            title: title.into(),
+            status,
+            reason: reason.into(),
             detail: String::new(),
             connection: None,
             instances: Vec::new(),
-            hint: reason.hint().into(),
+            hint: hint.into(),
         }
     }
 }

@@ -90,15 +90,7 @@ async fn wrong_method() -> Refused {
 }
 
 fn problem(status: u16, reason: &str, title: &str, hint: &str) -> Box<Problem> {
-    Box::new(Problem {
-        title: title.into(),
-        status,
-        reason: reason.into(),
-        detail: String::new(),
-        connection: None,
-        instances: Vec::new(),
-        hint: hint.into(),
-    })
+    Box::new(Problem::new(status, reason, title, hint))
 }
 
 fn service_name(text: &str) -> Result<ServiceName, Refused> {

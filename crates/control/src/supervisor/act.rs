@@ -47,11 +47,7 @@ impl Supervisor {
             }
             Action::Kill(id) => {
                 self.note(name, Some(&id), "did not end within stop_grace and is killed".into());
-                let workloads = self.engines.workloads.clone();
-                self.beside("kill", async move {
-                    workloads.kill(&WorkloadId::Instance(id)).await;
-                    Input::Nothing
-                });
+                self.kill(WorkloadId::Instance(id));
             }
             Action::Remove(id) => self.remove(&id),
             Action::Trouble(id, cause) => self.find_trouble(id, cause, false),

@@ -182,15 +182,9 @@ impl Supervisor {
 
     fn unknown(&self, name: &ServiceName) -> Box<Problem> {
         let known: Vec<_> = self.services.keys().map(ServiceName::as_str).collect();
-        Box::new(Problem {
-            title: "there is no such service".into(),
-            status: 404,
-            reason: "unknown-service".into(),
-            detail: format!("the system has no service `{name}`"),
-            connection: None,
-            instances: Vec::new(),
-            hint: format!("its services are: {}", known.join(", ")),
-        })
+        let hint = format!("its services are: {}", known.join(", "));
+        let problem = Problem::new(404, "unknown-service", "there is no such service", hint);
+        Box::new(Problem { detail: format!("the system has no service `{name}`"), ..problem })
     }
 }
 
@@ -198,27 +192,14 @@ fn check_replicas(replicas: u32) -> Answer<()> {
     if replicas <= REPLICAS_MAX {
         return Ok(());
     }
-    Err(Box::new(Problem {
-        title: "so many instances are not possible".into(),
-        status: 422,
-        reason: "too-many-replicas".into(),
-        detail: format!("{replicas} instances were asked for"),
-        connection: None,
-        instances: Vec::new(),
-        hint: format!("ask for 0 to {REPLICAS_MAX}"),
-    }))
+    let hint = format!("ask for 0 to {REPLICAS_MAX}");
+    let problem = Problem::new(422, "too-many-replicas", "so many instances are not possible", hint);
+    Err(Box::new(Problem { detail: format!("{replicas} instances were asked for"), ..problem }))
 }
 
 fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
-    Box::new(Problem {
-        title: "the change failed".into(),
-        status: 409,
-        reason: reason.into(),
-        detail,
-        connection: None,
-        instances: Vec::new(),
-        hint: format!("run `isles why {name}`"),
-    })
+    let problem = Problem::new(409, reason, "the change failed", format!("run `isles why {name}`"));
+    Box::new(Problem { detail, ..problem })
 }
 
 fn stopping() -> Box<Problem> {

@@ -68,7 +68,7 @@ impl Supervisor {
         }
     }
 
-    fn kill(&self, id: WorkloadId) {
+    pub(super) fn kill(&self, id: WorkloadId) {
         let workloads = self.engines.workloads.clone();
         self.beside("kill", async move {
             workloads.kill(&id).await;
