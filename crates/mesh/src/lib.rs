@@ -173,6 +173,10 @@ impl Traffic for Mesh {
         self.registry.get(instance).map_or(0, |instance| instance.in_flight())
     }
 
+    fn connections(&self) -> Vec<model::figures::ConnectionFigures> {
+        Vec::new()
+    }
+
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {
         self.failures.of(service)
     }

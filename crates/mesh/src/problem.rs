@@ -54,11 +54,14 @@ pub(crate) fn write(problem: &Problem, reason: Reason, to_head: bool, keep_alive
 fn phrase(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        403 => "Forbidden",
         404 => "Not Found",
         408 => "Request Timeout",
         413 => "Content Too Large",
         414 => "URI Too Long",
         421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",

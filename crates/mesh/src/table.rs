@@ -36,7 +36,7 @@ pub(crate) struct Gateway {
 /// A declared right to call.
 pub(crate) struct Connection {
     pub(crate) callee: ServiceName,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     /// Who calls whom, as people read it.
     pub(crate) label: Box<str>,
     /// The callee's place in the services of the same table.
@@ -93,7 +93,7 @@ impl Table {
         &self,
         caller: &Caller,
         callee: &ServiceName,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         before: Option<&Arc<Connection>>,
     ) -> Arc<Connection> {
         let label = format!("{caller} -> {callee}").into_boxed_str();

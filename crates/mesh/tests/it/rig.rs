@@ -11,7 +11,10 @@ use std::{
 };
 
 use mesh::{Limits, Mesh, MeshConfig};
-use model::{Epoch, InstanceId, Problem, spec::Policy, spec::Route};
+use model::{
+    Epoch, InstanceId, Problem,
+    spec::{ConnectionLimits, Policy, Route},
+};
 use ports::{
     clock::HostClock,
     tasks::{TaskKind, Tasks},
@@ -86,13 +89,19 @@ impl Rig {
     pub(crate) fn routing(&self, services: &[Service<'_>]) -> Routing {
         let routes = services.iter().enumerate().map(|(index, (name, _, _))| {
             let prefix = if index == 0 { "/".into() } else { format!("/{name}") };
-            Route { host: None, prefix, to: name.parse().unwrap(), strip: index > 0 }
+            Route { strip: index > 0, ..Route::new(prefix, name.parse().unwrap()) }
         });
         let callee = services[0].0.parse().unwrap();
         let caller = Caller::Slot("orders/1".parse().unwrap());
-        let connection = Connection { caller, callee, policy: self.policy.clone() };
+        let policy = Arc::new(self.policy.clone());
+        let connection = Connection { caller, callee, policy: policy.clone() };
         Routing {
-            gateway: Some(Arc::new(GatewayRouting { routes: routes.collect(), policy: self.policy.clone() })),
+            gateway: Some(Arc::new(GatewayRouting {
+                routes: routes.collect(),
+                policy: policy.clone(),
+                trusted: Vec::new(),
+                connections: ConnectionLimits::default(),
+            })),
             connections: Arc::new(BTreeMap::from([(CONNECTION, connection)])),
             services: services.iter().map(|service| (service.0.parse().unwrap(), upstream(service))).collect(),
             shutting_down: false,
@@ -136,7 +145,11 @@ impl Rig {
 
 fn upstream((name, has_been_healthy, endpoints): &Service<'_>) -> Arc<Upstream> {
     let endpoint = |(run, target): &(u64, Target)| Endpoint { instance: id(name, *run), target: target.clone() };
-    Arc::new(Upstream { has_been_healthy: *has_been_healthy, endpoints: endpoints.iter().map(endpoint).collect() })
+    Arc::new(Upstream {
+        has_been_healthy: *has_been_healthy,
+        adaptive_concurrency: true,
+        endpoints: endpoints.iter().map(endpoint).collect(),
+    })
 }
 
 /// A server of its own tasks.
