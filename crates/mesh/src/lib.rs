@@ -20,6 +20,7 @@ mod exchange;
 mod failures;
 mod figures;
 mod guard;
+mod guests;
 mod hold;
 mod instance;
 mod listener;
@@ -99,7 +100,7 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, or a socket does not listen.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock: clock.clone(), failures: Arc::default() };
+        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default() };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,

@@ -20,6 +20,7 @@ use crate::{
     buffer::Scratch,
     connection,
     failures::Failures,
+    guests::Guests,
     instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
@@ -47,6 +48,7 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -54,6 +56,7 @@ pub(crate) struct Worker {
     number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -91,6 +94,7 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         number,
         clock: shared.clock,
         failures: shared.failures,
+        guests: shared.guests,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),

@@ -11,9 +11,9 @@ use std::{
 use model::{
     Reason,
     figures::BreakerState,
-    spec::{Balance, Breaker, HashKey, Outlier, Policy, Rate},
+    spec::{Balance, Breaker, ConnectionLimits, HashKey, Outlier, Policy, Rate},
 };
-use ports::traffic::{Target, Traffic};
+use ports::traffic::{GatewayRouting, Target, Traffic};
 
 use crate::rig::*;
 
@@ -196,4 +196,24 @@ async fn a_full_queue_is_overload() {
     }
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.status), ("overloaded", 503));
+}
+
+#[tokio::test]
+async fn too_many_connections_are_told_so() {
+    let rig = Rig::new().await;
+    let target = rig.server(answers("200 OK", "one")).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let limits = ConnectionLimits { total: 2, per_peer: 2 };
+    let gateway = GatewayRouting { connections: limits, ..GatewayRouting::clone(routing.gateway.as_ref().unwrap()) };
+    routing.gateway = Some(Arc::new(gateway));
+    rig.mesh.apply(routing).await;
+    let (mut first, mut second) = (rig.client().await, rig.client().await);
+    assert_eq!((first.get("/").await.0, second.get("/").await.0), (200, 200));
+    let problem = rig.client().await.problem("").await;
+    assert_eq!(problem.reason, Reason::TooManyConnections.code());
+    assert_eq!(first.get("/").await.0, 200);
+    drop(second);
+    while rig.client().await.try_get("/").await != Some(200) {
+        tokio::task::yield_now().await;
+    }
 }
