@@ -4,6 +4,8 @@
 //! keeps the state in an atomic and runs them in `fetch_update` or `compare_exchange`.
 
 pub mod balance;
+pub mod budget;
+pub mod deadline;
 pub mod histogram;
 pub mod order;
 pub mod rate;
