@@ -4,10 +4,13 @@
 //! keeps the state in an atomic and runs them in `fetch_update` or `compare_exchange`.
 
 pub mod balance;
+pub mod breaker;
 pub mod budget;
 pub mod deadline;
 pub mod histogram;
 pub mod order;
+pub mod outcome;
+pub mod outlier;
 pub mod rate;
 pub mod route;
 pub mod service;
