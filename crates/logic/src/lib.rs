@@ -7,6 +7,7 @@ pub mod balance;
 pub mod breaker;
 pub mod budget;
 pub mod deadline;
+pub mod gradient;
 pub mod hedge;
 pub mod histogram;
 pub mod order;
