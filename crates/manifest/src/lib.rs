@@ -10,6 +10,7 @@ mod check;
 mod diagnostic;
 mod disk;
 mod environment;
+mod fill;
 mod folder;
 mod gateway;
 mod health;
@@ -28,6 +29,7 @@ mod store;
 mod syntax;
 mod system;
 mod table;
+mod tls;
 
 use model::spec::System;
 
