@@ -9,6 +9,8 @@ mod calls;
 mod check;
 mod diagnostic;
 mod disk;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod fill;
 mod folder;
