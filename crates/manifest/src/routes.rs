@@ -136,7 +136,7 @@ fn policy<'a>(cx: &mut Cx<'a>, table: Option<&Table<'a>>, to: &At<&str>, gateway
     let table = table.filter(|table| policy::is_in(table));
     let base = || Policy { protocol, ..gateway.clone() };
     match table {
-        Some(table) => Some(Box::new(policy::read(cx, table, base()))),
+        Some(table) => Some(Box::new(policy::of_route(cx, table, base()))),
         None => (protocol != gateway.protocol).then(|| Box::new(base())),
     }
 }

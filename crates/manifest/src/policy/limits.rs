@@ -26,6 +26,8 @@ const UPSTREAM_CONNECTIONS: RangeInclusive<u32> = 1..=65_536;
 const STREAMS: RangeInclusive<u32> = 1..=10_000;
 /// RFC 9113, section 6.9.1 has the most, section 6.9.2 the least that a peer begins with.
 const WINDOW: RangeInclusive<u64> = 65_535..=(1 << 31) - 1;
+/// What concerns a client's connection, or a head that is not read yet.
+const BEFORE_ROUTE: [&str; 6] = ["head", "target", "fields", "head_timeout", "client_idle", "http2"];
 const RESETS: RangeInclusive<u32> = 1..=100_000;
 
 /// Fills the keys in that are there.
@@ -49,6 +51,17 @@ pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits:
     }
     if table.get("target").is_some() && limits.target > limits.head {
         too_large(cx, &table, ("target", limits.target), ("head", limits.head));
+    }
+}
+
+/// Reports limits of a route that are in force before the route is known.
+pub(super) fn refuse_before_route<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) {
+    let Some(limits) = entry.value.as_table() else { return };
+    let limits = Table::new(String::new(), entry.key_span.clone(), limits);
+    for entry in BEFORE_ROUTE.iter().filter_map(|key| limits.get(key)) {
+        let message = format!("`{}` is in force before the route of a request is known", entry.key);
+        let finding = cx.report.error(&entry.key_span, message);
+        finding.hint("write it in `limits` of `[gateway]`, where it holds for every route");
     }
 }
 

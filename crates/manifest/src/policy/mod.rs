@@ -41,6 +41,14 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, mut policy: Policy) -
     policy
 }
 
+/// The policy of a route, which begins where the head of a request was read.
+pub(crate) fn of_route<'a>(cx: &mut Cx<'a>, table: &Table<'a>, gateway: Policy) -> Policy {
+    if let Some(entry) = table.get("limits") {
+        limits::refuse_before_route(cx, &entry);
+    }
+    read(cx, table, gateway)
+}
+
 /// The keys that may be tables.
 fn parts<'a>(cx: &mut Cx<'a>, table: &Table<'a>, policy: &mut Policy) {
     let name = |entry: &Entry| format!("{}.{}", table.name, entry.key);
