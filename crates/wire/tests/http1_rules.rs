@@ -70,10 +70,10 @@ const AT_EDGE: RequestLine =
 fn goes_on(fields: &str, line: RequestLine) -> String {
     let head = with(fields);
     let mut sent = Vec::new();
-    write_request(head.as_bytes(), &parse(head.as_bytes()).unwrap(), line, &mut sent);
-    let sent = String::from_utf8(sent).unwrap();
+    write_request(head.as_bytes(), &parse(head.as_bytes()).expect("it is right"), line, &mut sent);
+    let sent = String::from_utf8(sent).expect("it was text");
     let fields = sent.strip_prefix("POST / HTTP/1.1\r\nHost: a\r\n").expect("the host goes on first");
-    fields.strip_suffix("\r\n").unwrap().replace("\r\n", "|")
+    fields.strip_suffix("\r\n").expect("an empty line ends it").replace("\r\n", "|")
 }
 
 fn decode(body: &[u8]) -> Result<(String, usize), &'static str> {
@@ -459,7 +459,8 @@ fn ghsa_6jwx_7vp4_9847_aliases_of_forwarded() {
 fn paths(cases: &[(&str, &str)]) {
     for (target, canonical) in cases {
         let head = get(target);
-        assert_eq!(parse(head.as_bytes()).unwrap().path(head.as_bytes()), *canonical, "{target}");
+        let request = parse(head.as_bytes()).expect("it is right");
+        assert_eq!(request.path(head.as_bytes()), *canonical, "{target}");
     }
 }
 
