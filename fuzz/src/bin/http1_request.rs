@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fuzz::codec::INSIDE;
 use libfuzzer_sys::fuzz_target;
-use wire::http1::{Edge, FieldKind, HeadLimits, RequestHead, RequestLine, write_request};
+use wire::http1::{Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, write_request};
 
 const EDGE: Edge = Edge { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), scheme: "http" };
 
@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     if parsed != Ok(true) {
         return;
     }
+    plain(&bytes[..head.length()], &head);
     let path = head.path(bytes).to_owned();
     assert!(path.starts_with('/') || path == "*", "{path}");
     assert!(!["/../", "/./", "\\", "%2F", "%5C", "%00"].iter().any(|part| path.contains(part)), "{path}");
@@ -38,6 +39,32 @@ fn byte_by_byte(bytes: &[u8]) -> Result<Option<usize>, ()> {
         }
     }
     Ok(None)
+}
+
+/// What a plain reading of RFC 9112 finds in a head that was taken.
+fn plain(bytes: &[u8], head: &RequestHead) {
+    let text = bytes.strip_suffix(b"\r\n\r\n").expect("an empty line ends it");
+    let lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+    let (last, others) = lines.split_last().expect("it has a line");
+    let lines = others.iter().map(|line| line.strip_suffix(b"\r").expect("no bare LF")).chain([*last]);
+    let lines: Vec<_> = lines.collect();
+    assert!(!lines.iter().any(|line| line.contains(&b'\r') || line.contains(&0)), "a bare CR, or NUL");
+    let count = |name: &str| lines.iter().filter(|line| is_field(line, name)).count();
+    let [hosts, lengths, codings] = ["host", "content-length", "transfer-encoding"].map(count);
+    assert!(hosts == 1 && lengths + codings <= 1);
+    match head.framing() {
+        Framing::None => assert_eq!(lengths + codings, 0),
+        Framing::Length(_) => assert_eq!(lengths, 1),
+        Framing::Chunked => assert!(codings == 1 && head.version() == Version::Http11),
+        Framing::UntilClose => panic!("no request lasts until the close"),
+    }
+}
+
+/// As lax as a server may be: blanks around the name, `_` for `-`.
+fn is_field(line: &[u8], name: &str) -> bool {
+    let own = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    let own = String::from_utf8_lossy(own).trim().replace('_', "-");
+    line.contains(&b':') && own.eq_ignore_ascii_case(name)
 }
 
 fn same(bytes: &[u8], head: &RequestHead, sent: &[u8]) {
