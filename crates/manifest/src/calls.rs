@@ -34,7 +34,7 @@ fn connections<'a>(cx: &mut Cx<'a>, table: &Table<'a>, calls: &[At<&str>]) -> BT
     for entry in all.map(|all| all.entries()).unwrap_or_default() {
         let Some(connection) = cx.table(&entry, format!("{name}.{}", entry.key)) else { continue };
         connection.check_keys(cx, &CONNECTION);
-        policies.insert(entry.key, policy::read(cx, &connection));
+        policies.insert(entry.key, policy::read(cx, &connection, Policy::default()));
         if !calls.iter().any(|call| call.value == entry.key) {
             undeclared(cx, table, &entry);
         }

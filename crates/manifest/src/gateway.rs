@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::spec::Gateway;
+use model::spec::{Gateway, Policy};
 
 use crate::{
     keys::GATEWAY,
@@ -27,8 +27,8 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Gateway> {
         let hint = "add `[gateway.routes]` with a line such as `\"/users\" = \"users\"`";
         cx.report.warning(&table.span, "the gateway has no routes: it answers 404 to everything").hint(hint).absence();
     }
-    let policy = policy::read(cx, &table);
-    Some(Gateway { listen: listen?, routes, policy })
+    let policy = policy::read(cx, &table, Policy::edge());
+    Some(Gateway { policy, ..Gateway::new(listen?, routes) })
 }
 
 fn is_empty(routes: &Entry) -> bool {

@@ -12,9 +12,8 @@ const RETRIES_MAX: u32 = 10;
 const QUEUE_MAX: u32 = 1_000_000;
 const BALANCE_LATER: [&str; 5] = ["least-request", "round-robin", "weighted", "hash", "random"];
 
-/// The policy, with the default for every key that is not there.
-pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Policy {
-    let mut policy = Policy::default();
+/// The policy: `policy` with the keys that are there.
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, mut policy: Policy) -> Policy {
     let mut duration = |key, value: &mut _| {
         let read = table.get(key).and_then(|entry| cx.duration_above_zero(&entry, *value));
         *value = read.unwrap_or(*value);

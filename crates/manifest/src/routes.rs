@@ -16,7 +16,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<Route> {
     for entry in table.entries() {
         let (key, target) = (key(cx, &entry), target(cx, &entry));
         let (Some((host, prefix)), Some((to, strip))) = (key, target) else { continue };
-        let route = Route { host, prefix, to, strip };
+        let route = Route { host, strip, ..Route::new(prefix, to) };
         match routes.iter().find(|at| at.value.host == route.host && at.value.prefix == route.prefix) {
             Some(first) => twice(cx, &entry, first.span.clone()),
             None => routes.push(At { value: route, span: entry.key_span }),
