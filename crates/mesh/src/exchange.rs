@@ -1,9 +1,9 @@
-//! One request and its response: the route or the connection's policy, the attempts, the answer.
+//! One request and its response: the route or the connection's policy, the attempts, the answer, the record.
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::Cell, net::IpAddr, rc::Rc};
 
 use logic::balance::GATEWAY_FAILURE_PENALTY;
-use model::{InstanceId, Reason};
+use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
 use wire::http1::{self, Edge, Framing, RequestHead, RequestLine, Version};
 
@@ -12,13 +12,16 @@ use crate::{
     attempt::{self, Failed},
     buffer::Scratch,
     client::{Client, Next},
-    hold,
+    connection,
+    figures::{Outcome, Record},
+    hold::{self, Permit},
     instance::Lease,
     listener::Entry,
     problem::Fault,
     retry,
-    table::Connection,
-    worker::Worker,
+    socket::Socket,
+    upload,
+    worker::{View, Worker},
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -35,11 +38,29 @@ pub(crate) struct Facts {
 
 /// A request on its way to a service.
 pub(crate) struct Call {
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) connection: Rc<connection::Local>,
+    pub(crate) entry: Entry,
     pub(crate) line: RequestLine,
-    pub(crate) deadline: Instant,
+    pub(crate) arrived: Timestamp,
+    pub(crate) deadline: Deadline,
     /// The instances that failed it, in order.
     pub(crate) tried: Vec<InstanceId>,
+    pub(crate) retries: u32,
+    pub(crate) permit: Permit,
+    /// What the instance answered, once it did.
+    pub(crate) status: Cell<u16>,
+    /// Bytes from the client and to it.
+    pub(crate) received: Cell<u64>,
+    pub(crate) sent: Cell<u64>,
+}
+
+/// When the response's head is due, and who says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) reason: Reason,
+    /// When the caller itself gives up; then the body's progress gains no time.
+    pub(crate) caller: Option<Instant>,
 }
 
 /// Why a request ends without the whole response of an instance.
@@ -47,28 +68,66 @@ pub(crate) enum Ended {
     /// The client has gone.
     Gone,
     /// The response broke off after its head was sent.
-    Broken,
+    Broken(Reason),
     /// An answer of our own is due.
     Fault(Fault),
+}
+
+/// A request as its client speaks it.
+pub(crate) trait Requester {
+    /// Ends when the client has gone.
+    async fn gone(&mut self);
+
+    /// Tries once: sends the request to the leased instance and the response to the client. With `reuse` a connection that
+    /// was idle may be used.
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed>;
+}
+
+/// A request of HTTP/1.1.
+struct Http1<'a> {
+    socket: &'a mut Socket,
+    scratch: &'a mut Scratch,
+    facts: &'a Facts,
+}
+
+impl Requester for Http1<'_> {
+    async fn gone(&mut self) {
+        let (mut reader, _) = self.socket.split();
+        upload::watch(&mut reader, &mut self.scratch.input).await;
+    }
+
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
+        attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
+    }
 }
 
 /// Serves the request whose head stands at the front of the input.
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
-    let mut call = match find(worker, client, scratch) {
+    let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
+    let mut call = match found {
         Ok(call) => call,
         Err(fault) => return answer(worker, client, scratch, Some(&facts), None, fault).await,
     };
-    match attempts(worker, client, scratch, &facts, &mut call).await {
+    scratch.outgoing.clear();
+    http1::write_request(scratch.input.held(), &scratch.request, call.line, &mut scratch.outgoing);
+    let mut request = Http1 { socket: &mut client.socket, scratch, facts: &facts };
+    let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
         Ok(next) => {
             scratch.input.release();
-            next
+            (Outcome::Status(call.status.get()), next)
         }
-        Err(Ended::Gone) => Next::Close,
-        Err(Ended::Broken) => Next::Break,
-        Err(Ended::Fault(fault)) => answer(worker, client, scratch, Some(&facts), Some(&call), fault).await,
-    }
+        Err(Ended::Gone) => (Outcome::Cancelled, Next::Close),
+        Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
+        Err(Ended::Fault(fault)) => {
+            let reason = fault.reason;
+            let next = answer(worker, client, scratch, Some(&facts), Some(&call), fault).await;
+            (Outcome::Failed(reason), next)
+        }
+    };
+    call.write_down(worker, outcome);
+    next
 }
 
 /// Refuses what is no request; the connection ends.
@@ -77,7 +136,7 @@ pub(crate) async fn refuse(worker: &Worker, client: &mut Client, scratch: &mut S
 }
 
 impl Facts {
-    fn of(request: &RequestHead, head: &[u8]) -> Self {
+    pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
         let method = request.method(head);
         Self {
             to_head: method == b"HEAD",
@@ -90,68 +149,123 @@ impl Facts {
     }
 }
 
-/// The connection that the request takes.
-fn find(worker: &Worker, client: &Client, scratch: &Scratch) -> Result<Call, Fault> {
-    let view = worker.view();
-    // Calls between services go on, so that what is in flight can end.
-    if view.table.shutting_down && matches!(client.entry, Entry::Gateway) {
-        return Err(Fault::new(Reason::ShuttingDown, ""));
+impl Call {
+    pub(crate) fn count_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
     }
-    let (connection, strip) = match client.entry {
-        Entry::Gateway => {
-            let (request, head) = (&scratch.request, scratch.input.held());
-            let (host, path) = (http1::host_name(request.host(head)), request.path(head));
-            let gateway = view.table.gateway.as_ref();
-            let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
-            let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{host}{path}")))?;
-            (&gateway.targets[found.index], found.strip)
-        }
-        Entry::Address(address) => {
-            let found = view.table.connections.get(&address);
-            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?, 0)
-        }
-    };
-    let edge = (client.entry == Entry::Gateway).then_some(Edge { peer: client.peer, scheme: "http" });
-    Ok(Call {
-        connection: connection.clone(),
-        line: RequestLine { strip, edge, upgrade: true },
-        deadline: Instant::now() + connection.policy.timeout,
-        tried: Vec::new(),
-    })
+
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
+    }
+
+    /// Which slot calls whom: `orders/1 -> users`.
+    pub(crate) fn label(&self, worker: &Worker) -> String {
+        let view = worker.view();
+        let caller = match self.entry {
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
+            Entry::Gateway => None,
+        };
+        let shared = &self.connection.shared;
+        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    }
+
+    /// Counts the request.
+    pub(crate) fn write_down(&self, worker: &Worker, outcome: Outcome) {
+        let took = worker.clock.now().since(self.arrived);
+        self.connection.record(&Record {
+            outcome,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            received: self.received.get(),
+            sent: self.sent.get(),
+            retries: self.retries,
+            hedged: false,
+        });
+    }
 }
 
-async fn attempts(
+/// The connection that the request takes.
+pub(crate) fn find(
+    worker: &Worker,
+    entry: Entry,
+    peer: IpAddr,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<Call, Fault> {
+    let view = worker.view();
+    let (index, strip) = match entry {
+        Entry::Gateway => find_route(&view, request, head)?,
+        Entry::Address(address) => {
+            let found = view.table.addresses.get(&address);
+            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?.connection, 0)
+        }
+    };
+    let connection = view.connections[index].clone();
+    let policy = connection.policy();
+    if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
+        && length > most.0
+    {
+        return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
+    }
+    let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: "http" });
+    let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
+    let call = Call {
+        connection,
+        entry,
+        line: RequestLine { strip, edge, upgrade: true },
+        arrived: worker.clock.now(),
+        deadline,
+        tried: Vec::new(),
+        retries: 0,
+        permit: Permit::default(),
+        status: Cell::new(0),
+        received: Cell::new(0),
+        sent: Cell::new(0),
+    };
+    call.count_received(request.length());
+    Ok(call)
+}
+
+/// The connection of a route, as an index, and how much of the path is taken off.
+fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(usize, usize), Fault> {
+    // Calls between services go on, so that what is in flight can end.
+    if view.table.shutting_down {
+        return Err(Fault::new(Reason::ShuttingDown, ""));
+    }
+    let (host, path) = (http1::host_name(request.host(head)), request.path(head));
+    let gateway = view.table.gateway.as_ref();
+    let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
+    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{host}{path}")))?;
+    Ok((gateway.targets[found.index], found.strip))
+}
+
+/// Tries one instance after the other, as the policy allows.
+pub(crate) async fn attempts(
     worker: &Rc<Worker>,
-    client: &mut Client,
-    scratch: &mut Scratch,
-    facts: &Facts,
+    request: &mut impl Requester,
     call: &mut Call,
 ) -> Result<Next, Ended> {
-    scratch.outgoing.clear();
-    http1::write_request(scratch.input.held(), &scratch.request, call.line, &mut scratch.outgoing);
-    let mut retries = call.connection.policy.retries;
     let mut last = Fault::new(Reason::NoUpstream, "");
     let mut again = None;
     loop {
         let reuse = again.is_none();
         let lease = match again.take() {
             Some(local) => Lease::new(local),
-            None => match hold::acquire(worker, &mut client.socket, &mut scratch.input, call).await? {
+            None => match hold::acquire(worker, request, call).await? {
                 Some(lease) => lease,
                 None => return Err(Ended::Fault(last)),
             },
         };
-        match attempt::run(worker, &mut client.socket, scratch, facts, call, &lease, reuse).await {
+        match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => return Ok(next),
             Err(Failed::Left) => {}
             Err(Failed::Stale) => again = Some(lease.local().clone()),
             Err(Failed::Again(fault)) => {
                 lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.clock.now());
                 call.tried.push(lease.local().shared.id.clone());
-                if retries == 0 {
+                if call.retries == call.connection.policy().retries {
                     return Err(Ended::Fault(fault));
                 }
-                retries -= 1;
+                call.retries += 1;
                 last = fault;
             }
             Err(Failed::Over(ended)) => {

@@ -15,29 +15,32 @@ use model::{InstanceId, Timestamp};
 use ports::traffic::Target;
 use tokio::sync::Notify;
 
-use crate::{pool::Pool, signal::Signal};
+use crate::{
+    bound::{Bound, Padded},
+    pool::Pool,
+    signal::Signal,
+};
 
 /// What all workers share of an instance. It lives as long as a routing state names it or a request is in flight.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) target: Target,
-    in_flight: Padded,
+    in_flight: Padded<AtomicU32>,
+    /// Connections to it, of all workers.
+    pub(crate) connections: Bound,
     draining: AtomicBool,
     ended: Notify,
     /// Requests that were cut off when its drain timed out.
     pub(crate) cut_off: AtomicU32,
 }
 
-/// Alone on its cache line.
-#[repr(align(64))]
-struct Padded(AtomicU32);
-
 impl Instance {
     pub(crate) fn new(id: InstanceId, target: Target) -> Self {
         Self {
             id,
             target,
-            in_flight: Padded(AtomicU32::new(0)),
+            in_flight: Padded::default(),
+            connections: Bound::default(),
             draining: AtomicBool::new(false),
             ended: Notify::new(),
             cut_off: AtomicU32::new(0),

@@ -18,6 +18,15 @@ impl Fault {
         Self { reason, detail: detail.into() }
     }
 
+    /// A response that was refused by the codec.
+    pub(crate) fn of_response(error: HeadError) -> Self {
+        let reason = match error.kind {
+            HeadErrorKind::TooLarge => Reason::ResponseTooLarge,
+            _ => Reason::BadResponse,
+        };
+        Self::new(reason, error.detail)
+    }
+
     /// A request that was refused by the codec.
     pub(crate) fn of_request(error: HeadError) -> Self {
         let reason = match error.kind {
