@@ -7,6 +7,7 @@ mod figures;
 mod hold;
 mod identity;
 mod messages;
+mod policies;
 mod probes;
 mod refusals;
 mod retries;
