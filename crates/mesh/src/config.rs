@@ -1,6 +1,6 @@
 //! What a mesh is started with.
 
-use std::{num::NonZero, os::fd::OwnedFd};
+use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf};
 
 /// What a mesh is started with.
 #[derive(Debug)]
@@ -11,12 +11,14 @@ pub struct MeshConfig {
     pub gateway: Option<OwnedFd>,
     /// The listening TCP sockets of connection addresses.
     pub connections: Vec<OwnedFd>,
+    /// The file of the access log; none if `None`.
+    pub access_log: Option<PathBuf>,
 }
 
 impl Default for MeshConfig {
     /// One worker a core, no socket.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new() }
+        Self { workers, gateway: None, connections: Vec::new(), access_log: None }
     }
 }

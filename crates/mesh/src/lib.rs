@@ -6,6 +6,7 @@
 //! `listener` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
+mod access_log;
 mod answer;
 mod attempt;
 mod body;
@@ -29,6 +30,7 @@ mod picker;
 mod pool;
 mod probe;
 mod problem;
+mod record;
 mod registry;
 mod retry;
 mod signal;
@@ -45,6 +47,7 @@ use std::{
     time::Duration,
 };
 
+use access_log::AccessLog;
 use async_trait::async_trait;
 pub use config::MeshConfig;
 use connection::Connection;
@@ -69,6 +72,9 @@ pub enum MeshError {
     /// The descriptor is not a listening socket that can be polled.
     #[error("cannot listen on a socket of the mesh: {0}")]
     Listen(io::Error),
+    /// The access log cannot be written.
+    #[error("cannot write the access log: {0}")]
+    AccessLog(io::Error),
     /// A worker has ended.
     #[error("a worker of the mesh has ended")]
     Ended,
@@ -100,7 +106,9 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, or a socket does not listen.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default() };
+        let access_log =
+            config.access_log.as_deref().map(AccessLog::start).transpose().map_err(MeshError::AccessLog)?;
+        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), access_log };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
@@ -178,7 +186,7 @@ impl Mesh {
 impl Traffic for Mesh {
     async fn apply(&self, routing: Routing) -> Epoch {
         let mut current = self.current.lock().await;
-        let table = Arc::new(Table::new(&current.table, &routing, &self.registry));
+        let table = Arc::new(Table::new(&current.table, &routing, &self.registry, self.clock.now()));
         current.table = table.clone();
         self.tell_all(|done| Command::Apply(table.clone(), done)).await;
         self.registry.prune(&table);

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    access_log::AccessLog,
     buffer::Scratch,
     connection,
     failures::Failures,
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) access_log: Option<AccessLog>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -57,6 +59,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) access_log: Option<AccessLog>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -95,6 +98,7 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         clock: shared.clock,
         failures: shared.failures,
         guests: shared.guests,
+        access_log: shared.access_log,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -145,6 +149,13 @@ impl Worker {
     pub(crate) fn chance(&self) -> f64 {
         let mut random = self.random.take().unwrap_or_default();
         let number = random.f64();
+        self.random.set(Some(random));
+        number
+    }
+
+    pub(crate) fn random_bits(&self) -> u64 {
+        let mut random = self.random.take().unwrap_or_default();
+        let number = random.u64(..);
         self.random.set(Some(random));
         number
     }

@@ -39,6 +39,7 @@ pub(crate) struct Rig {
     pub(crate) connections: SocketAddr,
     pub(crate) policy: Policy,
     pub(crate) tasks: Tasks,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a service looks like: its name, whether it has been healthy, and its instances by run.
@@ -61,13 +62,17 @@ impl Rig {
 
     pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
-        let config = MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket] };
+        let folder = tempfile::tempdir().unwrap();
+        let access_log = Some(folder.path().join("access.log"));
+        let config =
+            MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket], access_log };
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
             connections,
             policy: Policy::default(),
             tasks: Tasks::default(),
+            folder,
         };
         policy(&mut rig.policy);
         rig

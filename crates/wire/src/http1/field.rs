@@ -92,6 +92,12 @@ impl Field {
     }
 }
 
+/// The value of the first field of that name.
+pub(crate) fn value<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
+    fields.iter().find(named).map(|field| field.value.of_head(head))
+}
+
 /// What `Connection` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionOptions {

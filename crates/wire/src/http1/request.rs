@@ -158,8 +158,7 @@ impl RequestHead {
 
     /// The value of the first field of that name, given in lower case.
     pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
-        self.fields.iter().find(named).map(|field| field.value.of_head(head))
+        field::value(&self.fields, head, name)
     }
 
     /// The fields in order.
