@@ -88,7 +88,12 @@ pub(crate) async fn start(
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
-    let mesh = MeshConfig { gateway, connections: vec![connections], ..MeshConfig::default() };
+    let mesh = MeshConfig {
+        gateway,
+        connections: vec![connections],
+        identities: Some(runtime.clone()),
+        ..MeshConfig::default()
+    };
     let mesh = Mesh::start(mesh, clock.clone()).await?;
     let engines = Engines {
         workloads: runtime.clone(),

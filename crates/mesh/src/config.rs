@@ -1,11 +1,11 @@
 //! What a mesh is started with.
 
-use std::{num::NonZero, os::fd::OwnedFd, time::Duration};
+use std::{num::NonZero, os::fd::OwnedFd, sync::Arc, time::Duration};
 
+use ports::identity::Identities;
 use wire::http1::HeadLimits;
 
 /// What a mesh is started with.
-#[derive(Debug)]
 pub struct MeshConfig {
     /// How many threads carry requests; at least one.
     pub workers: usize,
@@ -15,13 +15,15 @@ pub struct MeshConfig {
     pub connections: Vec<OwnedFd>,
     /// The limits.
     pub limits: Limits,
+    /// Tells whose a caller's socket is; without it callers are not attested.
+    pub identities: Option<Arc<dyn Identities>>,
 }
 
 impl Default for MeshConfig {
-    /// One worker a core, no socket, the usual limits.
+    /// One worker a core, no socket, the usual limits, no attestation.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new(), limits: Limits::default() }
+        Self { workers, gateway: None, connections: Vec::new(), limits: Limits::default(), identities: None }
     }
 }
 

@@ -3,11 +3,12 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `attest` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
 mod answer;
 mod attempt;
+mod attest;
 mod body;
 mod buffer;
 mod client;
@@ -33,6 +34,7 @@ mod worker;
 use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use attest::Attestation;
 pub use config::{Limits, MeshConfig};
 use listener::{Kind, Listener};
 use model::{Epoch, InstanceId, ServiceName, status::Failure};
@@ -64,6 +66,7 @@ pub struct Mesh {
     workers: Vec<Handle>,
     registry: Registry,
     failures: Arc<failures::Failures>,
+    notices: Vec<String>,
     /// Held while a table is sent out, so that tables arrive in order.
     current: Mutex<Current>,
 }
@@ -82,12 +85,15 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, or a socket does not listen.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock, limits: config.limits, failures: Arc::default() };
+        let attestation = config.identities.map(Attestation::new);
+        let notices = attestation.as_ref().and_then(Attestation::notice).into_iter().collect();
+        let shared = Shared { clock, limits: config.limits, failures: Arc::default(), attestation };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
             failures: shared.failures.clone(),
+            notices,
             current: Mutex::default(),
         };
         for socket in config.connections {
@@ -179,6 +185,10 @@ impl Traffic for Mesh {
 
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {
         self.failures.of(service)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) struct Gateway {
 
 /// A declared right to call.
 pub(crate) struct Connection {
+    pub(crate) caller: Caller,
     pub(crate) callee: ServiceName,
     pub(crate) policy: Arc<Policy>,
     /// Who calls whom, as people read it.
@@ -99,6 +100,7 @@ impl Table {
         let label = format!("{caller} -> {callee}").into_boxed_str();
         let waiting = before.filter(|before| before.label == label).map(|before| before.waiting.clone());
         Arc::new(Connection {
+            caller: caller.clone(),
             callee: callee.clone(),
             policy: policy.clone(),
             label,

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    attest::{Attestation, Attestor},
     buffer::Scratch,
     config::Limits,
     failures::Failures,
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) attestation: Option<Attestation>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -55,6 +57,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) failures: Arc<Failures>,
+    /// `None` where callers are not attested.
+    pub(crate) attestor: Option<Attestor>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -79,17 +83,25 @@ pub(crate) struct View {
 pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let run = move || run(&runtime, shared, number, commands);
+    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?.flatten();
+    let run = move || run(&runtime, shared, attestor, number, commands);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
 
-fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receiver<Command>) {
+fn run(
+    runtime: &Runtime,
+    shared: Shared,
+    attestor: Option<Attestor>,
+    number: usize,
+    commands: mpsc::Receiver<Command>,
+) {
     let seed = shared.clock.now().0 ^ (number as u64) << 48;
     let worker = Rc::new(Worker {
         clock: shared.clock,
         limits: shared.limits,
         failures: shared.failures,
+        attestor,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),

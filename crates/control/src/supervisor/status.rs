@@ -18,6 +18,7 @@ use super::{
 impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
+        notices.extend(self.engines.traffic.notices());
         notices.extend(self.notices.iter().cloned());
         SystemStatus {
             name: self.config.system.name.clone(),

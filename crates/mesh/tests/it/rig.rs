@@ -66,6 +66,7 @@ impl Rig {
             gateway: Some(gateway_socket),
             connections: vec![connections_socket],
             limits: Limits::default(),
+            identities: None,
         };
         limits(&mut config.limits);
         let mut rig = Self {
