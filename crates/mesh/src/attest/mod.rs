@@ -120,3 +120,27 @@ fn plain(address: SocketAddr) -> Option<SocketAddrV4> {
         SocketAddr::V6(address) => Some(SocketAddrV4::new(address.ip().to_ipv4_mapped()?, address.port())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators() {
+        for (uid, inode, own, passes) in
+            [(1000, 7, 1000, true), (0, 7, 1000, true), (1001, 7, 1000, false), (1000, 7, 0, false), (0, 0, 0, false)]
+        {
+            let verdict = judge_operator(Found { inode, uid, cgroup: Some(1) }, own);
+            assert_eq!(verdict == Verdict::Passed, passes, "{uid} {inode} {own}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for (written, expected) in
+            [("127.0.0.1:7", Some("127.0.0.1:7")), ("[::ffff:127.0.0.1]:7", Some("127.0.0.1:7")), ("[::1]:7", None)]
+        {
+            assert_eq!(plain(written.parse().unwrap()), expected.map(|text| text.parse().unwrap()), "{written}");
+        }
+    }
+}

@@ -17,6 +17,7 @@ use model::{
 };
 use ports::{
     clock::HostClock,
+    identity::Identities,
     tasks::{TaskKind, Tasks},
     traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
 };
@@ -60,13 +61,26 @@ impl Rig {
     }
 
     pub(crate) async fn with(limits: impl FnOnce(&mut Limits), policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(limits, policy, None).await
+    }
+
+    /// A rig that asks who calls.
+    pub(crate) async fn attested(identities: Arc<dyn Identities>, policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(|_| {}, policy, Some(identities)).await
+    }
+
+    async fn start(
+        limits: impl FnOnce(&mut Limits),
+        policy: impl FnOnce(&mut Policy),
+        identities: Option<Arc<dyn Identities>>,
+    ) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
         let mut config = MeshConfig {
             workers: 2,
             gateway: Some(gateway_socket),
             connections: vec![connections_socket],
             limits: Limits::default(),
-            identities: None,
+            identities,
         };
         limits(&mut config.limits);
         let mut rig = Self {
