@@ -15,7 +15,7 @@ use client::{Call, Client, ClientError};
 use model::{
     Problem, ServiceName, Timestamp,
     api::{Accepted, LogLine, LogQuery, Scale, Why},
-    status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
+    status::{Inbound, ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -65,6 +65,7 @@ fn service(replicas: u32) -> ServiceStatus {
         healthy: replicas,
         problem: None,
         address: None,
+        inbound: Inbound::Open,
         calls: vec![],
         instances: vec![],
     }

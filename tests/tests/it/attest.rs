@@ -65,6 +65,7 @@ fn only_its_own_processes_use_an_address() {
     assert!(why.failures.iter().all(|failure| failure.reason == Reason::NotAttested));
     sandbox.isles(&["why", "back"]).ok().says(&["not-attested", "POST /by-nobody", "none of its own"]);
     assert_eq!(sandbox.status().notices, Vec::<String>::new());
+    sandbox.isles(&["status"]).ok().says(&["INBOUND", "front    healthy  1/1       open", "1/1       mesh-only"]);
     let operator = sandbox.service("back").address.expect("an address");
     assert_eq!(http::request(operator, "GET", "/", b"").expect("an answer").status, 200);
 }

@@ -6,7 +6,8 @@ use logic::service::{Instance, Phase};
 use model::{
     InstanceId, ServiceName,
     api::Why,
-    status::{InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
+    spec::Listen,
+    status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
 use ports::workloads::WorkloadId;
 
@@ -52,6 +53,10 @@ impl Supervisor {
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
             address: Some(service.operator),
+            inbound: match service.spec.listen {
+                Listen::Port => Inbound::Open,
+                Listen::Unix => Inbound::MeshOnly,
+            },
             calls: service.spec.calls.keys().cloned().collect(),
             instances: instances.into_values().collect(),
         })
