@@ -1,9 +1,11 @@
 //! Who calls: each connection to an address of an instance is attested once, when it is accepted.
 
-mod diagnostics;
 mod door;
 mod message;
+mod netlink;
 mod refusal;
+mod source;
+mod table;
 
 use std::{
     io,
@@ -18,21 +20,20 @@ use ports::{
     traffic::Caller,
 };
 
-use diagnostics::Diagnostics;
 use message::Found;
+use source::{Offer, Source};
 
 /// How callers are attested on this host.
 #[derive(Clone)]
 pub(crate) struct Attestation {
     identities: Arc<dyn Identities>,
-    /// Why the host cannot do it.
-    unable: Option<Arc<str>>,
+    offer: Offer,
 }
 
 /// Attests the callers of one worker.
 pub(crate) struct Attestor {
     identities: Arc<dyn Identities>,
-    diagnostics: Diagnostics,
+    source: Source,
 }
 
 /// What is known of a caller.
@@ -49,15 +50,12 @@ pub(crate) enum Verdict {
 impl Attestation {
     /// Finds out what the host can do.
     pub(crate) fn new(identities: Arc<dyn Identities>) -> Self {
-        let unable = diagnostics::check().err().map(|error| error.to_string().into());
-        Self { identities, unable }
+        Self { identities, offer: Offer::find() }
     }
 
     /// What the host cannot do, in a sentence.
     pub(crate) fn notice(&self) -> Option<String> {
-        let cause = self.unable.as_ref()?;
-        let effect = "any local process can use the addresses of the instances";
-        Some(format!("callers are not attested: the host does not tell of its sockets ({cause}); {effect}"))
+        self.offer.notice()
     }
 
     /// The part of one worker; `None` where callers cannot be attested.
@@ -65,10 +63,8 @@ impl Attestation {
     /// # Errors
     /// When the host gives no descriptor.
     pub(crate) fn attestor(&self) -> io::Result<Option<Attestor>> {
-        if self.unable.is_some() {
-            return Ok(None);
-        }
-        Ok(Some(Attestor { identities: self.identities.clone(), diagnostics: Diagnostics::open()? }))
+        let source = self.offer.source()?;
+        Ok(source.map(|source| Attestor { identities: self.identities.clone(), source }))
     }
 }
 
@@ -78,7 +74,7 @@ impl Attestor {
         let (Some(peer), Some(local)) = (plain(peer), plain(local)) else {
             return Verdict::Refused(format!("{peer} is not a caller on this host"));
         };
-        match self.diagnostics.find(peer, local) {
+        match self.source.find(peer, local) {
             Ok(Some(found)) => self.judge(caller, found),
             Ok(None) => Verdict::Refused("the caller was gone before it was looked for".into()),
             Err(error) => Verdict::Refused(format!("the host did not tell who calls: {error}")),

@@ -197,9 +197,10 @@ async fn an_address_that_is_declared_later_is_not_for_those_who_were_there_befor
 #[tokio::test]
 async fn a_connection_of_bytes_is_reset() {
     let (rig, _known) = rig(|policy| policy.protocol = Protocol::Tcp).await;
-    let mut stranger = rig.caller().await;
-    stranger.send("bytes").await;
-    assert!(stranger.ends().await);
+    match TcpStream::connect(rig.connections).await {
+        Ok(stranger) => assert!(Conn::new(stranger).ends().await),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+    }
     let failures = rig.mesh.failures(&"users".parse().unwrap());
     assert_eq!((failures.len(), failures[0].request.as_str()), (1, "a connection"));
 }

@@ -1,26 +1,18 @@
 //! Asks the kernel about one TCP socket: one message out, one in, both done when the call returns (sock_diag(7)).
 
-use std::{
-    cell::Cell,
-    io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream},
-    os::fd::OwnedFd,
-};
+use std::{cell::Cell, io, net::SocketAddrV4, os::fd::OwnedFd};
 
-use rustix::{
-    io::Errno,
-    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with},
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
 use super::message::{ANSWER_BYTES_MAX, Answer, Found, parse, request};
 
 /// A netlink socket of one worker.
-pub(super) struct Diagnostics {
+pub(super) struct Netlink {
     socket: OwnedFd,
     number: Cell<u32>,
 }
 
-impl Diagnostics {
+impl Netlink {
     pub(super) fn open() -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
@@ -45,23 +37,5 @@ impl Diagnostics {
                 Answer::Other => {}
             }
         }
-    }
-}
-
-/// Whether the host tells of its sockets: asks about one of our own.
-///
-/// # Errors
-/// Why it does not.
-pub(super) fn check() -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let caller = TcpStream::connect(listener.local_addr()?)?;
-    let (SocketAddr::V4(own), SocketAddr::V4(peer)) = (caller.local_addr()?, caller.peer_addr()?) else {
-        return Err(Errno::AFNOSUPPORT.into());
-    };
-    let found = Diagnostics::open()?.find(own, peer)?;
-    let expected = rustix::fs::fstat(&caller)?.st_ino;
-    match found {
-        Some(found) if found.inode == expected & u64::from(u32::MAX) => Ok(()),
-        _ => Err(io::Error::other("the kernel does not find a socket of our own")),
     }
 }
