@@ -1,12 +1,14 @@
 //! One connection of a client: requests one after the other. While it is idle it holds no buffer.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, rc::Rc, time::Duration};
 
-use model::Reason;
+use model::{Reason, spec::MessageLimits};
 use tokio::time::timeout;
+use wire::http1::HeadLimits;
 
 use crate::{
     buffer::{Buffer, Scratch},
+    connection::Heads,
     exchange,
     listener::Entry,
     problem::Fault,
@@ -34,11 +36,33 @@ pub(crate) enum Next {
     Break,
 }
 
+/// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// How long it may be idle, how long a head may take, and how large it may be.
+    pub(crate) fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
+        let view = worker.view();
+        let (limits, heads) = match self.entry {
+            Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| {
+                let connection = &view.table.connections[address.connection];
+                (&connection.policy.limits, &connection.heads)
+            }),
+        }
+        .unzip();
+        let limits = limits.copied().unwrap_or_else(MessageLimits::edge);
+        let request = heads.map_or_else(|| Heads::new(&limits).request, |heads| heads.request);
+        (limits.client_idle, limits.head_timeout, request)
+    }
+}
+
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
     let mut next = Next::Keep;
     while next == Next::Keep {
-        match timeout(worker.limits.client_idle, client.socket.readable()).await {
+        let (idle, _, _) = client.limits(&worker);
+        match timeout(idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
             _ => return,
         }
@@ -71,24 +95,21 @@ async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
 }
 
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
-    match timeout(worker.limits.head_timeout, read_head(worker, client, scratch)).await {
+    let (_, limit, heads) = client.limits(worker);
+    match timeout(limit, read_head(client, scratch, &heads)).await {
         Ok(Ok(true)) => exchange::run(worker, client, scratch).await,
         Ok(Ok(false)) => Next::Close,
         Ok(Err(fault)) => exchange::refuse(worker, client, scratch, fault).await,
         Err(_) => {
             let fault =
-                Fault::new(Reason::RequestTimeout, format!("no whole head within {:?}", worker.limits.head_timeout));
+                Fault::new(Reason::RequestTimeout, format!("no whole head within {}", model::format_duration(limit)));
             exchange::refuse(worker, client, scratch, fault).await
         }
     }
 }
 
 /// Reads until the head is whole; false if the client has gone.
-pub(crate) async fn read_head(worker: &Worker, client: &mut Client, scratch: &mut Scratch) -> Result<bool, Fault> {
-    let limits = match client.entry {
-        Entry::Gateway => &worker.limits.head_edge,
-        Entry::Address(_) => &worker.limits.head_inside,
-    };
+pub(crate) async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
         let input = &mut scratch.input;
@@ -116,7 +137,7 @@ pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {
     let mut scratch = worker.take_scratch();
     if writer.shutdown().await.is_ok() {
         let discard = async { while matches!(reader.read(scratch.input.space()).await, Ok(1..)) {} };
-        let _ = timeout(worker.limits.linger, discard).await;
+        let _ = timeout(LINGER, discard).await;
     }
     worker.keep_scratch(scratch);
 }

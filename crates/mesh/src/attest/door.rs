@@ -1,15 +1,17 @@
 //! Lets callers in, once each.
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use std::{net::SocketAddr, rc::Rc};
 
 use model::Reason;
 
-use super::{Verdict, refusal::refuse};
+use super::{
+    Verdict,
+    refusal::{Wanted, refuse},
+};
 use crate::{
     client::{self, Client},
     listener::Entry,
     problem::Fault,
-    table::Connection,
     worker::Worker,
 };
 
@@ -18,18 +20,19 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client, peer: SocketAddr, local
     let (Some(attestor), Entry::Address(address)) = (&worker.attestor, client.entry) else {
         return worker.spawn(client::serve(worker.clone(), client));
     };
-    let Some(connection) = worker.view().table.connections.get(&address).cloned() else {
+    let view = worker.view();
+    let Some(declared) = view.table.addresses.get(&address) else {
         // It may be declared later, for somebody else.
-        return worker.spawn(refuse(
-            worker.clone(),
-            client,
-            None,
-            Fault::new(Reason::NotDeclared, address.to_string()),
-        ));
+        let fault = Fault::new(Reason::NotDeclared, address.to_string());
+        return worker.spawn(refuse(worker.clone(), client, None, fault));
     };
-    match attestor.attest(&connection.caller, peer, local) {
+    match attestor.attest(&declared.caller, peer, local) {
         Verdict::Passed => worker.spawn(client::serve(worker.clone(), client)),
-        Verdict::Refused(detail) => worker.spawn(refuse_stranger(worker.clone(), client, connection, detail)),
+        Verdict::Refused(detail) => {
+            let wanted = Wanted::new(&declared.caller, view.connections[declared.connection].clone());
+            let fault = Fault::new(Reason::NotAttested, detail);
+            worker.spawn(refuse(worker.clone(), client, Some(wanted), fault));
+        }
         Verdict::Unsettled(slot) => {
             let (worker, identities) = (worker.clone(), attestor.identities.clone());
             worker.clone().spawn(async move {
@@ -38,8 +41,4 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client, peer: SocketAddr, local
             });
         }
     }
-}
-
-async fn refuse_stranger(worker: Rc<Worker>, client: Client, connection: Arc<Connection>, detail: String) {
-    refuse(worker, client, Some(connection), Fault::new(Reason::NotAttested, detail)).await;
 }

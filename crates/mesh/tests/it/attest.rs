@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Slot, spec::Protocol};
+use model::{Reason, Slot, spec::Protocol};
 use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::{Caller, Traffic},
@@ -122,6 +122,12 @@ async fn a_stranger_is_told_why_and_remembered() {
     let failures = rig.mesh.failures(&"users".parse().unwrap());
     let requests: Vec<_> = failures.iter().map(|failure| failure.request.as_str()).collect();
     assert_eq!(requests, ["HEAD /", "a malformed request", "GET /a"]);
+    let connections = rig.mesh.connections();
+    let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
+    assert_eq!(
+        (figures.requests, figures.outcomes.failed, &figures.reasons),
+        (3, 3, &[(Reason::NotAttested, 3)].into())
+    );
     assert_eq!(rig.mesh.notices(), Vec::<String>::new());
 }
 

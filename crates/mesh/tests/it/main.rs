@@ -4,9 +4,11 @@
 
 mod attest;
 mod drain;
+mod figures;
 mod hold;
 mod identity;
 mod messages;
+mod policies;
 mod probes;
 mod refusals;
 mod retries;

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use mesh::{Limits, Mesh, MeshConfig};
+use mesh::{Mesh, MeshConfig};
 use model::{
     Epoch, InstanceId, Problem,
-    spec::{ConnectionLimits, Policy, Route},
+    spec::{ConnectionLimits, MessageLimits, Policy, Route},
 };
 use ports::{
     clock::HostClock,
@@ -57,32 +57,22 @@ pub(crate) fn id(service: &str, run: u64) -> InstanceId {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
-        Self::with(|_| {}, |_| {}).await
+        Self::with(|_| {}).await
     }
 
-    pub(crate) async fn with(limits: impl FnOnce(&mut Limits), policy: impl FnOnce(&mut Policy)) -> Self {
-        Self::start(limits, policy, None).await
+    pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, None).await
     }
 
     /// A rig that asks who calls.
     pub(crate) async fn attested(identities: Arc<dyn Identities>, policy: impl FnOnce(&mut Policy)) -> Self {
-        Self::start(|_| {}, policy, Some(identities)).await
+        Self::start(policy, Some(identities)).await
     }
 
-    async fn start(
-        limits: impl FnOnce(&mut Limits),
-        policy: impl FnOnce(&mut Policy),
-        identities: Option<Arc<dyn Identities>>,
-    ) -> Self {
+    async fn start(policy: impl FnOnce(&mut Policy), identities: Option<Arc<dyn Identities>>) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
-        let mut config = MeshConfig {
-            workers: 2,
-            gateway: Some(gateway_socket),
-            connections: vec![connections_socket],
-            limits: Limits::default(),
-            identities,
-        };
-        limits(&mut config.limits);
+        let config =
+            MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket], identities };
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
@@ -108,12 +98,14 @@ impl Rig {
         });
         let callee = services[0].0.parse().unwrap();
         let caller = Caller::Slot("orders/1".parse().unwrap());
-        let policy = Arc::new(self.policy.clone());
-        let connection = Connection { caller, callee, policy: policy.clone() };
+        let (policy, edge) = (Arc::new(self.policy.clone()), MessageLimits::edge());
+        let limits = MessageLimits { head: edge.head, ..policy.limits };
+        let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
+        let connection = Connection { caller, callee, policy };
         Routing {
             gateway: Some(Arc::new(GatewayRouting {
                 routes: routes.collect(),
-                policy: policy.clone(),
+                policy: gateway,
                 trusted: Vec::new(),
                 connections: ConnectionLimits::default(),
             })),
