@@ -1,7 +1,5 @@
 //! Identity: whose a socket on this host is. The runtime knows the processes, the mesh asks about its callers.
 
-use std::os::fd::BorrowedFd;
-
 use async_trait::async_trait;
 use model::{InstanceId, Slot};
 
@@ -33,8 +31,6 @@ pub enum Owner {
 pub trait Identities: Send + Sync + 'static {
     /// Whose the caller's end of a TCP connection is. Without a cgroup only the slot's own processes are looked through.
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner;
-    /// Whose the process at the other end of a Unix stream socket is: the one that connected.
-    fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner;
     /// Waits until no answer about the slot is [`Owner::Unsettled`].
     async fn settled(&self, slot: &Slot);
 }

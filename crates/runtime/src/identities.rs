@@ -1,6 +1,6 @@
 //! Whose a socket is: by the cgroup of the process that made it, else by the processes that have it open.
 
-use std::{os::fd::BorrowedFd, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::{InstanceId, Slot};
@@ -9,23 +9,15 @@ use ports::{
     workloads::WorkloadId,
 };
 
-use crate::{network, peer::Peer, runtime::Runtime, workload::Running};
+use crate::{network, runtime::Runtime, workload::Running};
 
 #[async_trait]
 impl Identities for Runtime {
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner {
-        let owner = self.owner(slot, |running| has_socket(running, socket));
-        match self.instance_in(socket.cgroup) {
-            Some(other) if owner == Owner::Unknown => Owner::Other(other),
-            _ => owner,
+        match self.owner(slot, |running| has_socket(running, socket)) {
+            Owner::Unknown => self.instance_in(socket.cgroup).map_or(Owner::Unknown, Owner::Other),
+            known => known,
         }
-    }
-
-    fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner {
-        let Some(peer) = Peer::of(socket) else { return Owner::Unknown };
-        let owner = self.owner(slot, |running| running.members().contains(&peer.pid));
-        // The id of a process that has ended may be another's by now.
-        if peer.lives() { owner } else { Owner::Unknown }
     }
 
     async fn settled(&self, slot: &Slot) {

@@ -10,7 +10,6 @@ mod logs;
 mod memory;
 mod network;
 mod output;
-mod peer;
 mod run_folder;
 mod runtime;
 mod start_error;

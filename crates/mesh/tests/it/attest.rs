@@ -3,8 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::fd::{AsFd, BorrowedFd},
-    os::unix::fs::MetadataExt,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -44,10 +43,6 @@ impl Identities for Known {
             false if self.unsettled.load(Ordering::SeqCst) => Owner::Unsettled,
             false => Owner::Other(id("orders", 2)),
         }
-    }
-
-    fn of_process(&self, _: &Slot, _: BorrowedFd<'_>) -> Owner {
-        Owner::Unknown
     }
 
     async fn settled(&self, _: &Slot) {
