@@ -16,7 +16,7 @@ use support::{Folder, SHOP, Written, answer, broken, lines, ok};
 const NOBODY: u32 = 1 << 30;
 
 fn service(phase: &str, healthy: u32) -> Value {
-    json!({ "name": "users", "phase": phase, "healthy": healthy, "replicas": 2, "calls": [], "instances": [] })
+    json!({ "name": "users", "phase": phase, "healthy": healthy, "replicas": 2, "inbound": "open", "calls": [], "instances": [] })
 }
 
 fn system(phase: &str, service: Value) -> Value {

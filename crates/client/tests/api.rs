@@ -16,7 +16,7 @@ use model::{
     Problem, ServiceName, Timestamp,
     api::{Accepted, LogLine, LogQuery, Scale, Why},
     figures::{BreakerState, ConnectionFigures, Latency, Outcomes},
-    status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
+    status::{Inbound, ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -66,6 +66,7 @@ fn service(replicas: u32) -> ServiceStatus {
         healthy: replicas,
         problem: None,
         address: None,
+        inbound: Inbound::Open,
         calls: vec![],
         instances: vec![],
     }

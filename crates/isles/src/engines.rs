@@ -92,6 +92,7 @@ pub(crate) async fn start(
         gateway,
         connections: vec![connections],
         access_log: Some(state.logs().join("access.log")),
+        identities: Some(runtime.clone()),
         ..MeshConfig::default()
     };
     let mesh = Mesh::start(mesh, clock.clone()).await?;

@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// How long it may be idle, how long a head may take, and how large it may be.
-    fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
+    pub(crate) fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
         let view = worker.view();
         let (limits, heads) = match self.entry {
             Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
@@ -132,7 +132,7 @@ async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scrat
 }
 
 /// Reads until the head is whole; false if the client has gone.
-async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
+pub(crate) async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
         let input = &mut scratch.input;
@@ -155,7 +155,7 @@ pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u
     buffer.space()
 }
 
-async fn linger(worker: &Worker, socket: &mut Socket) {
+pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     let mut scratch = worker.take_scratch();
     if writer.shutdown().await.is_ok() {

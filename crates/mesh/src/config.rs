@@ -1,9 +1,10 @@
 //! What a mesh is started with.
 
-use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf};
+use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+
+use ports::identity::Identities;
 
 /// What a mesh is started with.
-#[derive(Debug)]
 pub struct MeshConfig {
     /// How many threads carry requests; at least one.
     pub workers: usize,
@@ -13,12 +14,14 @@ pub struct MeshConfig {
     pub connections: Vec<OwnedFd>,
     /// The file of the access log; none if `None`.
     pub access_log: Option<PathBuf>,
+    /// Tells whose a caller's socket is; without it callers are not attested.
+    pub identities: Option<Arc<dyn Identities>>,
 }
 
 impl Default for MeshConfig {
-    /// One worker a core, no socket.
+    /// One worker a core, no socket, no attestation.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new(), access_log: None }
+        Self { workers, gateway: None, connections: Vec::new(), access_log: None, identities: None }
     }
 }

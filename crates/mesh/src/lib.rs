@@ -3,12 +3,13 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `attest` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
 mod access_log;
 mod answer;
 mod attempt;
+mod attest;
 mod body;
 mod bound;
 mod buffer;
@@ -49,6 +50,7 @@ use std::{
 
 use access_log::AccessLog;
 use async_trait::async_trait;
+use attest::Attestation;
 pub use config::MeshConfig;
 use connection::Connection;
 use listener::{Kind, Listener};
@@ -86,6 +88,7 @@ pub struct Mesh {
     registry: Registry,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
+    notices: Vec<String>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
@@ -108,13 +111,17 @@ impl Mesh {
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
         let access_log =
             config.access_log.as_deref().map(AccessLog::start).transpose().map_err(MeshError::AccessLog)?;
-        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), access_log };
+        let attestation = config.identities.map(Attestation::new);
+        let notices = attestation.as_ref().and_then(Attestation::notice).into_iter().collect();
+        let shared =
+            Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), access_log, attestation };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),
+            notices,
             in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
         };
@@ -220,6 +227,10 @@ impl Traffic for Mesh {
 
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {
         self.failures.of(service)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
     }
 }
 

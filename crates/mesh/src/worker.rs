@@ -18,6 +18,7 @@ use tokio::{
 
 use crate::{
     access_log::AccessLog,
+    attest::{Attestation, Attestor},
     buffer::Scratch,
     connection,
     failures::Failures,
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
+    pub(crate) attestation: Option<Attestation>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -60,6 +62,8 @@ pub(crate) struct Worker {
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
+    /// `None` where callers are not attested.
+    pub(crate) attestor: Option<Attestor>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -86,12 +90,19 @@ pub(crate) struct View {
 pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let run = move || run(&runtime, shared, number, commands);
+    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?.flatten();
+    let run = move || run(&runtime, shared, attestor, number, commands);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
 
-fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receiver<Command>) {
+fn run(
+    runtime: &Runtime,
+    shared: Shared,
+    attestor: Option<Attestor>,
+    number: usize,
+    commands: mpsc::Receiver<Command>,
+) {
     let seed = shared.clock.now().0 ^ (number as u64) << 48;
     let worker = Rc::new(Worker {
         number,
@@ -99,6 +110,7 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         failures: shared.failures,
         guests: shared.guests,
         access_log: shared.access_log,
+        attestor,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),

@@ -6,7 +6,8 @@ use logic::service::{Instance, Phase};
 use model::{
     InstanceId, ServiceName,
     api::{Finding, Why},
-    status::{InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
+    spec::Listen,
+    status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
 use ports::workloads::WorkloadId;
 
@@ -19,6 +20,7 @@ use crate::findings;
 impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
+        notices.extend(self.engines.traffic.notices());
         notices.extend(self.notices.iter().cloned());
         SystemStatus {
             name: self.config.system.name.clone(),
@@ -52,6 +54,10 @@ impl Supervisor {
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
             address: Some(service.operator),
+            inbound: match service.spec.listen {
+                Listen::Port => Inbound::Open,
+                Listen::Unix => Inbound::MeshOnly,
+            },
             calls: service.spec.calls.keys().cloned().collect(),
             instances: instances.into_values().collect(),
         })

@@ -17,6 +17,7 @@ use model::{
 };
 use ports::{
     clock::HostClock,
+    identity::Identities,
     tasks::{TaskKind, Tasks},
     traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
 };
@@ -61,11 +62,25 @@ impl Rig {
     }
 
     pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, None).await
+    }
+
+    /// A rig that asks who calls.
+    pub(crate) async fn attested(identities: Arc<dyn Identities>, policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, Some(identities)).await
+    }
+
+    async fn start(policy: impl FnOnce(&mut Policy), identities: Option<Arc<dyn Identities>>) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
         let folder = tempfile::tempdir().unwrap();
         let access_log = Some(folder.path().join("access.log"));
-        let config =
-            MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket], access_log };
+        let config = MeshConfig {
+            workers: 2,
+            gateway: Some(gateway_socket),
+            connections: vec![connections_socket],
+            access_log,
+            identities,
+        };
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
