@@ -41,7 +41,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 impl Client {
     /// How long it may be idle, how long a head may take, and how large it may be.
-    fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
+    pub(crate) fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
         let view = worker.view();
         let (limits, heads) = match self.entry {
             Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
@@ -59,24 +59,42 @@ impl Client {
 
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
+    let next = requests(&worker, &mut client).await;
+    close(&worker, client, next).await;
+}
+
+/// Answers a client that is not served.
+pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
+    let mut scratch = worker.take_scratch();
+    let next = exchange::refuse(worker, &mut client, &mut scratch, fault).await;
+    worker.keep_scratch(scratch);
+    close(worker, client, next).await;
+}
+
+/// One request after the other, until there are no more.
+async fn requests(worker: &Rc<Worker>, client: &mut Client) -> Next {
     let mut next = Next::Keep;
     while next == Next::Keep {
-        let (idle, _, _) = client.limits(&worker);
+        let (idle, _, _) = client.limits(worker);
         match timeout(idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
-            _ => return,
+            _ => return Next::Close,
         }
         let mut scratch = worker.take_scratch();
         next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(&worker, &mut client, &mut scratch).await;
+            next = serve_one(worker, client, &mut scratch).await;
         }
         worker.keep_scratch(scratch);
     }
+    next
+}
+
+async fn close(worker: &Worker, mut client: Client, next: Next) {
     match next {
-        Next::Linger => linger(&worker, &mut client.socket).await,
+        Next::Linger => linger(worker, &mut client.socket).await,
         Next::Break => client.socket.reset_on_close(),
-        Next::Keep | Next::Close => {}
+        Next::Keep | Next::Close => client.socket.take_leave(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{num::NonZero, os::fd::OwnedFd};
 
+use crate::tls::TlsConfig;
+
 /// What a mesh is started with.
 #[derive(Debug)]
 pub struct MeshConfig {
@@ -11,12 +13,14 @@ pub struct MeshConfig {
     pub gateway: Option<OwnedFd>,
     /// The listening TCP sockets of connection addresses.
     pub connections: Vec<OwnedFd>,
+    /// The gateway's certificate; without one it speaks in the clear.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for MeshConfig {
     /// One worker a core, no socket.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new() }
+        Self { workers, gateway: None, connections: Vec::new(), tls: None }
     }
 }

@@ -130,7 +130,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             scratch.input.release();
             (Outcome::Status(call.status.get()), next)
         }
-        Err(Ended::Gone) => (Outcome::Cancelled, Next::Close),
+        Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {
             let reason = fault.reason;
@@ -293,7 +293,7 @@ pub(crate) fn find(
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
     let arrived = worker.clock.now();
-    let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: "http" });
+    let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: worker.gateway_scheme() });
     let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
     let call = Call {
         connection: connection.clone(),

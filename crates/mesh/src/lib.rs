@@ -3,7 +3,7 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `tls` where it is spoken → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
 mod answer;
@@ -32,7 +32,9 @@ mod registry;
 mod retry;
 mod signal;
 mod socket;
+mod stream;
 mod table;
+mod tls;
 mod tunnel;
 mod upload;
 mod worker;
@@ -56,6 +58,8 @@ use ports::{
 };
 use registry::Registry;
 use table::Table;
+use tls::Door;
+pub use tls::{TlsConfig, TlsError, TlsFigures};
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 
@@ -68,6 +72,9 @@ pub enum MeshError {
     /// The descriptor is not a listening socket that can be polled.
     #[error("cannot listen on a socket of the mesh: {0}")]
     Listen(io::Error),
+    /// There is no certificate for the gateway.
+    #[error("the gateway's TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A worker has ended.
     #[error("a worker of the mesh has ended")]
     Ended,
@@ -79,6 +86,7 @@ pub struct Mesh {
     registry: Registry,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
+    door: Option<Arc<Door>>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
@@ -97,15 +105,17 @@ impl Mesh {
     /// Starts the workers. They listen once a routing state is applied: connections wait in the backlog until then.
     ///
     /// # Errors
-    /// When the host gives no thread, poller or descriptor, or a socket does not listen.
+    /// When the host gives no thread, poller or descriptor, a socket does not listen, or the certificate cannot be used.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock: clock.clone(), failures: Arc::default() };
+        let door = config.tls.map(|source| Door::open(source, clock.now())).transpose()?.map(Arc::new);
+        let shared = Shared { clock: clock.clone(), failures: Arc::default(), door: door.clone() };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),
+            door,
             in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
         };

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     client::{self, Client},
     socket::Socket,
+    tls,
     worker::Worker,
 };
 
@@ -62,12 +63,19 @@ pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
 }
 
 async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
+    let door = worker.door.as_ref().filter(|_| kind == Kind::Gateway);
     loop {
+        if door.is_some() {
+            worker.handshakes.room().await;
+        }
         match socket.accept().await {
             Ok((stream, peer)) => {
                 if let Ok(entry) = entry(kind, &stream) {
                     let client = Client { socket: Socket::of_tcp(stream), entry, peer: canonical(peer.ip()) };
-                    worker.spawn(client::serve(worker.clone(), client));
+                    match door {
+                        Some(door) => worker.spawn(tls::enter(worker.clone(), door.clone(), client)),
+                        None => worker.spawn(client::serve(worker.clone(), client)),
+                    }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

@@ -24,6 +24,7 @@ use crate::{
     listener::{self, Listener},
     signal::Signal,
     table::Table,
+    tls::{Door, Handshakes},
 };
 
 /// How many commands may wait for a worker.
@@ -47,6 +48,8 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    /// The gateway's TLS, if it speaks it.
+    pub(crate) door: Option<Arc<Door>>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -54,6 +57,8 @@ pub(crate) struct Worker {
     number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) door: Option<Arc<Door>>,
+    pub(crate) handshakes: Handshakes,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -91,6 +96,8 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         number,
         clock: shared.clock,
         failures: shared.failures,
+        door: shared.door,
+        handshakes: Handshakes::default(),
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -127,6 +134,11 @@ impl Worker {
     /// Runs a future on this worker until it ends or the worker does.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(future);
+    }
+
+    /// The scheme of the gateway's URIs.
+    pub(crate) fn gateway_scheme(&self) -> &'static str {
+        if self.door.is_some() { "https" } else { "http" }
     }
 
     /// A random number below `limit`.

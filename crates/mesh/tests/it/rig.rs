@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use mesh::{Mesh, MeshConfig};
+use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::{
     Epoch, InstanceId, Problem,
     spec::{ConnectionLimits, MessageLimits, Policy, Route},
@@ -60,8 +60,14 @@ impl Rig {
     }
 
     pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(None, policy).await
+    }
+
+    /// A rig whose gateway speaks TLS, if told how.
+    pub(crate) async fn start(tls: Option<TlsConfig>, policy: impl FnOnce(&mut Policy)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
-        let config = MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket] };
+        let config =
+            MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket], tls };
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
@@ -226,7 +232,7 @@ impl Conn {
         timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("the peer takes it").is_ok()
     }
 
-    async fn more(&mut self) -> bool {
+    pub(crate) async fn more(&mut self) -> bool {
         let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await.expect("something arrives");
         matches!(read, Ok(1..))
     }
