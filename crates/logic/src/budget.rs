@@ -1,9 +1,9 @@
 //! How many retries a connection may make: a share of its requests, and a few a second for one that is seldom used.
 //!
-//! What was not used is worth less and less: the balance moves towards that of a connection without requests, to 1/e of the
-//! distance in 10 s. So it settles at 10 s worth of retries, as the windows of Finagle's `RetryBudget` do, but in one number:
-//! the balance in thousandths of a retry (28 bits) below the tenth of a second that it holds for (36 bits). State 0 is a
-//! budget that nothing has used yet.
+//! What was not used is worth less and less: the balance moves towards that of a connection without requests, to 1/e of
+//! the distance in 10 s. So it settles at 10 s worth of retries, as the windows of Finagle's `RetryBudget` do, but in
+//! one number: the balance in thousandths of a retry (28 bits) below the tenth of a second that it holds for (36 bits).
+//! State 0 is a budget that nothing has used yet.
 
 use model::Timestamp;
 

@@ -28,8 +28,8 @@ pub fn parse_grpc_timeout(value: &[u8]) -> Option<Duration> {
     Some(Duration::from_nanos_u128(u128::from(number) * u128::from(*nanos)))
 }
 
-/// Shows a time as the value of a `grpc-timeout` header, in the finest unit that it fits: rounded down, so that a deadline
-/// only ever shrinks.
+/// Shows a time as the value of a `grpc-timeout` header, in the finest unit that it fits: rounded down, so that a
+/// deadline only ever shrinks.
 #[derive(Debug, Clone, Copy)]
 pub struct GrpcTimeout(
     /// The time left.
@@ -45,8 +45,8 @@ impl fmt::Display for GrpcTimeout {
     }
 }
 
-/// When a call that comes in now has to be over: after the time that the caller gave it or that the policy gives it, whichever is
-/// shorter.
+/// When a call that comes in now has to be over: after the time that the caller gave it or that the policy gives it,
+/// whichever is shorter.
 pub fn deadline(now: Timestamp, policy: Duration, caller: Option<Duration>) -> Timestamp {
     now + caller.map_or(policy, |caller| caller.min(policy))
 }

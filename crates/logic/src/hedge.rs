@@ -1,4 +1,5 @@
-//! A second try of a call that takes unusually long, before the first has failed ("The Tail at Scale", Dean and Barroso, 2013).
+//! A second try of a call that takes unusually long, before the first has failed ("The Tail at Scale", Dean and
+//! Barroso, 2013).
 
 use std::time::Duration;
 
@@ -7,15 +8,15 @@ use crate::histogram;
 /// With fewer calls a 95th percentile says nothing.
 const CALLS_MIN: u64 = 100;
 
-/// After which time a call is unusually long: the 95th percentile of recent latencies (counts by [`histogram::bucket`]), so that about one call in
-/// twenty is hedged. `None` while too few are known.
+/// After which time a call is unusually long: the 95th percentile of recent latencies (counts by
+/// [`histogram::bucket`]), so that about one call in twenty is hedged. `None` while too few are known.
 pub fn delay(recent: &[u64]) -> Option<Duration> {
     let calls: u64 = recent.iter().sum();
     (calls >= CALLS_MIN).then(|| histogram::quantile(recent, 0.95)).flatten().map(Duration::from_micros)
 }
 
-/// When to try a call a second time, from its start; `None` for one that is never hedged: it could do harm twice, the delay is
-/// unknown, or its time is up before. The retry budget is asked when the time has come.
+/// When to try a call a second time, from its start; `None` for one that is never hedged: it could do harm twice, the
+/// delay is unknown, or its time is up before. The retry budget is asked when the time has come.
 pub fn hedge_after(idempotent: bool, delay: Option<Duration>, timeout: Duration) -> Option<Duration> {
     delay.filter(|delay| idempotent && *delay < timeout)
 }

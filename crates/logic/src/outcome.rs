@@ -14,9 +14,9 @@ pub enum Outcome {
 impl Outcome {
     /// That of an HTTP status and, where there is one, the gRPC status of the trailers.
     ///
-    /// A failure is any 5xx but 501 and 505, which speak of the request and not of the server (RFC 9110 sections 15.6.2 and
-    /// 15.6.6), and gRPC's `UNKNOWN`, `DEADLINE_EXCEEDED`, `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS`; limited are 429 (RFC 6585) and
-    /// `RESOURCE_EXHAUSTED`.
+    /// A failure is any 5xx but 501 and 505, which speak of the request and not of the server (RFC 9110 sections 15.6.2
+    /// and 15.6.6), and gRPC's `UNKNOWN`, `DEADLINE_EXCEEDED`, `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS`; limited are
+    /// 429 (RFC 6585) and `RESOURCE_EXHAUSTED`.
     pub fn of(status: u16, grpc: Option<u8>) -> Self {
         match (status, grpc) {
             (429, _) | (_, Some(8)) => Self::Limited,

@@ -1,13 +1,13 @@
 //! Instances that keep failing are left alone for a while.
 //!
-//! One word for each instance, 0 at first: failures in a row (8 bits), ejections (4 bits), and the time until which it is ejected in microseconds
-//! since 1970 (52 bits, until 2112). An instance that comes back is on probation: one more failure ejects it again,
-//! one success clears it.
+//! One word for each instance, 0 at first: failures in a row (8 bits), ejections (4 bits), and the time until which it
+//! is ejected in microseconds since 1970 (52 bits, until 2112). An instance that comes back is on probation: one more
+//! failure ejects it again, one success clears it.
 //!
-//! How many are out at once is bounded by [`Outlier::has_room`], which the caller asks with the counts of the moment. Two workers may
-//! eject two instances at the same moment, so whoever has ejected one counts again, and takes back its own
-//! ([`Outlier::taken_back`]) if there are now too many: that is, if `has_room(total, ejected - 1)` no longer holds. Then at the
-//! end there are never too many, and in between a pick that finds everybody ejected ignores ejection.
+//! How many are out at once is bounded by [`Outlier::has_room`], which the caller asks with the counts of the moment.
+//! Two workers may eject two instances at the same moment, so whoever has ejected one counts again, and takes back its
+//! own ([`Outlier::taken_back`]) if there are now too many: that is, if `has_room(total, ejected - 1)` no longer holds.
+//! Then at the end there are never too many, and in between a pick that finds everybody ejected ignores ejection.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::outcome::Outcome;
 pub struct Outlier {
     /// Failures in a row that eject an instance, at most 255; 0 for never.
     pub failures_in_row: u8,
-    /// How long the first ejection lasts; the second lasts twice as long, and so on. As much time in use takes one ejection off the count.
+    /// How long the first ejection lasts; the second lasts twice as long, and so on up to the fifteenth. As much time
+    /// in use takes one ejection off the count.
     pub ejection: Duration,
     /// How long an ejection lasts at the most.
     pub ejection_longest: Duration,
@@ -69,8 +70,8 @@ pub fn is_ejected(word: u64, now: Timestamp) -> bool {
 }
 
 impl Outlier {
-    /// The word after an outcome; `None` if it stays as it is, which is nearly always. What comes in while the instance is ejected says
-    /// nothing new. "Too many" is no failure, but no proof of health either.
+    /// The word after an outcome; `None` if it stays as it is, which is nearly always. What comes in while the instance
+    /// is ejected says nothing new. "Too many" is no failure, but no proof of health either.
     ///
     /// `has_room` is asked only if the instance is to be ejected.
     pub fn after(&self, word: u64, outcome: Outcome, now: Timestamp, has_room: impl FnOnce() -> bool) -> Option<u64> {
@@ -209,6 +210,7 @@ mod tests {
             order in prop::collection::vec(0..6_usize, 0..60),
         ) {
             let policy = Outlier { failures_in_row: 1, ..Outlier::default() };
+            let fail = |word| policy.after(word, Outcome::Failure, START, || true).unwrap_or(word);
             let mut words = vec![0_u64; total];
             let count = |words: &[u64]| words.iter().filter(|word| is_ejected(**word, START)).count();
             let mut steps = vec![(0, 0); total];
@@ -218,7 +220,7 @@ mod tests {
                 match *step {
                     0 => *counted = count(&words),
                     1 if policy.has_room(total, *counted) => {
-                        words[worker] = policy.after(words[worker], Outcome::Failure, START, || true).unwrap_or(words[worker]);
+                        words[worker] = fail(words[worker]);
                     }
                     2 if is_ejected(words[worker], START) && !policy.has_room(total, count(&words) - 1) => {
                         words[worker] = policy.taken_back(words[worker], START);

@@ -1,7 +1,7 @@
 //! A rate limit whose whole state is one number, so that all workers share it in one atomic.
 //!
-//! This is the generic cell rate algorithm (ITU-T I.371, Annex A) as a virtual schedule: the state is the time at which the
-//! next request would be due if all came evenly. State 0 is a limit that nothing has used yet.
+//! This is the generic cell rate algorithm (ITU-T I.371, Annex A) as a virtual schedule: the state is the time at which
+//! the next request would be due if all came evenly. State 0 is a limit that nothing has used yet.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -20,8 +20,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `requests` in every `per`, of which `burst` may come at once. The interval between two is rounded up: the rate is never
-    /// exceeded, and missed by less than 0.025 % up to 1,000,000 a second.
+    /// `requests` in every `per`, of which `burst` may come at once. The interval between two is rounded up: the rate
+    /// is never exceeded, and missed by less than 0.025 % up to 1,000,000 a second.
     pub fn new(requests: NonZeroU32, per: Duration, burst: NonZeroU32) -> Self {
         let ticks = (per.as_nanos() * u128::from(TICKS)).div_ceil(1000 * u128::from(requests.get()));
         let interval = u64::try_from(ticks).unwrap_or(u64::MAX).max(1);

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
-use model::{Reason, spec::MessageLimits};
+use model::{Problem, Reason, spec::MessageLimits};
 use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
@@ -10,8 +10,9 @@ use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
     exchange,
+    guests::Guest,
     listener::Entry,
-    problem::Fault,
+    problem::{self, Fault},
     socket::Socket,
     worker::Worker,
 };
@@ -40,6 +41,16 @@ pub(crate) enum Next {
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 impl Client {
+    /// Counts it, unless there are too many. Instances are not counted: their number is known.
+    pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+        let view = worker.view();
+        let Some(gateway) = view.table.gateway.as_ref().filter(|_| self.entry == Entry::Gateway) else {
+            return Ok(None);
+        };
+        let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
+        worker.guests.enter(self.peer, gateway.limits).map(Some).map_err(too_many)
+    }
+
     /// How long it may be idle, how long a head may take, and how large it may be.
     pub(crate) fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
         let view = worker.view();
@@ -59,6 +70,14 @@ impl Client {
 
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
+    match client.enter(&worker) {
+        Ok(_guest) => attend(worker, client).await,
+        Err(fault) => turn_away(&mut client.socket, &fault),
+    }
+}
+
+/// Serves a client that is counted.
+pub(crate) async fn attend(worker: Rc<Worker>, mut client: Client) {
     let next = requests(&worker, &mut client).await;
     close(&worker, client, next).await;
 }
@@ -96,6 +115,14 @@ async fn close(worker: &Worker, mut client: Client, next: Next) {
         Next::Break => client.socket.reset_on_close(),
         Next::Keep | Next::Close => client.socket.take_leave(),
     }
+}
+
+/// Answers before anything was read, as far as that goes without waiting: who comes in too great numbers gets no more of our time.
+fn turn_away(socket: &mut Socket, fault: &Fault) {
+    let problem = Problem { detail: fault.detail.clone(), ..Problem::of(fault.reason) };
+    let mut answer = Vec::new();
+    problem::write(&problem, fault, false, Some("close"), &mut answer);
+    socket.try_write(&answer);
 }
 
 /// What is there to read, without waiting: the poller may have been mistaken.

@@ -20,6 +20,7 @@ mod exchange;
 mod failures;
 mod figures;
 mod guard;
+mod guests;
 mod hold;
 mod instance;
 mod listener;
@@ -108,7 +109,8 @@ impl Mesh {
     /// When the host gives no thread, poller or descriptor, a socket does not listen, or the certificate cannot be used.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
         let door = config.tls.map(|source| Door::open(source, clock.now())).transpose()?.map(Arc::new);
-        let shared = Shared { clock: clock.clone(), failures: Arc::default(), door: door.clone() };
+        let shared =
+            Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), door: door.clone() };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,

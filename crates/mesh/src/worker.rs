@@ -20,6 +20,7 @@ use crate::{
     buffer::Scratch,
     connection,
     failures::Failures,
+    guests::Guests,
     instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
@@ -48,6 +49,7 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
     /// The gateway's TLS, if it speaks it.
     pub(crate) door: Option<Arc<Door>>,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Worker {
     number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) handshakes: Handshakes,
     /// Fired when the routing state changed.
@@ -96,6 +99,7 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         number,
         clock: shared.clock,
         failures: shared.failures,
+        guests: shared.guests,
         door: shared.door,
         handshakes: Handshakes::default(),
         changed: Signal::default(),

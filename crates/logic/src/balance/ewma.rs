@@ -22,8 +22,8 @@ impl Ewma {
         Self { micros: START.as_secs_f64() * 1e6, at: now }
     }
 
-    /// What one more request costs: the average times the requests that would be in flight. Without answers the average falls,
-    /// so that an instance that was slow is tried again.
+    /// What one more request costs: the average times the requests that would be in flight. Without answers the average
+    /// falls, so that an instance that was slow is tried again.
     pub fn cost(&self, in_flight: u32, now: Timestamp) -> f64 {
         self.micros * self.weight(now) * (f64::from(in_flight) + 1.0)
     }

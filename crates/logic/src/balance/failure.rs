@@ -14,8 +14,9 @@ pub fn is_gateway_failure(status: u16) -> bool {
     matches!(status, 502..=504)
 }
 
-/// The latency to take note of instead of the real one: for an answer that is a failure or says "too many" (see [`Outcome::of`]) the time
-/// that it asks for by `retry-after` or `grpc-retry-pushback-ms`, at most 300 s, else [`GATEWAY_FAILURE_PENALTY`]. `None` for any other answer.
+/// The latency to take note of instead of the real one: for an answer that is a failure or says "too many" (see
+/// [`Outcome::of`]) the time that it asks for by `retry-after` or `grpc-retry-pushback-ms`, at most 300 s, else
+/// [`GATEWAY_FAILURE_PENALTY`]. `None` for any other answer.
 pub fn failure_penalty(status: u16, retry_after: Option<Duration>, grpc: Option<u8>) -> Option<Duration> {
     let asked = retry_after.filter(|time| !time.is_zero()).unwrap_or(GATEWAY_FAILURE_PENALTY);
     (Outcome::of(status, grpc) != Outcome::Success).then(|| asked.min(LONGEST))

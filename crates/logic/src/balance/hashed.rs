@@ -1,8 +1,9 @@
 //! The same instance for the same key: consistent hashing with bounded load.
 //!
-//! Up to 32 instances by rendezvous (Thaler and Ravishankar, 1996), which is even and costs a hash for each; above that on a ring
-//! (Karger et al., 1997), which costs a search. In both, an instance that comes or goes moves no keys but its own. No instance takes more than 1.25 times
-//! the average in flight; what is beyond that goes to the key's next one (Mirrokni, Thorup and Zadimoghaddam, 2016).
+//! Up to 32 instances by rendezvous (Thaler and Ravishankar, 1996), which is even and costs a hash for each; above that
+//! on a ring (Karger et al., 1997), which costs a search. In both, an instance that comes or goes moves no keys but its
+//! own. No instance takes much more than the average in flight; what is beyond that goes to the key's next one
+//! (Mirrokni, Thorup and Zadimoghaddam, 2016).
 
 /// From here on the ring is used.
 const RENDEZVOUS_MAX: usize = 32;
@@ -35,7 +36,8 @@ impl Hashed {
 
     /// The instance for the hash of a key: the first in the key's order that has room, else the first at all.
     ///
-    /// `in_flight` gives the requests in flight of an index, or `None` if it must not be picked. `bound` is [`load_bound`].
+    /// `in_flight` gives the requests in flight of an index, or `None` if it must not be picked. `bound` is
+    /// [`load_bound`].
     pub fn pick(&self, key: u64, bound: u32, in_flight: impl Fn(usize) -> Option<u32>) -> Option<usize> {
         let fits = |index: usize| in_flight(index).is_some_and(|in_flight| in_flight < bound);
         self.first(key, fits).or_else(|| self.first(key, |index| in_flight(index).is_some()))
@@ -51,11 +53,11 @@ impl Hashed {
     }
 }
 
-/// How many requests an instance may have in flight, the new one among them, when `available` instances have `in_flight` together: 1.25 times
-/// the average, rounded up.
-pub fn load_bound(in_flight: u32, available: u32) -> u32 {
-    let bound = (u64::from(in_flight) + 1) * 5;
-    u32::try_from(bound.div_ceil(4 * u64::from(available.max(1)))).unwrap_or(u32::MAX)
+/// How many requests an instance may have in flight, the new one among them, when those `available` have `in_flight`
+/// together: so many per cent of the average, at least 100, rounded up. 125 is usual; one of them always has room.
+pub fn load_bound(in_flight: u64, available: usize, percent: u32) -> u32 {
+    let percents = (u128::from(in_flight) + 1) * u128::from(percent.max(100));
+    u32::try_from(percents.div_ceil(100 * available.max(1) as u128)).unwrap_or(u32::MAX)
 }
 
 /// The hash of a key or an instance's name, the same in every process.
@@ -69,7 +71,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, fold)
 }
 
-/// Two numbers to one in which every bit depends on all of theirs: the finalizer of `SplitMix64` (Steele, Lea and Flood, 2014).
+/// Two numbers to one in which every bit depends on all of theirs: the finalizer of `SplitMix64` (Steele, Lea and
+/// Flood, 2014).
 fn mixed(a: u64, b: u64) -> u64 {
     let mut mixed = a ^ b.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -131,9 +134,9 @@ mod tests {
         for count in [2, 4, 50] {
             let (table, mut in_flight) = (hashed(0..count), vec![0_u32; count]);
             for total in 0..1000 {
-                let bound = load_bound(total, u32::try_from(count).unwrap());
+                let bound = load_bound(total, count, 125);
                 // One key for half of all requests.
-                let key = key(if total % 2 == 0 { 7 } else { total });
+                let key = key(if total % 2 == 0 { 7 } else { u32::try_from(total).unwrap() });
                 let picked = table.pick(key, bound, |index| Some(in_flight[index])).unwrap();
                 in_flight[picked] += 1;
                 assert!(in_flight[picked] <= bound);
@@ -166,10 +169,23 @@ mod tests {
 
     #[test]
     fn bounds() {
-        for (in_flight, available, expected) in
-            [(0, 1, 2), (0, 3, 1), (3, 4, 2), (99, 4, 32), (9, 10, 2), (0, 0, 2), (u32::MAX, 1, u32::MAX)]
-        {
-            assert_eq!(load_bound(in_flight, available), expected, "{in_flight} of {available}");
+        for (in_flight, available, percent, expected) in [
+            (0, 1, 125, 2),
+            (0, 3, 125, 1),
+            (3, 4, 125, 2),
+            (99, 4, 125, 32),
+            (9, 10, 125, 2),
+            (9, 10, 100, 1),
+            (9, 10, 0, 1),
+            (99, 10, 200, 20),
+            (0, 0, 125, 2),
+            (u64::MAX, 1, u32::MAX, u32::MAX),
+        ] {
+            assert_eq!(
+                load_bound(in_flight, available, percent),
+                expected,
+                "{in_flight} of {available} at {percent} %"
+            );
         }
     }
 }

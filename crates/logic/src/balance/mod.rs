@@ -1,5 +1,6 @@
-//! Which instance takes a request. By default the better of two random ones by exponentially weighted peak latency and requests
-//! in flight ("peak EWMA" with "power of two choices"); else by requests in flight alone, in turn, by weight, or by key.
+//! Which instance takes a request. By default the better of two random ones by exponentially weighted peak latency and
+//! requests in flight ("peak EWMA" with "power of two choices"); else by requests in flight alone, in turn, by weight,
+//! or by key.
 //!
 //! Sources: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); Finagle's `PeakEwma`. The
 //! penalty for fast failures is Linkerd's answer to the host that fails quickly and so attracts all traffic.

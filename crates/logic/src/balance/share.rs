@@ -5,19 +5,20 @@ use std::time::Duration;
 /// What an instance takes at least while it starts slowly.
 const LEAST: f64 = 0.1;
 
-/// The part of its usual share that an instance takes at this age, from 0.1 to 1, in a straight line over the window (Envoy's slow start with
-/// aggression 1). A cost is divided by it. Without a window it is 1.
+/// The part of its usual share that an instance takes at this age, from 0.1 to 1, in a straight line over the window
+/// (Envoy's slow start with aggression 1). A cost is divided by it. Without a window it is 1.
 pub fn slow_start_factor(age: Duration, window: Duration) -> f64 {
     if age >= window { 1.0 } else { (age.as_secs_f64() / window.as_secs_f64()).max(LEAST) }
 }
 
-/// What one more request costs an instance of a weight: the requests that would be in flight for each unit of it. This is "least request".
+/// What one more request costs an instance of a weight: the requests that would be in flight for each unit of it. This
+/// is "least request".
 pub fn least_request_cost(in_flight: u32, weight: f64) -> f64 {
     (f64::from(in_flight) + 1.0) / weight
 }
 
-/// The first of the `candidates` that takes its part: one with a share under 1 passes on the rest, evenly over the turns. If all pass, the
-/// first that has a share at all; `None` if none has. `turn` gives the next number of a sequence that goes up by one.
+/// The first of the candidates, each with its turn, that takes its part: one with a share under 1 passes on the rest,
+/// evenly over the turns. If all pass, the first that has a share at all; `None` if none has.
 pub(super) fn taker(
     candidates: impl Iterator<Item = (u64, usize)>,
     share: impl Fn(usize) -> Option<f64>,
@@ -33,8 +34,8 @@ pub(super) fn taker(
     passed
 }
 
-/// A number from 0 to below 1 for each turn, such that every stretch of turns is spread evenly: the fraction of its multiple of √2
-/// (Weyl's sequence).
+/// A number from 0 to below 1 for each turn, such that every stretch of turns is spread evenly: the fraction of its
+/// multiple of √2 (Weyl's sequence).
 fn evenly(turn: u64) -> f64 {
     /// The fraction of √2 in 1/2⁶⁴.
     const ROOT: u64 = 0x6A09_E667_F3BC_C909;

@@ -89,7 +89,8 @@ impl Breaker {
         self.open(1, now, chance)
     }
 
-    /// The gate after the probe that holds the word `probe`: closed, or open for longer. `chance` (0 to 1) decides the jitter.
+    /// The gate after the probe that holds the word `probe`: closed, or open for longer. `chance` (0 to 1) decides the
+    /// jitter.
     pub fn probe_ended(&self, probe: u64, succeeded: bool, now: Timestamp, chance: f64) -> u64 {
         match Gate::of(probe) {
             Gate::Probing { .. } if succeeded => Gate::Closed { since: now }.word(),
@@ -98,8 +99,8 @@ impl Breaker {
         }
     }
 
-    /// The gate after a probe that ended without saying anything of the service, as when its client went away: the next request
-    /// probes.
+    /// The gate after a probe that ended without saying anything of the service, as when its client went away: the next
+    /// request probes.
     pub fn probe_lost(&self, probe: u64, now: Timestamp) -> u64 {
         match Gate::of(probe) {
             Gate::Probing { trips, .. } => Gate::Open { until: now, trips }.word(),

@@ -8,7 +8,8 @@ use crate::outcome::Outcome;
 /// How many buckets the window has.
 pub const BUCKETS: usize = 10;
 
-/// A bucket in a word: the lowest bits of the number of its slot of time, and the requests that succeeded and those that did not.
+/// A bucket in a word: the lowest bits of the number of its slot of time, and the requests that succeeded and those
+/// that did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bucket {
     slot: u64,
@@ -88,7 +89,8 @@ mod tests {
     const START: Timestamp = Timestamp(1_790_000_000_000_000);
     const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Limited];
 
-    /// Whether the breaker opens at the last of these outcomes, each with its time in ms, and `f`ailed, `s`ucceeded or `l`imited.
+    /// Whether the breaker opens at the last of these outcomes, each with its time in ms, and `f`ailed, `s`ucceeded or
+    /// `l`imited.
     fn opens(breaker: Breaker, outcomes: &[(u64, &str)]) -> bool {
         let (mut run, mut buckets, mut verdict) = (0, [0; BUCKETS], false);
         for (at_ms, letters) in outcomes {

@@ -76,13 +76,15 @@ enum Entered {
 
 /// Serves a client that has yet to shake hands, until its connection ends.
 pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
+    // An answer would take a handshake first, and who comes in too great numbers gets none.
+    let Ok(_guest) = client.enter(&worker) else { return };
     let limit = client.limits(&worker).1;
     let Client { socket: Socket::Tcp(stream), .. } = client else { return };
     // Apart, so that its memory is given back before the first request.
     let entered = Box::pin(bounded(&worker, limit, shake_hands(&door, stream))).await;
     match entered.unwrap_or(Entered::Failed) {
         Entered::Securely(stream) => {
-            client::serve(worker, Client { socket: Socket::Tls(stream), ..client }).await;
+            client::attend(worker, Client { socket: Socket::Tls(stream), ..client }).await;
         }
         Entered::InTheClear(stream) => {
             door.counts.in_the_clear.fetch_add(1, Relaxed);

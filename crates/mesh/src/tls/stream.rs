@@ -73,12 +73,20 @@ impl Secure {
         is_silent && !has_news(stream.get_mut().1)
     }
 
+    /// Writes what goes without waiting; the number of bytes that were taken.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stream = self.0.borrow_mut();
+        let (socket, session) = stream.get_mut();
+        let count = session.writer().write(bytes)?;
+        send_now(socket, session).map(|()| count)
+    }
+
     /// Says that nothing more will be written, as far as that goes without waiting.
     pub(crate) fn take_leave(&self) {
         let mut stream = self.0.borrow_mut();
         let (socket, session) = stream.get_mut();
         session.send_close_notify();
-        while session.wants_write() && matches!(session.write_tls(&mut Now(socket)), Ok(1..)) {}
+        let _ = send_now(socket, session);
     }
 
     /// The socket beneath.
@@ -90,6 +98,13 @@ impl Secure {
 /// Whether there is something to read that has already left the socket: data, the end, or an error.
 fn has_news(session: &mut ServerConnection) -> bool {
     session.process_new_packets().map_or(true, |state| state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
+}
+
+fn send_now(socket: &TcpStream, session: &mut ServerConnection) -> io::Result<()> {
+    while session.wants_write() {
+        session.write_tls(&mut Now(socket))?;
+    }
+    Ok(())
 }
 
 /// Writes what the socket takes at once.
