@@ -42,7 +42,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Counts it, unless there are too many. Instances are not counted: their number is known.
-    fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+    pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
         let view = worker.view();
         let Some(gateway) = view.table.gateway.as_ref().filter(|_| self.entry == Entry::Gateway) else {
             return Ok(None);
@@ -70,28 +70,50 @@ impl Client {
 
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
-    let _guest = match client.enter(&worker) {
-        Ok(guest) => guest,
-        Err(fault) => return turn_away(&mut client.socket, &fault),
-    };
+    match client.enter(&worker) {
+        Ok(_guest) => attend(worker, client).await,
+        Err(fault) => turn_away(&mut client.socket, &fault),
+    }
+}
+
+/// Serves a client that is counted.
+pub(crate) async fn attend(worker: Rc<Worker>, mut client: Client) {
+    let next = requests(&worker, &mut client).await;
+    close(&worker, client, next).await;
+}
+
+/// Answers a client that is not served.
+pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
+    let mut scratch = worker.take_scratch();
+    let next = exchange::refuse(worker, &mut client, &mut scratch, fault).await;
+    worker.keep_scratch(scratch);
+    close(worker, client, next).await;
+}
+
+/// One request after the other, until there are no more.
+async fn requests(worker: &Rc<Worker>, client: &mut Client) -> Next {
     let mut next = Next::Keep;
     while next == Next::Keep {
-        let (idle, _, _) = client.limits(&worker);
+        let (idle, _, _) = client.limits(worker);
         match timeout(idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
-            _ => return,
+            _ => return Next::Close,
         }
         let mut scratch = worker.take_scratch();
         next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(&worker, &mut client, &mut scratch).await;
+            next = serve_one(worker, client, &mut scratch).await;
         }
         worker.keep_scratch(scratch);
     }
+    next
+}
+
+async fn close(worker: &Worker, mut client: Client, next: Next) {
     match next {
-        Next::Linger => linger(&worker, &mut client.socket).await,
+        Next::Linger => linger(worker, &mut client.socket).await,
         Next::Break => client.socket.reset_on_close(),
-        Next::Keep | Next::Close => {}
+        Next::Keep | Next::Close => client.socket.take_leave(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use ports::identity::Identities;
 
+use crate::tls::TlsConfig;
+
 /// What a mesh is started with.
 pub struct MeshConfig {
     /// How many threads carry requests; at least one.
@@ -16,12 +18,14 @@ pub struct MeshConfig {
     pub access_log: Option<PathBuf>,
     /// Tells whose a caller's socket is; without it callers are not attested.
     pub identities: Option<Arc<dyn Identities>>,
+    /// The gateway's certificate; without one it speaks in the clear.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for MeshConfig {
     /// One worker a core, no socket, no attestation.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new(), access_log: None, identities: None }
+        Self { workers, gateway: None, connections: Vec::new(), access_log: None, identities: None, tls: None }
     }
 }

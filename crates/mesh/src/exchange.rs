@@ -137,7 +137,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let mut request = Http1 { socket: &mut client.socket, scratch, facts: &facts };
     let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
         Ok(next) => (Outcome::Status(call.status.get()), next),
-        Err(Ended::Gone) => (Outcome::Cancelled, Next::Close),
+        Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {
             let reason = fault.reason;
@@ -286,7 +286,7 @@ pub(crate) fn find(
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
     let arrived = worker.clock.now();
-    let edge = (entry == Entry::Gateway).then(|| Edge { peer, scheme: "http", trusted: view.trusts(peer) });
+    let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let deadline = Deadline::new(policy.timeout, caller_timeout(request, head))?;
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let call = Call {
@@ -324,6 +324,10 @@ fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
 }
 
 impl Worker {
+    fn edge(&self, peer: IpAddr, trusted: bool) -> Edge {
+        Edge { peer, scheme: self.gateway_scheme(), trusted }
+    }
+
     fn begin_trace(&self) -> [u8; trace::LENGTH] {
         let (high, low) = (u128::from(self.random_bits()), u128::from(self.random_bits()));
         trace::begin(high << 64 | low, self.random_bits())

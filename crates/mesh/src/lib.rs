@@ -3,7 +3,7 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `attest` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `attest` or, where it is spoken, `tls` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
 mod access_log;
@@ -36,7 +36,9 @@ mod registry;
 mod retry;
 mod signal;
 mod socket;
+mod stream;
 mod table;
+mod tls;
 mod tunnel;
 mod upload;
 mod worker;
@@ -62,6 +64,8 @@ use ports::{
 };
 use registry::Registry;
 use table::Table;
+use tls::Door;
+pub use tls::{TlsConfig, TlsError, TlsFigures};
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 
@@ -77,6 +81,9 @@ pub enum MeshError {
     /// The access log cannot be written.
     #[error("cannot write the access log: {0}")]
     AccessLog(io::Error),
+    /// There is no certificate for the gateway.
+    #[error("the gateway's TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A worker has ended.
     #[error("a worker of the mesh has ended")]
     Ended,
@@ -89,6 +96,7 @@ pub struct Mesh {
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
     notices: Vec<String>,
+    door: Option<Arc<Door>>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
@@ -107,14 +115,21 @@ impl Mesh {
     /// Starts the workers. They listen once a routing state is applied: connections wait in the backlog until then.
     ///
     /// # Errors
-    /// When the host gives no thread, poller or descriptor, or a socket does not listen.
+    /// When the host gives no thread, poller or descriptor, a socket does not listen, or the certificate cannot be used.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
         let access_log =
             config.access_log.as_deref().map(AccessLog::start).transpose().map_err(MeshError::AccessLog)?;
         let attestation = config.identities.map(Attestation::new);
         let notices = attestation.as_ref().and_then(Attestation::notice).into_iter().collect();
-        let shared =
-            Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), access_log, attestation };
+        let door = config.tls.map(|source| Door::open(source, clock.now())).transpose()?.map(Arc::new);
+        let shared = Shared {
+            clock: clock.clone(),
+            failures: Arc::default(),
+            guests: Arc::default(),
+            access_log,
+            attestation,
+            door: door.clone(),
+        };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
@@ -122,6 +137,7 @@ impl Mesh {
             clock,
             failures: shared.failures.clone(),
             notices,
+            door,
             in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
         };

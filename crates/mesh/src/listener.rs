@@ -14,6 +14,7 @@ use crate::{
     attest,
     client::{self, Client},
     socket::Socket,
+    tls,
     worker::Worker,
 };
 
@@ -63,7 +64,11 @@ pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
 }
 
 async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
+    let shakes_hands = kind == Kind::Gateway && worker.door.is_some();
     loop {
+        if shakes_hands {
+            worker.handshakes.room().await;
+        }
         match socket.accept().await {
             Ok((stream, peer)) => enter(&worker, kind, stream, peer),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -75,7 +80,11 @@ async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
 fn enter(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr) {
     let client = |entry, stream| Client { socket: Socket::of_tcp(stream), entry, peer: peer.ip().to_canonical() };
     if kind == Kind::Gateway {
-        worker.spawn(client::serve(worker.clone(), client(Entry::Gateway, stream)));
+        let client = client(Entry::Gateway, stream);
+        match &worker.door {
+            Some(door) => worker.spawn(tls::enter(worker.clone(), door.clone(), client)),
+            None => worker.spawn(client::serve(worker.clone(), client)),
+        }
     } else if let Ok(local) = stream.local_addr() {
         attest::admit(worker, client(Entry::Address(address(local.ip())), stream), peer, local);
     }

@@ -10,7 +10,11 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::{SendFlags, send},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use wire::http1::{Body, HeadLimits, ResponseHead};
 
 use crate::{
@@ -49,12 +53,11 @@ async fn check(probe: &Probe, waiting: Option<OwnedFd>, mut answer: Answer) -> R
         None => Socket::connect(&probe.target).await.map_err(|error| not_connected(&probe.target, &error))?,
     };
     let Some(path) = &probe.path else { return Ok(()) };
-    let (mut reader, mut writer) = socket.split();
     if !answer.asked {
-        writer.write_all([request(path)?.as_bytes()]).await.map_err(|failed| broken(failed.error))?;
+        socket.write_all(request(path)?.as_bytes()).await.map_err(broken)?;
     }
     while !answer.advance()? {
-        match reader.read(grown_space(&mut answer.bytes, HeadLimits::default().head_bytes_max)).await {
+        match socket.read(grown_space(&mut answer.bytes, HeadLimits::default().head_bytes_max)).await {
             Ok(count @ 1..) => answer.bytes.filled(count),
             _ if answer.body.is_some() => break,
             Ok(_) => return Err(broken("it closed the connection without an answer")),

@@ -1,4 +1,4 @@
-//! Stream sockets, TCP or Unix alike.
+//! Stream sockets alike: TCP, Unix, and TCP behind TLS.
 
 use std::{
     io::{self, IoSlice},
@@ -18,6 +18,8 @@ use tokio::{
     net::{TcpStream, UnixStream, tcp, unix},
 };
 
+use crate::tls::Secure;
+
 /// Between two tries to connect to a Unix socket whose backlog is full.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
 
@@ -25,25 +27,27 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Secure>),
 }
 
 /// The half that reads.
 pub(crate) enum Reader<'a> {
     Tcp(tcp::ReadHalf<'a>),
     Unix(unix::ReadHalf<'a>),
+    Tls(&'a Secure),
 }
 
 /// The half that writes.
 pub(crate) enum Writer<'a> {
     Tcp(tcp::WriteHalf<'a>),
     Unix(unix::WriteHalf<'a>),
+    Tls(&'a Secure),
 }
 
-/// A write that failed.
+/// A write that failed; what the host says of it is of no use.
 pub(crate) struct WriteFailed {
     /// Whether some bytes were taken before.
     pub(crate) begun: bool,
-    pub(crate) error: io::Error,
 }
 
 impl Socket {
@@ -71,6 +75,7 @@ impl Socket {
                 let (reader, writer) = stream.split();
                 (Reader::Unix(reader), Writer::Unix(writer))
             }
+            Self::Tls(stream) => (Reader::Tls(stream), Writer::Tls(stream)),
         }
     }
 
@@ -79,6 +84,7 @@ impl Socket {
         let _ = match self {
             Self::Tcp(stream) => stream.try_write(bytes),
             Self::Unix(stream) => stream.try_write(bytes),
+            Self::Tls(stream) => stream.try_write(bytes),
         };
     }
 
@@ -87,6 +93,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.readable().await,
             Self::Unix(stream) => stream.readable().await,
+            Self::Tls(stream) => stream.readable().await,
         }
     }
 
@@ -97,22 +104,38 @@ impl Socket {
         let read = match self {
             Self::Tcp(stream) => stream.try_read(&mut byte),
             Self::Unix(stream) => stream.try_read(&mut byte),
+            Self::Tls(stream) => return stream.is_quiet(),
         };
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Lets the kernel notice a peer that vanished without a word, where nothing else limits the silence.
     pub(crate) fn keep_alive(&self) {
-        if let Self::Tcp(stream) = self {
+        self.with_tcp(|stream| {
             let _ = sockopt::set_socket_keepalive(stream, true);
             let _ = sockopt::set_tcp_keepidle(stream, Duration::from_secs(60));
-        }
+        });
     }
 
     /// Closing it will tell the peer that something was cut off.
     pub(crate) fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
+        self.with_tcp(|stream| {
             let _ = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+        });
+    }
+
+    /// Tells the peer before closing that all was said, where the protocol has a word for it.
+    pub(crate) fn take_leave(&self) {
+        if let Self::Tls(stream) = self {
+            stream.take_leave();
+        }
+    }
+
+    fn with_tcp(&self, change: impl FnOnce(&TcpStream)) {
+        match self {
+            Self::Tcp(stream) => change(stream),
+            Self::Tls(stream) => change(&stream.socket()),
+            Self::Unix(_) => {}
         }
     }
 }
@@ -153,6 +176,7 @@ impl Reader<'_> {
         match self {
             Self::Tcp(half) => half.read(space).await,
             Self::Unix(half) => half.read(space).await,
+            Self::Tls(stream) => stream.read(space).await,
         }
     }
 }
@@ -168,13 +192,17 @@ impl Writer<'_> {
             let written = match self {
                 Self::Tcp(half) => half.write_vectored(rest).await,
                 Self::Unix(half) => half.write_vectored(rest).await,
+                Self::Tls(stream) => stream.write_vectored(rest).await,
             };
             match written {
-                Ok(0) => return Err(WriteFailed { begun, error: io::ErrorKind::WriteZero.into() }),
+                Ok(0) => return Err(WriteFailed { begun }),
                 Ok(count) => IoSlice::advance_slices(&mut rest, count),
-                Err(error) => return Err(WriteFailed { begun, error }),
+                Err(_) => return Err(WriteFailed { begun }),
             }
             begun = true;
+        }
+        if let Self::Tls(stream) = self {
+            stream.flush().await.map_err(|_| WriteFailed { begun })?;
         }
         Ok(())
     }
@@ -184,6 +212,7 @@ impl Writer<'_> {
         match self {
             Self::Tcp(half) => half.shutdown().await,
             Self::Unix(half) => half.shutdown().await,
+            Self::Tls(stream) => stream.shutdown().await,
         }
     }
 }

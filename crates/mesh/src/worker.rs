@@ -27,6 +27,7 @@ use crate::{
     listener::{self, Listener},
     signal::Signal,
     table::Table,
+    tls::{Door, Handshakes},
 };
 
 /// How many commands may wait for a worker.
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) attestation: Option<Attestation>,
+    /// The gateway's TLS, if it speaks it.
+    pub(crate) door: Option<Arc<Door>>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -64,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) access_log: Option<AccessLog>,
     /// `None` where callers are not attested.
     pub(crate) attestor: Option<Attestor>,
+    pub(crate) door: Option<Arc<Door>>,
+    pub(crate) handshakes: Handshakes,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -111,6 +116,8 @@ fn run(
         guests: shared.guests,
         access_log: shared.access_log,
         attestor,
+        door: shared.door,
+        handshakes: Handshakes::default(),
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -147,6 +154,11 @@ impl Worker {
     /// Runs a future on this worker until it ends or the worker does.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(future);
+    }
+
+    /// The scheme of the gateway's URIs.
+    pub(crate) fn gateway_scheme(&self) -> &'static str {
+        if self.door.is_some() { "https" } else { "http" }
     }
 
     /// A random number below `limit`.

@@ -15,4 +15,5 @@ mod refusals;
 mod retries;
 mod rig;
 mod streams;
+mod tls;
 mod upgrades;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use mesh::{Mesh, MeshConfig};
+use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::{
     Epoch, InstanceId, Problem,
     spec::{ConnectionLimits, MessageLimits, Policy, Route},
@@ -62,25 +62,30 @@ impl Rig {
     }
 
     pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
-        Self::start(policy, None).await
+        Self::start(policy, |_| {}).await
     }
 
     /// A rig that asks who calls.
     pub(crate) async fn attested(identities: Arc<dyn Identities>, policy: impl FnOnce(&mut Policy)) -> Self {
-        Self::start(policy, Some(identities)).await
+        Self::start(policy, |config| config.identities = Some(identities)).await
     }
 
-    async fn start(policy: impl FnOnce(&mut Policy), identities: Option<Arc<dyn Identities>>) -> Self {
+    /// A rig whose gateway speaks TLS, if told how.
+    pub(crate) async fn secure(tls: impl Into<Option<TlsConfig>>, policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, |config| config.tls = tls.into()).await
+    }
+
+    async fn start(policy: impl FnOnce(&mut Policy), change: impl FnOnce(&mut MeshConfig)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
         let folder = tempfile::tempdir().unwrap();
-        let access_log = Some(folder.path().join("access.log"));
-        let config = MeshConfig {
+        let mut config = MeshConfig {
             workers: 2,
             gateway: Some(gateway_socket),
             connections: vec![connections_socket],
-            access_log,
-            identities,
+            access_log: Some(folder.path().join("access.log")),
+            ..MeshConfig::default()
         };
+        change(&mut config);
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
@@ -246,7 +251,7 @@ impl Conn {
         timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("the peer takes it").is_ok()
     }
 
-    async fn more(&mut self) -> bool {
+    pub(crate) async fn more(&mut self) -> bool {
         let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await.expect("something arrives");
         matches!(read, Ok(1..))
     }
