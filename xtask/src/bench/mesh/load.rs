@@ -135,8 +135,9 @@ fn read_h2load(said: &str) -> anyhow::Result<Counted> {
     let failed: f64 = number(before(said, " failed,")?)? + number(before(said, " 3xx,")?)?;
     let refused = number(before(said, " 4xx,")?)? + number(before(said, " 5xx")?)?;
     ensure!(failed + refused <= 0.0, "requests failed");
-    let per_second = number(before(said, " req/s,")?)?;
-    Ok(Counted { requests: number(before(said, " succeeded,")?)?, per_second, ..Counted::default() })
+    let requests = number(before(said, " succeeded,")?)?;
+    ensure!(requests > 0.0, "no request was answered");
+    Ok(Counted { requests, per_second: number(before(said, " req/s,")?)?, ..Counted::default() })
 }
 
 /// The word before a mark.
@@ -194,5 +195,6 @@ mod tests {
         let expected = Counted { requests: 24_814.0, per_second: 12_345.67, ..Counted::default() };
         assert_eq!(read_h2load(&said(0)).unwrap(), expected);
         assert!(read_h2load(&said(1)).is_err());
+        assert!(read_h2load(&said(0).replace("24814", "0")).is_err());
     }
 }

@@ -4,18 +4,22 @@
 //! the rounds of one pair, so that what else the host does cancels out.
 
 mod certificate;
+mod connections;
 mod counts;
 mod http1;
 mod load;
+mod memory;
 mod peers;
 mod rounds;
 mod row;
 mod setup;
+mod size;
 mod speaker;
 mod stage;
 mod started;
 mod statistics;
 mod system;
+mod tls;
 mod valgrind;
 
 use anyhow::bail;
@@ -57,6 +61,22 @@ enum Part {
     Instructions,
     /// Allocations of a small GET
     Allocations,
+    /// New connections a second, attested and not
+    Connect,
+    /// CPU with instances on Unix sockets
+    Unix,
+    /// CPU of HTTP/2 from clients
+    H2In,
+    /// CPU and handshakes of TLS from clients
+    Tls,
+    /// Memory of 10,000 idle clients
+    Idle,
+    /// Memory after a million requests
+    Soak,
+    /// Time of a routing change with 1,000 instances
+    RoutingChange,
+    /// Cost of 1,000 instances and of 1,000 routes
+    Scale,
 }
 
 /// Measures the parts and prints a row a figure.
@@ -94,6 +114,14 @@ impl Part {
             Self::OneConnection => http1::one_connection(setup, staged(setup, stage)?),
             Self::Instructions => counts::instructions(setup),
             Self::Allocations => counts::allocations(setup),
+            Self::Connect => connections::connect(setup, staged(setup, stage)?),
+            Self::Unix => connections::unix(setup, staged(setup, stage)?),
+            Self::H2In => connections::h2_in(setup, staged(setup, stage)?),
+            Self::Tls => tls::run(setup),
+            Self::Idle => memory::idle(setup),
+            Self::Soak => memory::soak(setup),
+            Self::RoutingChange => size::routing_change(setup),
+            Self::Scale => size::scale(setup),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     process::{ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::{
     setup::Setup,
@@ -73,6 +73,17 @@ impl Speaker {
 pub(super) fn backend(setup: &Setup, ports: usize) -> anyhow::Result<Speaker> {
     let mut command = started::on_core(setup.load_core, setup.programs.of_benches("backend"));
     Speaker::start(command.args(vec!["127.0.0.1:0"; ports]), "", ports)
+}
+
+/// Starts clients that keep so many connections; returns when each has been answered.
+///
+/// # Errors
+/// When a request fails.
+pub(super) fn idle(setup: &Setup, address: SocketAddr, count: u32) -> anyhow::Result<Speaker> {
+    let mut command = started::on_core(setup.load_core, setup.programs.of_benches("idle"));
+    let speaker = Speaker::start(command.args([address.to_string(), count.to_string()]), "", 1)?;
+    ensure!(speaker.addresses == [count.to_string()], "not every client was answered");
+    Ok(speaker)
 }
 
 /// Starts the floor before a back end, below a wrapper if there is one.
