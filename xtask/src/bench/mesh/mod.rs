@@ -85,6 +85,7 @@ enum Part {
 /// When a part cannot be measured, or a bar is not met.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let setup = Setup::new(arguments.pairs, arguments.quick)?;
+    let load = load_average()?;
     let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
     let mut stage = None;
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
@@ -95,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Err(error) => failed.push(format!("{part:?} cannot be measured: {error:#}")),
         }
     }
-    println!("{}\n\n{}", super::system::machine()?, table(&rows));
+    println!("{}; load average {load}\n\n{}", super::system::machine()?, table(&rows));
     let missed = rows.iter().filter(|row| row.is_met() == Some(false));
     failed.extend(missed.map(|row| format!("a bar is not met: {}", row.what)));
     if !failed.is_empty() {
@@ -124,6 +125,12 @@ impl Part {
             Self::Scale => size::scale(setup),
         }
     }
+}
+
+/// What else the host does, before the measurement adds to it.
+fn load_average() -> anyhow::Result<String> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().unwrap_or_default().into())
 }
 
 /// Everything that is compared, started when it is first needed.

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::Path,
     thread,
     time::Duration,
 };
@@ -62,7 +62,7 @@ impl System {
     }
 }
 
-fn manifest(setup: &Setup, folder: &PathBuf, address: SocketAddr, gateway: Gateway) -> anyhow::Result<String> {
+fn manifest(setup: &Setup, folder: &Path, address: SocketAddr, gateway: Gateway) -> anyhow::Result<String> {
     let run =
         |name: &str| format!("taskset --cpu-list {} {}", setup.load_core, setup.programs.of_benches(name).display());
     let tls = match gateway {
