@@ -45,17 +45,12 @@ fn service(replicas: u32, store: bool, calls: &[&str]) -> Service {
 }
 
 fn system(name: &str, lines: &[Line], routes: &[(&str, &str)]) -> System {
-    let routes = routes.iter().map(|(prefix, to)| Route {
-        host: None,
-        prefix: (*prefix).into(),
-        to: to.parse().unwrap(),
-        strip: false,
-    });
+    let routes = routes.iter().map(|(prefix, to)| Route::new(*prefix, to.parse().unwrap()));
     let routes: Vec<Route> = routes.collect();
     let listen = "127.0.0.1:8080".parse().unwrap();
     System {
         name: name.parse().unwrap(),
-        gateway: (!routes.is_empty()).then(|| Gateway { listen, routes, policy: Policy::default() }),
+        gateway: (!routes.is_empty()).then(|| Gateway::new(listen, routes)),
         services: lines
             .iter()
             .map(|(name, replicas, store, calls)| {

@@ -1,11 +1,11 @@
 //! The answer to a request that no instance answers.
 
-use model::{Problem, Reason, Timestamp, status::Failure};
-use wire::http1::Version;
+use model::{Problem, Reason, status::Failure};
+use wire::http1::{RequestHead, Version};
 
 use crate::{
     buffer::Scratch,
-    client::{Client, Next},
+    client::{Client, LINGER, Next},
     exchange::{Call, Facts},
     problem::{self, Fault},
     worker::Worker,
@@ -28,14 +28,17 @@ pub(crate) async fn answer(
         Some(Version::Http10) => Some("keep-alive"),
         _ => None,
     };
-    let problem = describe(&fault, call);
+    let problem = describe(worker, &fault, call);
     scratch.answer.clear();
-    problem::write(&problem, fault.reason, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
+    problem::write(&problem, &fault, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
     if let Some(call) = call {
-        worker.failures.record(failure(worker.clock.now(), call, scratch, fault));
+        worker.failures.record(failure(worker, call, &scratch.request, scratch.input.held(), fault));
     }
     let (_, mut writer) = client.socket.split();
-    let written = tokio::time::timeout(worker.limits.linger, writer.write_all([&scratch.answer])).await;
+    if let Some(call) = call {
+        call.count_sent(scratch.answer.len());
+    }
+    let written = tokio::time::timeout(LINGER, writer.write_all([&scratch.answer])).await;
     scratch.input.release();
     match written {
         Ok(Ok(())) if keep => Next::Keep,
@@ -44,23 +47,22 @@ pub(crate) async fn answer(
     }
 }
 
-fn describe(fault: &Fault, call: Option<&Call>) -> Problem {
+pub(crate) fn describe(worker: &Worker, fault: &Fault, call: Option<&Call>) -> Problem {
     Problem {
         detail: fault.detail.clone(),
-        connection: call.map(|call| call.connection.label.to_string()),
+        connection: call.map(|call| call.label(worker)),
         instances: call.map(|call| call.tried.clone()).unwrap_or_default(),
         ..Problem::of(fault.reason)
     }
 }
 
-fn failure(at: Timestamp, call: &Call, scratch: &Scratch, fault: Fault) -> Failure {
-    let head = scratch.input.held();
-    let method = String::from_utf8_lossy(scratch.request.method(head));
+pub(crate) fn failure(worker: &Worker, call: &Call, request: &RequestHead, head: &[u8], fault: Fault) -> Failure {
+    let method = String::from_utf8_lossy(request.method(head));
     Failure {
-        at,
-        connection: call.connection.label.to_string(),
-        service: call.connection.callee.clone(),
-        request: format!("{method} {}", scratch.request.path(head)),
+        at: worker.clock.now(),
+        connection: call.label(worker),
+        service: call.connection.shared.callee.clone(),
+        request: format!("{method} {}", request.path(head)),
         reason: fault.reason,
         detail: fault.detail,
         instances: call.tried.clone(),

@@ -1,6 +1,13 @@
 //! One attempt of a request: a connection to one instance, and both directions at once.
 
-use std::{cell::Cell, io, pin::pin, rc::Rc, sync::atomic::Ordering::Relaxed};
+use std::{
+    cell::Cell,
+    io,
+    pin::pin,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use model::{Reason, Timestamp};
 use ports::traffic::Target;
@@ -11,8 +18,8 @@ use crate::{
     client::Next,
     download::{self, Downloaded},
     exchange::{Call, Ended, Facts},
-    instance::{Lease, Local},
-    pool,
+    instance::{Instance, Lease, Local},
+    pool::{self, Upstream},
     problem::Fault,
     retry::{self, Attempted},
     socket::Socket,
@@ -38,7 +45,7 @@ pub(crate) enum Stop {
     /// The client has gone.
     Vanished,
     /// The response broke off.
-    Truncated,
+    Truncated(Reason),
     /// An answer of our own would be due.
     Fault(Fault),
 }
@@ -78,8 +85,8 @@ pub(crate) async fn run(
     let pooled = if reuse { local.pool.take(now) } else { None };
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
-        Some(socket) => socket,
-        None => connect(&local.shared.target, call).await?,
+        Some(upstream) => upstream,
+        None => connect(&local.shared, call).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -89,22 +96,29 @@ pub(crate) async fn run(
     let flow = Flow::new(worker, facts, call, local, now);
     let result = tokio::select! {
         biased;
-        result = transfer(&flow, client, &mut upstream, scratch) => result.map_err(|stop| flow.judge(stop, is_pooled)),
+        result = transfer(&flow, client, &mut upstream.socket, scratch) => result.map_err(|stop| flow.judge(stop, is_pooled)),
         () = local.cut.wait() => Err(flow.cut_off()),
     };
     match result? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
-        Downloaded::Upgraded => Ok(upgraded(worker, local, facts, client, upstream, scratch).await),
+        Downloaded::Upgraded => {
+            Ok(upgraded(local, facts, client, upstream, call.connection.policy().idle_timeout, scratch).await)
+        }
     }
 }
 
 /// Connects within the connect timeout, and before the request is due.
-async fn connect(target: &Target, call: &Call) -> Result<Socket, Failed> {
-    let limit = call.connection.policy.connect_timeout;
-    match timeout_at(call.deadline.min(Instant::now() + limit), Socket::connect(target)).await {
-        Ok(Ok(socket)) => Ok(socket),
+async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
+    let (target, policy) = (&instance.target, call.connection.policy());
+    let limit = policy.connect_timeout;
+    let most = policy.limits.upstream_connections;
+    let reserved = Upstream::reserve(instance, most).ok_or_else(|| {
+        Failed::Again(Fault::new(Reason::Overloaded, format!("{most} connections to {}", instance.id)))
+    })?;
+    match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
+        Ok(Ok(socket)) => Ok(reserved.fill(socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),
-        Err(_) if call.deadline <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
+        Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
         Err(_) => {
             let detail = format!("no connection to {target} within {}", model::format_duration(limit));
             Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail)))
@@ -121,8 +135,12 @@ fn refused(target: &Target, error: &io::Error) -> String {
 
 /// The request timed out.
 pub(crate) fn late(call: &Call) -> Fault {
-    let limit = model::format_duration(call.connection.policy.timeout);
-    Fault::new(Reason::Timeout, format!("no response head within {limit}"))
+    let limit = model::format_duration(call.connection.policy().timeout);
+    let detail = match call.deadline.reason {
+        Reason::Timeout => format!("no response head within {limit}"),
+        _ => String::new(),
+    };
+    Fault::new(call.deadline.reason, detail)
 }
 
 async fn transfer(
@@ -142,7 +160,7 @@ async fn transfer(
             biased;
             stopped = &mut up, if uploading => match stopped {
                 Stopped::Vanished => return Err(Stop::Vanished),
-                Stopped::Refused(error) => return Err(Stop::Fault(Fault::of_request(error))),
+                Stopped::Refused(fault) => return Err(Stop::Fault(fault)),
                 // The instance may have answered before it stopped reading.
                 Stopped::Upstream => uploading = false,
             },
@@ -155,7 +173,7 @@ fn finish(
     worker: &Rc<Worker>,
     local: &Rc<Local>,
     flow: &Flow<'_>,
-    upstream: Socket,
+    upstream: Upstream,
     scratch: &Scratch,
     reusable: bool,
     keep: bool,
@@ -163,7 +181,7 @@ fn finish(
     let uploaded = flow.uploaded.get();
     let plain = flow.facts.upgrade.is_none();
     if reusable && uploaded && plain && scratch.reply.is_empty() {
-        pool::keep(worker, local, upstream);
+        pool::keep(worker, local, upstream, flow.call.connection.policy().limits.upstream_idle);
     }
     match keep && uploaded && plain {
         true => Next::Keep,
@@ -173,16 +191,16 @@ fn finish(
 }
 
 async fn upgraded(
-    worker: &Worker,
     local: &Local,
     facts: &Facts,
     client: &mut Socket,
-    mut upstream: Socket,
+    mut upstream: Upstream,
+    idle: Duration,
     scratch: &mut Scratch,
 ) -> Next {
     let websocket = facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let Scratch { input, reply, .. } = scratch;
-    let ended = tunnel::run(client, &mut upstream, input, reply, websocket, &local.cut, worker.limits.body_idle).await;
+    let ended = tunnel::run(client, &mut upstream.socket, input, reply, websocket, &local.cut, idle).await;
     if ended == tunnel::Ended::CutOff {
         local.shared.cut_off.fetch_add(1, Relaxed);
     }
@@ -197,7 +215,7 @@ impl<'a> Flow<'a> {
             call,
             local,
             began: Cell::new(now),
-            deadline: Cell::new(call.deadline),
+            deadline: Cell::new(call.deadline.at),
             sent: Cell::new(false),
             uploaded: Cell::new(false),
             received: Cell::new(false),
@@ -208,7 +226,8 @@ impl<'a> Flow<'a> {
     /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
     pub(crate) fn progress(&self) {
         self.began.set(self.worker.clock.now());
-        self.deadline.set(Instant::now() + self.call.connection.policy.timeout);
+        let extended = Instant::now() + self.call.connection.policy().timeout;
+        self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
     }
 
     fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
@@ -218,8 +237,8 @@ impl<'a> Flow<'a> {
         }
         let fault = match stop {
             Stop::Vanished => return Failed::Over(Ended::Gone),
-            Stop::Truncated => return Failed::Over(Ended::Broken),
-            Stop::Fault(_) if self.answered.get() => return Failed::Over(Ended::Broken),
+            Stop::Truncated(reason) => return Failed::Over(Ended::Broken(reason)),
+            Stop::Fault(fault) if self.answered.get() => return Failed::Over(Ended::Broken(fault.reason)),
             Stop::Fault(fault) => fault,
         };
         let attempted =
@@ -234,7 +253,7 @@ impl<'a> Flow<'a> {
     fn cut_off(&self) -> Failed {
         self.local.shared.cut_off.fetch_add(1, Relaxed);
         Failed::Over(match self.answered.get() {
-            true => Ended::Broken,
+            true => Ended::Broken(Reason::DrainTimeout),
             false => Ended::Fault(Fault::new(Reason::DrainTimeout, "")),
         })
     }

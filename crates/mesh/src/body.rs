@@ -16,14 +16,14 @@ pub(crate) enum PassFailed {
 }
 
 /// Writes what the buffer holds of a body, framed anew, behind `before`, and uses it up. If nothing could be written, a body of
-/// known length is still in the buffer.
+/// known length is still in the buffer. Returns the bytes that were written.
 pub(crate) async fn pass(
     body: &mut Body,
     buffer: &mut Buffer,
     to: &mut Writer<'_>,
     framing: Framing,
     before: &[u8],
-) -> Result<(), PassFailed> {
+) -> Result<usize, PassFailed> {
     let compacted = body.compact(buffer.data_mut()).map_err(PassFailed::Malformed)?;
     let data = &buffer.data()[compacted.data];
     let line = ChunkHead::new(data.len());
@@ -32,7 +32,9 @@ pub(crate) async fn pass(
         _ => (&b""[..], &b""[..]),
     };
     let last = if compacted.done && framing == Framing::Chunked { LAST_CHUNK } else { b"" };
-    to.write_all([before, line, data, end, last]).await.map_err(PassFailed::Write)?;
+    let parts = [before, line, data, end, last];
+    let written = parts.iter().map(|part| part.len()).sum();
+    to.write_all(parts).await.map_err(PassFailed::Write)?;
     buffer.consume(compacted.consumed);
-    Ok(())
+    Ok(written)
 }

@@ -1,15 +1,18 @@
 //! One connection of a client: requests one after the other. While it is idle it holds no buffer.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, rc::Rc, time::Duration};
 
-use model::Reason;
+use model::{Problem, Reason, spec::MessageLimits};
 use tokio::time::timeout;
+use wire::http1::HeadLimits;
 
 use crate::{
     buffer::{Buffer, Scratch},
+    connection::Heads,
     exchange,
+    guests::Guest,
     listener::Entry,
-    problem::Fault,
+    problem::{self, Fault},
     socket::Socket,
     worker::Worker,
 };
@@ -34,11 +37,47 @@ pub(crate) enum Next {
     Break,
 }
 
+/// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// Counts it, unless there are too many. Instances are not counted: their number is known.
+    fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+        let view = worker.view();
+        let Some(gateway) = view.table.gateway.as_ref().filter(|_| self.entry == Entry::Gateway) else {
+            return Ok(None);
+        };
+        let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
+        worker.guests.enter(self.peer, gateway.limits).map(Some).map_err(too_many)
+    }
+
+    /// How long it may be idle, how long a head may take, and how large it may be.
+    fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
+        let view = worker.view();
+        let (limits, heads) = match self.entry {
+            Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| {
+                let connection = &view.table.connections[address.connection];
+                (&connection.policy.limits, &connection.heads)
+            }),
+        }
+        .unzip();
+        let limits = limits.copied().unwrap_or_else(MessageLimits::edge);
+        let request = heads.map_or_else(|| Heads::new(&limits).request, |heads| heads.request);
+        (limits.client_idle, limits.head_timeout, request)
+    }
+}
+
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
+    let _guest = match client.enter(&worker) {
+        Ok(guest) => guest,
+        Err(fault) => return turn_away(&mut client.socket, &fault),
+    };
     let mut next = Next::Keep;
     while next == Next::Keep {
-        match timeout(worker.limits.client_idle, client.socket.readable()).await {
+        let (idle, _, _) = client.limits(&worker);
+        match timeout(idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
             _ => return,
         }
@@ -56,6 +95,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
     }
 }
 
+/// Answers before anything was read, as far as that goes without waiting: who comes in too great numbers gets no more of our time.
+fn turn_away(socket: &mut Socket, fault: &Fault) {
+    let problem = Problem { detail: fault.detail.clone(), ..Problem::of(fault.reason) };
+    let mut answer = Vec::new();
+    problem::write(&problem, fault, false, Some("close"), &mut answer);
+    socket.try_write(&answer);
+}
+
 /// What is there to read, without waiting: the poller may have been mistaken.
 async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
     let (mut reader, _) = socket.split();
@@ -71,24 +118,21 @@ async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
 }
 
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
-    match timeout(worker.limits.head_timeout, read_head(worker, client, scratch)).await {
+    let (_, limit, heads) = client.limits(worker);
+    match timeout(limit, read_head(client, scratch, &heads)).await {
         Ok(Ok(true)) => exchange::run(worker, client, scratch).await,
         Ok(Ok(false)) => Next::Close,
         Ok(Err(fault)) => exchange::refuse(worker, client, scratch, fault).await,
         Err(_) => {
             let fault =
-                Fault::new(Reason::RequestTimeout, format!("no whole head within {:?}", worker.limits.head_timeout));
+                Fault::new(Reason::RequestTimeout, format!("no whole head within {}", model::format_duration(limit)));
             exchange::refuse(worker, client, scratch, fault).await
         }
     }
 }
 
 /// Reads until the head is whole; false if the client has gone.
-async fn read_head(worker: &Worker, client: &mut Client, scratch: &mut Scratch) -> Result<bool, Fault> {
-    let limits = match client.entry {
-        Entry::Gateway => &worker.limits.head_edge,
-        Entry::Address(_) => &worker.limits.head_inside,
-    };
+async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
         let input = &mut scratch.input;
@@ -116,7 +160,7 @@ async fn linger(worker: &Worker, socket: &mut Socket) {
     let mut scratch = worker.take_scratch();
     if writer.shutdown().await.is_ok() {
         let discard = async { while matches!(reader.read(scratch.input.space()).await, Ok(1..)) {} };
-        let _ = timeout(worker.limits.linger, discard).await;
+        let _ = timeout(LINGER, discard).await;
     }
     worker.keep_scratch(scratch);
 }

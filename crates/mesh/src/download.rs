@@ -69,7 +69,7 @@ async fn read_head(
     reply: &mut Buffer,
     response: &mut ResponseHead,
 ) -> Result<(), Stop> {
-    let limits = &flow.worker.limits.head_inside;
+    let limits = &flow.call.connection.shared.heads.response;
     let broken = |detail: &str| Stop::Fault(Fault::new(Reason::Reset, format!("{}: {detail}", flow.local.shared.id)));
     loop {
         let parsed =
@@ -77,7 +77,7 @@ async fn read_head(
         match parsed {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(error) => return Err(Stop::Fault(Fault::new(Reason::BadResponse, error.detail))),
+            Err(error) => return Err(Stop::Fault(Fault::of_response(error))),
         }
         match from.read(grown_space(reply, limits.head_bytes_max)).await {
             Ok(0) if flow.received.get() => return Err(broken("it closed the connection in the middle of a head")),
@@ -100,6 +100,7 @@ async fn pass_interim(
     if flow.facts.version == Version::Http11 {
         answer.clear();
         http1::write_response(reply.data(), response, Framing::None, None, answer);
+        flow.call.count_sent(answer.len());
         to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
     }
     reply.consume(response.length());
@@ -124,6 +125,7 @@ async fn switch(
     flow.answered.set(true);
     answer.clear();
     http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
+    flow.call.count_sent(answer.len());
     to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
     reply.consume(response.length());
     Ok(Downloaded::Upgraded)
@@ -137,7 +139,7 @@ async fn stream(
     response: &ResponseHead,
     answer: &mut Vec<u8>,
 ) -> Result<Downloaded, Stop> {
-    let idle = flow.worker.limits.body_idle;
+    let idle = flow.call.connection.policy().idle_timeout;
     let framing = outgoing_framing(response.framing(), flow.facts.version);
     let keep = flow.keeps_client(framing);
     answer.clear();
@@ -148,7 +150,7 @@ async fn stream(
     let mut before = &answer[..];
     loop {
         match timeout(idle, body::pass(&mut body, reply, &mut to, framing, before)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(written)) => flow.call.count_sent(written),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, before.is_empty())),
             Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
         }
@@ -163,7 +165,8 @@ async fn stream(
                 break;
             }
             Ok(Ok(count @ 1..)) => reply.filled(count),
-            _ => return Err(Stop::Truncated),
+            Ok(_) => return Err(Stop::Truncated(Reason::Reset)),
+            Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),
         }
     }
     Ok(Downloaded::Whole { reusable: response.keep_alive(), keep })
@@ -202,6 +205,7 @@ impl Flow<'_> {
     fn observe(&self, status: u16) {
         let now = self.worker.clock.now();
         let took = now.since(self.began.get());
+        self.call.status.set(status);
         let failed = logic::balance::is_gateway_failure(status);
         self.local.observe(if failed { logic::balance::GATEWAY_FAILURE_PENALTY } else { took }, now);
     }

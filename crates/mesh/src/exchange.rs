@@ -1,9 +1,15 @@
-//! One request and its response: the route or the connection's policy, the attempts, the answer.
+//! One request and its response: the route or the connection's policy, the attempts, the answer, the record.
 
-use std::{rc::Rc, sync::Arc};
+use std::{cell::Cell, net::IpAddr, rc::Rc};
 
-use logic::balance::GATEWAY_FAILURE_PENALTY;
-use model::{InstanceId, Reason};
+use logic::{
+    balance::{self, GATEWAY_FAILURE_PENALTY},
+    outcome as health,
+};
+use model::{
+    InstanceId, Reason, Timestamp,
+    spec::{Balance, HashKey},
+};
 use tokio::time::Instant;
 use wire::http1::{self, Edge, Framing, RequestHead, RequestLine, Version};
 
@@ -12,13 +18,18 @@ use crate::{
     attempt::{self, Failed},
     buffer::Scratch,
     client::{Client, Next},
-    hold,
-    instance::Lease,
+    connection,
+    figures::{Outcome, Record},
+    guard::Passed,
+    hold::{self, Permit},
+    instance::{Lease, Local},
     listener::Entry,
+    picker,
     problem::Fault,
     retry,
-    table::Connection,
-    worker::Worker,
+    socket::Socket,
+    upload,
+    worker::{View, Worker},
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -35,11 +46,33 @@ pub(crate) struct Facts {
 
 /// A request on its way to a service.
 pub(crate) struct Call {
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) connection: Rc<connection::Local>,
+    pub(crate) entry: Entry,
     pub(crate) line: RequestLine,
-    pub(crate) deadline: Instant,
+    pub(crate) arrived: Timestamp,
+    pub(crate) deadline: Deadline,
     /// The instances that failed it, in order.
     pub(crate) tried: Vec<InstanceId>,
+    pub(crate) retries: u32,
+    /// The hash of what the policy takes as the key.
+    pub(crate) key: u64,
+    passed: Passed,
+    pub(crate) permit: Permit,
+    /// What the instance answered, once it did.
+    pub(crate) status: Cell<u16>,
+    pub(crate) grpc_status: Cell<Option<u8>>,
+    /// Bytes from the client and to it.
+    pub(crate) received: Cell<u64>,
+    pub(crate) sent: Cell<u64>,
+}
+
+/// When the response's head is due, and who says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) reason: Reason,
+    /// When the caller itself gives up; then the body's progress gains no time.
+    pub(crate) caller: Option<Instant>,
 }
 
 /// Why a request ends without the whole response of an instance.
@@ -47,28 +80,66 @@ pub(crate) enum Ended {
     /// The client has gone.
     Gone,
     /// The response broke off after its head was sent.
-    Broken,
+    Broken(Reason),
     /// An answer of our own is due.
     Fault(Fault),
+}
+
+/// A request as its client speaks it.
+pub(crate) trait Requester {
+    /// Ends when the client has gone.
+    async fn gone(&mut self);
+
+    /// Tries once: sends the request to the leased instance and the response to the client. With `reuse` a connection that
+    /// was idle may be used.
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed>;
+}
+
+/// A request of HTTP/1.1.
+struct Http1<'a> {
+    socket: &'a mut Socket,
+    scratch: &'a mut Scratch,
+    facts: &'a Facts,
+}
+
+impl Requester for Http1<'_> {
+    async fn gone(&mut self) {
+        let (mut reader, _) = self.socket.split();
+        upload::watch(&mut reader, &mut self.scratch.input).await;
+    }
+
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
+        attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
+    }
 }
 
 /// Serves the request whose head stands at the front of the input.
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
-    let mut call = match find(worker, client, scratch) {
+    let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
+    let mut call = match found {
         Ok(call) => call,
         Err(fault) => return answer(worker, client, scratch, Some(&facts), None, fault).await,
     };
-    match attempts(worker, client, scratch, &facts, &mut call).await {
+    scratch.outgoing.clear();
+    http1::write_request(scratch.input.held(), &scratch.request, call.line, &mut scratch.outgoing);
+    let mut request = Http1 { socket: &mut client.socket, scratch, facts: &facts };
+    let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
         Ok(next) => {
             scratch.input.release();
-            next
+            (Outcome::Status(call.status.get()), next)
         }
-        Err(Ended::Gone) => Next::Close,
-        Err(Ended::Broken) => Next::Break,
-        Err(Ended::Fault(fault)) => answer(worker, client, scratch, Some(&facts), Some(&call), fault).await,
-    }
+        Err(Ended::Gone) => (Outcome::Cancelled, Next::Close),
+        Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
+        Err(Ended::Fault(fault)) => {
+            let reason = fault.reason;
+            let next = answer(worker, client, scratch, Some(&facts), Some(&call), fault).await;
+            (Outcome::Failed(reason), next)
+        }
+    };
+    call.write_down(worker, outcome);
+    next
 }
 
 /// Refuses what is no request; the connection ends.
@@ -77,7 +148,7 @@ pub(crate) async fn refuse(worker: &Worker, client: &mut Client, scratch: &mut S
 }
 
 impl Facts {
-    fn of(request: &RequestHead, head: &[u8]) -> Self {
+    pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
         let method = request.method(head);
         Self {
             to_head: method == b"HEAD",
@@ -90,71 +161,209 @@ impl Facts {
     }
 }
 
-/// The connection that the request takes.
-fn find(worker: &Worker, client: &Client, scratch: &Scratch) -> Result<Call, Fault> {
-    let view = worker.view();
-    // Calls between services go on, so that what is in flight can end.
-    if view.table.shutting_down && matches!(client.entry, Entry::Gateway) {
-        return Err(Fault::new(Reason::ShuttingDown, ""));
+impl Call {
+    pub(crate) fn count_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
     }
-    let (connection, strip) = match client.entry {
-        Entry::Gateway => {
-            let (request, head) = (&scratch.request, scratch.input.held());
-            let (host, path) = (http1::host_name(request.host(head)), request.path(head));
-            let gateway = view.table.gateway.as_ref();
-            let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
-            let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{host}{path}")))?;
-            (&gateway.targets[found.index], found.strip)
+
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
+    }
+
+    /// Which slot calls whom: `orders/1 -> users`.
+    pub(crate) fn label(&self, worker: &Worker) -> String {
+        let view = worker.view();
+        let caller = match self.entry {
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
+            Entry::Gateway => None,
+        };
+        let shared = &self.connection.shared;
+        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    }
+
+    /// What the answer says of who gave it.
+    fn health(&self) -> health::Outcome {
+        health::Outcome::of(self.status.get(), self.grpc_status.get())
+    }
+
+    /// Takes a retry out of the connection's budget.
+    fn may_retry(&self, worker: &Worker) -> bool {
+        let shared = &self.connection.shared;
+        shared.state.guard.may_retry(&shared.rules, worker.clock.now())
+    }
+
+    /// Takes note of how an instance did.
+    fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
+        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
+        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
+            return;
         }
-        Entry::Address(address) => {
-            let found = view.table.connections.get(&address);
-            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?, 0)
-        }
-    };
-    let edge = (client.entry == Entry::Gateway).then_some(Edge { peer: client.peer, scheme: "http" });
-    Ok(Call {
-        connection: connection.clone(),
-        line: RequestLine { strip, edge, upgrade: true },
-        deadline: Instant::now() + connection.policy.timeout,
-        tried: Vec::new(),
-    })
+        let view = worker.view();
+        let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
+        let now = worker.clock.now();
+        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+    }
+
+    /// Counts the request, and tells the breaker.
+    pub(crate) fn write_down(&self, worker: &Worker, outcome: Outcome) {
+        let now = worker.clock.now();
+        let health = match outcome {
+            Outcome::Status(_) => Some(self.health()),
+            Outcome::Failed(reason) => blames_callee(reason).then_some(health::Outcome::Failure),
+            Outcome::Cancelled => None,
+        };
+        let shared = &self.connection.shared;
+        shared.state.guard.ended(&shared.rules, self.passed, health, now, || worker.chance());
+        let took = now.since(self.arrived);
+        self.connection.record(&Record {
+            outcome,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            received: self.received.get(),
+            sent: self.sent.get(),
+            retries: self.retries,
+            hedged: false,
+        });
+    }
 }
 
-async fn attempts(
+/// Whether a failure speaks of the callee rather than of the caller, the bounds or the network between them and the client.
+fn blames_callee(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Refused
+            | Reason::Reset
+            | Reason::BadResponse
+            | Reason::ResponseTooLarge
+            | Reason::ConnectTimeout
+            | Reason::Timeout
+            | Reason::IdleTimeout
+    )
+}
+
+impl Ended {
+    /// What it says of the instance that was tried last.
+    fn says_of_instance(&self) -> Option<health::Outcome> {
+        let reason = match self {
+            Self::Gone => return None,
+            Self::Broken(reason) => *reason,
+            Self::Fault(fault) => fault.reason,
+        };
+        blames_callee(reason).then_some(health::Outcome::Failure)
+    }
+}
+
+/// The hash of what the policy takes as the key; the same for all requests that lack it.
+fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
+    let Balance::Hash { key, .. } = balance else { return 0 };
+    let value = match key {
+        HashKey::Header(name) => request.value(head, name),
+        HashKey::Cookie(name) => request.value(head, "cookie").and_then(|value| cookie(value, name)),
+        HashKey::Path => Some(request.path(head).as_bytes()),
+    };
+    balance::hash(value.unwrap_or_default())
+}
+
+/// The value of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
+fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())).find_map(|rest| rest.strip_prefix(b"="))
+}
+
+/// The connection that the request takes.
+pub(crate) fn find(
+    worker: &Worker,
+    entry: Entry,
+    peer: IpAddr,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<Call, Fault> {
+    let view = worker.view();
+    let (index, strip) = match entry {
+        Entry::Gateway => find_route(&view, request, head)?,
+        Entry::Address(address) => {
+            let found = view.table.addresses.get(&address);
+            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?.connection, 0)
+        }
+    };
+    let connection = view.connections[index].clone();
+    let policy = connection.policy();
+    if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
+        && length > most.0
+    {
+        return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
+    }
+    let arrived = worker.clock.now();
+    let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: "http" });
+    let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
+    let call = Call {
+        connection: connection.clone(),
+        entry,
+        line: RequestLine { strip, edge, upgrade: true },
+        arrived,
+        deadline,
+        tried: Vec::new(),
+        retries: 0,
+        key: key_of(request, head, &policy.balance),
+        passed: connection.shared.state.guard.admit(&connection.shared.rules, arrived)?,
+        permit: Permit::default(),
+        status: Cell::new(0),
+        grpc_status: Cell::new(None),
+        received: Cell::new(0),
+        sent: Cell::new(0),
+    };
+    call.count_received(request.length());
+    Ok(call)
+}
+
+/// The connection of a route, as an index, and how much of the path is taken off.
+fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(usize, usize), Fault> {
+    // Calls between services go on, so that what is in flight can end.
+    if view.table.shutting_down {
+        return Err(Fault::new(Reason::ShuttingDown, ""));
+    }
+    let (host, path) = (http1::host_name(request.host(head)), request.path(head));
+    let gateway = view.table.gateway.as_ref();
+    let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
+    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{host}{path}")))?;
+    Ok((gateway.targets[found.index], found.strip))
+}
+
+/// Tries one instance after the other, as the policy allows.
+pub(crate) async fn attempts(
     worker: &Rc<Worker>,
-    client: &mut Client,
-    scratch: &mut Scratch,
-    facts: &Facts,
+    request: &mut impl Requester,
     call: &mut Call,
 ) -> Result<Next, Ended> {
-    scratch.outgoing.clear();
-    http1::write_request(scratch.input.held(), &scratch.request, call.line, &mut scratch.outgoing);
-    let mut retries = call.connection.policy.retries;
     let mut last = Fault::new(Reason::NoUpstream, "");
     let mut again = None;
     loop {
         let reuse = again.is_none();
         let lease = match again.take() {
             Some(local) => Lease::new(local),
-            None => match hold::acquire(worker, &mut client.socket, &mut scratch.input, call).await? {
+            None => match hold::acquire(worker, request, call).await? {
                 Some(lease) => lease,
                 None => return Err(Ended::Fault(last)),
             },
         };
-        match attempt::run(worker, &mut client.socket, scratch, facts, call, &lease, reuse).await {
-            Ok(next) => return Ok(next),
+        match request.attempt(worker, call, &lease, reuse).await {
+            Ok(next) => {
+                call.judge(worker, lease.local(), Some(call.health()));
+                return Ok(next);
+            }
             Err(Failed::Left) => {}
             Err(Failed::Stale) => again = Some(lease.local().clone()),
             Err(Failed::Again(fault)) => {
                 lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.clock.now());
                 call.tried.push(lease.local().shared.id.clone());
-                if retries == 0 {
+                call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                if call.retries == call.connection.policy().retries || !call.may_retry(worker) {
                     return Err(Ended::Fault(fault));
                 }
-                retries -= 1;
+                call.retries += 1;
                 last = fault;
             }
             Err(Failed::Over(ended)) => {
+                call.judge(worker, lease.local(), ended.says_of_instance());
                 call.tried.push(lease.local().shared.id.clone());
                 return Err(ended);
             }

@@ -1,79 +1,172 @@
-//! An instance for a request; until the service has been healthy, the request is held.
+//! An instance for a request, within the bounds of its connection and its service; until then the request is held.
 
-use std::rc::Rc;
+use std::{pin::pin, rc::Rc};
 
-use logic::balance;
 use model::Reason;
 use tokio::time::sleep_until;
 
 use crate::{
-    buffer::Buffer,
-    exchange::{Call, Ended},
+    bound::{Bound, Place},
+    connection::{self, Connection},
+    exchange::{Call, Ended, Requester},
     instance::{Lease, Local},
+    picker::Candidates,
     problem::Fault,
-    socket::Socket,
-    upload,
-    worker::Worker,
+    worker::{View, Worker},
 };
+
+/// The right of a request to be in flight, on its connection and to its service.
+#[derive(Default)]
+pub(crate) struct Permit {
+    connection: Option<Rc<connection::Local>>,
+    service: bool,
+}
+
+impl Permit {
+    /// Takes what is still missing, if there is room. Those who wait come first.
+    fn try_complete(&mut self, connection: &Rc<connection::Local>) -> bool {
+        let shared = &connection.shared;
+        if self.connection.is_none() && shared.state.in_flight.try_enter(shared.policy.in_flight_max) {
+            self.connection = Some(connection.clone());
+        }
+        if self.connection.is_some() && !self.service {
+            self.service = shared.load.in_flight.try_enter(shared.load.limit().unwrap_or(u32::MAX));
+        }
+        self.service
+    }
+
+    /// What it still waits for.
+    fn missing<'a>(&self, connection: &'a Connection) -> &'a Bound {
+        if self.connection.is_none() { &connection.state.in_flight } else { &connection.load.in_flight }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        if self.service {
+            connection.shared.load.in_flight.leave();
+        }
+        connection.shared.state.in_flight.leave();
+    }
+}
 
 /// Picks an instance that has not failed the request; `None` if all of them have.
 pub(crate) async fn acquire(
     worker: &Worker,
-    client: &mut Socket,
-    input: &mut Buffer,
-    call: &Call,
+    request: &mut impl Requester,
+    call: &mut Call,
 ) -> Result<Option<Lease>, Ended> {
+    let connection = call.connection.clone();
+    loop {
+        if let Some(local) = available(worker, request, call).await? {
+            if call.permit.try_complete(&connection) {
+                return Ok(Some(Lease::new(local)));
+            }
+        } else {
+            return Ok(None);
+        }
+        wait_for_room(request, call, &connection.shared).await?;
+    }
+}
+
+/// An instance, once there is one.
+async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -> Result<Option<Rc<Local>>, Ended> {
+    let shared = &call.connection.shared;
     let mut place = None;
     loop {
         let view = worker.view();
-        let service = view.table.service_of(&call.connection);
-        let endpoints = service.map_or(&[][..], |service| &view.endpoints[service]);
-        if let Some(local) = pick(worker, endpoints, call) {
-            return Ok(Some(Lease::new(local.clone())));
+        let service = view.table.service(shared.service);
+        if let Some(local) = view.pick(worker, call) {
+            return Ok(Some(local));
         }
         if !call.tried.is_empty() {
             return Ok(None);
         }
-        if service.is_none_or(|service| view.table.services[service].has_been_healthy) {
-            return Err(fault(Reason::NoUpstream, call));
+        if service.is_none_or(|service| service.has_been_healthy) {
+            return Err(fault(Reason::NoUpstream, String::new()));
         }
         if view.table.shutting_down {
-            return Err(fault(Reason::ShuttingDown, call));
+            return Err(fault(Reason::ShuttingDown, String::new()));
         }
         drop(view);
         if place.is_none() {
-            place = Some(call.connection.enter_queue().ok_or_else(|| fault(Reason::QueueFull, call))?);
+            place = Some(queue(&shared.state.in_flight, call.connection.policy().queue)?);
         }
-        wait(worker, client, input, call).await?;
+        let changed = worker.changed.wait();
+        let late = || fault(Reason::NotReady, waited(call));
+        first_of(changed, request, call, late).await?;
     }
 }
 
-fn pick<'a>(worker: &Worker, endpoints: &'a [Rc<Local>], call: &Call) -> Option<&'a Rc<Local>> {
-    let now = worker.clock.now();
-    let cost = |index: usize| {
-        let local = &endpoints[index];
-        (!call.tried.contains(&local.shared.id)).then(|| local.cost(now))
-    };
-    balance::pick(endpoints.len(), cost, |limit| worker.random(limit)).map(|index| &endpoints[index])
+impl View {
+    /// An instance of the callee that has not failed the request.
+    fn pick(&self, worker: &Worker, call: &Call) -> Option<Rc<Local>> {
+        let candidates = Candidates {
+            endpoints: self.endpoints.get(call.connection.shared.service)?,
+            policy: call.connection.policy(),
+            tried: &call.tried,
+            key: call.key,
+            now: worker.clock.now(),
+        };
+        call.connection.pick(&candidates, |limit| worker.random(limit)).cloned()
+    }
 }
 
-/// Until the routing state changes.
-async fn wait(worker: &Worker, client: &mut Socket, input: &mut Buffer, call: &Call) -> Result<(), Ended> {
-    let changed = worker.changed.wait();
-    let (mut reader, _) = client.split();
+/// Until the permit is complete.
+async fn wait_for_room(request: &mut impl Requester, call: &mut Call, connection: &Connection) -> Result<(), Ended> {
+    let local = call.connection.clone();
+    loop {
+        let bound = call.permit.missing(connection);
+        let place = queue_for_room(bound, call, connection)?;
+        let mut left = pin!(place.left());
+        left.as_mut().enable();
+        if call.permit.try_complete(&local) {
+            return Ok(());
+        }
+        if !std::ptr::eq(bound, call.permit.missing(connection)) {
+            continue;
+        }
+        let late = || fault(Reason::Overloaded, format!("{}, {}", full(bound), waited(call)));
+        first_of(left, request, call, late).await?;
+    }
+}
+
+/// Where the latency sets the bound, no more wait than run: longer queues would only make everybody late.
+fn queue_for_room<'a>(bound: &'a Bound, call: &Call, connection: &Connection) -> Result<Place<'a>, Ended> {
+    let most = call.connection.policy().queue;
+    let most = if call.permit.connection.is_some() { most.min(connection.load.limit().unwrap_or(most)) } else { most };
+    let overloaded = |_| fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound)));
+    queue(bound, most).map_err(overloaded)
+}
+
+fn queue(bound: &Bound, most: u32) -> Result<Place<'_>, Ended> {
+    bound.queue(most).ok_or_else(|| fault(Reason::QueueFull, format!("{most} wait already")))
+}
+
+/// Waits for an event, the end of the client, or the deadline.
+async fn first_of(
+    event: impl Future<Output = ()>,
+    request: &mut impl Requester,
+    call: &Call,
+    late: impl FnOnce() -> Ended,
+) -> Result<(), Ended> {
     tokio::select! {
         biased;
-        () = changed => Ok(()),
-        () = upload::watch(&mut reader, input) => Err(Ended::Gone),
-        () = sleep_until(call.deadline) => Err(fault(Reason::NotReady, call)),
+        () = event => Ok(()),
+        () = request.gone() => Err(Ended::Gone),
+        () = sleep_until(call.deadline.at) => Err(late()),
     }
 }
 
-fn fault(reason: Reason, call: &Call) -> Ended {
-    let detail = match reason {
-        Reason::NotReady => format!("waited {}", model::format_duration(call.connection.policy.timeout)),
-        Reason::QueueFull => format!("{} wait already", call.connection.policy.queue),
-        _ => String::new(),
-    };
+fn full(bound: &Bound) -> String {
+    format!("{} in flight", bound.inside())
+}
+
+fn waited(call: &Call) -> String {
+    format!("waited {}", model::format_duration(call.connection.policy().timeout))
+}
+
+fn fault(reason: Reason, detail: String) -> Ended {
     Ended::Fault(Fault::new(reason, detail))
 }

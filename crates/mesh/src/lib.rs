@@ -9,19 +9,27 @@
 mod answer;
 mod attempt;
 mod body;
+mod bound;
 mod buffer;
 mod client;
 mod config;
+mod connection;
 mod download;
 mod drain;
 mod exchange;
 mod failures;
+mod figures;
+mod guard;
+mod guests;
 mod hold;
 mod instance;
 mod listener;
+mod load;
+mod picker;
 mod pool;
 mod probe;
 mod problem;
+mod registry;
 mod retry;
 mod signal;
 mod socket;
@@ -30,18 +38,25 @@ mod tunnel;
 mod upload;
 mod worker;
 
-use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-pub use config::{Limits, MeshConfig};
+pub use config::MeshConfig;
+use connection::Connection;
 use listener::{Kind, Listener};
-use model::{Epoch, InstanceId, ServiceName, status::Failure};
+use model::{Epoch, InstanceId, ServiceName, figures::ConnectionFigures, status::Failure};
 use ports::{
     clock::Clock,
     probes::{Probe, ProbeFailure, Probes},
     traffic::{Drained, Routing, Traffic},
 };
-use table::{Registry, Table};
+use registry::Registry;
+use table::Table;
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 
@@ -63,7 +78,10 @@ pub enum MeshError {
 pub struct Mesh {
     workers: Vec<Handle>,
     registry: Registry,
+    clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
+    /// The last table that every worker has.
+    in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
     current: Mutex<Current>,
 }
@@ -82,12 +100,14 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, or a socket does not listen.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock, limits: config.limits, failures: Arc::default() };
+        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default() };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
+            clock,
             failures: shared.failures.clone(),
+            in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
         };
         for socket in config.connections {
@@ -114,6 +134,10 @@ impl Mesh {
     /// When it cannot be polled.
     pub async fn listen_connections(&self, socket: OwnedFd) -> Result<(), MeshError> {
         self.listen(Kind::Connections, socket).await
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, Arc<Table>> {
+        self.in_force.lock().expect("no holder of the lock panics")
     }
 
     async fn listen(&self, kind: Kind, socket: OwnedFd) -> Result<(), MeshError> {
@@ -158,6 +182,7 @@ impl Traffic for Mesh {
         current.table = table.clone();
         self.tell_all(|done| Command::Apply(table.clone(), done)).await;
         self.registry.prune(&table);
+        *self.in_force() = table.clone();
         for listener in std::mem::take(&mut current.waiting) {
             // A worker that cannot poll a socket has no descriptors left; the others take its connections.
             let _ = self.attach(&listener).await;
@@ -171,6 +196,18 @@ impl Traffic for Mesh {
 
     fn in_flight(&self, instance: &InstanceId) -> u32 {
         self.registry.get(instance).map_or(0, |instance| instance.in_flight())
+    }
+
+    fn connections(&self) -> Vec<ConnectionFigures> {
+        let table = self.in_force().clone();
+        let now = self.clock.now();
+        let figures = |connection: &Arc<Connection>| {
+            let ejected = table.ejected(connection.service, now);
+            ConnectionFigures { ejected, ..connection.figures(self.workers.len()) }
+        };
+        let mut all: Vec<_> = table.connections.iter().map(figures).collect();
+        all.sort_by(|a, b| a.connection.cmp(&b.connection));
+        all
     }
 
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {

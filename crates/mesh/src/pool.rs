@@ -1,13 +1,59 @@
-//! Idle connections to one instance, in one worker: the last one used is used first.
+//! Connections to one instance, in one worker: the last one used is used first. How many there are is bounded over all workers.
 
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
+    time::Duration,
 };
 
 use model::Timestamp;
 
-use crate::{instance::Local, socket::Socket, worker::Worker};
+use crate::{
+    instance::{Instance, Local},
+    socket::Socket,
+    worker::Worker,
+};
+
+/// The most idle connections that a worker keeps to an instance.
+const IDLE_MAX: usize = 128;
+
+/// A connection to an instance, counted until it is dropped.
+pub(crate) struct Upstream {
+    pub(crate) socket: Socket,
+    instance: Arc<Instance>,
+}
+
+impl Upstream {
+    /// Counts a connection before it is made, unless there are `max`.
+    pub(crate) fn reserve(instance: &Arc<Instance>, max: u32) -> Option<Reserved> {
+        instance.connections.try_enter(max).then(|| Reserved(Some(instance.clone())))
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.instance.connections.leave();
+    }
+}
+
+/// Room for one connection.
+pub(crate) struct Reserved(Option<Arc<Instance>>);
+
+impl Reserved {
+    pub(crate) fn fill(mut self, socket: Socket) -> Upstream {
+        let instance = self.0.take().expect("it is filled once");
+        Upstream { socket, instance }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(instance) = &self.0 {
+            instance.connections.leave();
+        }
+    }
+}
 
 /// Idle connections, the longest idle first.
 #[derive(Default)]
@@ -18,19 +64,19 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    socket: Socket,
+    upstream: Upstream,
     expires: Timestamp,
 }
 
 impl Pool {
     /// A connection that its peer has not closed, as far as we know.
-    pub(crate) fn take(&self, now: Timestamp) -> Option<Socket> {
+    pub(crate) fn take(&self, now: Timestamp) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
         while let Some(last) = idle.pop() {
             if last.expires <= now {
                 idle.clear();
-            } else if last.socket.is_quiet() {
-                return Some(last.socket);
+            } else if last.upstream.socket.is_quiet() {
+                return Some(last.upstream);
             }
         }
         None
@@ -49,21 +95,21 @@ impl Pool {
     }
 }
 
-/// Keeps a connection for the next request, unless the instance has left or there are enough.
-pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, socket: Socket) {
+/// Keeps a connection for the next request, for so long at the most, unless the instance has left or there are enough.
+pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, upstream: Upstream, limit: Duration) {
     let mut idle = local.pool.idle.borrow_mut();
-    if !local.serving.get() || idle.len() >= worker.limits.upstream_idle_max {
+    if !local.serving.get() || idle.len() >= IDLE_MAX {
         return;
     }
-    idle.push(Idle { socket, expires: worker.clock.now() + worker.limits.upstream_idle });
+    idle.push(Idle { upstream, expires: worker.clock.now() + limit });
     drop(idle);
     if !local.pool.watched.replace(true) {
-        worker.spawn(close_when_expired(worker.clone(), local.clone()));
+        worker.spawn(close_when_expired(worker.clone(), local.clone(), limit));
     }
 }
 
-async fn close_when_expired(worker: Rc<Worker>, local: Rc<Local>) {
-    let mut wait = Some(worker.limits.upstream_idle);
+async fn close_when_expired(worker: Rc<Worker>, local: Rc<Local>, limit: Duration) {
+    let mut wait = Some(limit);
     while let Some(time) = wait {
         tokio::time::sleep(time).await;
         let now = worker.clock.now();

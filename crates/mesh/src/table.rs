@@ -1,19 +1,21 @@
 //! The routing state as the workers use it: immutable, swapped as a whole.
 
-use std::{
-    collections::HashMap,
-    net::Ipv4Addr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+
+use logic::{outlier, route::Routes};
+use model::{
+    Epoch, InstanceId, ServiceName, Timestamp,
+    spec::{ConnectionLimits, Network, Policy, Route},
 };
+use ports::traffic::{Caller, GatewayRouting, Routing, Upstream};
 
-use logic::route::Routes;
-use model::{Epoch, InstanceId, ServiceName, spec::Policy};
-use ports::traffic::{Caller, Routing, Upstream};
-
-use crate::instance::Instance;
+use crate::{
+    connection::{Connection, Heads},
+    guard::Rules,
+    instance::Instance,
+    picker,
+    registry::Registry,
+};
 
 /// One routing state.
 #[derive(Default)]
@@ -21,28 +23,28 @@ pub(crate) struct Table {
     pub(crate) epoch: Epoch,
     pub(crate) shutting_down: bool,
     pub(crate) gateway: Option<Gateway>,
-    pub(crate) connections: HashMap<Ipv4Addr, Arc<Connection>>,
-    pub(crate) services: Vec<Service>,
-    index: HashMap<ServiceName, usize>,
+    pub(crate) addresses: HashMap<Ipv4Addr, Address>,
+    pub(crate) connections: Vec<Arc<Connection>>,
+    /// By place; `None` for a service that is gone.
+    pub(crate) services: Vec<Option<Service>>,
 }
 
 /// The gateway's part.
 pub(crate) struct Gateway {
     pub(crate) routes: Routes,
-    /// The connection of each route.
-    pub(crate) targets: Vec<Arc<Connection>>,
+    /// The connection of each route, as an index.
+    pub(crate) targets: Vec<usize>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) heads: Heads,
+    pub(crate) trusted: Vec<Network>,
+    pub(crate) limits: ConnectionLimits,
 }
 
-/// A declared right to call.
-pub(crate) struct Connection {
-    pub(crate) callee: ServiceName,
-    pub(crate) policy: Policy,
-    /// Who calls whom, as people read it.
-    pub(crate) label: Box<str>,
-    /// The callee's place in the services of the same table.
-    service: Option<usize>,
-    epoch: Epoch,
-    waiting: Arc<AtomicU32>,
+/// Where a caller enters.
+pub(crate) struct Address {
+    pub(crate) caller: Caller,
+    /// Its connection, as an index.
+    pub(crate) connection: usize,
 }
 
 /// A service that is called.
@@ -54,58 +56,111 @@ pub(crate) struct Service {
 impl Table {
     /// The table of a routing state, the one after `previous`.
     pub(crate) fn new(previous: &Self, routing: &Routing, registry: &Registry) -> Self {
-        let mut table = Self {
+        let mut made = Connections { registry, list: Vec::new(), index: HashMap::new() };
+        let gateway = routing.gateway.as_ref().map(|gateway| Gateway::new(gateway, &mut made));
+        let declared = routing.connections.iter().map(|(address, declared)| {
+            let caller = declared.caller.clone();
+            let connection = made.connection(&name_of(&caller), &declared.callee, &declared.policy);
+            (*address, Address { caller, connection })
+        });
+        let addresses = declared.collect();
+        Self {
             epoch: Epoch(previous.epoch.0 + 1),
             shutting_down: routing.shutting_down,
-            index: routing.services.keys().enumerate().map(|(place, name)| (name.clone(), place)).collect(),
-            services: routing.services.values().map(|upstream| Service::new(upstream, registry)).collect(),
-            ..Self::default()
-        };
-        table.connections = routing
-            .connections
-            .iter()
-            .map(|(address, declared)| {
-                let before = previous.connections.get(address);
-                (*address, table.connection(&declared.caller, &declared.callee, &declared.policy, before))
-            })
-            .collect();
-        table.gateway = routing.gateway.as_ref().map(|gateway| {
-            let before = previous.gateway.as_ref().map_or(&[][..], |gateway| &gateway.targets);
-            let mut targets: Vec<Arc<Connection>> = Vec::new();
-            for route in &gateway.routes {
-                let same = |connection: &&Arc<Connection>| connection.callee == route.to;
-                let target = targets.iter().find(same).cloned();
-                targets.push(target.unwrap_or_else(|| {
-                    table.connection(&Caller::Gateway, &route.to, &gateway.policy, before.iter().find(same))
-                }));
-            }
-            Gateway { routes: Routes::new(&gateway.routes), targets }
-        });
-        table
+            gateway,
+            addresses,
+            connections: made.list,
+            services: services(routing, registry),
+        }
     }
 
-    /// The callee's place in the services of this table, whatever table the connection is of.
-    pub(crate) fn service_of(&self, connection: &Connection) -> Option<usize> {
-        if connection.epoch == self.epoch { connection.service } else { self.index.get(&connection.callee).copied() }
+    /// The service of a place, unless it is gone.
+    pub(crate) fn service(&self, place: usize) -> Option<&Service> {
+        self.services.get(place)?.as_ref()
     }
 
-    fn connection(
-        &self,
-        caller: &Caller,
-        callee: &ServiceName,
-        policy: &Policy,
-        before: Option<&Arc<Connection>>,
-    ) -> Arc<Connection> {
-        let label = format!("{caller} -> {callee}").into_boxed_str();
-        let waiting = before.filter(|before| before.label == label).map(|before| before.waiting.clone());
-        Arc::new(Connection {
+    /// The instances of a service that get no requests for now.
+    pub(crate) fn ejected(&self, place: usize, now: Timestamp) -> Vec<InstanceId> {
+        let all = self.service(place).map_or(&[][..], |service| &service.endpoints);
+        let ejected = all.iter().filter(|instance| outlier::is_ejected(instance.outlier_word(), now));
+        ejected.map(|instance| instance.id.clone()).collect()
+    }
+
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.services.iter().flatten().flat_map(|service| &service.endpoints)
+    }
+}
+
+fn services(routing: &Routing, registry: &Registry) -> Vec<Option<Service>> {
+    let mut services = Vec::new();
+    for (name, upstream) in &routing.services {
+        let (place, load) = registry.service(name);
+        load.adapt(upstream.adaptive_concurrency);
+        if services.len() <= place {
+            services.resize_with(place + 1, || None);
+        }
+        services[place] = Some(Service::new(upstream, registry));
+    }
+    services
+}
+
+/// Slots of one service share its connections.
+fn name_of(caller: &Caller) -> Box<str> {
+    match caller {
+        Caller::Slot(slot) => slot.service.to_string().into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// The connections of a table in the making: one for each caller, callee and policy.
+struct Connections<'a> {
+    registry: &'a Registry,
+    list: Vec<Arc<Connection>>,
+    index: HashMap<Arc<str>, usize>,
+}
+
+impl Connections<'_> {
+    fn connection(&mut self, caller: &str, callee: &ServiceName, policy: &Arc<Policy>) -> usize {
+        let name: Arc<str> = format!("{caller} -> {callee}").into();
+        if let Some(known) = self.index.get(&name) {
+            return *known;
+        }
+        let (service, load) = self.registry.service(callee);
+        let connection = Connection {
+            name: name.clone(),
+            caller: caller.into(),
             callee: callee.clone(),
+            service,
             policy: policy.clone(),
-            label,
-            service: self.index.get(callee).copied(),
-            epoch: self.epoch,
-            waiting: waiting.unwrap_or_default(),
-        })
+            heads: Heads::new(&policy.limits),
+            rules: Rules::new(policy),
+            outlier: policy.outlier.map(picker::outlier),
+            state: self.registry.connection(&name),
+            load,
+        };
+        self.list.push(Arc::new(connection));
+        self.index.insert(name, self.list.len() - 1);
+        self.list.len() - 1
+    }
+}
+
+impl Gateway {
+    fn new(gateway: &GatewayRouting, made: &mut Connections<'_>) -> Self {
+        let mut target = |route: &Route| match &route.policy {
+            None => made.connection("gateway", &route.to, &gateway.policy),
+            Some(own) => {
+                let caller = format!("gateway {}{}", route.host.as_deref().unwrap_or_default(), route.prefix);
+                made.connection(&caller, &route.to, &Arc::new(Policy::clone(own)))
+            }
+        };
+        Self {
+            targets: gateway.routes.iter().map(&mut target).collect(),
+            routes: Routes::new(&gateway.routes),
+            policy: gateway.policy.clone(),
+            heads: Heads::new(&gateway.policy.limits),
+            trusted: gateway.trusted.clone(),
+            limits: gateway.connections,
+        }
     }
 }
 
@@ -114,54 +169,5 @@ impl Service {
         let endpoints =
             upstream.endpoints.iter().map(|endpoint| registry.instance(&endpoint.instance, &endpoint.target));
         Self { has_been_healthy: upstream.has_been_healthy, endpoints: endpoints.collect() }
-    }
-}
-
-impl Connection {
-    /// A place in the queue of those that wait for the service to become healthy, if there is one.
-    pub(crate) fn enter_queue(&self) -> Option<Place> {
-        let enter = |waiting| (waiting < self.policy.queue).then_some(waiting + 1);
-        self.waiting.fetch_update(Relaxed, Relaxed, enter).ok().map(|_| Place(self.waiting.clone()))
-    }
-}
-
-/// A place in a queue, until it is dropped.
-pub(crate) struct Place(Arc<AtomicU32>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Every instance that a routing state names or that has a request in flight.
-#[derive(Default)]
-pub(crate) struct Registry(Mutex<HashMap<InstanceId, Arc<Instance>>>);
-
-impl Registry {
-    pub(crate) fn get(&self, id: &InstanceId) -> Option<Arc<Instance>> {
-        self.lock().get(id).cloned()
-    }
-
-    /// Forgets what is neither in the table, which all workers have acknowledged, nor in flight.
-    pub(crate) fn prune(&self, table: &Table) {
-        let named: std::collections::HashSet<&InstanceId> =
-            table.services.iter().flat_map(|service| &service.endpoints).map(|instance| &instance.id).collect();
-        self.lock().retain(|id, instance| named.contains(id) || instance.in_flight() > 0);
-    }
-
-    /// The instance; a new one if it has moved to another target.
-    fn instance(&self, id: &InstanceId, target: &ports::traffic::Target) -> Arc<Instance> {
-        let mut instances = self.lock();
-        let known = instances.get(id).filter(|known| known.target == *target).cloned();
-        known.unwrap_or_else(|| {
-            let new = Arc::new(Instance::new(id.clone(), target.clone()));
-            instances.insert(id.clone(), new.clone());
-            new
-        })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Arc<Instance>>> {
-        self.0.lock().expect("no holder of the lock panics")
     }
 }

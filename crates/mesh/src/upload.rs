@@ -1,12 +1,16 @@
 //! From the client to the instance: the head, the body, and then an eye on the client.
 
-use tokio::time::timeout;
-use wire::http1::{Body, Framing, HeadError};
+use std::time::Duration;
+
+use model::{Reason, spec::MessageLimits};
+use tokio::time::{Instant, timeout};
+use wire::http1::{Body, Framing};
 
 use crate::{
     attempt::Flow,
     body::{self, PassFailed},
     buffer::Buffer,
+    problem::Fault,
     socket::{Reader, WriteFailed, Writer},
 };
 
@@ -19,8 +23,8 @@ pub(crate) enum Stopped {
     Vanished,
     /// The instance takes no more.
     Upstream,
-    /// The body is malformed.
-    Refused(HeadError),
+    /// The body is malformed, too large or too slow.
+    Refused(Fault),
 }
 
 /// Sends the whole request, then waits for the client to go away.
@@ -60,6 +64,7 @@ async fn send(
     let framing = flow.facts.framing;
     let mut body = Body::new(framing);
     let mut before = head;
+    let mut pace = Pace::new(flow);
     if framing == Framing::Chunked {
         // Reading chunks uses them up, so nothing is read before the instance has taken the head.
         to.write_all([head]).await.map_err(|failed| flow.not_written(&failed))?;
@@ -67,29 +72,75 @@ async fn send(
         before = b"";
     }
     loop {
+        let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, before);
-        match timeout(flow.worker.limits.body_idle, passed).await {
-            Ok(Ok(())) => flow.sent.set(true),
-            Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(error)),
+        match timeout(flow.call.connection.policy().idle_timeout, passed).await {
+            Ok(Ok(_)) => flow.sent.set(true),
+            Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
             Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
             Err(_) => return Err(Stopped::Upstream),
         }
+        pace.passed(held - input.data().len())?;
         if body.is_done() {
+            flow.call.count_received(pace.bytes);
             return Ok(());
         }
         before = b"";
-        receive(flow, from, input).await?;
+        pace.receive(from, input).await?;
         flow.progress();
     }
 }
 
-async fn receive(flow: &Flow<'_>, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
-    input.reserve(PIECE);
-    match timeout(flow.worker.limits.body_idle, from.read(input.space())).await {
-        Ok(Ok(count @ 1..)) => input.filled(count),
-        _ => return Err(Stopped::Vanished),
+/// How much of a body has come, and how long it was waited for.
+struct Pace<'a> {
+    limits: &'a MessageLimits,
+    idle: Duration,
+    bytes: usize,
+    waited: Duration,
+}
+
+impl<'a> Pace<'a> {
+    fn new(flow: &Flow<'a>) -> Self {
+        let policy = flow.call.connection.policy();
+        Self { limits: &policy.limits, idle: policy.idle_timeout, bytes: 0, waited: Duration::ZERO }
     }
-    Ok(())
+
+    /// Takes note of bytes that went on, framing included.
+    fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
+        self.bytes += bytes;
+        match self.limits.body {
+            Some(most) if self.bytes as u64 > most.0 => {
+                Err(Stopped::Refused(Fault::new(Reason::BodyTooLarge, format!("{most} allowed"))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
+    async fn receive(&mut self, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
+        input.reserve(PIECE);
+        let began = Instant::now();
+        let read = timeout(self.patience(), from.read(input.space())).await;
+        self.waited += began.elapsed();
+        match read {
+            Ok(Ok(count @ 1..)) => input.filled(count),
+            Ok(_) => return Err(Stopped::Vanished),
+            Err(_) => return Err(self.too_slow()),
+        }
+        Ok(())
+    }
+
+    /// How long the next piece may take.
+    fn patience(&self) -> Duration {
+        let Some(seconds) = (self.bytes as u64).checked_div(self.limits.progress.0) else { return self.idle };
+        let allowed = MessageLimits::PROGRESS_GRACE + Duration::from_secs(seconds);
+        allowed.saturating_sub(self.waited).min(self.idle)
+    }
+
+    fn too_slow(&self) -> Stopped {
+        let waited = model::format_duration(Duration::from_millis(u64::try_from(self.waited.as_millis()).unwrap_or(0)));
+        Stopped::Refused(Fault::new(Reason::BodyTooSlow, format!("{} bytes in {waited}", self.bytes)))
+    }
 }
 
 impl Flow<'_> {

@@ -18,9 +18,10 @@ use tokio::{
 
 use crate::{
     buffer::Scratch,
-    config::Limits,
+    connection,
     failures::Failures,
-    instance::Local,
+    guests::Guests,
+    instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
     table::Table,
@@ -46,15 +47,16 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: Limits,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
 pub(crate) struct Worker {
+    number: usize,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: Limits,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -68,8 +70,10 @@ pub(crate) struct Worker {
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) table: Arc<Table>,
-    /// The endpoints of each service of the table.
+    /// The endpoints of each service of the table, by its place.
     pub(crate) endpoints: Vec<Vec<Rc<Local>>>,
+    /// The connections of the table.
+    pub(crate) connections: Vec<Rc<connection::Local>>,
 }
 
 /// Starts a worker.
@@ -87,9 +91,10 @@ pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
 fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receiver<Command>) {
     let seed = shared.clock.now().0 ^ (number as u64) << 48;
     let worker = Rc::new(Worker {
+        number,
         clock: shared.clock,
-        limits: shared.limits,
         failures: shared.failures,
+        guests: shared.guests,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -136,6 +141,14 @@ impl Worker {
         number
     }
 
+    /// A random number from 0 to 1.
+    pub(crate) fn chance(&self) -> f64 {
+        let mut random = self.random.take().unwrap_or_default();
+        let number = random.f64();
+        self.random.set(Some(random));
+        number
+    }
+
     pub(crate) fn take_scratch(&self) -> Box<Scratch> {
         self.scratches.borrow_mut().pop().unwrap_or_default()
     }
@@ -154,20 +167,37 @@ impl Worker {
         for local in locals.values() {
             local.serving.set(false);
         }
-        let mut local = |shared: &Arc<crate::instance::Instance>| {
+        let mut local = |shared: &Arc<Instance>| {
             let known = locals.get(&shared.id).filter(|local| Arc::ptr_eq(&local.shared, shared)).cloned();
             let local = known.unwrap_or_else(|| Rc::new(Local::new(shared.clone(), self.clock.now())));
             local.serving.set(true);
             locals.insert(shared.id.clone(), local.clone());
             local
         };
-        let endpoints =
-            table.services.iter().map(|service| service.endpoints.iter().map(&mut local).collect()).collect();
-        *self.view.borrow_mut() = Rc::new(View { table, endpoints });
+        let endpoints = table.services.iter().map(|service| {
+            let endpoints = service.iter().flat_map(|service| &service.endpoints);
+            endpoints.map(&mut local).collect()
+        });
+        let endpoints: Vec<Vec<_>> = endpoints.collect();
+        let connections = self.connections(&table, &endpoints);
+        *self.view.borrow_mut() = Rc::new(View { table, endpoints, connections });
         locals.values().filter(|local| !local.serving.get()).for_each(|local| local.pool.close());
         locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
         drop(locals);
         self.changed.fire();
+    }
+
+    /// This worker's part of each connection of a table.
+    fn connections(&self, table: &Table, endpoints: &[Vec<Rc<Local>>]) -> Vec<Rc<connection::Local>> {
+        let view = self.view.borrow();
+        let before: HashMap<&str, &Rc<connection::Local>> =
+            view.connections.iter().map(|local| (&*local.shared.name, local)).collect();
+        let connections = table.connections.iter().map(|shared| {
+            let before = before.get(&*shared.name).map(|local| &***local);
+            let endpoints = endpoints.get(shared.service).map_or(&[][..], Vec::as_slice);
+            Rc::new(connection::Local::new(shared.clone(), endpoints, self.number, before))
+        });
+        connections.collect()
     }
 
     fn cut(&self, instance: &InstanceId) {

@@ -3,6 +3,7 @@
 //! This crate knows no I/O and no clock. Everything that two crates must agree on is here; everything else is not.
 
 pub mod api;
+pub mod figures;
 mod id;
 mod problem;
 mod reason;

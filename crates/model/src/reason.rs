@@ -42,8 +42,13 @@ reasons! {
     BadRequest "bad-request" 400 "the request is malformed" "send a request that follows RFC 9112";
     /// No route of the gateway fits host and path.
     NoRoute "no-route" 404 "no route fits this host and path" "add a route to [gateway.routes], or check the path";
+    /// The peer is not the instance that the address belongs to.
+    NotAttested "not-attested" 403 "this address belongs to another instance"
+        "call from the instance itself: each instance has addresses of its own";
     /// The client took too long to send its request head.
     RequestTimeout "request-timeout" 408 "the request head did not arrive in time" "send the whole head at once";
+    /// The request body came too slowly.
+    BodyTooSlow "body-too-slow" 408 "the request body came too slowly" "send faster, or lower `progress` in the limits";
     /// The body is larger than allowed.
     BodyTooLarge "body-too-large" 413 "the request body is larger than allowed" "send less, or raise the limit";
     /// The request target is longer than allowed (RFC 9112 section 3).
@@ -51,6 +56,10 @@ reasons! {
     /// The address belongs to no declared connection.
     NotDeclared "not-declared" 421 "this address belongs to no declared connection"
         "declare the call: calls = [\"…\"] in the caller's part of the manifest";
+    /// A protocol needs HTTP/2, and the request came over HTTP/1.1.
+    Http2Required "http2-required" 426 "gRPC needs HTTP/2" "speak HTTP/2 with prior knowledge, or TLS with ALPN `h2`";
+    /// More requests than the rate allows.
+    RateLimited "rate-limited" 429 "more requests came than the rate allows" "send fewer, or raise `rate`";
     /// The request head is larger than allowed, or has too many fields.
     HeadTooLarge "head-too-large" 431 "the request head is larger than allowed" "send fewer or shorter header fields";
     /// The method, the transfer coding or the version is not supported.
@@ -63,12 +72,23 @@ reasons! {
         "see `isles logs` of the service for a crash";
     /// The instance's answer is not HTTP/1.1 as RFC 9112 writes it.
     BadResponse "bad-response" 502 "the instance's answer is malformed" "see what the program writes with `curl -v`";
+    /// The instance's response head is larger than allowed.
+    ResponseTooLarge "response-too-large" 502 "the instance's response head is larger than allowed"
+        "send fewer or shorter fields, or raise `response_head` in the limits";
     /// The service has no instance that could take the request.
     NoUpstream "no-upstream" 503 "the service has no healthy instance" "run `isles why` with the service's name";
     /// The request was held until the service became healthy, but it did not in time.
     NotReady "not-ready" 503 "the service has not become healthy in time" "run `isles why` with the service's name";
     /// Too many requests wait for the service.
     QueueFull "queue-full" 503 "too many requests wait for this service" "raise `queue` of the connection, or scale";
+    /// The breaker is open: the service failed too often.
+    BreakerOpen "breaker-open" 503 "the service failed too often and is given a rest"
+        "run `isles why` with the service's name: it lists what failed";
+    /// More requests are in flight and waiting than the service can take.
+    Overloaded "overloaded" 503 "the service has more requests than it can take" "scale it, or raise `in_flight_max`";
+    /// More connections than allowed, in all or from this peer.
+    TooManyConnections "too-many-connections" 503 "there are too many connections"
+        "reuse connections, or raise `connections` of the gateway";
     /// Isles is shutting down.
     ShuttingDown "shutting-down" 503 "the system is shutting down" "try again when it is up";
     /// The instance was drained, and the request did not end in time.
@@ -76,6 +96,10 @@ reasons! {
     /// No connection to the instance within the connect timeout.
     ConnectTimeout "connect-timeout" 504 "the instance did not accept the connection in time"
         "see `isles why` of the service: is it overloaded?";
+    /// The caller's own deadline has passed.
+    DeadlineExceeded "deadline-exceeded" 504 "the caller's deadline has passed" "give the request more time";
+    /// Silence in the middle of a message.
+    IdleTimeout "idle-timeout" 504 "nothing came for too long in the middle of a message" "raise `idle_timeout`";
     /// No answer within the request timeout.
     Timeout "timeout" 504 "the instance did not answer in time" "raise `timeout` of the connection, or see `isles why`";
 }

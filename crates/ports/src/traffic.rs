@@ -12,7 +12,8 @@ use std::{
 use async_trait::async_trait;
 use model::{
     Epoch, InstanceId, ServiceName, Slot,
-    spec::{Policy, Route},
+    figures::ConnectionFigures,
+    spec::{ConnectionLimits, Network, Policy, Route},
     status::Failure,
 };
 
@@ -36,7 +37,11 @@ pub struct GatewayRouting {
     /// The routes.
     pub routes: Vec<Route>,
     /// The policy of its connections.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
+    /// The peers whose word on who the client is counts.
+    pub trusted: Vec<Network>,
+    /// How many connections it takes.
+    pub connections: ConnectionLimits,
 }
 
 /// A declared right to call.
@@ -47,7 +52,7 @@ pub struct Connection {
     /// Who is called.
     pub callee: ServiceName,
     /// How.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
 }
 
 /// Who calls.
@@ -72,10 +77,12 @@ impl fmt::Display for Caller {
 }
 
 /// A service as the mesh sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upstream {
     /// Whether it has ever been healthy since the system came up. Until then requests are held.
     pub has_been_healthy: bool,
+    /// Whether the requests in flight to it are limited by what its latency tells.
+    pub adaptive_concurrency: bool,
     /// The instances that take requests.
     pub endpoints: Vec<Endpoint>,
 }
@@ -127,6 +134,8 @@ pub trait Traffic: Send + Sync + 'static {
     async fn drain(&self, instance: &InstanceId, timeout: Duration) -> Drained;
     /// The requests in flight to an instance.
     fn in_flight(&self, instance: &InstanceId) -> u32;
+    /// The figures of every connection of the routing state, in the order of their names.
+    fn connections(&self) -> Vec<ConnectionFigures>;
     /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.
     fn failures(&self, service: &ServiceName) -> Vec<Failure>;
 }

@@ -155,5 +155,6 @@ pub(super) fn refresh_upstream(service: &mut ServiceState) {
     service.upstream = std::sync::Arc::new(ports::traffic::Upstream {
         endpoints: endpoints.collect(),
         has_been_healthy: service.machine.has_been_healthy(),
+        adaptive_concurrency: service.spec.adaptive_concurrency,
     });
 }

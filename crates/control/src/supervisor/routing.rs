@@ -42,7 +42,14 @@ impl State {
     pub(super) fn new(config: &Config) -> Self {
         let gateway = config.system.gateway.as_ref();
         Self {
-            gateway: gateway.map(|g| Arc::new(GatewayRouting { routes: g.routes.clone(), policy: g.policy.clone() })),
+            gateway: gateway.map(|gateway| {
+                Arc::new(GatewayRouting {
+                    routes: gateway.routes.clone(),
+                    policy: Arc::new(gateway.policy.clone()),
+                    trusted: gateway.trusted.clone(),
+                    connections: gateway.connections,
+                })
+            }),
             connections: Arc::default(),
             upstreams: BTreeMap::new(),
             changed: config.system.services.keys().cloned().collect(),
@@ -58,7 +65,7 @@ impl State {
     }
 
     /// Declares a connection at an address.
-    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, address: SocketAddr, policy: Policy) {
+    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, address: SocketAddr, policy: Arc<Policy>) {
         let SocketAddr::V4(address) = address else { return };
         let connection = Connection { caller, callee, policy };
         if self.connections.get(address.ip()) != Some(&connection) {

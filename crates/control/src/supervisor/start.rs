@@ -71,7 +71,7 @@ impl Supervisor {
         let mut new = Vec::new();
         for (callee, policy) in &spec.calls {
             let (address, made) = self.addresses.of(&caller, callee);
-            self.routing.connect(caller.clone(), callee.clone(), address, policy.clone());
+            self.routing.connect(caller.clone(), callee.clone(), address, std::sync::Arc::new(policy.clone()));
             connections.insert(callee.clone(), address);
             new.extend(made);
         }

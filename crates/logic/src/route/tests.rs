@@ -8,7 +8,7 @@ fn route(key: &str) -> Route {
     let (strip, key) = key.strip_prefix('!').map_or((false, key), |key| (true, key));
     let slash = key.find('/').unwrap();
     let host = (slash > 0).then(|| key[..slash].into());
-    Route { host, prefix: key[slash..].into(), to: "users".parse().unwrap(), strip }
+    Route { host, strip, ..Route::new(&key[slash..], "users".parse().unwrap()) }
 }
 
 #[test]

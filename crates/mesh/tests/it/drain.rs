@@ -136,7 +136,7 @@ impl Instance {
 
 #[tokio::test]
 async fn replacing_instances_under_load_costs_no_request() {
-    let rig = Rig::with(|_| {}, |policy| policy.retries = 0).await;
+    let rig = Rig::with(|policy| policy.retries = 0).await;
     let late = Arc::new(AtomicU32::new(0));
     let (failed, done, over) =
         (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));

@@ -24,7 +24,7 @@ async fn refused_and_held(mut a: Conn, mut b: Conn, request: &str) -> (Conn, Con
 
 #[tokio::test]
 async fn a_request_is_held_until_the_service_is_healthy() {
-    let rig = Rig::with(|_| {}, |policy| policy.queue = 1).await;
+    let rig = Rig::with(|policy| policy.queue = 1).await;
     rig.apply(&[("users", false, &[])]).await;
     let (_, mut held) = refused_and_held(rig.client().await, rig.client().await, POST).await;
     let problem = rig.client().await.problem(GET).await;
@@ -40,7 +40,7 @@ async fn a_request_is_held_until_the_service_is_healthy() {
 
 #[tokio::test]
 async fn holding_is_bounded_by_the_timeout() {
-    let rig = Rig::with(|_| {}, |policy| policy.timeout = Duration::from_millis(100)).await;
+    let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(100)).await;
     rig.apply(&[("users", false, &[])]).await;
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.detail.as_str()), ("not-ready", "waited 100ms"));
@@ -48,7 +48,7 @@ async fn holding_is_bounded_by_the_timeout() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_gives_its_place_up() {
-    let rig = Rig::with(|_| {}, |policy| policy.queue = 1).await;
+    let rig = Rig::with(|policy| policy.queue = 1).await;
     rig.apply(&[("users", false, &[])]).await;
     let (mut waits, held) = refused_and_held(rig.client().await, rig.client().await, GET).await;
     drop(held);

@@ -8,7 +8,6 @@ use std::{
 };
 
 use mesh::{Mesh, MeshConfig};
-use model::spec::Policy;
 use ports::{
     clock::HostClock,
     tasks::Tasks,
@@ -45,11 +44,14 @@ async fn each_address_is_one_connection() {
     let mut declared = BTreeMap::new();
     for (caller, address, callee) in [("orders/1", users, "users"), ("orders/2", stock, "stock")] {
         let target = serve(&tasks, named(callee)).await;
-        let upstream =
-            Upstream { has_been_healthy: true, endpoints: vec![Endpoint { instance: id(callee, 1), target }] };
+        let upstream = Upstream {
+            has_been_healthy: true,
+            adaptive_concurrency: true,
+            endpoints: vec![Endpoint { instance: id(callee, 1), target }],
+        };
         routing.services.insert(callee.parse().unwrap(), Arc::new(upstream));
         let caller = Caller::Slot(caller.parse().unwrap());
-        declared.insert(address, Connection { caller, callee: callee.parse().unwrap(), policy: Policy::default() });
+        declared.insert(address, Connection { caller, callee: callee.parse().unwrap(), policy: Arc::default() });
     }
     routing.connections = Arc::new(declared.clone());
     mesh.apply(routing.clone()).await;

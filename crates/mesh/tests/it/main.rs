@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod drain;
+mod figures;
 mod hold;
 mod identity;
 mod messages;
+mod policies;
 mod probes;
 mod refusals;
 mod retries;

@@ -139,7 +139,7 @@ async fn nothing_listens() {
 
 #[tokio::test]
 async fn an_instance_that_does_not_accept() {
-    let rig = Rig::with(|_| {}, |policy| policy.connect_timeout = Duration::from_millis(50)).await;
+    let rig = Rig::with(|policy| policy.connect_timeout = Duration::from_millis(50)).await;
     let full = tokio::net::TcpSocket::new_v4().unwrap();
     full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = full.local_addr().unwrap();
@@ -158,7 +158,7 @@ async fn an_instance_that_does_not_accept() {
 async fn a_unix_socket_whose_backlog_is_full() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let rig = Rig::with(|_| {}, |policy| policy.connect_timeout = Duration::from_millis(50)).await;
+    let rig = Rig::with(|policy| policy.connect_timeout = Duration::from_millis(50)).await;
     let socket = tokio::net::UnixSocket::new_stream().unwrap();
     socket.bind(&path).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -176,7 +176,7 @@ async fn a_unix_socket_whose_backlog_is_full() {
 
 #[tokio::test]
 async fn an_instance_that_does_not_answer() {
-    let rig = Rig::with(|_| {}, |policy| policy.timeout = Duration::from_millis(100)).await;
+    let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(100)).await;
     let target = rig
         .server(|mut conn| async move {
             conn.request().await;
@@ -192,11 +192,11 @@ async fn an_instance_that_does_not_answer() {
 
 #[tokio::test]
 async fn a_head_that_does_not_end_and_a_client_that_says_nothing() {
-    let limits = |limits: &mut mesh::Limits| {
-        limits.head_timeout = Duration::from_millis(100);
-        limits.client_idle = Duration::from_millis(100);
+    let limits = |policy: &mut model::spec::Policy| {
+        policy.limits.head_timeout = Duration::from_millis(100);
+        policy.limits.client_idle = Duration::from_millis(100);
     };
-    let rig = Rig::with(limits, |_| {}).await;
+    let rig = Rig::with(limits).await;
     rig.apply(&[("users", true, &[])]).await;
     let mut slow = rig.client().await;
     assert_eq!(slow.problem("GET / HT").await.reason, "request-timeout");

@@ -69,7 +69,7 @@ async fn an_unsafe_request_is_sent_once() {
 
 #[tokio::test]
 async fn retries_end() {
-    let rig = Rig::with(|_| {}, |policy| policy.retries = 2).await;
+    let rig = Rig::with(|policy| policy.retries = 2).await;
     let targets: Vec<_> = (1..=5).map(|run| (run, nowhere())).collect();
     rig.apply(&[("users", true, &targets)]).await;
     let mut problem = rig.client().await.problem(GET).await;
@@ -91,7 +91,7 @@ async fn tired(mut conn: Conn) {
 
 #[tokio::test]
 async fn the_keep_alive_race_is_invisible_even_with_one_instance_and_no_retries() {
-    let rig = Rig::with(|_| {}, |policy| policy.retries = 0).await;
+    let rig = Rig::with(|policy| policy.retries = 0).await;
     let target = rig.server(tired).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     let mut client = rig.client().await;
@@ -102,7 +102,7 @@ async fn the_keep_alive_race_is_invisible_even_with_one_instance_and_no_retries(
 
 #[tokio::test]
 async fn a_connection_that_its_peer_closed_is_not_used_again() {
-    let rig = Rig::with(|_| {}, |policy| policy.retries = 0).await;
+    let rig = Rig::with(|policy| policy.retries = 0).await;
     let target = rig
         .server(|mut conn| async move {
             conn.request().await;

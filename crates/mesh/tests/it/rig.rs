@@ -10,8 +10,11 @@ use std::{
     time::Duration,
 };
 
-use mesh::{Limits, Mesh, MeshConfig};
-use model::{Epoch, InstanceId, Problem, spec::Policy, spec::Route};
+use mesh::{Mesh, MeshConfig};
+use model::{
+    Epoch, InstanceId, Problem,
+    spec::{ConnectionLimits, MessageLimits, Policy, Route},
+};
 use ports::{
     clock::HostClock,
     tasks::{TaskKind, Tasks},
@@ -53,18 +56,12 @@ pub(crate) fn id(service: &str, run: u64) -> InstanceId {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
-        Self::with(|_| {}, |_| {}).await
+        Self::with(|_| {}).await
     }
 
-    pub(crate) async fn with(limits: impl FnOnce(&mut Limits), policy: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
-        let mut config = MeshConfig {
-            workers: 2,
-            gateway: Some(gateway_socket),
-            connections: vec![connections_socket],
-            limits: Limits::default(),
-        };
-        limits(&mut config.limits);
+        let config = MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket] };
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
@@ -86,13 +83,21 @@ impl Rig {
     pub(crate) fn routing(&self, services: &[Service<'_>]) -> Routing {
         let routes = services.iter().enumerate().map(|(index, (name, _, _))| {
             let prefix = if index == 0 { "/".into() } else { format!("/{name}") };
-            Route { host: None, prefix, to: name.parse().unwrap(), strip: index > 0 }
+            Route { strip: index > 0, ..Route::new(prefix, name.parse().unwrap()) }
         });
         let callee = services[0].0.parse().unwrap();
         let caller = Caller::Slot("orders/1".parse().unwrap());
-        let connection = Connection { caller, callee, policy: self.policy.clone() };
+        let (policy, edge) = (Arc::new(self.policy.clone()), MessageLimits::edge());
+        let limits = MessageLimits { head: edge.head, ..policy.limits };
+        let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
+        let connection = Connection { caller, callee, policy };
         Routing {
-            gateway: Some(Arc::new(GatewayRouting { routes: routes.collect(), policy: self.policy.clone() })),
+            gateway: Some(Arc::new(GatewayRouting {
+                routes: routes.collect(),
+                policy: gateway,
+                trusted: Vec::new(),
+                connections: ConnectionLimits::default(),
+            })),
             connections: Arc::new(BTreeMap::from([(CONNECTION, connection)])),
             services: services.iter().map(|service| (service.0.parse().unwrap(), upstream(service))).collect(),
             shutting_down: false,
@@ -136,7 +141,11 @@ impl Rig {
 
 fn upstream((name, has_been_healthy, endpoints): &Service<'_>) -> Arc<Upstream> {
     let endpoint = |(run, target): &(u64, Target)| Endpoint { instance: id(name, *run), target: target.clone() };
-    Arc::new(Upstream { has_been_healthy: *has_been_healthy, endpoints: endpoints.iter().map(endpoint).collect() })
+    Arc::new(Upstream {
+        has_been_healthy: *has_been_healthy,
+        adaptive_concurrency: true,
+        endpoints: endpoints.iter().map(endpoint).collect(),
+    })
 }
 
 /// A server of its own tasks.
@@ -248,6 +257,18 @@ impl Conn {
     pub(crate) async fn response_to(&mut self, method: &str) -> (u16, String, Vec<u8>) {
         let (status, head, framing) = self.response_head(method).await;
         (status, head, self.body(framing).await.expect("the body is whole"))
+    }
+
+    /// The status of a GET; `None` if the connection ends instead.
+    pub(crate) async fn try_get(&mut self, path: &str) -> Option<u16> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        let mut head = ResponseHead::default();
+        while self.buffer.is_empty() || !head.parse(&self.buffer, false, &HeadLimits::default()).unwrap() {
+            if !self.more().await {
+                return None;
+            }
+        }
+        Some(head.status())
     }
 
     pub(crate) async fn response_head(&mut self, method: &str) -> (u16, String, Framing) {

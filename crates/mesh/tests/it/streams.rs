@@ -134,7 +134,7 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
 
 #[tokio::test]
 async fn an_upload_that_moves_does_not_time_out() {
-    let rig = Rig::with(|_| {}, |policy| policy.timeout = Duration::from_millis(300)).await;
+    let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(300)).await;
     let target = rig.server(echo).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     let mut client = rig.client().await;

@@ -1,6 +1,14 @@
 //! What a manifest asks for: the specification of a system, every default filled in.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+mod gateway;
+mod limits;
+mod policy;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
+pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
+pub use policy::{AccessLog, Balance, Breaker, HashKey, Outlier, Policy, Protocol, Rate, RetryBudget};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,30 +23,6 @@ pub struct System {
     pub gateway: Option<Gateway>,
     /// The services by name.
     pub services: BTreeMap<ServiceName, Service>,
-}
-
-/// Where requests from outside enter and where they go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gateway {
-    /// The address to listen on.
-    pub listen: SocketAddr,
-    /// The routes, in the order of the manifest.
-    pub routes: Vec<Route>,
-    /// The policy of the gateway's connections.
-    pub policy: Policy,
-}
-
-/// One route of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
-    /// The host it is for, in lower case and without a port; any if `None`.
-    pub host: Option<String>,
-    /// The path prefix, matched on whole segments; `/` fits every path. No trailing slash otherwise.
-    pub prefix: String,
-    /// The service that answers.
-    pub to: ServiceName,
-    /// Whether the prefix is removed from the path that the service sees.
-    pub strip: bool,
 }
 
 /// One service.
@@ -76,6 +60,12 @@ pub struct Service {
     pub limits: Limits,
     /// How it listens.
     pub listen: Listen,
+    /// What it speaks there.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Whether the requests in flight to it are limited by what its latency tells.
+    #[serde(default)]
+    pub adaptive_concurrency: bool,
     /// The services that it may call, with the policy of each connection.
     pub calls: BTreeMap<ServiceName, Policy>,
     /// Its store, if it has one.
@@ -102,6 +92,8 @@ impl Service {
             drain_timeout: Duration::from_secs(30),
             limits: Limits::default(),
             listen: Listen::default(),
+            protocol: Protocol::default(),
+            adaptive_concurrency: true,
             calls: BTreeMap::new(),
             store: None,
         }
@@ -170,40 +162,4 @@ pub struct Store {
 pub enum StoreEngine {
     /// One SQLite file.
     Sqlite,
-}
-
-/// The policy of one connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// The time that a request may take until its answer's head, waiting and retries included.
-    pub timeout: Duration,
-    /// The time that connecting to an instance may take.
-    pub connect_timeout: Duration,
-    /// How often a request that is safe to repeat is tried again, each time on another instance.
-    pub retries: u32,
-    /// How an instance is picked.
-    pub balance: Balance,
-    /// How many requests may wait for an instance.
-    pub queue: u32,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(1),
-            retries: 1,
-            balance: Balance::default(),
-            queue: 1024,
-        }
-    }
-}
-
-/// How an instance is picked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Balance {
-    /// The better of two random instances by exponentially weighted peak latency and requests in flight.
-    #[default]
-    PeakEwma,
 }

@@ -1,0 +1,154 @@
+//! Connections: what all workers share of one, and what each worker has of its own.
+
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use logic::outlier::Outlier;
+use model::{
+    ServiceName,
+    figures::ConnectionFigures,
+    spec::{MessageLimits, Policy},
+};
+use wire::http1::HeadLimits;
+
+use crate::{
+    bound::Bound,
+    figures::{Figures, Record, Sum},
+    guard::{Guard, Rules},
+    instance,
+    load::Load,
+    picker::{Candidates, Picker},
+};
+
+/// A declared right to call, with the policy of one routing state.
+pub(crate) struct Connection {
+    /// Who calls whom: `orders -> users`.
+    pub(crate) name: Arc<str>,
+    pub(crate) caller: Box<str>,
+    pub(crate) callee: ServiceName,
+    /// The callee's place among the services of every table.
+    pub(crate) service: usize,
+    pub(crate) policy: Arc<Policy>,
+    /// The heads that it takes.
+    pub(crate) heads: Heads,
+    pub(crate) rules: Rules,
+    pub(crate) outlier: Option<Outlier>,
+    pub(crate) state: Arc<State>,
+    /// What the callee has to do, of all connections.
+    pub(crate) load: Arc<Load>,
+}
+
+/// What outlives the policy.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) in_flight: Bound,
+    pub(crate) guard: Guard,
+    figures: Mutex<Vec<Arc<Figures>>>,
+}
+
+/// How large heads may be.
+pub(crate) struct Heads {
+    pub(crate) request: HeadLimits,
+    pub(crate) response: HeadLimits,
+}
+
+impl Heads {
+    pub(crate) fn new(limits: &MessageLimits) -> Self {
+        let size = |size: model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+        let fields_max = usize::try_from(limits.fields).unwrap_or(usize::MAX);
+        let request =
+            HeadLimits { head_bytes_max: size(limits.head), target_bytes_max: size(limits.target), fields_max };
+        let response = HeadLimits { head_bytes_max: size(limits.response_head), ..HeadLimits::default() };
+        Self { request, response }
+    }
+}
+
+impl Connection {
+    /// The sum of the figures of all workers; the callee's instances that are ejected are not known here.
+    pub(crate) fn figures(&self, workers: usize) -> ConnectionFigures {
+        let sum = Sum::of(&self.state.all_figures(), workers);
+        ConnectionFigures {
+            connection: self.name.to_string(),
+            caller: self.caller.to_string(),
+            callee: self.callee.clone(),
+            requests: sum.by_worker.iter().sum(),
+            outcomes: sum.outcomes,
+            reasons: sum.reasons,
+            bytes_received: sum.received,
+            bytes_sent: sum.sent,
+            retries: sum.retries,
+            hedges: sum.hedges,
+            in_flight: self.state.in_flight.inside(),
+            concurrency_limit: self.load.limit(),
+            queued: self.state.in_flight.waiting(),
+            breaker: self.state.guard.breaker(),
+            ejected: Vec::new(),
+            latency: sum.latency,
+            requests_by_worker: sum.by_worker,
+        }
+    }
+}
+
+impl State {
+    fn all_figures(&self) -> MutexGuard<'_, Vec<Arc<Figures>>> {
+        self.figures.lock().expect("no holder of the lock panics")
+    }
+}
+
+/// What a worker has of a connection.
+pub(crate) struct Local {
+    pub(crate) shared: Arc<Connection>,
+    picker: Picker,
+    turn: Rc<Cell<u64>>,
+    worker: usize,
+    /// Made when they are first needed, kept when the policy changes.
+    figures: Rc<OnceCell<Arc<Figures>>>,
+}
+
+impl Local {
+    /// The worker's part of a connection; `before` is its part of the same one in the routing state before.
+    pub(crate) fn new(
+        shared: Arc<Connection>,
+        endpoints: &[Rc<instance::Local>],
+        worker: usize,
+        before: Option<&Self>,
+    ) -> Self {
+        let before = before.filter(|before| Arc::ptr_eq(&before.shared.state, &shared.state));
+        Self {
+            picker: Picker::new(&shared.policy.balance, endpoints),
+            turn: before.map(|before| before.turn.clone()).unwrap_or_default(),
+            worker,
+            figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
+            shared,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.shared.policy
+    }
+
+    /// Picks an instance that has not failed the request.
+    pub(crate) fn pick<'a>(
+        &self,
+        candidates: &Candidates<'a>,
+        random: impl Fn(usize) -> usize,
+    ) -> Option<&'a Rc<instance::Local>> {
+        self.picker.pick(candidates, &self.turn, random).map(|index| &candidates.endpoints[index])
+    }
+
+    /// Writes a request down.
+    pub(crate) fn record(&self, record: &Record) {
+        self.figures().record(record);
+    }
+
+    pub(crate) fn figures(&self) -> &Figures {
+        self.figures.get_or_init(|| {
+            let figures = Arc::new(Figures::new(self.worker));
+            self.shared.state.all_figures().push(figures.clone());
+            figures
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! What is counted of each connection.
+
+use model::{Reason, figures::Outcomes};
+use ports::traffic::Traffic;
+
+use crate::rig::*;
+
+#[tokio::test]
+async fn every_request_is_counted_once() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut client, mut caller) = (rig.client().await, rig.caller().await);
+    for _ in 0..3 {
+        assert_eq!(client.get("/").await.0, 200);
+    }
+    assert_eq!(caller.get("/").await.0, 200);
+    rig.apply(&[("users", true, &[])]).await;
+    caller.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(caller.response().await.0, 503);
+
+    // A request is counted once its answer is out.
+    while rig.mesh.connections().iter().map(|figures| figures.requests).sum::<u64>() < 5 {
+        tokio::task::yield_now().await;
+    }
+    let all = rig.mesh.connections();
+    let names: Vec<_> = all.iter().map(|figures| &*figures.connection).collect();
+    assert_eq!(names, ["gateway -> users", "orders -> users"]);
+    let (gateway, orders) = (&all[0], &all[1]);
+    assert_eq!(gateway.outcomes, Outcomes { success: 3, ..Outcomes::default() });
+    assert_eq!(orders.outcomes, Outcomes { success: 1, failed: 1, ..Outcomes::default() });
+    assert_eq!(orders.reasons, [(Reason::NoUpstream, 1)].into());
+    assert_eq!((gateway.requests, gateway.latency.count, orders.requests), (3, 3, 2));
+    assert_eq!(gateway.requests_by_worker.iter().sum::<u64>(), 3);
+    assert_eq!((gateway.in_flight, gateway.queued), (0, 0));
+    assert_eq!(gateway.bytes_received, 3 * "GET / HTTP/1.1\r\nhost: a\r\n\r\n".len() as u64);
+    assert!(gateway.bytes_sent > 3 * 20 && gateway.latency.p50_micros > 0);
+}

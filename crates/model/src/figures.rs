@@ -1,0 +1,99 @@
+//! What the mesh counts of each connection.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstanceId, Reason, ServiceName};
+
+/// The figures of one connection since the platform process started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ConnectionFigures {
+    /// Who calls whom: `orders -> users`, `gateway -> users`, `gateway /files -> users` for a route with a policy of its own.
+    pub connection: String,
+    /// Who calls: a service, `gateway` or `operator`.
+    pub caller: String,
+    /// The service that is called.
+    pub callee: ServiceName,
+    /// Requests that ended; connections of TCP.
+    pub requests: u64,
+    /// How they ended.
+    pub outcomes: Outcomes,
+    /// Those that Isles answered itself, or broke off, by reason.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Bytes from callers, heads and framing included.
+    pub bytes_received: u64,
+    /// Bytes to callers, heads and framing included.
+    pub bytes_sent: u64,
+    /// Further tries.
+    pub retries: u64,
+    /// Requests that were sent to a second instance because the first one took long.
+    pub hedges: u64,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// How many may be, as far as the callee's latency tells; absent where nothing limits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_limit: Option<u32>,
+    /// Requests that wait for an instance.
+    pub queued: u32,
+    /// Where the breaker stands.
+    pub breaker: BreakerState,
+    /// Instances that get no requests for now because they failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ejected: Vec<InstanceId>,
+    /// From a request's head to the end of its response.
+    pub latency: Latency,
+    /// Requests by worker, to see how they spread.
+    pub requests_by_worker: Vec<u64>,
+}
+
+/// How requests ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Outcomes {
+    /// Status 1xx to 3xx.
+    pub success: u64,
+    /// Status 4xx of the callee.
+    pub client_error: u64,
+    /// Status 5xx of the callee.
+    pub server_error: u64,
+    /// Answered by Isles, or broken off after the response began.
+    pub failed: u64,
+    /// The caller went away first.
+    pub cancelled: u64,
+}
+
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// Requests pass.
+    #[default]
+    Closed,
+    /// Requests are refused.
+    Open,
+    /// One request tries whether the callee works again.
+    Probing,
+}
+
+/// Latencies in microseconds; quantiles are at most 1/32 too high.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// Their sum.
+    pub sum_micros: u64,
+    /// The median.
+    pub p50_micros: u64,
+    /// Nine of ten are not longer.
+    pub p90_micros: u64,
+    /// Ninety-nine of a hundred are not longer.
+    pub p99_micros: u64,
+    /// The longest.
+    pub max_micros: u64,
+    /// Those at most so long, cumulated: (microseconds, count), for a histogram of Prometheus.
+    pub buckets: Vec<(u64, u64)>,
+}

@@ -1,0 +1,117 @@
+//! How large, how many and how slow: what clients and instances may ask of the mesh.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ByteSize;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// How large and how slow the messages of a connection may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageLimits {
+    /// A request's head.
+    pub head: ByteSize,
+    /// A request's target.
+    pub target: ByteSize,
+    /// The fields of a head.
+    pub fields: u32,
+    /// A request's body; any size if `None`.
+    pub body: Option<ByteSize>,
+    /// A response's head.
+    pub response_head: ByteSize,
+    /// From the first byte of a request's head to its last.
+    pub head_timeout: Duration,
+    /// The least of a request's body in a second, after [`MessageLimits::PROGRESS_GRACE`]; 0 for any.
+    pub progress: ByteSize,
+    /// Between two requests of a client.
+    pub client_idle: Duration,
+    /// Between two requests to an instance, on one connection. Shorter than what programs use, so that they seldom close first.
+    pub upstream_idle: Duration,
+    /// Connections to one instance.
+    pub upstream_connections: u32,
+    /// Those of HTTP/2.
+    pub http2: Http2Limits,
+}
+
+impl MessageLimits {
+    /// How long a request's body may be slower than `progress`.
+    pub const PROGRESS_GRACE: Duration = Duration::from_secs(5);
+
+    /// Of clients outside.
+    pub fn edge() -> Self {
+        Self {
+            head: ByteSize(32 * KIB),
+            target: ByteSize(8 * KIB),
+            fields: 100,
+            body: Some(ByteSize(16 * MIB)),
+            response_head: ByteSize(64 * KIB),
+            head_timeout: Duration::from_secs(10),
+            progress: ByteSize(240),
+            client_idle: Duration::from_secs(75),
+            upstream_idle: Duration::from_secs(3),
+            upstream_connections: 1024,
+            http2: Http2Limits::edge(),
+        }
+    }
+
+    /// Of instances.
+    pub fn inside() -> Self {
+        Self {
+            head: ByteSize(64 * KIB),
+            body: None,
+            client_idle: Duration::from_secs(3600),
+            http2: Http2Limits::inside(),
+            ..Self::edge()
+        }
+    }
+}
+
+/// What one HTTP/2 connection may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Http2Limits {
+    /// Streams at a time.
+    pub streams: u32,
+    /// What a stream may send ahead.
+    pub window: ByteSize,
+    /// What the connection may send ahead.
+    pub connection_window: ByteSize,
+    /// Streams that the client reset and that still cost us something (CVE-2023-44487).
+    pub resets: u32,
+    /// Streams that we reset because of what the client did (CVE-2025-8671).
+    pub local_resets: u32,
+}
+
+impl Http2Limits {
+    fn edge() -> Self {
+        Self {
+            streams: 100,
+            window: ByteSize(64 * KIB),
+            connection_window: ByteSize(MIB),
+            resets: 20,
+            local_resets: 1024,
+        }
+    }
+
+    fn inside() -> Self {
+        Self { streams: 256, window: ByteSize(MIB), connection_window: ByteSize(4 * MIB), ..Self::edge() }
+    }
+}
+
+/// How many connections the gateway takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionLimits {
+    /// In all.
+    pub total: u32,
+    /// From one address.
+    pub per_peer: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { total: 65_536, per_peer: 16_384 }
+    }
+}
