@@ -12,10 +12,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use mesh::{Limits, Mesh, MeshConfig};
+use mesh::{Mesh, MeshConfig};
 use model::{
     InstanceId, ServiceName, Slot,
-    spec::{Policy, Route},
+    spec::{ConnectionLimits, Policy, Route},
 };
 use ports::{
     clock::{Clock, HostClock},
@@ -34,8 +34,7 @@ async fn main() -> anyhow::Result<()> {
     let service: ServiceName = "back".parse()?;
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = socket.local_addr()?;
-    let limits = Limits { upstream_idle: UPSTREAM_IDLE, ..Limits::default() };
-    let config = MeshConfig { workers, gateway: Some(socket.into()), limits, ..MeshConfig::default() };
+    let config = MeshConfig { workers, gateway: Some(socket.into()), ..MeshConfig::default() };
     let clock = Arc::new(HostClock::start());
     let mesh = Mesh::start(config, clock.clone()).await?;
     let gateway = Arc::new(gateway(&service, routes));
@@ -65,12 +64,19 @@ fn endpoints(addresses: impl Iterator<Item = String>) -> anyhow::Result<Vec<Endp
 }
 
 fn gateway(service: &ServiceName, routes: usize) -> GatewayRouting {
-    let route = |number| Route { host: None, prefix: format!("/route-{number}"), to: service.clone(), strip: false };
-    GatewayRouting { routes: (1..=routes).map(route).collect(), policy: Policy::default() }
+    let route = |number| Route::new(format!("/route-{number}"), service.clone());
+    let mut policy = Policy::edge();
+    policy.limits.upstream_idle = UPSTREAM_IDLE;
+    GatewayRouting {
+        routes: (1..=routes).map(route).collect(),
+        policy: Arc::new(policy),
+        trusted: Vec::new(),
+        connections: ConnectionLimits::default(),
+    }
 }
 
 fn routing(gateway: &Arc<GatewayRouting>, service: &ServiceName, endpoints: &[Endpoint]) -> Routing {
-    let upstream = Upstream { has_been_healthy: true, endpoints: endpoints.to_vec() };
+    let upstream = Upstream { has_been_healthy: true, endpoints: endpoints.to_vec(), ..Upstream::default() };
     Routing {
         gateway: Some(gateway.clone()),
         services: BTreeMap::from([(service.clone(), Arc::new(upstream))]),

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
-    certificate::Certificate,
+    certificate::{self, Certificate},
     load::Seat,
     setup::Setup,
     started::{self, Started},
@@ -68,8 +68,8 @@ fn manifest(setup: &Setup, folder: &Path, address: SocketAddr, gateway: Gateway)
     let tls = match gateway {
         Gateway::Clear => String::new(),
         Gateway::Tls => {
-            let Certificate { certificate, key, .. } = Certificate::make(folder)?;
-            format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", certificate.display(), key.display())
+            Certificate::make(folder)?;
+            format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", certificate::CERTIFICATE, certificate::KEY)
         }
     };
     let (backend, caller, folder) = (run("backend"), run("caller"), folder.display());
