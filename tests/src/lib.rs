@@ -1,6 +1,7 @@
 //! What the tests of the repository share.
 
 pub mod binary;
+pub mod codec;
 pub mod foreground;
 pub mod http;
 pub mod isles;

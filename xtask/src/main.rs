@@ -2,6 +2,7 @@
 
 mod bench;
 mod docs;
+mod fuzz;
 mod shell;
 mod test;
 
@@ -18,6 +19,8 @@ struct Arguments {
 enum Chore {
     /// Installs what the tests need, where it may, and runs all of them, those of the examples too
     Test,
+    /// Searches for inputs that break a codec or a parser, and compares the HTTP/1.1 codec with hyper and nginx
+    Fuzz(fuzz::Fuzz),
     /// Measures the figures of docs/performance.md, with release builds
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -32,6 +35,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Test => test::all(),
+        Chore::Fuzz(fuzz) => fuzz::all(&fuzz),
         Chore::Bench(bench) => bench::run(&bench),
         Chore::Docs { check: true } => docs::check(),
         Chore::Docs { check: false } => docs::write(),

@@ -17,9 +17,26 @@ pub(crate) fn root() -> PathBuf {
 /// # Errors
 /// When it cannot be started or does not end with 0.
 pub(crate) fn run(folder: &str, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    run_with(&[], folder, program, arguments)
+}
+
+/// As [`run`], with these environment variables besides.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_with(
+    environment: &[(&str, &str)],
+    folder: &str,
+    program: &str,
+    arguments: &[&str],
+) -> anyhow::Result<()> {
     let shown = format!("{program} {}", arguments.join(" "));
     eprintln!("xtask: {shown}{}", if folder.is_empty() { String::new() } else { format!("   (in {folder})") });
-    let status = Command::new(program).args(arguments).current_dir(root().join(folder)).status();
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(root().join(folder))
+        .status();
     let status = status.with_context(|| format!("`{shown}` cannot be started"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");

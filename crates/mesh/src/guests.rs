@@ -76,6 +76,7 @@ mod tests {
         assert_eq!(guests.enter(two, limits).err().unwrap(), "3 in all");
         inside.clear();
         assert!(guests.enter(one, limits).is_ok());
-        assert_eq!((guests.lock().total, guests.lock().of.len()), (0, 0));
+        let counts = guests.lock();
+        assert_eq!((counts.total, counts.of.len()), (0, 0));
     }
 }

@@ -8,4 +8,5 @@ mod mesh;
 mod readme;
 mod run;
 mod shop;
+mod sight;
 mod stop;

@@ -79,6 +79,16 @@ fn why() {
             }),
         ),
         "summary": "users does not run: its program exits again and again.",
+        "findings": [
+            {
+                "connection": "orders -> users", "now": true, "what": "the breaker is open: requests are refused",
+                "hint": "it closes by itself",
+            },
+            {
+                "connection": "orders -> users", "now": false,
+                "what": "40 of 90 requests: refused, the instance refused the connection", "hint": "see its log",
+            },
+        ],
         "events": [
             { "at": 100_000_000, "what": "build done" },
             { "at": 195_000_000, "instance": "users/1#7", "what": "exited with code 1" },
@@ -96,12 +106,19 @@ error: users: exited with code 1, again
   |   no module named flask
 hint: see its log
 
-events
-  1m40s ago  -          build done
-  5.0s ago   users/1#7  exited with code 1
+warning: orders -> users: the breaker is open: requests are refused
+hint: it closes by itself
 
 failed requests
   0.5s ago  orders/1 -> users  GET /users/1  refused  connection refused (tried users/1#7)
+
+since Isles started
+  orders -> users  40 of 90 requests: refused, the instance refused the connection
+                   hint: see its log
+
+events
+  1m40s ago  -          build done
+  5.0s ago   users/1#7  exited with code 1
 ";
     assert_eq!(why::render(&from(why), NOW, PLAIN), expected);
 }
@@ -109,10 +126,18 @@ failed requests
 #[test]
 fn why_fits_one_screen() {
     let events: Vec<_> = (0..50).map(|i| json!({ "at": 0, "what": format!("event {i}") })).collect();
+    let failure = json!({
+        "at": 0, "connection": "orders/1 -> users", "service": "users", "request": "GET /", "reason": "timeout",
+        "detail": "no answer in 30s", "instances": [],
+    });
+    let finding = |i| json!({ "connection": "orders -> users", "now": i < 50, "what": "bad", "hint": "do good" });
+    let findings: Vec<_> = (0..100).map(finding).collect();
     let why = json!({
-        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events, "failures": [],
+        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events,
+        "failures": vec![failure; 50], "findings": findings,
     });
     let text = why::render(&from(why), NOW, PLAIN);
+    assert!(text.lines().count() <= 50, "{text}");
     assert!(text.contains("event 40\n") && text.ends_with("event 49\n") && !text.contains("event 39"), "{text}");
 }
 

@@ -125,7 +125,8 @@ async fn responses_without_a_body() {
         .server(|mut conn| async move {
             while let Some((head, _)) = conn.request().await {
                 let status = head.split([' ', '/']).nth(2).unwrap();
-                conn.send(&format!("HTTP/1.1 {status} X\r\ncontent-length: 7\r\n\r\n")).await;
+                let length = if status == "204" { 0 } else { 7 };
+                conn.send(&format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n")).await;
             }
         })
         .await;
@@ -135,7 +136,7 @@ async fn responses_without_a_body() {
     {
         client.send(&format!("{method} /{status} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
         let (seen, head, body) = client.response_to(method).await;
-        assert_eq!((seen, head.contains("content-length: 7"), body.len()), (status, length, 0), "{method} {status}");
+        assert_eq!((seen, head.contains("content-length:"), body.len()), (status, length, 0), "{method} {status}");
     }
 }
 

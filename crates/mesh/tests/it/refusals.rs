@@ -96,6 +96,7 @@ async fn what_instances_do_wrong() {
         ("SSH-2.0-x\r\n\r\n", Reason::BadResponse),
         ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Reason::BadResponse),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhelloX", Reason::BadResponse),
+        ("HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n", Reason::BadResponse),
         ("HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", Reason::BadResponse),
     ] {
         let rig = Rig::new().await;

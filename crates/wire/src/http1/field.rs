@@ -19,10 +19,16 @@ pub enum FieldKind {
     Expect,
     /// Another field that ends at this hop (RFC 9110 section 7.6.1), by its name or because `Connection` lists it.
     Hop,
-    /// `Forwarded` and `X-Forwarded-*`: what the gateway alone may say.
+    /// `Forwarded`, `X-Forwarded`, `X-Forwarded-*` and `X-Real-IP`: what the gateway alone may say.
     Forwarded,
     /// `X-Isles-*`: what Isles alone may say.
     Isles,
+    /// `Grpc-Timeout`: how long the caller waits.
+    GrpcTimeout,
+    /// `X-Isles-Timeout-Ms`: how long the caller waits, for every other request.
+    IslesTimeout,
+    /// `Traceparent`: the trace that the request belongs to.
+    Traceparent,
     /// Anything else: forwarded as it is.
     Other,
 }
@@ -36,17 +42,29 @@ impl FieldKind {
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
+            // No field of HTTP, but CGI programs find it as `HTTP_PROXY` and take it for the way out (CVE-2016-5385).
+            5 if is("proxy") => Self::Hop,
             7 if is("trailer") => Self::Hop,
-            9 if is("forwarded") => Self::Forwarded,
+            9 if is("forwarded") || is("x-real-ip") => Self::Forwarded,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
+            11 if is("x-forwarded") => Self::Forwarded,
+            11 if is("traceparent") => Self::Traceparent,
+            12 if is("grpc-timeout") => Self::GrpcTimeout,
             14 if is("content-length") => Self::ContentLength,
+            14 if is("http2-settings") => Self::Hop,
             16 if is("proxy-connection") => Self::Hop,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            18 if is("x-isles-timeout-ms") => Self::IslesTimeout,
             8.. if starts_with(name, "x-isles-") => Self::Isles,
             12.. if starts_with(name, "x-forwarded-") => Self::Forwarded,
             _ => Self::Other,
         }
+    }
+
+    /// Whether the message's end or its destination hangs on it.
+    fn decides_where_to(self) -> bool {
+        matches!(self, Self::Host | Self::ContentLength | Self::TransferEncoding)
     }
 }
 
@@ -63,6 +81,15 @@ pub struct Field {
     pub value: Span,
     /// What it means.
     pub kind: FieldKind,
+}
+
+impl Field {
+    /// Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
+    fn has_tabs_around(&self, head: &[u8]) -> bool {
+        let before = head.get(self.name.end as usize..self.value.start as usize).unwrap_or_default();
+        let after = head.get(self.value.end as usize..).unwrap_or_default();
+        before.contains(&b'\t') || after.iter().take_while(|byte| **byte != b'\r').any(|byte| *byte == b'\t')
+    }
 }
 
 /// What `Connection` says.
@@ -85,11 +112,14 @@ pub(crate) fn index(
         if name.is_empty() {
             return Err(HeadError::malformed("a field has no name"));
         }
-        fields.push(Field {
-            name: Span::of(name, head),
-            value: Span::of(header.value, head),
-            kind: FieldKind::of(name),
-        });
+        let field =
+            Field { name: Span::of(name, head), value: Span::of(header.value, head), kind: FieldKind::of(name) };
+        if field.kind.decides_where_to() && field.has_tabs_around(head) {
+            return Err(HeadError::malformed(
+                "a tab stands around the value of a field that frames or directs the message",
+            ));
+        }
+        fields.push(field);
     }
     refuse_look_alikes(parsed)?;
     connection_options(parsed, fields)

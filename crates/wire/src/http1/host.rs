@@ -40,7 +40,9 @@ fn is_name(name: &[u8]) -> bool {
     if let Some(address) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     }
+    let has_empty_label = name.first() == Some(&b'.') || name.windows(2).any(|pair| pair == b"..");
     (1..=NAME_BYTES_MAX).contains(&name.len())
+        && !has_empty_label
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
 }
 
@@ -65,7 +67,7 @@ mod tests {
         let long = "a".repeat(254);
         for host in [
             "", ":80", "a:", "a:b", "a:65536", "a:+1", "a b", "a/b", "u@a", "a,b", "[::1", "[::1]x", "[x]", "é",
-            "a:1:2", &long,
+            "a:1:2", "a..b", ".a", ".", "a..", &long,
         ] {
             assert!(!is_valid(host.as_bytes()), "{host}");
         }

@@ -58,11 +58,12 @@ impl RequestHead {
         }
         self.version = Version::of(request.version);
         self.method = Span::of(method.as_bytes(), head);
+        refuse_odd_method(method)?;
         self.target.parse(head, raw.as_bytes(), method.as_bytes())?;
         self.options = field::index(head, request.headers, &mut self.fields)?;
         self.framing = framing::declared(head, &self.fields, self.version)?.unwrap_or_default();
         self.host = self.find_host(head)?;
-        self.expects_continue = self.version == Version::Http11 && self.expects(head);
+        self.expects_continue = self.expects(head)? && self.version == Version::Http11;
         self.upgrade = self.find_upgrade(head);
         Ok(())
     }
@@ -78,9 +79,13 @@ impl RequestHead {
         Ok(self.target.authority.unwrap_or(host.value))
     }
 
-    fn expects(&self, head: &[u8]) -> bool {
-        let expects = |field: &Field| field.value.of_head(head).eq_ignore_ascii_case(b"100-continue");
-        self.fields.iter().any(|field| field.kind == FieldKind::Expect && expects(field))
+    fn expects(&self, head: &[u8]) -> Result<bool, HeadError> {
+        let mut expects = self.fields.iter().filter(|field| field.kind == FieldKind::Expect);
+        match (expects.next(), expects.next()) {
+            (None, _) => Ok(false),
+            (Some(expect), None) => Ok(expect.value.of_head(head).eq_ignore_ascii_case(b"100-continue")),
+            _ => Err(HeadError::malformed("there are several expect fields")),
+        }
     }
 
     /// The protocol of an upgrade that may be passed on: one protocol, no body, and not `h2c`, which would let requests
@@ -146,6 +151,11 @@ impl RequestHead {
         self.upgrade.map(|span| span.of_head(head))
     }
 
+    /// The value of the first field of that kind.
+    pub fn value_of<'a>(&self, head: &'a [u8], kind: FieldKind) -> Option<&'a [u8]> {
+        self.fields.iter().find(|field| field.kind == kind).map(|field| field.value.of_head(head))
+    }
+
     /// The value of the first field of that name, given in lower case.
     pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
@@ -156,6 +166,15 @@ impl RequestHead {
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
+}
+
+/// Methods are case-sensitive tokens (RFC 9110 section 9.1), but some servers take `get` for `GET`. None of those registered
+/// has anything but capital letters and `-`.
+fn refuse_odd_method(method: &str) -> Result<(), HeadError> {
+    if method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-' || byte == b'_') {
+        return Ok(());
+    }
+    Err(HeadError::not_implemented("the method is not made of capital letters"))
 }
 
 /// A third word that is no version at all means a blank in the target, not a version of the future.

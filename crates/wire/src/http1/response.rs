@@ -55,6 +55,9 @@ impl ResponseHead {
         self.version = Version::of(response.version);
         self.options = field::index(head, response.headers, &mut self.fields)?;
         let declared = framing::declared(head, &self.fields, self.version)?;
+        if (status < 200 || status == 204) && !declared.unwrap_or_default().is_empty() {
+            return Err(HeadError::malformed("a response that has no body frames one"));
+        }
         let bodiless = to_head || status < 200 || status == 204 || status == 304;
         self.framing = if bodiless { Framing::None } else { declared.unwrap_or(Framing::UntilClose) };
         Ok(())
@@ -84,8 +87,11 @@ impl ResponseHead {
         willing && self.framing != Framing::UntilClose
     }
 
-    /// The protocol that a 101 changes to.
+    /// The protocol that a 101 changes to; no other status changes it.
     pub fn upgrade<'a>(&self, head: &'a [u8]) -> Option<&'a [u8]> {
+        if self.status != 101 {
+            return None;
+        }
         let mut upgrades = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
         match (self.options.upgrade, upgrades.next(), upgrades.next()) {
             (true, Some(upgrade), None) => Some(upgrade.value.of_head(head)),

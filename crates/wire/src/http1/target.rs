@@ -29,7 +29,7 @@ impl Target {
         if raw == b"*" && method == b"OPTIONS" {
             return Ok(());
         }
-        if raw.iter().any(|byte| !byte.is_ascii_graphic() || *byte == b'#') {
+        if !raw.iter().all(|byte| may_stand_in_a_target(*byte)) {
             return Err(HeadError::malformed("the request target has a fragment, or a character that must be encoded"));
         }
         let rest = if raw.first() == Some(&b'/') { raw } else { self.take_authority(head, raw)? };
@@ -76,9 +76,14 @@ impl Target {
     }
 }
 
+/// Of what is visible, no fragment and nothing that no browser leaves unencoded (RFC 3986 section 2, WHATWG URL section 1.3).
+fn may_stand_in_a_target(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>')
+}
+
 /// Whether a path is surely canonical: nothing encoded, no segment that begins with a dot.
 fn is_plain(path: &[u8]) -> bool {
-    memchr::memchr2(b'%', b'\\', path).is_none() && !path.windows(2).any(|pair| pair == b"/.")
+    memchr::memchr3(b'%', b'\\', b'`', path).is_none() && !path.windows(2).any(|pair| pair == b"/.")
 }
 
 /// The canonical form, if it differs.
@@ -97,7 +102,7 @@ fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
                     segments.push("");
                 }
             }
-            _ if part.starts_with(".;") || part.starts_with("..;") => {
+            _ if has_parameters(part) => {
                 return Err(HeadError::malformed("a dot segment of the path has parameters"));
             }
             _ => segments.push(part),
@@ -107,6 +112,12 @@ fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
     Ok((canonical.as_bytes() != path).then_some(canonical))
 }
 
+/// Whether the segment is a dot segment to a server that takes parameters off (Java's do), encoded ones too.
+fn has_parameters(segment: &str) -> bool {
+    let rest = segment.strip_prefix("..").or_else(|| segment.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.starts_with(';') || rest.starts_with("%3B"))
+}
+
 /// Decodes what never needs to be encoded (RFC 3986 section 6.2.2.2); refuses what two programs may read differently.
 fn decode_unreserved(path: &[u8]) -> Result<String, HeadError> {
     let mut decoded = String::with_capacity(path.len());
@@ -114,7 +125,7 @@ fn decode_unreserved(path: &[u8]) -> Result<String, HeadError> {
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         match byte {
-            b'\\' => return Err(HeadError::malformed("the path contains a backslash")),
+            b'\\' | b'`' => return Err(HeadError::malformed("the path contains a backslash or a backtick")),
             b'%' => {
                 let value = hex_pair(tail).ok_or(HeadError::malformed("a percent sign in the path encodes nothing"))?;
                 rest = &tail[2..];
@@ -202,6 +213,11 @@ mod tests {
             "/a/..;/b",
             "/a/.;x/b",
             "/%2e%2e;/b",
+            "/a/..%3b/b",
+            "/.%3Bx/b",
+            "/a`b",
+            "/<a>",
+            "/?\"",
             "http://",
             "http:///a",
             "http://u@a/",
