@@ -24,7 +24,7 @@ mod valgrind;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use row::{Row, table};
+use row::{Row, line, table};
 use setup::Setup;
 use stage::Stage;
 
@@ -92,7 +92,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for part in parts {
         eprintln!("xtask: {part:?}");
         match part.run(&setup, &mut stage) {
-            Ok(more) => rows.extend(more),
+            Ok(more) => {
+                more.iter().for_each(|row| eprint!("{}", line(row)));
+                rows.extend(more);
+            }
             Err(error) => failed.push(format!("{part:?} cannot be measured: {error:#}")),
         }
     }

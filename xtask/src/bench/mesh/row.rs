@@ -45,17 +45,19 @@ impl Row {
 
 /// The rows as a Markdown table.
 pub(super) fn table(rows: &[Row]) -> String {
-    let mut text = String::from("| figure | measured | bar | met | how |\n|---|--:|--:|---|---|\n");
-    for row in rows {
-        let bar = match row.bar {
-            Bar::AtMost(bar) => format!("≤ {} {}", digits(bar), row.unit),
-            Bar::AtLeast(bar) => format!("≥ {} {}", digits(bar), row.unit),
-            Bar::None => String::new(),
-        };
-        let met = row.is_met().map_or("", |met| if met { "yes" } else { "**no**" });
-        text.push_str(&format!("| {} | {} | {bar} | {met} | {} |\n", row.what, measured(row), row.details));
-    }
-    text
+    let lines: String = rows.iter().map(line).collect();
+    format!("| figure | measured | bar | met | how |\n|---|--:|--:|---|---|\n{lines}")
+}
+
+/// A row as a line of the table.
+pub(super) fn line(row: &Row) -> String {
+    let bar = match row.bar {
+        Bar::AtMost(bar) => format!("≤ {} {}", digits(bar), row.unit),
+        Bar::AtLeast(bar) => format!("≥ {} {}", digits(bar), row.unit),
+        Bar::None => String::new(),
+    };
+    let met = row.is_met().map_or("", |met| if met { "yes" } else { "**no**" });
+    format!("| {} | {} | {bar} | {met} | {} |\n", row.what, measured(row), row.details)
 }
 
 fn measured(row: &Row) -> String {
