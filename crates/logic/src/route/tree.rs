@@ -1,12 +1,15 @@
 //! Prefixes as a tree of path segments.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use super::Matched;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
-    children: HashMap<Box<str>, Tree>,
+    children: HashMap<Box<str>, Tree, BuildHasherDefault<Fnv>>,
     route: Option<Matched>,
 }
 
@@ -36,4 +39,24 @@ impl Tree {
 /// The segments of `/a/b`: `a` and `b`. A slash at the end makes an empty last one, which no prefix has.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/'))
+}
+
+/// FNV-1a (Fowler, Noll and Vo): cheap for short keys. What is looked up may be hostile, but what is in the map comes from the manifest, and
+/// that decides how long a lookup takes.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xCBF2_9CE4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

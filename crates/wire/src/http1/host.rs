@@ -8,14 +8,7 @@ const NAME_BYTES_MAX: usize = 253;
 /// Whether the text is `name` or `name:port`, where the name is a host name, an IPv4 address or `[IPv6]`.
 pub(crate) fn is_valid(host: &[u8]) -> bool {
     let Some((name, port)) = split(host) else { return false };
-    let port_fits = match port {
-        None => true,
-        Some(port) => {
-            let text = std::str::from_utf8(port).unwrap_or_default();
-            text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
-        }
-    };
-    port_fits && is_name(name)
+    port.is_none_or(is_port) && is_name(name)
 }
 
 /// The host's name without its port and without the root's dot at the end; case is left as it is.
@@ -40,10 +33,21 @@ fn is_name(name: &[u8]) -> bool {
     if let Some(address) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     }
-    let has_empty_label = name.first() == Some(&b'.') || name.windows(2).any(|pair| pair == b"..");
-    (1..=NAME_BYTES_MAX).contains(&name.len())
-        && !has_empty_label
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
+    // As if a dot stood before the name, so that it may not begin with one.
+    let mut before = b'.';
+    let fits = |byte: &u8| {
+        let empty_label = *byte == b'.' && before == b'.';
+        before = *byte;
+        !empty_label && matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'A'..=b'Z' | b'_')
+    };
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.iter().all(fits)
+}
+
+fn is_port(digits: &[u8]) -> bool {
+    let number = |number: u32, digit: &u8| number * 10 + u32::from(digit - b'0');
+    (1..=5).contains(&digits.len())
+        && digits.iter().all(u8::is_ascii_digit)
+        && digits.iter().fold(0, number) <= u32::from(u16::MAX)
 }
 
 #[cfg(test)]

@@ -123,6 +123,10 @@ impl RequestHead {
         std::str::from_utf8(self.host.of_head(head)).unwrap_or_default()
     }
 
+    pub(crate) fn host_bytes<'a>(&self, head: &'a [u8]) -> &'a [u8] {
+        self.host.of_head(head)
+    }
+
     /// The version.
     pub fn version(&self) -> Version {
         self.version

@@ -47,7 +47,7 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
     write_request_line(head, request, line.strip, out);
     let replaces_host = request.target.authority.is_some();
     if replaces_host {
-        put(out, &[b"host: ", request.host(head).as_bytes(), b"\r\n"]);
+        put(out, &[b"host: ", request.host_bytes(head), b"\r\n"]);
     }
     let keep = |field: &Field| match field.kind {
         FieldKind::Other | FieldKind::ContentLength => true,
@@ -126,13 +126,14 @@ fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>)
     for field in request.fields.iter().filter(|field| edge.trusted && is_for(field, head)) {
         put(out, &[field.value.of_head(head), b", "]);
     }
-    write!(out, "{}\r\n", edge.peer).expect("a Vec takes every write");
+    put_address(edge.peer, out);
+    out.extend_from_slice(b"\r\n");
     let says = |name| edge.trusted && request.value(head, name).is_some();
     if !says("x-forwarded-proto") {
         put(out, &[b"x-forwarded-proto: ", edge.scheme.as_bytes(), b"\r\n"]);
     }
     if !says("x-forwarded-host") {
-        put(out, &[b"x-forwarded-host: ", request.host(head).as_bytes(), b"\r\n"]);
+        put(out, &[b"x-forwarded-host: ", request.host_bytes(head), b"\r\n"]);
     }
 }
 
@@ -140,9 +141,39 @@ fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>)
 fn write_timeout(request: &RequestHead, timeout_ms: Option<u64>, out: &mut Vec<u8>) {
     let Some(timeout_ms) = timeout_ms else { return };
     if request.fields.iter().any(|field| field.kind == FieldKind::GrpcTimeout) {
-        write!(out, "grpc-timeout: {}m\r\n", timeout_ms.min(99_999_999)).expect("a Vec takes every write");
+        out.extend_from_slice(b"grpc-timeout: ");
+        put_number(timeout_ms.min(99_999_999), out);
+        out.extend_from_slice(b"m\r\n");
     }
-    write!(out, "x-isles-timeout-ms: {timeout_ms}\r\n").expect("a Vec takes every write");
+    out.extend_from_slice(b"x-isles-timeout-ms: ");
+    put_number(timeout_ms, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What every request carries is not worth the machinery of `fmt`.
+fn put_address(address: IpAddr, out: &mut Vec<u8>) {
+    let IpAddr::V4(address) = address else {
+        return write!(out, "{address}").expect("a Vec takes every write");
+    };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        put_number(octet.into(), out);
+    }
+}
+
+fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
+    }
 }
 
 /// Copies the field lines to keep; lines that stand side by side are copied at once.
