@@ -224,6 +224,10 @@ impl Traffic for Mesh {
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {
         self.failures.of(service)
     }
+
+    fn notices(&self) -> Vec<String> {
+        self.tls_problem().into_iter().collect()
+    }
 }
 
 #[async_trait]

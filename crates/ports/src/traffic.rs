@@ -138,4 +138,6 @@ pub trait Traffic: Send + Sync + 'static {
     fn connections(&self) -> Vec<ConnectionFigures>;
     /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.
     fn failures(&self, service: &ServiceName) -> Vec<Failure>;
+    /// What the host cannot do, a sentence each.
+    fn notices(&self) -> Vec<String>;
 }

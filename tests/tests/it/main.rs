@@ -9,3 +9,4 @@ mod readme;
 mod run;
 mod shop;
 mod stop;
+mod tls;
