@@ -6,7 +6,7 @@ use wire::http1::{
 };
 
 /// How a request goes on inside, as it came.
-pub const INSIDE: RequestLine = RequestLine { strip: 0, edge: None, upgrade: true };
+pub const INSIDE: RequestLine = RequestLine::AS_IT_CAME;
 
 /// A request as it was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]

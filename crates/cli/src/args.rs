@@ -100,6 +100,10 @@ pub enum Verb {
         /// The service
         service: ServiceName,
     },
+    /// Show what happens on each connection, second by second
+    Top(TopArgs),
+    /// Write the figures of connections and instances for Prometheus
+    Metrics,
     /// Find every error of the manifest
     Check,
     /// Draw services, connections and data
@@ -191,6 +195,14 @@ pub struct CallArgs {
     /// Write the answer's status and header fields too
     #[arg(short, long, conflicts_with = "json")]
     pub include: bool,
+}
+
+/// The arguments of `top`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct TopArgs {
+    /// Show one second and end
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// The arguments of `graph`.

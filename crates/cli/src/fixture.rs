@@ -18,7 +18,7 @@ pub(crate) fn from<T: DeserializeOwned>(value: Value) -> T {
 /// A service with its phase, its healthy instances and those asked for.
 pub(crate) fn service(name: &str, phase: &str, healthy: u32, replicas: u32) -> Value {
     json!({
-        "name": name, "phase": phase, "healthy": healthy, "replicas": replicas, "calls": [], "instances": [],
+        "name": name, "phase": phase, "healthy": healthy, "replicas": replicas, "inbound": "open", "calls": [], "instances": [],
     })
 }
 

@@ -30,6 +30,16 @@ pub(crate) fn age(duration: Duration) -> String {
     }
 }
 
+/// Microseconds with two or three digits: `850us`, `4.2ms`, `130ms`, `2.5s`.
+pub(crate) fn latency(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros}us"),
+        1_000..10_000 => format!("{}.{}ms", micros / 1_000, micros / 100 % 10),
+        10_000..1_000_000 => format!("{}ms", micros / 1_000),
+        _ => format!("{}.{}s", micros / 1_000_000, micros / 100_000 % 10),
+    }
+}
+
 /// `1 service`, `2 services`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -122,6 +132,20 @@ mod tests {
             (273_600_000, "3d4h"),
         ] {
             assert_eq!(age(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn latencies() {
+        for (micros, text) in [
+            (0, "0us"),
+            (999, "999us"),
+            (4_250, "4.2ms"),
+            (130_400, "130ms"),
+            (2_560_000, "2.5s"),
+            (60_000_000, "60.0s"),
+        ] {
+            assert_eq!(latency(micros), text);
         }
     }
 

@@ -15,7 +15,7 @@ use support::{Folder, NOW, SHOP, Written, broken, lines};
 
 fn system(phase: &str, word: &str, healthy: u32, problem: Value) -> Value {
     let service = json!({
-        "name": "users", "phase": word, "healthy": healthy, "replicas": 1, "calls": [], "instances": [], "problem": problem,
+        "name": "users", "phase": word, "healthy": healthy, "replicas": 1, "inbound": "open", "calls": [], "instances": [], "problem": problem,
     });
     json!({
         "name": "shop", "version": "0.1.0", "phase": phase, "keeper_pid": 1, "platform_pid": 2, "started_at": 199_000_000,

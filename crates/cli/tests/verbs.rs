@@ -16,7 +16,7 @@ use support::{Folder, SHOP, Written, answer, broken, lines, ok};
 const NOBODY: u32 = 1 << 30;
 
 fn service(phase: &str, healthy: u32) -> Value {
-    json!({ "name": "users", "phase": phase, "healthy": healthy, "replicas": 2, "calls": [], "instances": [] })
+    json!({ "name": "users", "phase": phase, "healthy": healthy, "replicas": 2, "inbound": "open", "calls": [], "instances": [] })
 }
 
 fn system(phase: &str, service: Value) -> Value {
@@ -52,6 +52,8 @@ async fn nothing_runs() {
         &["scale", "users=1"],
         &["call", "users", "/"],
         &["why", "users"],
+        &["top"],
+        &["metrics"],
     ] {
         assert_eq!(folder.run(line).await, (ExitCode::NotRunning, String::new(), text.into()), "{line:?}");
     }
@@ -175,6 +177,49 @@ async fn restart_and_scale() {
     let refused = "error: there is no service `userz`\nhint: a hint\n";
     assert_eq!(folder.run(&["restart", "users", "userz"]).await, (ExitCode::Failed, String::new(), refused.into()));
     assert!(server.requests()[3].ends_with("\r\n\r\n{\"replicas\":2}"), "{:?}", server.requests()[3]);
+}
+
+fn connections(requests: u64) -> String {
+    ok(json!([{
+        "connection": "gateway -> users", "caller": "gateway", "callee": "users", "requests": requests,
+        "outcomes": { "success": requests, "client_error": 0, "server_error": 0, "failed": 0, "cancelled": 0 },
+        "reasons": {}, "bytes_received": 0, "bytes_sent": 0, "retries": 0, "hedges": 0, "in_flight": 1, "queued": 0,
+        "breaker": "closed", "requests_by_worker": [requests],
+        "latency": {
+            "count": requests, "sum_micros": 0, "p50_micros": 0, "p90_micros": 0, "p99_micros": 0, "max_micros": 1_000,
+            "buckets": [[1_000, requests]],
+        },
+    }]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn top_shows_a_second_or_every_second_until_the_system_ends() {
+    let head = "CONNECTION        REQ/S  P50    P99    ERRORS  RETRY/S  IN FLIGHT  QUEUED  BREAKER  EJECTED\n";
+    let row = "gateway -> users  100    500us  990us  0%      0        1          0       closed   -\n";
+    let json = "{\"seconds\":1.0,\"connections\":[{\"connection\":\"gateway -> users\",\"requests_per_second\":100.0,\
+                \"p50_micros\":500,\"p99_micros\":990,\"errors_percent\":0.0,\"retries_per_second\":0.0,\"in_flight\":1,\
+                \"queued\":0,\"breaker\":\"closed\",\"ejected\":[]}]}\n";
+    for (line, asked, out) in [
+        (&["top", "--once"] as &[&str], 2, format!("{head}{row}")),
+        (&["top", "--once", "--json"], 2, json.into()),
+        (&["top"], 3, format!("{head}{row}\n{head}{row}")),
+        (&["top", "--json"], 3, json.repeat(2)),
+    ] {
+        let folder = Folder::new(SHOP);
+        let scripts: Vec<_> = (0..asked).map(|i| ("GET /v1/connections ", connections(10 + 100 * i))).collect();
+        let server = folder.serve(&scripts);
+        assert_eq!(folder.run(line).await, (ExitCode::Ok, out, String::new()), "{line:?}");
+        assert_eq!(server.requests().len() as u64, asked);
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_written_as_they_come() {
+    let folder = Folder::new(SHOP);
+    let text = "# HELP a b\n# TYPE a gauge\na{b=\"c\"} 1\n";
+    let _server = folder.serve(&[("GET /metrics ", answer("200 OK", "content-type: text/plain\r\n", text))]);
+    assert_eq!(folder.run(&["metrics"]).await, (ExitCode::Ok, text.into(), String::new()));
+    assert_eq!(folder.run(&["metrics", "--json"]).await.0, ExitCode::Usage);
 }
 
 #[tokio::test]

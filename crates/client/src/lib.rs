@@ -16,6 +16,7 @@ use hyper::{HeaderMap, Method, Request};
 use model::{
     ServiceName,
     api::{Accepted, LogLine, LogQuery, Scale, Why},
+    figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -107,6 +108,23 @@ impl Client {
     /// See [`ClientError`].
     pub async fn scale(&self, service: &ServiceName, replicas: u32) -> Result<ServiceStatus, ClientError> {
         self.post(&format!("/v1/services/{service}/scale"), Some(&Scale { replicas })).await
+    }
+
+    /// The figures of every connection, or of those by which a service is called or calls.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn connections(&self, service: Option<&ServiceName>) -> Result<Vec<ConnectionFigures>, ClientError> {
+        let query = service.map(|service| format!("?service={service}")).unwrap_or_default();
+        self.get(&format!("/v1/connections{query}")).await
+    }
+
+    /// The figures in the text format of Prometheus.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn metrics(&self) -> Result<Vec<u8>, ClientError> {
+        self.send(request(Method::GET, "/metrics", Bytes::new())?).await?.successful().await?.bytes().await
     }
 
     /// Log lines, merged by time.

@@ -15,7 +15,8 @@ use client::{Call, Client, ClientError};
 use model::{
     Problem, ServiceName, Timestamp,
     api::{Accepted, LogLine, LogQuery, Scale, Why},
-    status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
+    figures::{BreakerState, ConnectionFigures, Latency, Outcomes},
+    status::{Inbound, ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -65,6 +66,7 @@ fn service(replicas: u32) -> ServiceStatus {
         healthy: replicas,
         problem: None,
         address: None,
+        inbound: Inbound::Open,
         calls: vec![],
         instances: vec![],
     }
@@ -86,6 +88,29 @@ fn system(phase: SystemPhase) -> SystemStatus {
     }
 }
 
+/// One connection, named by a text.
+fn figures(text: &str) -> Vec<ConnectionFigures> {
+    vec![ConnectionFigures {
+        connection: text.into(),
+        caller: "gateway".into(),
+        callee: name("users"),
+        requests: 1,
+        outcomes: Outcomes { success: 1, ..Outcomes::default() },
+        reasons: [(model::Reason::Timeout, 1)].into(),
+        bytes_received: 2,
+        bytes_sent: 3,
+        retries: 4,
+        hedges: 5,
+        in_flight: 6,
+        concurrency_limit: Some(7),
+        queued: 8,
+        breaker: BreakerState::Probing,
+        ejected: vec!["users/1#2".parse().unwrap()],
+        latency: Latency { count: 1, buckets: vec![(1000, 1)], ..Latency::default() },
+        requests_by_worker: vec![1, 0],
+    }]
+}
+
 fn name(text: &str) -> ServiceName {
     text.parse().unwrap()
 }
@@ -101,7 +126,14 @@ fn log_line(text: &str) -> LogLine {
 
 #[tokio::test]
 async fn typed_endpoints() {
-    let why = Why { service: service(2), summary: "all is well".into(), events: vec![], failures: vec![] };
+    let why = Why {
+        service: service(2),
+        summary: "all is well".into(),
+        findings: vec![],
+        connections: vec![],
+        events: vec![],
+        failures: vec![],
+    };
     let answer = why.clone();
     let server = serve(
         Router::new()
@@ -111,7 +143,9 @@ async fn typed_endpoints() {
             .route("/v1/services/users/why", get(async || Json(answer)))
             .route("/v1/services/users/restart", post(async || Json(service(2))))
             .route("/v1/services/users/scale", post(async |Json(scale): Json<Scale>| Json(service(scale.replicas))))
-            .route("/v1/services/{service}", get(async || refusal())),
+            .route("/v1/services/{service}", get(async || refusal()))
+            .route("/v1/connections", get(async |uri: Uri| Json(figures(uri.query().unwrap_or("")))))
+            .route("/metrics", get(async || "isles_build_info 1\n")),
     );
     let client = &server.client;
     assert_eq!(client.system().await.unwrap(), system(SystemPhase::Running));
@@ -120,6 +154,9 @@ async fn typed_endpoints() {
     assert_eq!(client.why(&name("users")).await.unwrap(), why);
     assert_eq!(client.restart(&name("users")).await.unwrap(), service(2));
     assert_eq!(client.scale(&name("users"), 7).await.unwrap(), service(7));
+    assert_eq!(client.connections(None).await.unwrap(), figures(""));
+    assert_eq!(client.connections(Some(&name("users"))).await.unwrap(), figures("service=users"));
+    assert_eq!(client.metrics().await.unwrap(), b"isles_build_info 1\n");
     let refused = client.service(&name("userz")).await.unwrap_err();
     assert_eq!(refused.to_string(), "there is no service `userz`");
     assert!(matches!(refused, ClientError::Api(problem) if problem.status == 404));

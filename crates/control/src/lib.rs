@@ -9,6 +9,10 @@ mod build;
 mod config;
 mod environment;
 mod explain;
+mod findings;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "only tests use it")]
+mod fixture;
 mod free_ports;
 mod records;
 mod store;

@@ -89,8 +89,14 @@ pub(crate) async fn start(
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
-    let tls = certificate(system, folder, state);
-    let mesh = MeshConfig { gateway, connections: vec![connections], tls, ..MeshConfig::default() };
+    let mesh = MeshConfig {
+        gateway,
+        connections: vec![connections],
+        access_log: Some(state.logs().join("access.log")),
+        identities: Some(runtime.clone()),
+        tls: certificate(system, folder, state),
+        ..MeshConfig::default()
+    };
     let mesh = Mesh::start(mesh, clock.clone()).await?;
     tasks.spawn(TaskKind::Loop("certificate"), mesh.watch_certificate());
     let engines = Engines {

@@ -105,10 +105,11 @@ async fn prepare(
     let started = engines::start(connected, &system, &folder, state, environment, clock, tasks).await?;
     let config = config(system, folder, state, environment, &started)?;
     let Started { engines, events, api: socket, sockets, .. } = started;
-    let (workloads, logs) = (engines.workloads.clone(), engines.logs.clone());
+    let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
-    Ok(Ready { supervisor, workloads, api: Api { system: handle, logs, tasks, streams, closing }, socket, sockets })
+    let api = Api { system: handle, logs, traffic, tasks, streams, closing };
+    Ok(Ready { supervisor, workloads, api, socket, sockets })
 }
 
 async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {

@@ -39,7 +39,6 @@ pub(crate) async fn answer(
         call.count_sent(scratch.answer.len());
     }
     let written = tokio::time::timeout(LINGER, writer.write_all([&scratch.answer])).await;
-    scratch.input.release();
     match written {
         Ok(Ok(())) if keep => Next::Keep,
         Ok(Ok(())) => Next::Linger,

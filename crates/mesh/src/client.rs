@@ -154,7 +154,7 @@ async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scrat
 }
 
 /// Reads until the head is whole; false if the client has gone.
-async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
+pub(crate) async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
         let input = &mut scratch.input;
@@ -177,7 +177,7 @@ pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u
     buffer.space()
 }
 
-async fn linger(worker: &Worker, socket: &mut Socket) {
+pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     let mut scratch = worker.take_scratch();
     if writer.shutdown().await.is_ok() {

@@ -1,11 +1,12 @@
 //! What a mesh is started with.
 
-use std::{num::NonZero, os::fd::OwnedFd};
+use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+
+use ports::identity::Identities;
 
 use crate::tls::TlsConfig;
 
 /// What a mesh is started with.
-#[derive(Debug)]
 pub struct MeshConfig {
     /// How many threads carry requests; at least one.
     pub workers: usize,
@@ -13,14 +14,18 @@ pub struct MeshConfig {
     pub gateway: Option<OwnedFd>,
     /// The listening TCP sockets of connection addresses.
     pub connections: Vec<OwnedFd>,
+    /// The file of the access log; none if `None`.
+    pub access_log: Option<PathBuf>,
+    /// Tells whose a caller's socket is; without it callers are not attested.
+    pub identities: Option<Arc<dyn Identities>>,
     /// The gateway's certificate; without one it speaks in the clear.
     pub tls: Option<TlsConfig>,
 }
 
 impl Default for MeshConfig {
-    /// One worker a core, no socket.
+    /// One worker a core, no socket, no attestation.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new(), tls: None }
+        Self { workers, gateway: None, connections: Vec::new(), access_log: None, identities: None, tls: None }
     }
 }

@@ -1,7 +1,8 @@
 //! From the instance to the client: the response's head, and its body as it comes.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
+use logic::balance;
 use model::Reason;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
@@ -44,7 +45,7 @@ pub(crate) async fn run(
             101 => return switch(flow, &mut to, reply, response, answer).await,
             100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
             status => {
-                flow.observe(status);
+                flow.observe(status, retry_after(status, response, reply.data()));
                 return stream(flow, from, to, reply, response, answer).await;
             }
         }
@@ -121,7 +122,7 @@ async fn switch(
         let detail = "it switched to a protocol that the request did not ask for";
         return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
     }
-    flow.observe(response.status());
+    flow.observe(response.status(), None);
     flow.answered.set(true);
     answer.clear();
     http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
@@ -201,12 +202,26 @@ impl Flow<'_> {
         self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !shutting_down
     }
 
-    /// Takes note of how fast the instance answered, or that it only said "not me".
-    fn observe(&self, status: u16) {
+    /// Takes note of how fast the instance answered, or that it could not do its work.
+    fn observe(&self, status: u16, retry_after: Option<Duration>) {
         let now = self.worker.clock.now();
         let took = now.since(self.began.get());
         self.call.status.set(status);
-        let failed = logic::balance::is_gateway_failure(status);
-        self.local.observe(if failed { logic::balance::GATEWAY_FAILURE_PENALTY } else { took }, now);
+        match balance::failure_penalty(status, retry_after, None) {
+            Some(penalty) => self.local.observe(penalty, now),
+            None => {
+                self.local.observe(took, now);
+                self.call.connection.shared.load.observe(took, now);
+            }
+        }
     }
+}
+
+/// The seconds of a `retry-after` field of a response that has failed (RFC 9110 section 10.2.3); a date is not looked at.
+fn retry_after(status: u16, response: &ResponseHead, head: &[u8]) -> Option<Duration> {
+    if status < 429 {
+        return None;
+    }
+    let value = std::str::from_utf8(response.value(head, "retry-after")?).ok()?;
+    value.parse().ok().map(Duration::from_secs)
 }

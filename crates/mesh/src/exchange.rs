@@ -1,17 +1,20 @@
 //! One request and its response: the route or the connection's policy, the attempts, the answer, the record.
 
-use std::{cell::Cell, net::IpAddr, rc::Rc};
+use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
 use logic::{
     balance::{self, GATEWAY_FAILURE_PENALTY},
-    outcome as health,
+    deadline, outcome as health,
 };
 use model::{
     InstanceId, Reason, Timestamp,
     spec::{Balance, HashKey},
 };
 use tokio::time::Instant;
-use wire::http1::{self, Edge, Framing, RequestHead, RequestLine, Version};
+use wire::{
+    http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine, Version},
+    trace,
+};
 
 use crate::{
     answer::answer,
@@ -19,14 +22,14 @@ use crate::{
     buffer::Scratch,
     client::{Client, Next},
     connection,
-    figures::{Outcome, Record},
+    figures::Outcome,
     guard::Passed,
     hold::{self, Permit},
     instance::{Lease, Local},
     listener::Entry,
     picker,
     problem::Fault,
-    retry,
+    record, retry,
     socket::Socket,
     upload,
     worker::{View, Worker},
@@ -53,10 +56,12 @@ pub(crate) struct Call {
     pub(crate) deadline: Deadline,
     /// The instances that failed it, in order.
     pub(crate) tried: Vec<InstanceId>,
+    /// The one that answered.
+    pub(crate) answered: Option<Rc<Local>>,
     pub(crate) retries: u32,
     /// The hash of what the policy takes as the key.
     pub(crate) key: u64,
-    passed: Passed,
+    pub(crate) passed: Passed,
     pub(crate) permit: Permit,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
@@ -109,6 +114,9 @@ impl Requester for Http1<'_> {
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
+        let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
+        outgoing.clear();
+        http1::write_request(input.held(), request, call.line(), outgoing);
         attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
     }
 }
@@ -120,16 +128,15 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
     let mut call = match found {
         Ok(call) => call,
-        Err(fault) => return answer(worker, client, scratch, Some(&facts), None, fault).await,
+        Err(fault) => {
+            let next = answer(worker, client, scratch, Some(&facts), None, fault).await;
+            scratch.input.release();
+            return next;
+        }
     };
-    scratch.outgoing.clear();
-    http1::write_request(scratch.input.held(), &scratch.request, call.line, &mut scratch.outgoing);
     let mut request = Http1 { socket: &mut client.socket, scratch, facts: &facts };
     let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
-        Ok(next) => {
-            scratch.input.release();
-            (Outcome::Status(call.status.get()), next)
-        }
+        Ok(next) => (Outcome::Status(call.status.get()), next),
         Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {
@@ -138,7 +145,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             (Outcome::Failed(reason), next)
         }
     };
-    call.write_down(worker, outcome);
+    record::write_down(worker, &call, outcome, &scratch.request, scratch.input.held());
+    scratch.input.release();
     next
 }
 
@@ -181,8 +189,14 @@ impl Call {
         caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
     }
 
+    /// How the request goes on to an instance now.
+    pub(crate) fn line(&self) -> RequestLine {
+        let left = self.deadline.at.saturating_duration_since(Instant::now());
+        RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
+    }
+
     /// What the answer says of who gave it.
-    fn health(&self) -> health::Outcome {
+    pub(crate) fn health(&self) -> health::Outcome {
         health::Outcome::of(self.status.get(), self.grpc_status.get())
     }
 
@@ -203,31 +217,10 @@ impl Call {
         let now = worker.clock.now();
         local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
     }
-
-    /// Counts the request, and tells the breaker.
-    pub(crate) fn write_down(&self, worker: &Worker, outcome: Outcome) {
-        let now = worker.clock.now();
-        let health = match outcome {
-            Outcome::Status(_) => Some(self.health()),
-            Outcome::Failed(reason) => blames_callee(reason).then_some(health::Outcome::Failure),
-            Outcome::Cancelled => None,
-        };
-        let shared = &self.connection.shared;
-        shared.state.guard.ended(&shared.rules, self.passed, health, now, || worker.chance());
-        let took = now.since(self.arrived);
-        self.connection.record(&Record {
-            outcome,
-            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            received: self.received.get(),
-            sent: self.sent.get(),
-            retries: self.retries,
-            hedged: false,
-        });
-    }
 }
 
 /// Whether a failure speaks of the callee rather than of the caller, the bounds or the network between them and the client.
-fn blames_callee(reason: Reason) -> bool {
+pub(crate) fn blames_callee(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::Refused
@@ -293,15 +286,17 @@ pub(crate) fn find(
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
     let arrived = worker.clock.now();
-    let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: worker.gateway_scheme() });
-    let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
+    let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
+    let deadline = Deadline::new(policy.timeout, caller_timeout(request, head))?;
+    let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let call = Call {
         connection: connection.clone(),
         entry,
-        line: RequestLine { strip, edge, upgrade: true },
+        line: RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME },
         arrived,
         deadline,
         tried: Vec::new(),
+        answered: None,
         retries: 0,
         key: key_of(request, head, &policy.balance),
         passed: connection.shared.state.guard.admit(&connection.shared.rules, arrived)?,
@@ -313,6 +308,51 @@ pub(crate) fn find(
     };
     call.count_received(request.length());
     Ok(call)
+}
+
+/// How long the caller itself waits.
+fn caller_timeout(request: &RequestHead, head: &[u8]) -> Option<Duration> {
+    let ours = request.value_of(head, FieldKind::IslesTimeout).and_then(|value| std::str::from_utf8(value).ok());
+    let ours = ours.and_then(|value| value.parse().ok()).map(Duration::from_millis);
+    let grpc = request.value_of(head, FieldKind::GrpcTimeout).and_then(deadline::parse_grpc_timeout);
+    ours.into_iter().chain(grpc).min()
+}
+
+/// Whether the request belongs to a trace already.
+fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
+    request.value_of(head, FieldKind::Traceparent).is_some_and(trace::is_valid)
+}
+
+impl Worker {
+    fn edge(&self, peer: IpAddr, trusted: bool) -> Edge {
+        Edge { peer, scheme: self.gateway_scheme(), trusted }
+    }
+
+    fn begin_trace(&self) -> [u8; trace::LENGTH] {
+        let (high, low) = (u128::from(self.random_bits()), u128::from(self.random_bits()));
+        trace::begin(high << 64 | low, self.random_bits())
+    }
+}
+
+impl View {
+    /// Whether the peer's word on who the client is counts.
+    fn trusts(&self, peer: IpAddr) -> bool {
+        let trusted = self.table.gateway.as_ref().map_or(&[][..], |gateway| &gateway.trusted);
+        trusted.iter().any(|network| network.contains(peer))
+    }
+}
+
+impl Deadline {
+    /// That of the policy, or of the caller if it waits less.
+    fn new(policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
+        let now = Instant::now();
+        let caller = caller.filter(|caller| *caller < policy);
+        match caller {
+            None => Ok(Self { at: now + policy, reason: Reason::Timeout, caller: None }),
+            Some(Duration::ZERO) => Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came")),
+            Some(left) => Ok(Self { at: now + left, reason: Reason::DeadlineExceeded, caller: Some(now + left) }),
+        }
+    }
 }
 
 /// The connection of a route, as an index, and how much of the path is taken off.
@@ -348,6 +388,7 @@ pub(crate) async fn attempts(
         match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => {
                 call.judge(worker, lease.local(), Some(call.health()));
+                call.answered = Some(lease.local().clone());
                 return Ok(next);
             }
             Err(Failed::Left) => {}

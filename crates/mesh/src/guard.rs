@@ -6,7 +6,6 @@ use std::{
         AtomicU32, AtomicU64,
         Ordering::{Relaxed, SeqCst},
     },
-    time::Duration,
 };
 
 use logic::{
@@ -176,7 +175,7 @@ fn too_often(rate: &Rate, state: u64, now: Timestamp) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{sync::Arc, time::Duration};
 
     use proptest::prelude::*;
 

@@ -118,7 +118,7 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call, connection
     let local = call.connection.clone();
     loop {
         let bound = call.permit.missing(connection);
-        let place = queue_for_room(bound, call, connection)?;
+        let place = queue_for_room(bound, call)?;
         let mut left = pin!(place.left());
         left.as_mut().enable();
         if call.permit.try_complete(&local) {
@@ -132,12 +132,10 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call, connection
     }
 }
 
-/// Where the latency sets the bound, no more wait than run: longer queues would only make everybody late.
-fn queue_for_room<'a>(bound: &'a Bound, call: &Call, connection: &Connection) -> Result<Place<'a>, Ended> {
+/// What the latency does not allow waits like what the policy does not: only who would wait too long is turned away.
+fn queue_for_room<'a>(bound: &'a Bound, call: &Call) -> Result<Place<'a>, Ended> {
     let most = call.connection.policy().queue;
-    let most = if call.permit.connection.is_some() { most.min(connection.load.limit().unwrap_or(most)) } else { most };
-    let overloaded = |_| fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound)));
-    queue(bound, most).map_err(overloaded)
+    bound.queue(most).ok_or_else(|| fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound))))
 }
 
 fn queue(bound: &Bound, most: u32) -> Result<Place<'_>, Ended> {

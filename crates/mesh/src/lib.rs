@@ -3,11 +3,13 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `tls` where it is spoken → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `attest` or, where it is spoken, `tls` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
+mod access_log;
 mod answer;
 mod attempt;
+mod attest;
 mod body;
 mod bound;
 mod buffer;
@@ -29,6 +31,7 @@ mod picker;
 mod pool;
 mod probe;
 mod problem;
+mod record;
 mod registry;
 mod retry;
 mod signal;
@@ -47,7 +50,9 @@ use std::{
     time::Duration,
 };
 
+use access_log::AccessLog;
 use async_trait::async_trait;
+use attest::Attestation;
 pub use config::MeshConfig;
 use connection::Connection;
 use listener::{Kind, Listener};
@@ -73,6 +78,9 @@ pub enum MeshError {
     /// The descriptor is not a listening socket that can be polled.
     #[error("cannot listen on a socket of the mesh: {0}")]
     Listen(io::Error),
+    /// The access log cannot be written.
+    #[error("cannot write the access log: {0}")]
+    AccessLog(io::Error),
     /// There is no certificate for the gateway.
     #[error("the gateway's TLS: {0}")]
     Tls(#[from] TlsError),
@@ -87,6 +95,7 @@ pub struct Mesh {
     registry: Registry,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
+    notices: Vec<String>,
     door: Option<Arc<Door>>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
@@ -108,15 +117,26 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, a socket does not listen, or the certificate cannot be used.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
+        let access_log =
+            config.access_log.as_deref().map(AccessLog::start).transpose().map_err(MeshError::AccessLog)?;
+        let attestation = config.identities.map(Attestation::new);
+        let notices = attestation.as_ref().and_then(Attestation::notice).into_iter().collect();
         let door = config.tls.map(|source| Door::open(source, clock.now())).transpose()?.map(Arc::new);
-        let shared =
-            Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default(), door: door.clone() };
+        let shared = Shared {
+            clock: clock.clone(),
+            failures: Arc::default(),
+            guests: Arc::default(),
+            access_log,
+            attestation,
+            door: door.clone(),
+        };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),
+            notices,
             door,
             in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
@@ -189,7 +209,7 @@ impl Mesh {
 impl Traffic for Mesh {
     async fn apply(&self, routing: Routing) -> Epoch {
         let mut current = self.current.lock().await;
-        let table = Arc::new(Table::new(&current.table, &routing, &self.registry));
+        let table = Arc::new(Table::new(&current.table, &routing, &self.registry, self.clock.now()));
         current.table = table.clone();
         self.tell_all(|done| Command::Apply(table.clone(), done)).await;
         self.registry.prune(&table);
@@ -226,7 +246,7 @@ impl Traffic for Mesh {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.tls_problem().into_iter().collect()
+        self.notices.iter().cloned().chain(self.tls_problem()).collect()
     }
 }
 

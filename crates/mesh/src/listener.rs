@@ -11,6 +11,7 @@ use std::{
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
+    attest,
     client::{self, Client},
     socket::Socket,
     tls,
@@ -63,37 +64,35 @@ pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
 }
 
 async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
-    let door = worker.door.as_ref().filter(|_| kind == Kind::Gateway);
+    let shakes_hands = kind == Kind::Gateway && worker.door.is_some();
     loop {
-        if door.is_some() {
+        if shakes_hands {
             worker.handshakes.room().await;
         }
         match socket.accept().await {
-            Ok((stream, peer)) => {
-                if let Ok(entry) = entry(kind, &stream) {
-                    let client = Client { socket: Socket::of_tcp(stream), entry, peer: canonical(peer.ip()) };
-                    match door {
-                        Some(door) => worker.spawn(tls::enter(worker.clone(), door.clone(), client)),
-                        None => worker.spawn(client::serve(worker.clone(), client)),
-                    }
-                }
-            }
+            Ok((stream, peer)) => enter(&worker, kind, stream, peer),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-fn entry(kind: Kind, stream: &TcpStream) -> io::Result<Entry> {
+fn enter(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr) {
+    let client = |entry, stream| Client { socket: Socket::of_tcp(stream), entry, peer: peer.ip().to_canonical() };
     if kind == Kind::Gateway {
-        return Ok(Entry::Gateway);
+        let client = client(Entry::Gateway, stream);
+        match &worker.door {
+            Some(door) => worker.spawn(tls::enter(worker.clone(), door.clone(), client)),
+            None => worker.spawn(client::serve(worker.clone(), client)),
+        }
+    } else if let Ok(local) = stream.local_addr() {
+        attest::admit(worker, client(Entry::Address(address(local.ip())), stream), peer, local);
     }
-    Ok(match stream.local_addr()? {
-        SocketAddr::V4(address) => Entry::Address(*address.ip()),
-        SocketAddr::V6(address) => Entry::Address(address.ip().to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED)),
-    })
 }
 
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
+fn address(ip: IpAddr) -> Ipv4Addr {
+    match ip.to_canonical() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+    }
 }

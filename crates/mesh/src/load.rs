@@ -1,18 +1,38 @@
 //! What a service has to do: the requests in flight to it, of all connections, and how many may be.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use logic::gradient::{Gradient, Terms};
+use model::Timestamp;
 
 use crate::bound::Bound;
 
 /// The load of a service.
-#[derive(Default)]
 pub(crate) struct Load {
     pub(crate) in_flight: Bound,
     adaptive: AtomicBool,
     limit: AtomicU32,
+    /// Never waited for: a sample that finds it taken is left out.
+    gradient: Mutex<Gradient>,
 }
 
 impl Load {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        let gradient = Gradient::new(Terms::default(), now);
+        Self {
+            in_flight: Bound::default(),
+            adaptive: AtomicBool::new(false),
+            limit: AtomicU32::new(gradient.limit()),
+            gradient: Mutex::new(gradient),
+        }
+    }
+
     /// Whether the latency limits the requests in flight.
     pub(crate) fn adapt(&self, adaptive: bool) {
         self.adaptive.store(adaptive, Relaxed);
@@ -20,7 +40,16 @@ impl Load {
 
     /// How many requests may be in flight; `None` where nothing limits it.
     pub(crate) fn limit(&self) -> Option<u32> {
-        let limit = self.limit.load(Relaxed);
-        (limit > 0 && self.adaptive.load(Relaxed)).then_some(limit)
+        self.adaptive.load(Relaxed).then(|| self.limit.load(Relaxed))
+    }
+
+    /// Takes note of how long an instance took to answer.
+    pub(crate) fn observe(&self, latency: Duration, now: Timestamp) {
+        if !self.adaptive.load(Relaxed) {
+            return;
+        }
+        if let Ok(mut gradient) = self.gradient.try_lock() {
+            self.limit.store(gradient.observe(latency, self.in_flight.inside(), now), Relaxed);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use model::{InstanceId, ServiceName};
+use model::{InstanceId, ServiceName, Timestamp};
 use ports::traffic::Target;
 
 use crate::{connection::State, instance::Instance, load::Load, table::Table};
@@ -53,10 +53,10 @@ impl Registry {
     }
 
     /// The place of a service, and its load.
-    pub(crate) fn service(&self, name: &ServiceName) -> (usize, Arc<Load>) {
+    pub(crate) fn service(&self, name: &ServiceName, now: Timestamp) -> (usize, Arc<Load>) {
         let mut known = self.lock();
         let place = known.services.len();
-        known.services.entry(name.clone()).or_insert_with(|| (place, Arc::default())).clone()
+        known.services.entry(name.clone()).or_insert_with(|| (place, Arc::new(Load::new(now)))).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

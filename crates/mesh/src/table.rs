@@ -55,8 +55,8 @@ pub(crate) struct Service {
 
 impl Table {
     /// The table of a routing state, the one after `previous`.
-    pub(crate) fn new(previous: &Self, routing: &Routing, registry: &Registry) -> Self {
-        let mut made = Connections { registry, list: Vec::new(), index: HashMap::new() };
+    pub(crate) fn new(previous: &Self, routing: &Routing, registry: &Registry, now: Timestamp) -> Self {
+        let mut made = Connections { registry, now, list: Vec::new(), index: HashMap::new() };
         let gateway = routing.gateway.as_ref().map(|gateway| Gateway::new(gateway, &mut made));
         let declared = routing.connections.iter().map(|(address, declared)| {
             let caller = declared.caller.clone();
@@ -70,7 +70,7 @@ impl Table {
             gateway,
             addresses,
             connections: made.list,
-            services: services(routing, registry),
+            services: services(routing, registry, now),
         }
     }
 
@@ -91,10 +91,10 @@ impl Table {
     }
 }
 
-fn services(routing: &Routing, registry: &Registry) -> Vec<Option<Service>> {
+fn services(routing: &Routing, registry: &Registry, now: Timestamp) -> Vec<Option<Service>> {
     let mut services = Vec::new();
     for (name, upstream) in &routing.services {
-        let (place, load) = registry.service(name);
+        let (place, load) = registry.service(name, now);
         load.adapt(upstream.adaptive_concurrency);
         if services.len() <= place {
             services.resize_with(place + 1, || None);
@@ -115,6 +115,7 @@ fn name_of(caller: &Caller) -> Box<str> {
 /// The connections of a table in the making: one for each caller, callee and policy.
 struct Connections<'a> {
     registry: &'a Registry,
+    now: Timestamp,
     list: Vec<Arc<Connection>>,
     index: HashMap<Arc<str>, usize>,
 }
@@ -125,7 +126,7 @@ impl Connections<'_> {
         if let Some(known) = self.index.get(&name) {
             return *known;
         }
-        let (service, load) = self.registry.service(callee);
+        let (service, load) = self.registry.service(callee, self.now);
         let connection = Connection {
             name: name.clone(),
             caller: caller.into(),

@@ -17,6 +17,8 @@ use tokio::{
 };
 
 use crate::{
+    access_log::AccessLog,
+    attest::{Attestation, Attestor},
     buffer::Scratch,
     connection,
     failures::Failures,
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) attestation: Option<Attestation>,
     /// The gateway's TLS, if it speaks it.
     pub(crate) door: Option<Arc<Door>>,
 }
@@ -60,6 +64,9 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) access_log: Option<AccessLog>,
+    /// `None` where callers are not attested.
+    pub(crate) attestor: Option<Attestor>,
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) handshakes: Handshakes,
     /// Fired when the routing state changed.
@@ -88,18 +95,27 @@ pub(crate) struct View {
 pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let run = move || run(&runtime, shared, number, commands);
+    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?.flatten();
+    let run = move || run(&runtime, shared, attestor, number, commands);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
 
-fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receiver<Command>) {
+fn run(
+    runtime: &Runtime,
+    shared: Shared,
+    attestor: Option<Attestor>,
+    number: usize,
+    commands: mpsc::Receiver<Command>,
+) {
     let seed = shared.clock.now().0 ^ (number as u64) << 48;
     let worker = Rc::new(Worker {
         number,
         clock: shared.clock,
         failures: shared.failures,
         guests: shared.guests,
+        access_log: shared.access_log,
+        attestor,
         door: shared.door,
         handshakes: Handshakes::default(),
         changed: Signal::default(),
@@ -157,6 +173,13 @@ impl Worker {
     pub(crate) fn chance(&self) -> f64 {
         let mut random = self.random.take().unwrap_or_default();
         let number = random.f64();
+        self.random.set(Some(random));
+        number
+    }
+
+    pub(crate) fn random_bits(&self) -> u64 {
+        let mut random = self.random.take().unwrap_or_default();
+        let number = random.u64(..);
         self.random.set(Some(random));
         number
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     InstanceId, ServiceName, Timestamp,
+    figures::ConnectionFigures,
     status::{Failure, ServiceStatus},
 };
 
@@ -62,7 +63,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/v1/services/{service}/why",
-        what: "Why a service is as it is: its state, its instances' last words and the last failed requests.",
+        what: "Why a service is as it is: its state, its instances' last words, what its connections tell and the last \
+               failed requests.",
         query: None,
         request: None,
         answer: "Why",
@@ -94,11 +96,28 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         method: "GET",
+        path: "/v1/connections",
+        what: "The figures of every connection, in the order of their names.",
+        query: Some("ConnectionQuery"),
+        request: None,
+        answer: "list of ConnectionFigures",
+    },
+    Endpoint {
+        method: "GET",
         path: "/v1/logs",
         what: "Log lines, merged by time.",
         query: Some("LogQuery"),
         request: None,
         answer: "NDJSON of LogLine",
+    },
+    Endpoint {
+        method: "GET",
+        path: "/metrics",
+        what: "The figures of connections and instances for Prometheus. The values of labels come from the manifest, never \
+               from a request, so the number of series is bounded.",
+        query: None,
+        request: None,
+        answer: "text in the Prometheus exposition format 0.0.4",
     },
 ];
 
@@ -114,6 +133,16 @@ pub struct Accepted {}
 pub struct Scale {
     /// The number of instances, 0 to 1,000.
     pub replicas: u32,
+}
+
+/// Which connections are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionQuery {
+    /// Only those of this service, whether it calls or is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// Which log lines are asked for.
@@ -158,10 +187,30 @@ pub struct Why {
     pub service: ServiceStatus,
     /// The answer in one sentence.
     pub summary: String,
+    /// What its connections tell, the most important first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The figures of the connections by which it is called or calls, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<ConnectionFigures>,
     /// What happened to it, oldest first.
     pub events: Vec<ServiceEvent>,
     /// The last requests to it that Isles answered with an error of its own, newest first.
     pub failures: Vec<Failure>,
+}
+
+/// What the figures of a connection tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// The connection, as `orders -> users`.
+    pub connection: String,
+    /// Whether it is so at this moment; else it was counted since the platform process started.
+    pub now: bool,
+    /// What is the matter, in one line.
+    pub what: String,
+    /// What a person can do.
+    pub hint: String,
 }
 
 /// Something that happened to a service.

@@ -48,6 +48,19 @@ pub struct ConnectionFigures {
     pub requests_by_worker: Vec<u64>,
 }
 
+impl ConnectionFigures {
+    /// Whether the service calls or is called.
+    pub fn is_of(&self, service: &ServiceName) -> bool {
+        self.callee == *service || self.caller == service.as_str()
+    }
+
+    /// The route of the gateway that the connection belongs to, for one with a policy of its own: `/files`.
+    pub fn route(&self) -> Option<&str> {
+        let (caller, _) = self.connection.rsplit_once(" -> ")?;
+        caller.strip_prefix(&self.caller)?.strip_prefix(' ')
+    }
+}
+
 /// How requests ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,4 +109,34 @@ pub struct Latency {
     pub max_micros: u64,
     /// Those at most so long, cumulated: (microseconds, count), for a histogram of Prometheus.
     pub buckets: Vec<(u64, u64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_and_services() {
+        for (connection, caller, route) in [
+            ("orders -> users", "orders", None),
+            ("gateway -> users", "gateway", None),
+            ("gateway /files -> users", "gateway", Some("/files")),
+            ("gateway example.org/a -> b -> users", "gateway", Some("example.org/a -> b")),
+        ] {
+            let figures = serde_json::json!({
+                "connection": connection, "caller": caller, "callee": "users", "requests": 0, "reasons": {},
+                "outcomes": { "success": 0, "client_error": 0, "server_error": 0, "failed": 0, "cancelled": 0 },
+                "bytes_received": 0, "bytes_sent": 0, "retries": 0, "hedges": 0, "in_flight": 0, "queued": 0,
+                "breaker": "closed", "requests_by_worker": [],
+                "latency": {
+                    "count": 0, "sum_micros": 0, "p50_micros": 0, "p90_micros": 0, "p99_micros": 0, "max_micros": 0,
+                    "buckets": [],
+                },
+            });
+            let figures: ConnectionFigures = serde_json::from_value(figures).unwrap();
+            assert_eq!(figures.route(), route, "{connection}");
+            let is_of = |name: &str| figures.is_of(&name.parse().unwrap());
+            assert!(is_of("users") && is_of(caller) && !is_of("stock"), "{connection}");
+        }
+    }
 }

@@ -69,6 +69,8 @@ pub struct ServiceStatus {
     /// Where the operator's calls enter (`isles call`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<SocketAddr>,
+    /// Who can reach its instances.
+    pub inbound: Inbound,
     /// The services that it may call.
     pub calls: Vec<ServiceName>,
     /// Its instances by slot and run.
@@ -100,6 +102,17 @@ pub enum ServicePhase {
     Stopping,
     /// It has no instances and shall have none.
     Stopped,
+}
+
+/// Who can reach a service's instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Inbound {
+    /// Any process on the host, past the mesh: they listen on a TCP port.
+    Open,
+    /// Only the mesh and the system's own user: they listen on a Unix socket.
+    MeshOnly,
 }
 
 /// The state of one instance.

@@ -2,6 +2,7 @@
 //! sees an engine.
 
 pub mod clock;
+pub mod identity;
 pub mod keeper;
 pub mod logs;
 pub mod probes;

@@ -1,10 +1,11 @@
 //! The runtime engine: programs as processes below the keeper, each with its cgroups and its log. It implements
-//! `ports::keeper`, `ports::workloads` and `ports::logs`.
+//! `ports::keeper`, `ports::workloads`, `ports::identity` and `ports::logs`.
 
 mod cgroups;
 mod client;
 mod command_line;
 mod config;
+mod identities;
 mod logs;
 mod memory;
 mod network;

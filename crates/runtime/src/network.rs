@@ -34,7 +34,7 @@ pub fn port_owner(address: SocketAddr) -> Option<(u32, String)> {
 }
 
 /// The inodes of a process's sockets.
-fn sockets_of(pid: i32) -> Vec<u64> {
+pub(crate) fn sockets_of(pid: i32) -> Vec<u64> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let links = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
     links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()

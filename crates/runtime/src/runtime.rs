@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use model::Slot;
 use ports::{
     clock::Clock,
     keeper::{Keeper, Spawn, Spawned, Whom},
@@ -27,6 +28,7 @@ use crate::{
     client::{HeldProcess, Inventory, KeeperEvent, KeeperEvents},
     command_line::command_line,
     config::RuntimeConfig,
+    identities::names_of,
     logs::LogStore,
     output::Output,
     start_error,
@@ -106,7 +108,12 @@ impl Runtime {
         self.all().get(id).cloned()
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<WorkloadId, Arc<Running>>> {
+    /// The instances of a slot that run, one or, while one follows the other, two.
+    pub(crate) fn instances_of(&self, slot: &Slot) -> Vec<Arc<Running>> {
+        self.all().range(names_of(slot)).map(|(_, running)| running.clone()).collect()
+    }
+
+    pub(crate) fn all(&self) -> MutexGuard<'_, BTreeMap<WorkloadId, Arc<Running>>> {
         self.workloads.lock().expect("nothing panics under the lock")
     }
 
@@ -117,7 +124,7 @@ impl Runtime {
         }
         let made = self.cgroups.make(&group_name(&workload.id), &workload.limits);
         let running = Running::new(workload.id.clone(), made.group.clone(), 0, None);
-        // Its end may be heard of before its start is.
+        // Its end may be heard of, and its first call come, before its start is heard of.
         self.all().insert(workload.id.clone(), running.clone());
         let Spawned { pid, output } = match self.keeper.spawn(self.order(&workload, made)).await {
             Ok(spawned) => spawned,
@@ -211,6 +218,7 @@ impl Runtime {
     }
 
     async fn drop_all_of(&self, running: &Running) {
+        running.removed.cancel();
         running.group.remove().await;
         self.all().remove(&running.id);
     }

@@ -1,9 +1,6 @@
 //! One workload that was started or adopted, until it is removed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
 use model::InstanceId;
 use ports::{
@@ -19,8 +16,10 @@ use crate::cgroups::Group;
 pub(crate) struct Running {
     pub(crate) id: WorkloadId,
     pub(crate) group: Group,
+    /// The id of its cgroup2 group.
+    pub(crate) cgroup: Option<u64>,
     /// The process id of its leader; 0 until it has one.
-    pid: AtomicU32,
+    pid: watch::Sender<u32>,
     exit: watch::Sender<Option<Exit>>,
     /// Set when nothing more of its output is wanted.
     pub(crate) removed: CancellationToken,
@@ -31,11 +30,34 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn new(id: WorkloadId, group: Group, pid: u32, exit: Option<Exit>) -> Arc<Self> {
         let (removed, finished) = (CancellationToken::new(), CancellationToken::new());
-        Arc::new(Self { id, group, pid: AtomicU32::new(pid), exit: watch::Sender::new(exit), removed, finished })
+        let cgroup = group.id();
+        Arc::new(Self {
+            id,
+            group,
+            cgroup,
+            pid: watch::Sender::new(pid),
+            exit: watch::Sender::new(exit),
+            removed,
+            finished,
+        })
     }
 
     pub(crate) fn has_pid(&self, pid: u32) {
-        self.pid.store(pid, Ordering::Relaxed);
+        self.pid.send_replace(pid);
+    }
+
+    /// Whether its processes can be told from others.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.cgroup.is_some() || *self.pid.borrow() > 0 || self.removed.is_cancelled()
+    }
+
+    /// Waits until they can.
+    pub(crate) async fn settled(&self) {
+        let mut pid = self.pid.subscribe();
+        tokio::select! {
+            _ = pid.wait_for(|pid| *pid > 0) => {}
+            () = self.removed.cancelled() => {}
+        }
     }
 
     pub(crate) fn has_ended(&self, exit: Exit) {
@@ -57,12 +79,21 @@ impl Running {
         self.group.pids().unwrap_or_else(|| self.session())
     }
 
-    /// The members of the leader's session. When the leader has ended its id may already be another's.
+    /// The same, and without a group also what left the leader's session but is still below it.
+    pub(crate) fn members(&self) -> Vec<i32> {
+        let below = || self.leader().map(stat::descendants).unwrap_or_default().into_iter().map(|stat| stat.pid);
+        self.group.pids().unwrap_or_else(|| self.session().into_iter().chain(below()).collect())
+    }
+
     fn session(&self) -> Vec<i32> {
-        let leader = i32::try_from(self.pid.load(Ordering::Relaxed)).unwrap_or(0);
-        let known = leader > 0 && (self.exit.borrow().is_none() || stat::read(leader).is_none());
-        let all = if known { stat::all() } else { Vec::new() };
-        all.into_iter().filter(|stat| stat.session == leader).map(|stat| stat.pid).collect()
+        let Some(leader) = self.leader() else { return Vec::new() };
+        stat::all().into_iter().filter(|stat| stat.session == leader).map(|stat| stat.pid).collect()
+    }
+
+    /// When the leader has ended its id may already be another's.
+    fn leader(&self) -> Option<i32> {
+        let leader = i32::try_from(*self.pid.borrow()).ok().filter(|pid| *pid > 0)?;
+        (self.exit.borrow().is_none() || stat::read(leader).is_none()).then_some(leader)
     }
 
     /// Kills its tree without the keeper.

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     env, fs,
     net::{SocketAddr, TcpListener},
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -19,6 +19,7 @@ use std::{
 use model::{ByteSize, InstanceId, spec::Limits};
 use ports::{
     clock::HostClock,
+    identity::{Identities, Owner, PeerSocket},
     keeper::{Keeper, KeeperError, ListenAddress},
     logs::{LogSelection, Logs},
     tasks::Tasks,
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         ("secrets_do_not_show", secrets_do_not_show),
         ("builds_have_a_log_each", builds_have_a_log_each),
         ("ports_are_found", ports_are_found),
+        ("sockets_are_known_by_their_cgroup", sockets_are_known_by_their_cgroup),
+        ("sockets_are_known_by_open_files", sockets_are_known_by_open_files),
         ("what_cannot_start_says_why", what_cannot_start_says_why),
         ("programs_are_adopted", programs_are_adopted),
         ("without_the_keeper_everything_ends", without_the_keeper_everything_ends),
@@ -309,6 +312,57 @@ fn ports_are_found() {
         let again = TcpListener::from(engine.keeper.bind("gateway", free).await.unwrap());
         assert_eq!(socket.local_addr().unwrap(), again.local_addr().unwrap());
         engine.keeper.close("gateway").await.unwrap();
+    });
+}
+
+fn sockets_are_known_by_their_cgroup() {
+    let Some(own) = Hierarchies::find().unified else { return eprintln!("skipped: there is no cgroup2 here") };
+    with_engine(Hierarchies::find(), async |rig, mut engine| {
+        let name = format!("isles-{}", rig.folder.path().file_name().unwrap().to_str().unwrap().replace('.', ""));
+        let group = |instance: &str| own.join(&name).join(instance);
+        for id in ["users/1#1", "users/1#2", "orders/1#3"] {
+            engine.run(workload(id, "sleep 1000")).await;
+        }
+        fs::create_dir(group("users.1.2/below")).unwrap();
+        let id_of = |folder: &Path| fs::metadata(folder).unwrap().ino();
+        let ids = ["users.1.1", "users.1.2", "users.1.2/below", "orders.1.3"].map(|name| id_of(&group(name)));
+        let owner = |engine: &Engine, slot: &str, cgroup: u64| {
+            engine.runtime.of_socket(&slot.parse().unwrap(), PeerSocket { cgroup: Some(cgroup), inode: 7 })
+        };
+        let orders = Owner::Other("orders/1#3".parse().unwrap());
+        let expected = [Owner::Slot, Owner::Slot, Owner::Slot, orders];
+        assert_eq!(ids.map(|id| owner(&engine, "users/1", id)), expected, "one that is drained, too");
+        assert_eq!(owner(&engine, "users/2", ids[0]), Owner::Other("users/1#1".parse().unwrap()));
+        assert_eq!(owner(&engine, "users/1", id_of(&own)), Owner::Unknown);
+        engine.runtime.remove(&WorkloadId::Instance("users/1#1".parse().unwrap())).await;
+        assert_eq!(owner(&engine, "users/1", ids[0]), Owner::Unknown);
+        engine.die().await;
+        engine = Engine::start(rig, Hierarchies::find()).await;
+        assert_eq!(engine.runtime.adopt().await.len(), 2);
+        assert_eq!(ids.map(|id| owner(&engine, "users/1", id))[1..3], [Owner::Slot, Owner::Slot]);
+    });
+}
+
+fn sockets_are_known_by_open_files() {
+    with_engine(Hierarchies::default(), async |_, engine| {
+        let this = env::current_exe().unwrap();
+        let program = workload("users/1#1", &format!("({} listen & wait)", this.display()));
+        let (id, slot) = (program.id.clone(), "users/1".parse().unwrap());
+        engine.run(program).await;
+        engine.runtime.settled(&slot).await;
+        engine.lines(&id, 1).await;
+        let listening = engine.runtime.listening(&id).await;
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let port = format!(":{:04X} ", listening.iter().find(|address| address.is_ipv4()).unwrap().port());
+        let line = table.lines().find(|line| line.contains(&port)).unwrap();
+        let inode = line.split_whitespace().nth(9).unwrap().parse().unwrap();
+        let owner =
+            |slot: &str, inode| engine.runtime.of_socket(&slot.parse().unwrap(), PeerSocket { cgroup: Some(1), inode });
+        assert_eq!(owner("users/1", inode), Owner::Slot, "a child's");
+        let own = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stranger = rustix::fs::fstat(&own).unwrap().st_ino;
+        let others = [owner("users/1", stranger), owner("users/1", 0), owner("users/2", inode)];
+        assert_eq!(others, [Owner::Unknown, Owner::Unknown, Owner::Unknown]);
     });
 }
 

@@ -4,4 +4,5 @@
 //! specification does not allow; none repairs.
 
 pub mod http1;
+pub mod trace;
 pub mod websocket;

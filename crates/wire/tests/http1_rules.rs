@@ -62,9 +62,11 @@ fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-const INSIDE: RequestLine = RequestLine { strip: 0, edge: None, upgrade: true };
-const AT_EDGE: RequestLine =
-    RequestLine { edge: Some(Edge { peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), scheme: "http" }), ..INSIDE };
+const INSIDE: RequestLine = RequestLine::AS_IT_CAME;
+const AT_EDGE: RequestLine = RequestLine {
+    edge: Some(Edge { peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), scheme: "http", trusted: false }),
+    ..INSIDE
+};
 
 /// The field lines that go on, of a request with these.
 fn goes_on(fields: &str, line: RequestLine) -> String {

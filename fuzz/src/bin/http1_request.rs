@@ -8,7 +8,7 @@ use fuzz::codec::INSIDE;
 use libfuzzer_sys::fuzz_target;
 use wire::http1::{Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, write_request};
 
-const EDGE: Edge = Edge { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), scheme: "http" };
+const EDGE: Edge = Edge { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), scheme: "http", trusted: false };
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = HeadLimits::default();

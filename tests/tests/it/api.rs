@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 use model::{
     Problem,
     api::{Accepted, ENDPOINTS, LogLine, Why},
+    figures::ConnectionFigures,
     status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
 use serde_json::json;
@@ -51,6 +52,13 @@ fn every_endpoint_answers_with_its_type() {
     let called = ask("ANY", "/v1/services/{service}/call/{path}", "");
     assert_eq!(called.json()["path"], "/seen/a%20b?c=d");
 
+    let connections: Vec<ConnectionFigures> = is(&ask("GET", "/v1/connections", ""));
+    let names: Vec<_> = connections.iter().map(|figures| figures.connection.as_str()).collect();
+    assert_eq!(names, ["operator -> web"]);
+    let metrics = ask("GET", "/metrics", "");
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(metrics.text().contains("\nisles_instance_up{service=\"web\",slot=\"2\"} 1\n"), "{}", metrics.text());
+
     let logs = ask("GET", "/v1/logs", "");
     assert_eq!(logs.header("content-type"), Some("application/x-ndjson"));
     let lines: Vec<LogLine> = logs.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -86,6 +94,8 @@ fn nonsense_is_refused_as_a_problem() {
         ("POST", "/v1/services/nobody/scale", r#"{"replicas": 1}"#, 404, "unknown-service"),
         ("GET", "/v1/services/nobody/call/", "", 404, "unknown-service"),
         ("GET", "/v1/logs?services=nobody", "", 404, "unknown-service"),
+        ("GET", "/v1/connections?service=nobody", "", 404, "unknown-service"),
+        ("GET", "/v1/connections?caller=web", "", 400, "bad-query"),
         ("POST", "/v1/services/web/scale", r#"{"replicas": 1001}"#, 422, "too-many-replicas"),
     ] {
         let answer = sandbox.api(method, path, body);

@@ -1,6 +1,7 @@
 //! The real binary, run as a person runs it. Each test has a folder, ports and processes of its own.
 
 mod api;
+mod attest;
 mod bad_input;
 mod crash;
 mod flask;
@@ -8,5 +9,6 @@ mod mesh;
 mod readme;
 mod run;
 mod shop;
+mod sight;
 mod stop;
 mod tls;

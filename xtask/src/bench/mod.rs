@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures the figures that the documentation promises. Never part of the tests.
 
 mod figure;
+mod mesh;
 mod process;
 mod shop;
 mod stand;
@@ -13,6 +14,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// The whole platform at rest and at its start: the table of docs/performance.md
     System,
+    /// The mesh beside nginx and HAProxy: the table of docs/performance.md
+    Mesh(mesh::Arguments),
 }
 
 /// Measures, and prints one row a figure.
@@ -22,5 +25,6 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::System => system::run(),
+        Bench::Mesh(arguments) => mesh::run(arguments),
     }
 }

@@ -112,7 +112,10 @@ fn size(program: &Path) -> anyhow::Result<Figure> {
 }
 
 /// The machine in a line.
-fn machine() -> anyhow::Result<String> {
+///
+/// # Errors
+/// When `/proc` does not tell.
+pub(super) fn machine() -> anyhow::Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let cpu = cpu.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
     let cpu = cpu.map_or("unknown processor", |(_, name)| name);

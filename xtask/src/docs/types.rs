@@ -2,7 +2,8 @@
 
 use model::{
     Problem,
-    api::{Accepted, LogLine, LogQuery, Scale, Why},
+    api::{Accepted, ConnectionQuery, LogLine, LogQuery, Scale, Why},
+    figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
 };
 use schemars::SchemaGenerator;
@@ -18,7 +19,7 @@ macro_rules! types {
         }
     };
 }
-types! { Accepted LogLine LogQuery Problem Scale ServiceStatus SystemStatus Why }
+types! { Accepted ConnectionFigures ConnectionQuery LogLine LogQuery Problem Scale ServiceStatus SystemStatus Why }
 
 /// The schema of each type by its name.
 pub(crate) fn definitions() -> Map<String, Value> {
@@ -85,6 +86,12 @@ fn type_of(schema: &Value) -> String {
         let some = choices.iter().find(|choice| choice["type"] != "null");
         return some.map_or_else(|| "null".into(), type_of);
     }
+    if let Some(parts) = schema["prefixItems"].as_array() {
+        return format!("[{}]", parts.iter().map(type_of).collect::<Vec<_>>().join(", "));
+    }
+    if schema["additionalProperties"].is_object() {
+        return format!("object of {}", type_of(&schema["additionalProperties"]));
+    }
     match &schema["type"] {
         Value::String(name) if name == "array" => format!("list of {}", type_of(&schema["items"])),
         Value::String(name) => name.clone(),
@@ -117,6 +124,8 @@ mod tests {
                     "owner": { "anyOf": [{ "$ref": "#/$defs/Name" }, { "type": "null" }] },
                     "marks": { "description": "Marks | signs.", "type": "array", "items": { "type": "string" } },
                     "age": { "description": "In\nyears.", "type": ["integer", "null"] },
+                    "size": { "type": "array", "prefixItems": [{ "type": "integer" }, { "type": "string" }] },
+                    "tags": { "type": "object", "additionalProperties": { "type": "integer" } },
                 },
             },
             "Name": { "description": "A name.", "type": "string" },
@@ -135,7 +144,9 @@ A cup.
 | `age` | integer, optional | In years. |
 | `marks` | list of string, optional | Marks \\| signs. |
 | `owner` | [Name](#name), optional |  |
+| `size` | [integer, string], optional |  |
 | `state` | [State](#state) | Its state. |
+| `tags` | object of integer, optional |  |
 
 ### Name
 

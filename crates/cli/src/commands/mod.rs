@@ -7,10 +7,12 @@ mod down;
 mod graph;
 mod init;
 mod logs;
+mod metrics;
 mod ps;
 mod restart;
 mod scale;
 mod status;
+mod top;
 mod why;
 
 use client::{Client, ClientError};
@@ -29,6 +31,8 @@ pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<Exi
         Verb::Scale(args) => scale::run(context, args).await,
         Verb::Call(args) => call::run(context, args).await,
         Verb::Why { service } => why::run(context, service).await,
+        Verb::Top(args) => top::run(context, args).await,
+        Verb::Metrics => metrics::run(context).await,
         Verb::Check => check::run(context),
         Verb::Graph(args) => graph::run(context, args),
         Verb::Init { path } => init::run(context, path.as_deref()),

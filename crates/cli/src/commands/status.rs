@@ -12,7 +12,7 @@ use crate::{
     view::phase,
 };
 
-const HEAD: [&str; 5] = ["SERVICE", "PHASE", "REPLICAS", "CALLS", "PROBLEM"];
+const HEAD: [&str; 6] = ["SERVICE", "PHASE", "REPLICAS", "INBOUND", "CALLS", "PROBLEM"];
 
 pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
     let status = context.client()?.system().await?;
@@ -59,6 +59,7 @@ fn row(service: &ServiceStatus) -> Vec<Cell> {
         Cell::plain(service.name.to_string()),
         Cell::new(text::word(&service.phase), phase::of_service(service.phase)),
         Cell::plain(format!("{}/{}", service.healthy, service.replicas)),
+        Cell::plain(text::word(&service.inbound)),
         Cell::plain(calls.join(",")),
         Cell::plain(service.problem.as_ref().map(|trouble| trouble.cause.clone()).unwrap_or_default()),
     ]

@@ -36,7 +36,8 @@ users/2#12  backoff  -    -                -       -        3
 
 #[test]
 fn status() {
-    let orders = with(service("orders", "healthy", 2, 2), json!({ "calls": ["stock", "users"] }));
+    let orders =
+        with(service("orders", "healthy", 2, 2), json!({ "inbound": "mesh-only", "calls": ["stock", "users"] }));
     let users = with(service("users", "crash-loop", 0, 1), json!({ "problem": trouble("exited with code 1, again") }));
     let mut status = system("starting", json!([orders, users]));
     status.notices = vec!["memory limits need a writable cgroup".into()];
@@ -45,9 +46,9 @@ system   shop starting, up 3m12s, isles 0.1.0, pid 4242
 gateway  http://127.0.0.1:8080
 notice   memory limits need a writable cgroup
 
-SERVICE  PHASE       REPLICAS  CALLS        PROBLEM
-orders   healthy     2/2       stock,users  -
-users    crash-loop  0/1       -            exited with code 1, again
+SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
+orders   healthy     2/2       mesh-only  stock,users  -
+users    crash-loop  0/1       open       -            exited with code 1, again
 ";
     assert_eq!(status::render(&status, NOW, None, PLAIN), expected);
     status.problem = Some(from(trouble("port 8080 is in use")));
@@ -58,11 +59,11 @@ problem  port 8080 is in use
 hint     see its log
 notice   memory limits need a writable cgroup
 
-SERVICE  PHASE       REPLICAS  CALLS        PROBLEM
-orders   healthy     2/2       stock,users  -
-users    crash-loop  0/1       -            exited with\u{2026}
+SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
+orders   healthy     2/2       mesh-only  stock,users  -
+users    crash-loop  0/1       open       -            exited with\u{2026}
 ";
-    assert_eq!(status::render(&status, NOW, Some(56), PLAIN), expected);
+    assert_eq!(status::render(&status, NOW, Some(67), PLAIN), expected);
 }
 
 #[test]
@@ -79,6 +80,16 @@ fn why() {
             }),
         ),
         "summary": "users does not run: its program exits again and again.",
+        "findings": [
+            {
+                "connection": "orders -> users", "now": true, "what": "the breaker is open: requests are refused",
+                "hint": "it closes by itself",
+            },
+            {
+                "connection": "orders -> users", "now": false,
+                "what": "40 of 90 requests: refused, the instance refused the connection", "hint": "see its log",
+            },
+        ],
         "events": [
             { "at": 100_000_000, "what": "build done" },
             { "at": 195_000_000, "instance": "users/1#7", "what": "exited with code 1" },
@@ -96,12 +107,19 @@ error: users: exited with code 1, again
   |   no module named flask
 hint: see its log
 
-events
-  1m40s ago  -          build done
-  5.0s ago   users/1#7  exited with code 1
+warning: orders -> users: the breaker is open: requests are refused
+hint: it closes by itself
 
 failed requests
   0.5s ago  orders/1 -> users  GET /users/1  refused  connection refused (tried users/1#7)
+
+since Isles started
+  orders -> users  40 of 90 requests: refused, the instance refused the connection
+                   hint: see its log
+
+events
+  1m40s ago  -          build done
+  5.0s ago   users/1#7  exited with code 1
 ";
     assert_eq!(why::render(&from(why), NOW, PLAIN), expected);
 }
@@ -109,10 +127,18 @@ failed requests
 #[test]
 fn why_fits_one_screen() {
     let events: Vec<_> = (0..50).map(|i| json!({ "at": 0, "what": format!("event {i}") })).collect();
+    let failure = json!({
+        "at": 0, "connection": "orders/1 -> users", "service": "users", "request": "GET /", "reason": "timeout",
+        "detail": "no answer in 30s", "instances": [],
+    });
+    let finding = |i| json!({ "connection": "orders -> users", "now": i < 50, "what": "bad", "hint": "do good" });
+    let findings: Vec<_> = (0..100).map(finding).collect();
     let why = json!({
-        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events, "failures": [],
+        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events,
+        "failures": vec![failure; 50], "findings": findings,
     });
     let text = why::render(&from(why), NOW, PLAIN);
+    assert!(text.lines().count() <= 50, "{text}");
     assert!(text.contains("event 40\n") && text.ends_with("event 49\n") && !text.contains("event 39"), "{text}");
 }
 

@@ -1,6 +1,6 @@
 use model::{
     ServiceName, Timestamp,
-    api::{ServiceEvent, Why},
+    api::{Finding, ServiceEvent, Why},
     status::{Failure, Trouble},
 };
 
@@ -13,8 +13,9 @@ use crate::{
     view::trouble,
 };
 
-/// What fits one screen: of each list, the newest.
+/// What fits one screen: of each list, the newest or most important.
 const LINES_MAX: usize = 10;
+const FINDINGS_MAX: usize = 4;
 
 pub(crate) async fn run(context: Context<'_>, service: &ServiceName) -> anyhow::Result<ExitCode> {
     let why = context.client()?.why(service).await?;
@@ -27,16 +28,21 @@ pub(crate) async fn run(context: Context<'_>, service: &ServiceName) -> anyhow::
     Ok(ExitCode::Ok)
 }
 
-/// One screen: the summary, what is wrong, what happened, and which requests failed.
+/// One screen: the summary, what is wrong now, which requests failed, what was counted, and what happened.
 pub(crate) fn render(why: &Why, now: Timestamp, paint: Paint) -> String {
     let mut screen = format!("{}\n", paint.apply(Style::Bold, &why.summary));
     for (whose, trouble) in troubles(why) {
         screen.push_str(&format!("\n{}", trouble::render(whose, trouble, paint)));
     }
-    let events = why.events.iter().skip(why.events.len().saturating_sub(LINES_MAX)).map(|event| event_row(event, now));
-    section(&mut screen, "events", events.collect(), paint);
+    for finding in why.findings.iter().filter(|finding| finding.now).take(FINDINGS_MAX) {
+        screen.push_str(&format!("\n{}", urgent(finding, paint)));
+    }
     let failures = why.failures.iter().take(LINES_MAX).map(|failure| failure_row(failure, now));
     section(&mut screen, "failed requests", failures.collect(), paint);
+    let counted = why.findings.iter().filter(|finding| !finding.now).take(FINDINGS_MAX).flat_map(counted_rows);
+    section(&mut screen, "since Isles started", counted.collect(), paint);
+    let events = why.events.iter().skip(why.events.len().saturating_sub(LINES_MAX)).map(|event| event_row(event, now));
+    section(&mut screen, "events", events.collect(), paint);
     screen
 }
 
@@ -51,6 +57,17 @@ fn troubles(why: &Why) -> Vec<(&str, &Trouble)> {
         }
     }
     troubles
+}
+
+fn urgent(finding: &Finding, paint: Paint) -> String {
+    let (mark, hint) = (paint.apply(Style::Worrying, "warning:"), paint.apply(Style::Busy, "hint:"));
+    format!("{mark} {}: {}\n{hint} {}\n", finding.connection, finding.what, finding.hint)
+}
+
+fn counted_rows(finding: &Finding) -> [Vec<Cell>; 2] {
+    let connection = Cell::new(format!("  {}", finding.connection), Style::Plain);
+    let hint = Cell::new(format!("hint: {}", finding.hint), Style::Dim);
+    [vec![connection, Cell::plain(&finding.what)], vec![Cell::new("", Style::Plain), hint]]
 }
 
 fn section(screen: &mut String, title: &str, rows: Vec<Vec<Cell>>, paint: Paint) {

@@ -1,7 +1,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::args::{CallArgs, GraphArgs, RestartArgs, ScaleArgs, Verb};
+use crate::args::{CallArgs, GraphArgs, RestartArgs, ScaleArgs, TopArgs, Verb};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -38,6 +38,8 @@ fn commands() {
         ("isles graph --svg -o x.svg", Command::Verb(Verb::Graph(graph(false, false, true)))),
         ("isles graph --dot", Command::Verb(Verb::Graph(graph(false, true, false)))),
         ("isles why users", Command::Verb(Verb::Why { service: users() })),
+        ("isles top --once", Command::Verb(Verb::Top(TopArgs { once: true }))),
+        ("isles metrics", Command::Verb(Verb::Metrics)),
         ("isles init shop", Command::Verb(Verb::Init { path: Some("shop".into()) })),
         ("isles completions zsh", Command::Verb(Verb::Completions { shell: clap_complete::Shell::Zsh })),
     ] {

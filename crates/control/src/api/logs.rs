@@ -8,7 +8,7 @@ use model::{Timestamp, api::LogQuery};
 use ports::logs::LogSelection;
 
 use super::{
-    Api, Refused, problem, service_name,
+    Api, Refused, bad_query, service_name,
     stream::{self, Objects},
 };
 
@@ -16,11 +16,7 @@ pub(super) async fn read(
     State(api): State<Api>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, Refused> {
-    let Query(query) = query.map_err(|error| {
-        let mut problem = problem(400, "bad-query", "the query is not what this path takes", "see docs/api.md");
-        problem.detail = error.body_text();
-        Refused(problem)
-    })?;
+    let Query(query) = query.map_err(|error| bad_query(&error))?;
     let selection = select(query)?;
     let known = api.system.status(false).await;
     for service in &selection.services {

@@ -1,7 +1,9 @@
 //! The control API: HTTP and JSON under `/v1`, as `model::api` lists it.
 
 mod call;
+mod connections;
 mod logs;
+mod metrics;
 mod services;
 mod stream;
 mod system;
@@ -10,12 +12,13 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
+    extract::rejection::QueryRejection,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
 use model::{Problem, ServiceName};
-use ports::{logs::Logs, tasks::Tasks};
+use ports::{logs::Logs, tasks::Tasks, traffic::Traffic};
 use tokio_util::sync::CancellationToken;
 
 use crate::SystemHandle;
@@ -27,6 +30,8 @@ pub struct Api {
     pub system: SystemHandle,
     /// Its logs.
     pub logs: Arc<dyn Logs>,
+    /// What counts its requests.
+    pub traffic: Arc<dyn Traffic>,
     /// Runs what a request starts.
     pub tasks: Tasks,
     /// Runs what feeds the streams of the API; they end by themselves when the platform ends.
@@ -52,7 +57,9 @@ fn router(api: Api) -> Router {
         .route("/v1/services/{service}/scale", post(services::scale))
         .route("/v1/services/{service}/call/{*path}", any(call::call))
         .route("/v1/services/{service}/call/", any(call::call_root))
+        .route("/v1/connections", get(connections::list))
         .route("/v1/logs", get(logs::read))
+        .route("/metrics", get(metrics::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(api)
@@ -91,6 +98,12 @@ async fn wrong_method() -> Refused {
 
 fn problem(status: u16, reason: &str, title: &str, hint: &str) -> Box<Problem> {
     Box::new(Problem::new(status, reason, title, hint))
+}
+
+fn bad_query(error: &QueryRejection) -> Refused {
+    let mut problem = problem(400, "bad-query", "the query is not what this path takes", "see docs/api.md");
+    problem.detail = error.body_text();
+    Refused(problem)
 }
 
 fn service_name(text: &str) -> Result<ServiceName, Refused> {

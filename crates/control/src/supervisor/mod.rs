@@ -67,6 +67,8 @@ pub struct Supervisor {
     workload_events: WorkloadEvents,
     routing: routing::State,
     routing_changes: mpsc::Sender<Change>,
+    /// The number of the last change in force.
+    in_force: watch::Receiver<u64>,
     changed: watch::Sender<Version>,
     /// Instances that are being given up.
     removing: BTreeSet<model::InstanceId>,
@@ -94,7 +96,7 @@ impl Supervisor {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let (changed, watched) = watch::channel(Version::default());
         let handle = SystemHandle::new(sender.clone(), watched);
-        let routing_changes = routing::start_applier(&engines, sender.clone());
+        let (routing_changes, in_force) = routing::start_applier(&engines, sender.clone());
         let config = Arc::new(config);
         let mut supervisor = Self {
             builder: Builder::new(config.clone(), engines.clone()),
@@ -108,6 +110,7 @@ impl Supervisor {
             workload_events,
             routing: routing::State::new(&config),
             routing_changes,
+            in_force,
             changed,
             removing: BTreeSet::new(),
             notices: BTreeSet::new(),

@@ -12,7 +12,7 @@ use ports::{
     tasks::TaskKind,
     traffic::{Caller, Connection, Drained, GatewayRouting, Routing, Upstream},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{input::Input, service::ServiceState};
 use crate::{Config, Engines};
@@ -22,6 +22,7 @@ const CHANGES_MAX: usize = 64;
 
 /// A new routing state, and the drains that begin once it is in force.
 pub(super) struct Change {
+    number: u64,
     routing: Routing,
     drains: Vec<(InstanceId, Duration)>,
 }
@@ -36,6 +37,8 @@ pub(super) struct State {
     dirty: bool,
     drains: Vec<(InstanceId, Duration)>,
     was_stopping: bool,
+    /// The number of the last change.
+    last: u64,
 }
 
 impl State {
@@ -56,6 +59,7 @@ impl State {
             dirty: true,
             drains: Vec::new(),
             was_stopping: false,
+            last: 0,
         }
     }
 
@@ -80,6 +84,11 @@ impl State {
         self.dirty = true;
     }
 
+    /// The number of the change with which everything declared so far is in force.
+    pub(super) fn needed(&self) -> u64 {
+        self.last + u64::from(self.dirty)
+    }
+
     /// Begins a drain once the next state is in force.
     pub(super) fn drain_after_change(&mut self, id: InstanceId, timeout: Duration) {
         self.drains.push((id, timeout));
@@ -101,27 +110,34 @@ impl State {
             }
         }
         self.dirty = false;
+        self.last += 1;
         let routing = Routing {
             gateway: self.gateway.clone(),
             connections: self.connections.clone(),
             services: self.upstreams.clone(),
             shutting_down: stopping,
         };
-        Some(Change { routing, drains: std::mem::take(&mut self.drains) })
+        Some(Change { number: self.last, routing, drains: std::mem::take(&mut self.drains) })
     }
 }
 
-/// Starts the task that applies changes, one after the other; a drain begins when its change is in force.
-pub(super) fn start_applier(engines: &Engines, inputs: mpsc::Sender<Input>) -> mpsc::Sender<Change> {
+/// Starts the task that applies changes, one after the other; a drain begins when its change is in force. The second
+/// value is the number of the last change in force.
+pub(super) fn start_applier(
+    engines: &Engines,
+    inputs: mpsc::Sender<Input>,
+) -> (mpsc::Sender<Change>, watch::Receiver<u64>) {
     let (sender, mut changes) = mpsc::channel::<Change>(CHANGES_MAX);
+    let (in_force, watched) = watch::channel(0);
     let (traffic, tasks) = (engines.traffic.clone(), engines.tasks.clone());
     engines.tasks.spawn(TaskKind::Loop("routing"), async move {
         while let Some(mut change) = changes.recv().await {
             while let Ok(newer) = changes.try_recv() {
                 change.drains.extend(newer.drains);
-                change.routing = newer.routing;
+                (change.number, change.routing) = (newer.number, newer.routing);
             }
             traffic.apply(change.routing).await;
+            in_force.send_replace(change.number);
             for (id, timeout) in change.drains {
                 let (traffic, inputs) = (traffic.clone(), inputs.clone());
                 tasks.spawn(TaskKind::Work("drain"), async move {
@@ -134,5 +150,5 @@ pub(super) fn start_applier(engines: &Engines, inputs: mpsc::Sender<Input>) -> m
             }
         }
     });
-    sender
+    (sender, watched)
 }

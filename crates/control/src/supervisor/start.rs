@@ -42,8 +42,11 @@ impl Supervisor {
         service.instances.insert(id.clone(), state);
         let database = store::path(&self.config, &id.slot.service, &service.spec);
         let (records, workloads, id) = (self.records.clone(), self.engines.workloads.clone(), id.clone());
+        let (mut in_force, needed) = (self.in_force.clone(), self.routing.needed());
         self.beside("start", async move {
             let prepared = prepare(&records, &id, &record, new_addresses, database).await;
+            // Its first call may come with its first instruction. The applier ends only after this task.
+            let _ = in_force.wait_for(|number| *number >= needed).await;
             let started = match prepared {
                 Ok(()) => workloads.start(workload).await,
                 Err(error) => Err(error),

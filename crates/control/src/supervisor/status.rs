@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use logic::service::{Instance, Phase};
 use model::{
     InstanceId, ServiceName,
-    api::Why,
-    status::{InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
+    api::{Finding, Why},
+    spec::Listen,
+    status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
 use ports::workloads::WorkloadId;
 
@@ -14,6 +15,7 @@ use super::{
     Supervisor,
     service::{Build, ServiceState},
 };
+use crate::findings;
 
 impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
@@ -53,6 +55,10 @@ impl Supervisor {
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
             address: Some(service.operator),
+            inbound: match service.spec.listen {
+                Listen::Port => Inbound::Open,
+                Listen::Unix => Inbound::MeshOnly,
+            },
             calls: service.spec.calls.keys().cloned().collect(),
             instances: instances.into_values().collect(),
         })
@@ -84,7 +90,18 @@ impl Supervisor {
         let service = self.service_status(name, true)?;
         let events = self.services.get(name)?.events.iter().cloned().collect();
         let failures = self.engines.traffic.failures(name);
-        Some(Why { summary: summary(&service, failures.len()), service, events, failures })
+        let mut connections = self.engines.traffic.connections();
+        connections.retain(|figures| figures.is_of(name));
+        let findings = findings::of(name, &connections);
+        let urgent = findings.iter().find(|finding| finding.now);
+        Some(Why {
+            summary: summary(&service, urgent, failures.len()),
+            service,
+            findings,
+            connections,
+            events,
+            failures,
+        })
     }
 
     /// Notes that every service has been healthy at once.
@@ -144,7 +161,7 @@ fn problem_of(service: &ServiceState) -> Option<Trouble> {
     }
 }
 
-fn summary(service: &ServiceStatus, failures: usize) -> String {
+fn summary(service: &ServiceStatus, urgent: Option<&Finding>, failures: usize) -> String {
     let name = &service.name;
     let (healthy, replicas) = (service.healthy, service.replicas);
     let state = match service.phase {
@@ -159,9 +176,10 @@ fn summary(service: &ServiceStatus, failures: usize) -> String {
         ServicePhase::Stopping => format!("{name} is stopping"),
         ServicePhase::Stopped => format!("{name} is stopped"),
     };
-    match (&service.problem, failures) {
-        (Some(problem), _) => format!("{state}; {}", problem.cause),
-        (None, 0) => state,
-        (None, count) => format!("{state}; {count} of the last requests to it failed in the mesh"),
+    match (&service.problem, urgent, failures) {
+        (Some(problem), _, _) => format!("{state}; {}", problem.cause),
+        (None, Some(finding), _) => format!("{state}; {}: {}", finding.connection, finding.what),
+        (None, None, 0) => state,
+        (None, None, count) => format!("{state}; {count} of the last requests to it failed in the mesh"),
     }
 }

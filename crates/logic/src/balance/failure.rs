@@ -9,11 +9,6 @@ pub const GATEWAY_FAILURE_PENALTY: Duration = Duration::from_secs(5);
 /// The longest that an instance may ask to be spared.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Whether a status says that the instance could not do its work: 502, 503 and 504.
-pub fn is_gateway_failure(status: u16) -> bool {
-    matches!(status, 502..=504)
-}
-
 /// The latency to take note of instead of the real one: for an answer that is a failure or says "too many" (see
 /// [`Outcome::of`]) the time that it asks for by `retry-after` or `grpc-retry-pushback-ms`, at most 300 s, else
 /// [`GATEWAY_FAILURE_PENALTY`]. `None` for any other answer.
@@ -25,12 +20,6 @@ pub fn failure_penalty(status: u16, retry_after: Option<Duration>, grpc: Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gateway_failures() {
-        let found: Vec<u16> = (100..600).filter(|status| is_gateway_failure(*status)).collect();
-        assert_eq!(found, [502, 503, 504]);
-    }
 
     #[test]
     fn penalties_in_seconds() {

@@ -16,7 +16,7 @@ mod share;
 mod simulation;
 
 pub use ewma::Ewma;
-pub use failure::{GATEWAY_FAILURE_PENALTY, failure_penalty, is_gateway_failure};
+pub use failure::{GATEWAY_FAILURE_PENALTY, failure_penalty};
 pub use hashed::{Hashed, hash, load_bound};
 pub use pick::pick;
 pub use rotate::{Weights, rotate};

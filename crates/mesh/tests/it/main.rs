@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod access_log;
+mod attest;
 mod drain;
 mod figures;
 mod hold;

@@ -17,6 +17,7 @@ use model::{
 };
 use ports::{
     clock::HostClock,
+    identity::Identities,
     tasks::{TaskKind, Tasks},
     traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
 };
@@ -39,6 +40,7 @@ pub(crate) struct Rig {
     pub(crate) connections: SocketAddr,
     pub(crate) policy: Policy,
     pub(crate) tasks: Tasks,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a service looks like: its name, whether it has been healthy, and its instances by run.
@@ -60,20 +62,37 @@ impl Rig {
     }
 
     pub(crate) async fn with(policy: impl FnOnce(&mut Policy)) -> Self {
-        Self::start(None, policy).await
+        Self::start(policy, |_| {}).await
+    }
+
+    /// A rig that asks who calls.
+    pub(crate) async fn attested(identities: Arc<dyn Identities>, policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, |config| config.identities = Some(identities)).await
     }
 
     /// A rig whose gateway speaks TLS, if told how.
-    pub(crate) async fn start(tls: Option<TlsConfig>, policy: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) async fn secure(tls: impl Into<Option<TlsConfig>>, policy: impl FnOnce(&mut Policy)) -> Self {
+        Self::start(policy, |config| config.tls = tls.into()).await
+    }
+
+    async fn start(policy: impl FnOnce(&mut Policy), change: impl FnOnce(&mut MeshConfig)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
-        let config =
-            MeshConfig { workers: 2, gateway: Some(gateway_socket), connections: vec![connections_socket], tls };
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = MeshConfig {
+            workers: 2,
+            gateway: Some(gateway_socket),
+            connections: vec![connections_socket],
+            access_log: Some(folder.path().join("access.log")),
+            ..MeshConfig::default()
+        };
+        change(&mut config);
         let mut rig = Self {
             mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
             gateway,
             connections,
             policy: Policy::default(),
             tasks: Tasks::default(),
+            folder,
         };
         policy(&mut rig.policy);
         rig

@@ -75,7 +75,7 @@ fn client(trusted: &Path, versions: &[&'static SupportedProtocolVersion], protoc
 }
 
 async fn secured(config: Option<TlsConfig>) -> Rig {
-    let rig = Rig::start(config, |_| {}).await;
+    let rig = Rig::secure(config, |_| {}).await;
     let target = rig.server(echo).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     rig
@@ -146,7 +146,7 @@ async fn requests_of_both_versions_one_after_the_other() {
 async fn the_service_is_told_the_scheme() {
     let files = Files::new();
     for (tls, scheme) in [(Some(files.config()), "https"), (None, "http")] {
-        let rig = Rig::start(tls.clone(), |_| {}).await;
+        let rig = Rig::secure(tls.clone(), |_| {}).await;
         let head = |mut conn: Conn| async move {
             let (head, _) = conn.request().await.unwrap();
             let length = head.len();
@@ -262,7 +262,7 @@ async fn what_is_no_handshake_ends_and_is_counted() {
 #[tokio::test]
 async fn a_slow_handshake_ends() {
     let files = Files::new();
-    let rig = Rig::start(Some(files.config()), |policy| policy.limits.head_timeout = Duration::from_millis(50)).await;
+    let rig = Rig::secure(files.config(), |policy| policy.limits.head_timeout = Duration::from_millis(50)).await;
     let target = rig.server(echo).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     for bytes in [&b""[..], b"\x16", b"\x16\x03\x01\x10\x00"] {
@@ -318,7 +318,7 @@ async fn read_all(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> (String,
 #[tokio::test]
 async fn the_end_is_declared_where_all_was_said_and_only_there() {
     let files = Files::new();
-    let rig = Rig::start(Some(files.config()), |policy| policy.limits.client_idle = Duration::from_millis(100)).await;
+    let rig = Rig::secure(files.config(), |policy| policy.limits.client_idle = Duration::from_millis(100)).await;
     let script = |mut conn: Conn| async move {
         let (head, _) = conn.request().await.unwrap();
         match head.starts_with("GET /broken ") {
@@ -428,7 +428,7 @@ async fn a_development_certificate_is_trusted_by_curl_and_rustls() {
 #[tokio::test]
 async fn a_websocket_flows_both_ways_at_once() {
     let files = Files::new();
-    let rig = Rig::start(Some(files.config()), |_| {}).await;
+    let rig = Rig::secure(files.config(), |_| {}).await;
     let script = |mut conn: Conn| async move {
         conn.request().await.unwrap();
         conn.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,6 +28,18 @@ impl Group {
     pub(crate) fn out_of_memory(&self) -> bool {
         let kills = |file: &str| self.read(file).is_some_and(|text| field(&text, "oom_kill") > Some(0));
         kills("memory.events") || kills("memory.oom_control")
+    }
+
+    /// The id of its cgroup2 group: the folder's inode number (cgroups(7), `name_to_handle_at`).
+    pub(crate) fn id(&self) -> Option<u64> {
+        let unified = self.folders.iter().find(|folder| folder.join("cgroup.controllers").exists())?;
+        fs::metadata(unified).ok().map(|folder| folder.ino())
+    }
+
+    /// Whether the id is that of a group below its own.
+    pub(crate) fn has_below(&self, id: u64) -> bool {
+        let is_it = |folder: &PathBuf| fs::metadata(folder).is_ok_and(|folder| folder.ino() == id);
+        self.folders.first().is_some_and(|own| folders_below(own).iter().any(is_it))
     }
 
     /// The memory that it uses, in bytes, where a memory controller counts it.

@@ -23,6 +23,12 @@ pub enum FieldKind {
     Forwarded,
     /// `X-Isles-*`: what Isles alone may say.
     Isles,
+    /// `Grpc-Timeout`: how long the caller waits.
+    GrpcTimeout,
+    /// `X-Isles-Timeout-Ms`: how long the caller waits, for every other request.
+    IslesTimeout,
+    /// `Traceparent`: the trace that the request belongs to.
+    Traceparent,
     /// Anything else: forwarded as it is.
     Other,
 }
@@ -43,10 +49,13 @@ impl FieldKind {
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             11 if is("x-forwarded") => Self::Forwarded,
+            11 if is("traceparent") => Self::Traceparent,
+            12 if is("grpc-timeout") => Self::GrpcTimeout,
             14 if is("content-length") => Self::ContentLength,
             14 if is("http2-settings") => Self::Hop,
             16 if is("proxy-connection") => Self::Hop,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            18 if is("x-isles-timeout-ms") => Self::IslesTimeout,
             8.. if starts_with(name, "x-isles-") => Self::Isles,
             12.. if starts_with(name, "x-forwarded-") => Self::Forwarded,
             _ => Self::Other,
@@ -81,6 +90,12 @@ impl Field {
         let after = head.get(self.value.end as usize..).unwrap_or_default();
         before.contains(&b'\t') || after.iter().take_while(|byte| **byte != b'\r').any(|byte| *byte == b'\t')
     }
+}
+
+/// The value of the first field of that name.
+pub(crate) fn value<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
+    fields.iter().find(named).map(|field| field.value.of_head(head))
 }
 
 /// What `Connection` says.

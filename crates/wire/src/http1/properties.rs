@@ -24,7 +24,7 @@ fn forwarded(head: &str, line: RequestLine) -> String {
     String::from_utf8(out).unwrap()
 }
 
-const INSIDE: RequestLine = RequestLine { strip: 0, edge: None, upgrade: true };
+const INSIDE: RequestLine = RequestLine::AS_IT_CAME;
 
 #[test]
 fn what_a_request_says() {
@@ -47,7 +47,7 @@ fn what_a_request_says() {
 
 #[test]
 fn how_a_request_goes_on() {
-    let edge = Edge { peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), scheme: "http" };
+    let edge = Edge { peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), scheme: "http", trusted: false };
     let at_edge = RequestLine { edge: Some(edge), ..INSIDE };
     for (head, line, expected) in [
         (

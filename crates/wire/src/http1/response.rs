@@ -105,6 +105,11 @@ impl ResponseHead {
         Span::new(STATUS_AT.min(line_end), line_end)
     }
 
+    /// The value of the first field of that name, given in lower case.
+    pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        field::value(&self.fields, head, name)
+    }
+
     /// The fields in order.
     pub fn fields(&self) -> &[Field] {
         &self.fields

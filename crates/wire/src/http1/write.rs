@@ -2,6 +2,8 @@
 
 use std::{io::Write, net::IpAddr};
 
+use crate::trace;
+
 use super::{
     field::{Field, FieldKind},
     framing::Framing,
@@ -18,6 +20,15 @@ pub struct RequestLine {
     pub edge: Option<Edge>,
     /// Whether the wish for an upgrade goes on.
     pub upgrade: bool,
+    /// How long the answer is waited for, in milliseconds: what the next hop is told.
+    pub timeout_ms: Option<u64>,
+    /// The trace that begins here; `None` where the request belongs to one.
+    pub trace: Option<[u8; trace::LENGTH]>,
+}
+
+impl RequestLine {
+    /// A request that goes on as it came.
+    pub const AS_IT_CAME: Self = Self { strip: 0, edge: None, upgrade: true, timeout_ms: None, trace: None };
 }
 
 /// What the gateway says of the client: it replaces whatever the client said.
@@ -27,6 +38,8 @@ pub struct Edge {
     pub peer: IpAddr,
     /// `http` or `https`.
     pub scheme: &'static str,
+    /// Whether the peer's own word on who the client is counts.
+    pub trusted: bool,
 }
 
 /// Appends the head of a request to send on. `head` are the bytes that `request` was parsed from.
@@ -40,12 +53,17 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         FieldKind::Other | FieldKind::ContentLength => true,
         FieldKind::Expect => request.expects_continue(),
         FieldKind::Host => !replaces_host,
-        FieldKind::Forwarded => line.edge.is_none(),
+        FieldKind::Forwarded => line.edge.is_none_or(|edge| edge.trusted && !is_for(field, head)),
+        FieldKind::Traceparent => line.trace.is_none(),
         _ => false,
     };
     copy_fields(head, request.length(), &request.fields, keep, out);
     if let Some(edge) = line.edge {
-        write_edge(request.host(head), edge, out);
+        write_edge(head, request, edge, out);
+    }
+    write_timeout(request, line.timeout_ms, out);
+    if let Some(trace) = &line.trace {
+        put(out, &[b"traceparent: ", trace, b"\r\n"]);
     }
     if request.framing() == Framing::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -70,7 +88,8 @@ pub fn write_response(
     let keep = |field: &Field| match field.kind {
         FieldKind::ContentLength => with_length,
         FieldKind::Upgrade => upgrades,
-        FieldKind::Hop | FieldKind::Connection | FieldKind::TransferEncoding | FieldKind::Isles => false,
+        FieldKind::Hop | FieldKind::Connection | FieldKind::TransferEncoding => false,
+        FieldKind::Isles | FieldKind::IslesTimeout => false,
         _ => true,
     };
     copy_fields(head, response.length(), &response.fields, keep, out);
@@ -97,10 +116,33 @@ fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mu
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
-fn write_edge(host: &str, edge: Edge, out: &mut Vec<u8>) {
-    write!(out, "x-forwarded-for: {}\r\nx-forwarded-proto: {}\r\n", edge.peer, edge.scheme)
-        .expect("a Vec takes every write");
-    put(out, &[b"x-forwarded-host: ", host.as_bytes(), b"\r\n"]);
+fn is_for(field: &Field, head: &[u8]) -> bool {
+    field.name.of_head(head).eq_ignore_ascii_case(b"x-forwarded-for")
+}
+
+/// Who the client is. A trusted peer's word stays, and its own address comes last: the list is read from the right.
+fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"x-forwarded-for: ");
+    for field in request.fields.iter().filter(|field| edge.trusted && is_for(field, head)) {
+        put(out, &[field.value.of_head(head), b", "]);
+    }
+    write!(out, "{}\r\n", edge.peer).expect("a Vec takes every write");
+    let says = |name| edge.trusted && request.value(head, name).is_some();
+    if !says("x-forwarded-proto") {
+        put(out, &[b"x-forwarded-proto: ", edge.scheme.as_bytes(), b"\r\n"]);
+    }
+    if !says("x-forwarded-host") {
+        put(out, &[b"x-forwarded-host: ", request.host(head).as_bytes(), b"\r\n"]);
+    }
+}
+
+/// gRPC's own field where the caller used it, at most eight digits; ours in any case.
+fn write_timeout(request: &RequestHead, timeout_ms: Option<u64>, out: &mut Vec<u8>) {
+    let Some(timeout_ms) = timeout_ms else { return };
+    if request.fields.iter().any(|field| field.kind == FieldKind::GrpcTimeout) {
+        write!(out, "grpc-timeout: {}m\r\n", timeout_ms.min(99_999_999)).expect("a Vec takes every write");
+    }
+    write!(out, "x-isles-timeout-ms: {timeout_ms}\r\n").expect("a Vec takes every write");
 }
 
 /// Copies the field lines to keep; lines that stand side by side are copied at once.

@@ -1,0 +1,29 @@
+//! The figures as Prometheus reads them. The values of labels are names of the manifest, reason codes and slots: never
+//! a host, a path or a header field of a request, with which anyone could fill the memory (CVE-2025-43915).
+
+mod connections;
+mod instances;
+mod text;
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use model::{Problem, Reason, figures::ConnectionFigures, status::SystemStatus};
+
+use super::{Api, Refused};
+
+pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused> {
+    let status = api.system.status(true).await.ok_or_else(|| Box::new(Problem::of(Reason::ShuttingDown)))?;
+    let text = render(&status, &api.traffic.connections());
+    Ok(([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())
+}
+
+fn render(status: &SystemStatus, figures: &[ConnectionFigures]) -> String {
+    let families = instances::families(status).into_iter().chain(connections::families(figures));
+    families.map(text::Family::finish).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What the figures of a service's connections tell a person, the most important first.
+
+use std::cmp::Reverse;
+
+use model::{
+    Reason, ServiceName,
+    api::Finding,
+    figures::{BreakerState, ConnectionFigures},
+};
+
+/// Of each connection, the most frequent reasons.
+const REASONS_MAX: usize = 3;
+/// All in all.
+const FINDINGS_MAX: usize = 20;
+
+/// A finding and its weight: what is so now, then calls to the service before its own, then the larger count.
+type Weighed = ((bool, bool, u8, Reverse<u64>), Finding);
+
+/// What the connections by which the service is called or calls tell.
+pub(crate) fn of(service: &ServiceName, figures: &[ConnectionFigures]) -> Vec<Finding> {
+    let mut weighed: Vec<Weighed> = figures.iter().flat_map(|figures| of_connection(service, figures)).collect();
+    weighed.sort_by(|(one, a), (other, b)| (one, &a.connection).cmp(&(other, &b.connection)));
+    weighed.into_iter().take(FINDINGS_MAX).map(|(_, finding)| finding).collect()
+}
+
+fn of_connection(service: &ServiceName, figures: &ConnectionFigures) -> Vec<Weighed> {
+    let is_own = figures.callee != *service;
+    let weigh = |(rank, now, count, what, hint): (u8, bool, u64, String, String)| {
+        ((!now, is_own, rank, Reverse(count)), Finding { connection: figures.connection.clone(), now, what, hint })
+    };
+    let states = [breaker(figures), ejected(figures), crowd(figures)].into_iter().flatten();
+    states.chain(server_errors(figures)).chain(reasons(figures)).map(weigh).collect()
+}
+
+/// Rank, whether it is so now, how often, what, and what to do.
+type Found = (u8, bool, u64, String, String);
+
+fn breaker(figures: &ConnectionFigures) -> Option<Found> {
+    let state = match figures.breaker {
+        BreakerState::Closed => return None,
+        BreakerState::Open => "the breaker is open: requests are refused",
+        BreakerState::Probing => "the breaker is open: one request tries whether the service works again",
+    };
+    let hint = "it closes by itself once the service answers: the failed requests say what opened it";
+    Some((0, true, figures.outcomes.failed, format!("{state}{}", since(figures)), hint.into()))
+}
+
+/// What opened the breaker, as far as the counts tell: ` (after 5 answers with 5xx, 3 reset, 1 timeout)`.
+fn since(figures: &ConnectionFigures) -> String {
+    let errors = Some(figures.outcomes.server_error).filter(|count| *count > 0);
+    let errors = errors.map(|count| format!("{count} answers with 5xx"));
+    let failures = ranked(figures).into_iter().filter(|(reason, _)| is_failure(*reason));
+    let failures = failures.take(REASONS_MAX).map(|(reason, count)| format!("{count} {reason}"));
+    let causes: Vec<_> = errors.into_iter().chain(failures).collect();
+    if causes.is_empty() { String::new() } else { format!(" (after {})", causes.join(", ")) }
+}
+
+/// Whether the service caused it, not Isles in front of it.
+fn is_failure(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Refused
+            | Reason::Reset
+            | Reason::BadResponse
+            | Reason::ResponseTooLarge
+            | Reason::ConnectTimeout
+            | Reason::IdleTimeout
+            | Reason::Timeout
+    )
+}
+
+fn ejected(figures: &ConnectionFigures) -> Option<Found> {
+    let names: Vec<_> = figures.ejected.iter().map(ToString::to_string).collect();
+    let verb = if names.len() == 1 { "gets" } else { "get" };
+    let what = format!("{} {verb} no requests for now: too many failed there", names.join(", "));
+    let hint = format!("see `isles logs {}`; it is tried again by itself after a while", figures.callee);
+    (!names.is_empty()).then_some((1, true, names.len() as u64, what, hint))
+}
+
+fn crowd(figures: &ConnectionFigures) -> Option<Found> {
+    let is_full = figures.concurrency_limit.is_some_and(|limit| figures.in_flight >= limit);
+    if figures.queued == 0 && !is_full {
+        return None;
+    }
+    let limit = figures.concurrency_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+    let what = format!("{} waiting, {}{limit} in flight", figures.queued, figures.in_flight);
+    let hint = format!("give it more instances: `isles scale {}=N`", figures.callee);
+    Some((2, true, figures.queued.into(), what, hint))
+}
+
+fn server_errors(figures: &ConnectionFigures) -> Option<Found> {
+    let count = figures.outcomes.server_error;
+    let what = format!("{count} of {} requests were answered with 5xx by {}", figures.requests, figures.callee);
+    let hint = format!("see `isles logs {}`", figures.callee);
+    (count > 0).then_some((3, false, count, what, hint))
+}
+
+fn reasons(figures: &ConnectionFigures) -> impl Iterator<Item = Found> {
+    let requests = figures.requests;
+    ranked(figures).into_iter().take(REASONS_MAX).map(move |(reason, count)| {
+        let what = format!("{count} of {requests} requests: {reason}, {}", reason.title());
+        (3, false, count, what, reason.hint().to_owned())
+    })
+}
+
+/// The reasons, the most frequent first.
+fn ranked(figures: &ConnectionFigures) -> Vec<(Reason, u64)> {
+    let mut reasons: Vec<_> = figures.reasons.iter().map(|(reason, count)| (*reason, *count)).collect();
+    reasons.sort_by_key(|(_, count)| Reverse(*count));
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fixture::figures;
+
+    #[track_caller]
+    fn check(figures: &[ConnectionFigures], expected: &[(bool, &str)]) {
+        let found = of(&"users".parse().unwrap(), figures);
+        let shown: Vec<_> = found.iter().map(|f| (f.now, format!("{}: {}", f.connection, f.what))).collect();
+        let expected: Vec<_> = expected.iter().map(|(now, text)| (*now, (*text).to_owned())).collect();
+        assert_eq!(shown, expected);
+        assert!(found.iter().all(|finding| !finding.hint.is_empty()), "{found:?}");
+    }
+
+    fn orders(fields: Value) -> ConnectionFigures {
+        figures("orders -> users", fields)
+    }
+
+    #[test]
+    fn each_state_and_count_is_told() {
+        check(&[orders(json!({ "requests": 9, "in_flight": 3, "concurrency_limit": 4 }))], &[]);
+        for (fields, expected) in [
+            (json!({ "breaker": "open" }), (true, "orders -> users: the breaker is open: requests are refused")),
+            (
+                json!({ "ejected": ["users/1#2"] }),
+                (true, "orders -> users: users/1#2 gets no requests for now: too many failed there"),
+            ),
+            (
+                json!({ "ejected": ["users/1#2", "users/3#1"] }),
+                (true, "orders -> users: users/1#2, users/3#1 get no requests for now: too many failed there"),
+            ),
+            (json!({ "queued": 7, "in_flight": 3 }), (true, "orders -> users: 7 waiting, 3 in flight")),
+            (json!({ "in_flight": 4, "concurrency_limit": 4 }), (true, "orders -> users: 0 waiting, 4 of 4 in flight")),
+            (
+                json!({ "requests": 9, "reasons": { "rate-limited": 2 } }),
+                (false, "orders -> users: 2 of 9 requests: rate-limited, more requests came than the rate allows"),
+            ),
+        ] {
+            check(&[orders(fields)], &[expected]);
+        }
+    }
+
+    #[test]
+    fn the_most_important_comes_first() {
+        let none = json!({ "success": 0, "client_error": 0, "server_error": 0, "failed": 0, "cancelled": 0 });
+        let mut failing = none;
+        failing["server_error"] = json!(5);
+        let reasons = json!({ "breaker-open": 40, "reset": 3, "timeout": 1, "queue-full": 2 });
+        let broken = orders(json!({
+            "requests": 90, "breaker": "probing", "queued": 1, "outcomes": failing, "reasons": reasons,
+        }));
+        let own = figures("users -> stock", json!({ "breaker": "open", "reasons": { "no-upstream": 70 } }));
+        check(
+            &[broken, own],
+            &[
+                (
+                    true,
+                    "orders -> users: the breaker is open: one request tries whether the service works again \
+                     (after 5 answers with 5xx, 3 reset, 1 timeout)",
+                ),
+                (true, "orders -> users: 1 waiting, 0 in flight"),
+                (true, "users -> stock: the breaker is open: requests are refused"),
+                (
+                    false,
+                    "orders -> users: 40 of 90 requests: breaker-open, the service failed too often and is given a rest",
+                ),
+                (false, "orders -> users: 5 of 90 requests were answered with 5xx by users"),
+                (
+                    false,
+                    "orders -> users: 3 of 90 requests: reset, the instance closed the connection before it answered",
+                ),
+                (false, "orders -> users: 2 of 90 requests: queue-full, too many requests wait for this service"),
+                (false, "users -> stock: 70 of 0 requests: no-upstream, the service has no healthy instance"),
+            ],
+        );
+    }
+
+    #[test]
+    fn however_many_connections_the_list_is_bounded() {
+        let many: Vec<_> = (0..99).map(|i| figures(&format!("c{i} -> users"), json!({ "breaker": "open" }))).collect();
+        assert_eq!(of(&"users".parse().unwrap(), &many).len(), FINDINGS_MAX);
+    }
+}

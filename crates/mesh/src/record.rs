@@ -1,0 +1,75 @@
+//! What is written down of a request at its end: figures, the breaker, the access log.
+
+use logic::outcome as health;
+use model::spec::AccessLog;
+use wire::http1::{FieldKind, RequestHead};
+
+use crate::{
+    access_log::Line,
+    exchange::{Call, blames_callee},
+    figures::{Outcome, Record},
+    worker::Worker,
+};
+
+/// Writes a request down. `head` are the bytes that `request` was parsed from.
+pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request: &RequestHead, head: &[u8]) {
+    let now = worker.clock.now();
+    let shared = &call.connection.shared;
+    shared.state.guard.ended(&shared.rules, call.passed, health_of(call, outcome), now, || worker.chance());
+    let record = Record {
+        outcome,
+        micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),
+        received: call.received.get(),
+        sent: call.sent.get(),
+        retries: call.retries,
+        hedged: false,
+    };
+    call.connection.record(&record);
+    if is_logged(worker, call, outcome) {
+        log(worker, call, &record, request, head);
+    }
+}
+
+/// What the end says of the callee.
+fn health_of(call: &Call, outcome: Outcome) -> Option<health::Outcome> {
+    match outcome {
+        Outcome::Status(_) => Some(call.health()),
+        Outcome::Failed(reason) => blames_callee(reason).then_some(health::Outcome::Failure),
+        Outcome::Cancelled => None,
+    }
+}
+
+fn is_logged(worker: &Worker, call: &Call, outcome: Outcome) -> bool {
+    let failed = matches!(outcome, Outcome::Failed(_) | Outcome::Status(500..));
+    match call.connection.policy().access_log {
+        AccessLog::Off => false,
+        AccessLog::Errors => failed,
+        AccessLog::Sampled(permille) => failed || worker.random(1000) < permille as usize,
+    }
+}
+
+fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, head: &[u8]) {
+    let Some(access_log) = &worker.access_log else { return };
+    let trace = call.line.trace.as_ref().map(|trace| &trace[..]);
+    let trace = trace.or_else(|| request.value_of(head, FieldKind::Traceparent)).unwrap_or_default();
+    let (status, reason) = match record.outcome {
+        Outcome::Status(status) => (status, None),
+        Outcome::Failed(reason) if call.status.get() > 0 => (call.status.get(), Some(reason)),
+        Outcome::Failed(reason) => (reason.status(), Some(reason)),
+        Outcome::Cancelled => (0, None),
+    };
+    access_log.write(&Line {
+        at: call.arrived,
+        connection: &call.label(worker),
+        method: &String::from_utf8_lossy(request.method(head)),
+        path: request.path(head),
+        status,
+        reason,
+        instance: call.answered.as_ref().map(|local| &local.shared.id).or(call.tried.last()),
+        micros: record.micros,
+        received: record.received,
+        sent: record.sent,
+        retries: record.retries,
+        trace: &String::from_utf8_lossy(trace),
+    });
+}

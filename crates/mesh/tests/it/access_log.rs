@@ -1,0 +1,47 @@
+//! The access log.
+
+use model::spec::AccessLog;
+use serde_json::Value;
+
+use crate::rig::*;
+
+/// The lines that are there once so many are, without what differs from run to run.
+async fn lines(rig: &Rig, count: usize) -> Vec<Value> {
+    loop {
+        let text = std::fs::read_to_string(rig.folder.path().join("access.log")).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        if lines.len() >= count {
+            return lines;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn failures_are_logged_and_others_only_on_request() {
+    for (log, expected) in [
+        (AccessLog::Off, &[][..]),
+        (AccessLog::Errors, &[503]),
+        (AccessLog::Sampled(0), &[503]),
+        (AccessLog::Sampled(1000), &[200, 503]),
+    ] {
+        let rig = Rig::with(|policy| policy.access_log = log).await;
+        let target = rig.server(echo).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = rig.client().await;
+        assert_eq!(client.get("/a?secret=1").await.0, 200);
+        rig.apply(&[("users", true, &[])]).await;
+        client.send("GET /b HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(client.response().await.0, 503);
+        let lines = lines(&rig, expected.len()).await;
+        let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64().unwrap()).collect();
+        assert_eq!(statuses, expected, "{log:?}");
+        let Some(last) = lines.last() else { continue };
+        assert_eq!((&last["reason"], &last["path"]), (&"no-upstream".into(), &"/b".into()));
+        assert_eq!((&last["connection"], &last["method"]), (&"gateway -> users".into(), &"GET".into()));
+        if let [first, _] = &lines[..] {
+            assert_eq!((&first["path"], &first["instance"]), (&"/a".into(), &"users/1#1".into()), "no query");
+            assert_eq!(first["trace"].as_str().unwrap().len(), 55);
+        }
+    }
+}

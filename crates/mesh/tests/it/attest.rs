@@ -1,0 +1,220 @@
+//! Only the instance that an address belongs to is served at it.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::{fd::AsFd, unix::fs::MetadataExt},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use model::{Reason, Slot, spec::Protocol};
+use ports::{
+    identity::{Identities, Owner, PeerSocket},
+    traffic::{Caller, Traffic},
+};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    sync::Notify,
+};
+
+use crate::rig::*;
+
+const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// Knows sockets by their inodes, and remembers what it was asked.
+#[derive(Default)]
+struct Known {
+    inodes: Mutex<BTreeSet<u64>>,
+    asked: Mutex<Vec<(Slot, PeerSocket)>>,
+    unsettled: AtomicBool,
+    settled: Notify,
+}
+
+#[async_trait]
+impl Identities for Known {
+    fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner {
+        self.asked.lock().unwrap().push((slot.clone(), socket));
+        match self.inodes.lock().unwrap().contains(&socket.inode) {
+            true => Owner::Slot,
+            false if self.unsettled.load(Ordering::SeqCst) => Owner::Unsettled,
+            false => Owner::Other(id("orders", 2)),
+        }
+    }
+
+    async fn settled(&self, _: &Slot) {
+        self.settled.notified().await;
+        self.unsettled.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Known {
+    fn add(&self, socket: impl AsFd) -> u64 {
+        let inode = rustix::fs::fstat(socket).unwrap().st_ino;
+        self.inodes.lock().unwrap().insert(inode);
+        inode
+    }
+}
+
+async fn rig(policy: impl FnOnce(&mut model::spec::Policy)) -> (Rig, Arc<Known>) {
+    let known = Arc::new(Known::default());
+    let rig = Rig::attested(known.clone(), policy).await;
+    let target = rig.server(named("users")).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    (rig, known)
+}
+
+/// A caller's socket, known before it is connected.
+async fn connect(socket: TcpSocket, known: &Known, to: SocketAddr) -> Conn {
+    known.add(&socket);
+    Conn::new(socket.connect(to).await.unwrap())
+}
+
+#[tokio::test]
+async fn the_instance_is_served_and_asked_about_once() {
+    let (rig, known) = rig(|_| {}).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    let inode = known.add(&socket);
+    let mut caller = connect(socket, &known, rig.connections).await;
+    for _ in 0..3 {
+        assert_eq!(caller.get("/").await, (200, "users".into()));
+    }
+    let asked = known.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!((asked[0].0.to_string(), asked[0].1.inode), ("orders/1".into(), inode));
+    if let (Some(cgroup), Some(own)) = (asked[0].1.cgroup, own_cgroup()) {
+        assert_eq!(cgroup, own, "the group of the process that made the socket");
+    }
+}
+
+/// The id of this process's cgroup2 group, where it can be seen.
+fn own_cgroup() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split(' ').nth(4)?;
+    Some(std::fs::metadata(std::path::Path::new(mount).join(path)).ok()?.ino())
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_why_and_remembered() {
+    let (rig, _known) = rig(|_| {}).await;
+    for request in [GET, "nonsense\r\n\r\n"] {
+        let mut stranger = rig.caller().await;
+        let problem = stranger.problem(request).await;
+        assert_eq!((problem.reason.as_str(), problem.status), ("not-attested", 403));
+        assert_eq!(problem.connection.as_deref(), Some("orders/1 -> users"));
+        assert_eq!(problem.detail, "the address is that of orders/1, and the caller is orders/2#2");
+        assert!(stranger.ends().await);
+    }
+    let mut silent = rig.caller().await;
+    silent.send("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let (status, head, body) = silent.response_to("HEAD").await;
+    assert_eq!((status, head.contains("x-isles-reason: not-attested\r\n"), body.len()), (403, true, 0));
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    let requests: Vec<_> = failures.iter().map(|failure| failure.request.as_str()).collect();
+    assert_eq!(requests, ["HEAD /", "a malformed request", "GET /a"]);
+    let connections = rig.mesh.connections();
+    let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
+    assert_eq!(
+        (figures.requests, figures.outcomes.failed, &figures.reasons),
+        (3, 3, &[(Reason::NotAttested, 3)].into())
+    );
+    assert_eq!(rig.mesh.notices(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn callers_may_use_ipv6_sockets_or_bind_to_the_device() {
+    let (rig, known) = rig(|_| {}).await;
+    let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+    let to = SocketAddr::from((mapped, rig.connections.port()));
+    if let Ok(socket) = TcpSocket::new_v6() {
+        assert_eq!(connect(socket, &known, to).await.get("/").await, (200, "users".into()));
+    }
+    let bound = TcpSocket::new_v4().unwrap();
+    if bound.bind_device(Some(b"lo")).is_ok() {
+        assert_eq!(connect(bound, &known, rig.connections).await.get("/").await, (200, "users".into()));
+    }
+    assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, rig.connections.port())).await.is_err());
+}
+
+/// A port of one's own that listens too must not be taken for the caller.
+#[tokio::test]
+async fn a_listener_on_the_callers_port_is_not_the_caller() {
+    let (rig, known) = rig(|_| {}).await;
+    let reusable = || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.set_reuseport(true).unwrap();
+        socket
+    };
+    let listening = reusable();
+    listening.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let own = listening.local_addr().unwrap();
+    known.add(&listening);
+    let calling = reusable();
+    calling.bind(own).unwrap();
+    let listener = listening.listen(1).unwrap();
+    let mut stranger = Conn::new(calling.connect(rig.connections).await.unwrap());
+    assert_eq!(stranger.problem(GET).await.reason, "not-attested");
+    drop(listener);
+}
+
+#[tokio::test]
+async fn an_instance_that_is_being_started_is_waited_for() {
+    let (rig, known) = rig(|_| {}).await;
+    known.unsettled.store(true, Ordering::SeqCst);
+    let socket = TcpSocket::new_v4().unwrap();
+    let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+    let mut early = Conn::new(socket.connect(rig.connections).await.unwrap());
+    early.send(GET).await;
+    while known.asked.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    known.inodes.lock().unwrap().insert(inode);
+    known.settled.notify_one();
+    assert_eq!(early.response().await.0, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_is_declared_later_is_not_for_those_who_were_there_before() {
+    let known = Arc::new(Known::default());
+    let rig = Rig::attested(known.clone(), |_| {}).await;
+    let target = rig.server(named("users")).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let declared = std::mem::take(&mut routing.connections);
+    rig.mesh.apply(routing.clone()).await;
+    let mut before = rig.caller().await;
+    let mut also = rig.caller().await;
+    assert_eq!(also.problem(GET).await.reason, "not-declared");
+    routing.connections = declared;
+    rig.mesh.apply(routing).await;
+    assert_eq!(before.problem(GET).await.reason, "not-declared");
+}
+
+#[tokio::test]
+async fn a_connection_of_bytes_is_reset() {
+    let (rig, _known) = rig(|policy| policy.protocol = Protocol::Tcp).await;
+    match TcpStream::connect(rig.connections).await {
+        Ok(stranger) => assert!(Conn::new(stranger).ends().await),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+    }
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!((failures.len(), failures[0].request.as_str()), (1, "a connection"));
+}
+
+#[tokio::test]
+async fn the_operators_address_is_for_the_systems_own_user() {
+    let (rig, known) = rig(|_| {}).await;
+    let target = rig.server(named("users")).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    for connection in Arc::make_mut(&mut routing.connections).values_mut() {
+        connection.caller = Caller::Operator;
+    }
+    rig.mesh.apply(routing).await;
+    assert_eq!(rig.caller().await.get("/").await, (200, "users".into()));
+    assert!(known.asked.lock().unwrap().is_empty());
+}

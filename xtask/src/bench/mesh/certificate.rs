@@ -1,0 +1,38 @@
+//! A certificate for the time of a measurement.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::ensure;
+
+/// The names of the files, in the folder that they are made in.
+pub(super) const CERTIFICATE: &str = "certificate.pem";
+pub(super) const KEY: &str = "key.pem";
+
+/// Files in PEM.
+pub(super) struct Certificate {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+    /// Both in one file.
+    pub(super) both: PathBuf,
+}
+
+impl Certificate {
+    /// Makes one for `localhost`, with a key on P-256.
+    ///
+    /// # Errors
+    /// When openssl cannot.
+    pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
+        let [certificate, key, both] = [CERTIFICATE, KEY, "both.pem"].map(|name| folder.join(name));
+        let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
+                    -addext subjectAltName=DNS:localhost,IP:127.0.0.1";
+        let mut command = Command::new("openssl");
+        let output = command.args(make.split(' ')).arg("-keyout").arg(&key).arg("-out").arg(&certificate).output()?;
+        ensure!(output.status.success(), "openssl failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(&both, [fs::read(&certificate)?, fs::read(&key)?].concat())?;
+        Ok(Self { certificate, key, both })
+    }
+}

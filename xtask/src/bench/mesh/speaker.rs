@@ -1,0 +1,136 @@
+//! The programs of `benches/`: each says where it listens, a line each.
+
+use std::{
+    io::{BufRead, BufReader, Lines, Write},
+    net::SocketAddr,
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+
+use super::{
+    setup::Setup,
+    started::{self, Started},
+    valgrind::Wrapped,
+};
+
+/// A running program that says where it listens.
+pub(super) struct Speaker {
+    pub(super) started: Started,
+    pub(super) addresses: Vec<String>,
+    output: Lines<BufReader<ChildStdout>>,
+    input: ChildStdin,
+}
+
+impl Speaker {
+    /// Starts it, tells it something and reads that many addresses.
+    ///
+    /// # Errors
+    /// When it does not start.
+    fn start(command: &mut Command, told: &str, addresses: usize) -> anyhow::Result<Self> {
+        let mut started = Started::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let mut input = started.child().stdin.take().context("no input")?;
+        input.write_all(told.as_bytes())?;
+        let mut output = BufReader::new(started.child().stdout.take().context("no output")?).lines();
+        let addresses: Vec<_> = output.by_ref().take(addresses).collect::<Result<_, _>>()?;
+        Ok(Self { started, addresses, output, input })
+    }
+
+    /// The first address.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.addresses.first().context("it ended by itself")?.parse()?)
+    }
+
+    /// The process and where it listens, when nothing more is asked of it.
+    ///
+    /// # Errors
+    /// When it listens nowhere.
+    pub(super) fn wrapped(self) -> anyhow::Result<Wrapped> {
+        let address = self.address()?;
+        let Self { mut started, input, .. } = self;
+        // It would end with its input.
+        started.child().stdin = Some(input);
+        Ok((started, address))
+    }
+
+    /// Says a line, and returns the line that it answers.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(super) fn ask(&mut self, line: &str) -> anyhow::Result<String> {
+        writeln!(self.input, "{line}")?;
+        self.output.next().context("it has ended")?.context("it cannot be read")
+    }
+}
+
+/// Starts a back end with so many ports.
+///
+/// # Errors
+/// When it does not start.
+pub(super) fn backend(setup: &Setup, ports: usize) -> anyhow::Result<Speaker> {
+    let mut command = started::on_core(setup.load_core, setup.programs.of_benches("backend"));
+    Speaker::start(command.args(vec!["127.0.0.1:0"; ports]), "", ports)
+}
+
+/// Starts clients that keep so many connections; returns when each has been answered.
+///
+/// # Errors
+/// When a request fails.
+pub(super) fn idle(setup: &Setup, address: SocketAddr, count: u32) -> anyhow::Result<Speaker> {
+    let mut command = started::on_core(setup.load_core, setup.programs.of_benches("idle"));
+    let speaker = Speaker::start(command.args([address.to_string(), count.to_string()]), "", 1)?;
+    ensure!(speaker.addresses == [count.to_string()], "not every client was answered");
+    Ok(speaker)
+}
+
+/// Starts the floor before a back end, below a wrapper if there is one.
+///
+/// # Errors
+/// When it does not start.
+pub(super) fn floor(setup: &Setup, back: SocketAddr, wrapper: &[&str]) -> anyhow::Result<Speaker> {
+    let mut command = below(setup.proxy_core.to_string(), wrapper, setup, "floor");
+    Speaker::start(command.arg(back.to_string()), "", 1)
+}
+
+/// What a mesh without a platform is started with.
+pub(super) struct Bare<'a> {
+    /// The cores, as taskset(1) takes them.
+    pub(super) cores: String,
+    pub(super) workers: usize,
+    /// The gateway's routes: `/route-1` and so on.
+    pub(super) routes: usize,
+    /// The addresses of the instances.
+    pub(super) back: &'a [String],
+}
+
+impl<'a> Bare<'a> {
+    /// One worker on the proxies' core, one route.
+    pub(super) fn new(setup: &Setup, back: &'a [String]) -> Self {
+        Self { cores: setup.proxy_core.to_string(), workers: 1, routes: 1, back }
+    }
+
+    /// Starts it, below a wrapper if there is one.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn start(&self, setup: &Setup, wrapper: &[&str]) -> anyhow::Result<Speaker> {
+        let mut command = below(self.cores.clone(), wrapper, setup, "bare");
+        let told: String = self.back.iter().map(|address| format!("{address}\n")).collect();
+        Speaker::start(command.args([self.workers, self.routes].map(|n| n.to_string())), &format!("{told}\n"), 1)
+    }
+}
+
+fn below(cores: String, wrapper: &[&str], setup: &Setup, name: &str) -> Command {
+    let program = setup.programs.of_benches(name);
+    match wrapper {
+        [] => started::on_core(cores, program),
+        [wrapper, arguments @ ..] => {
+            let mut command = started::on_core(cores, wrapper);
+            command.args(arguments).arg(program);
+            command
+        }
+    }
+}
