@@ -13,6 +13,11 @@ pub(crate) fn word(phase: &impl Serialize) -> String {
     }
 }
 
+/// The scheme of the gateway's URLs.
+pub(crate) fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
+}
+
 /// A duration as its two largest units: `0.4s`, `45s`, `3m12s`, `2h5m`, `3d4h`.
 pub(crate) fn age(duration: Duration) -> String {
     let seconds = duration.as_secs();

@@ -81,6 +81,7 @@ fn system(phase: SystemPhase) -> SystemStatus {
         platform_pid: 2,
         started_at: Timestamp(3),
         gateway: Some("127.0.0.1:8080".parse().unwrap()),
+        gateway_tls: false,
         problem: None,
         notices: vec![],
         services: vec![service(2)],

@@ -10,13 +10,13 @@ use std::{
 use anyhow::Context as _;
 use cli::settings::Environment;
 use control::Engines;
-use mesh::{Mesh, MeshConfig};
-use model::spec::System;
+use mesh::{Mesh, MeshConfig, TlsConfig};
+use model::spec::{System, Tls};
 use ports::{
     clock::Clock,
     keeper::{Keeper, KeeperError, ListenAddress},
     streams::{Expect, KeyValue},
-    tasks::Tasks,
+    tasks::{TaskKind, Tasks},
     workloads::WorkloadEvents,
 };
 use runtime::{Inventory, KeeperClient, KeeperEvents, Runtime, RuntimeConfig};
@@ -70,6 +70,7 @@ pub(crate) async fn connect(tasks: &Tasks) -> anyhow::Result<Connected> {
 pub(crate) async fn start(
     connected: Connected,
     system: &System,
+    folder: &Path,
     state: &State,
     environment: &Environment,
     clock: Arc<dyn Clock>,
@@ -93,9 +94,11 @@ pub(crate) async fn start(
         connections: vec![connections],
         access_log: Some(state.logs().join("access.log")),
         identities: Some(runtime.clone()),
+        tls: certificate(system, folder, state),
         ..MeshConfig::default()
     };
     let mesh = Mesh::start(mesh, clock.clone()).await?;
+    tasks.spawn(TaskKind::Loop("certificate"), mesh.watch_certificate());
     let engines = Engines {
         workloads: runtime.clone(),
         logs: runtime,
@@ -106,6 +109,14 @@ pub(crate) async fn start(
         tasks: tasks.clone(),
     };
     Ok(Started { engines, events, api, sockets, connection_port, keeper_pid, resumed })
+}
+
+/// Where the gateway's certificate comes from, if it has one.
+pub(crate) fn certificate(system: &System, folder: &Path, state: &State) -> Option<TlsConfig> {
+    Some(match system.gateway.as_ref()?.tls.as_ref()? {
+        Tls::Files { cert, key } => TlsConfig::Files { certificate: folder.join(cert), key: folder.join(key) },
+        Tls::Development => TlsConfig::Development { folder: state.certificates() },
+    })
 }
 
 /// Eight hexadecimal digits that tell this system from others on the host; made once.

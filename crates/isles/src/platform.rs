@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use cli::{report::UserError, settings::Environment};
 use control::{Api, Config, Supervisor};
 use manifest::Disk;
+use mesh::MeshError;
 use model::spec::System;
 use ports::{
     clock::{Clock, HostClock},
@@ -78,6 +79,9 @@ async fn run_system(
 
 /// Says what a person can do about records that cannot be read.
 fn explain(error: anyhow::Error) -> anyhow::Error {
+    if let Some(MeshError::Tls(error)) = error.downcast_ref() {
+        return preflight::no_certificate(error).into();
+    }
     let hint = match error.downcast_ref::<StreamsError>() {
         Some(StreamsError::Damaged { .. }) => {
             "restore the file from a copy, or move it away: Isles then makes a new one, and the stores stay"
@@ -98,7 +102,7 @@ async fn prepare(
     tasks: &Tasks,
 ) -> anyhow::Result<Ready> {
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(connected, &system, state, environment, clock, tasks).await?;
+    let started = engines::start(connected, &system, &folder, state, environment, clock, tasks).await?;
     let config = config(system, folder, state, environment, &started)?;
     let Started { engines, events, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());

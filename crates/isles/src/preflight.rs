@@ -7,9 +7,10 @@ use std::{
 };
 
 use cli::{project::Project, report::UserError};
+use mesh::TlsError;
 use model::{ServiceName, spec::System};
 
-use crate::secrets;
+use crate::{engines, secrets, state::State};
 
 /// The content of every `env_file`.
 pub(crate) fn env_files(
@@ -41,6 +42,16 @@ pub(crate) fn gateway_port(system: &System, project: &Project) -> Result<(), Use
         Ok(_) => Ok(()),
         Err(error) => Err(cannot_listen(gateway.listen, &error, project)),
     }
+}
+
+/// Makes sure that the gateway's certificate and its key can be used.
+pub(crate) fn certificate(system: &System, project: &Path, state: &State) -> Result<(), UserError> {
+    let source = engines::certificate(system, project, state);
+    source.map_or(Ok(()), |source| source.check()).map_err(|error| no_certificate(&error))
+}
+
+pub(crate) fn no_certificate(error: &TlsError) -> UserError {
+    UserError::failed(format!("the gateway's certificate: {error}"), error.hint())
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error, project: &Project) -> UserError {

@@ -34,6 +34,11 @@ impl State {
         self.0.join("secrets")
     }
 
+    /// The development certificate and its key.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.0.join("tls")
+    }
+
     /// What Isles itself has to say when it runs in the background.
     pub(crate) fn own_log(&self) -> PathBuf {
         self.logs().join("isles.log")

@@ -41,6 +41,7 @@ pub(crate) fn run(
     }
     preflight::env_files(&system, &project.folder)?;
     secrets::read(&system, &environment.variables, &state.secrets())?;
+    preflight::certificate(&system, &project.folder, &state)?;
     preflight::gateway_port(&system, &project)?;
     std::fs::write(state.manifest(), project.text()?).context("the state folder cannot be written")?;
     if args.detach {

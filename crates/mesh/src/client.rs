@@ -3,7 +3,7 @@
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use model::{Problem, Reason, spec::MessageLimits};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use wire::http1::HeadLimits;
 
 use crate::{
@@ -93,9 +93,11 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
 /// One request after the other, until there are no more.
 async fn requests(worker: &Rc<Worker>, client: &mut Client) -> Next {
     let mut next = Next::Keep;
+    // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
+    let mut since = Instant::now();
     while next == Next::Keep {
         let (idle, _, _) = client.limits(worker);
-        match timeout(idle, client.socket.readable()).await {
+        match timeout_at(since + idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
             _ => return Next::Close,
         }
@@ -103,6 +105,7 @@ async fn requests(worker: &Rc<Worker>, client: &mut Client) -> Next {
         next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
         while next == Next::Keep && !scratch.input.is_empty() {
             next = serve_one(worker, client, &mut scratch).await;
+            since = Instant::now();
         }
         worker.keep_scratch(scratch);
     }

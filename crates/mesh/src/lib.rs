@@ -246,7 +246,7 @@ impl Traffic for Mesh {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.clone()
+        self.notices.iter().cloned().chain(self.tls_problem()).collect()
     }
 }
 

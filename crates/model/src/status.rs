@@ -25,6 +25,9 @@ pub struct SystemStatus {
     /// The gateway's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<SocketAddr>,
+    /// Whether it speaks TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gateway_tls: bool,
     /// Why the system could not come up, if it could not; it is stopping then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Trouble>,

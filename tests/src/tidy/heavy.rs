@@ -11,8 +11,11 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("httparse", &["wire"], "the HTTP/1.1 codec of wire"),
     ("hyper", &["client", "control"], "the typed calls of client, or the codec of wire"),
     ("libc", &["keeper", "runtime"], "rustix, or ports::workloads"),
+    ("rcgen", &["mesh"], "mesh::TlsConfig"),
+    ("rustls", &["mesh"], "mesh::TlsConfig"),
     ("schemars", &["model"], "the types of model, with its feature `schema`"),
     ("strsim", &["manifest"], "the diagnostics of manifest"),
+    ("tokio-rustls", &["mesh"], "mesh::TlsConfig"),
     ("toml", &["manifest"], "manifest::parse"),
 ];
 

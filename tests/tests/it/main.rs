@@ -11,3 +11,4 @@ mod run;
 mod shop;
 mod sight;
 mod stop;
+mod tls;

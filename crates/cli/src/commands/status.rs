@@ -36,7 +36,9 @@ fn head(status: &SystemStatus, now: Timestamp) -> Vec<Vec<Cell>> {
     let age = text::age(now.since(status.started_at));
     let system = format!("{} {phase}, up {age}, isles {}, pid {}", status.name, status.version, status.keeper_pid);
     let mut rows = vec![field("system", system)];
-    rows.extend(status.gateway.map(|gateway| field("gateway", format!("http://{gateway}"))));
+    rows.extend(
+        status.gateway.map(|gateway| field("gateway", format!("{}://{gateway}", text::scheme(status.gateway_tls)))),
+    );
     rows.extend(status.problem.iter().flat_map(|trouble| {
         [
             vec![Cell::new("problem", Style::Dim), Cell::new(&trouble.cause, Style::Bad)],

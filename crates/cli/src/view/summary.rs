@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    spec::{Route, System},
+    spec::{Gateway, Route, System, Tls},
     status::SystemStatus,
 };
 
@@ -17,12 +17,17 @@ use crate::{
     text,
 };
 
+/// Where the gateway's development certificate is kept, in the project's folder.
+const DEVELOPMENT_CERTIFICATE: &str = ".isles/tls/localhost.crt";
+
 /// That it is up, its gateway, what the host cannot do, and what to try.
 pub(crate) fn render(status: &SystemStatus, taken: Duration, tries: &[String], paint: Paint) -> String {
     let services = text::count(status.services.len(), "service");
     let title = format!("{} is up: {services} in {}", status.name, text::age(taken));
     let mut rows: Vec<Vec<Cell>> = Vec::new();
-    rows.extend(status.gateway.map(|gateway| row("gateway", &format!("http://{}", reachable(gateway)), Style::Bold)));
+    let scheme = text::scheme(status.gateway_tls);
+    let url = status.gateway.map(|gateway| format!("{scheme}://{}", reachable(gateway)));
+    rows.extend(url.map(|url| row("gateway", &url, Style::Bold)));
     rows.extend(status.notices.iter().map(|notice| row("notice", notice, Style::Worrying)));
     rows.extend(tries.iter().enumerate().map(|(i, line)| row(if i == 0 { "try" } else { "" }, line, Style::Plain)));
     format!("\n{}\n{}", paint.apply(Style::Good, &title), table::render_rows(rows, None, paint))
@@ -34,8 +39,9 @@ fn row(name: &str, value: &str, style: Style) -> Vec<Cell> {
 
 /// The three commands to try, as they are written in the current folder.
 pub(crate) fn tries(system: &System, project: &Project, gateway: Option<SocketAddr>) -> Vec<String> {
-    let request = gateway.zip(system.gateway.as_ref().and_then(|gateway| first(&gateway.routes)));
-    let request = request.map(|(gateway, route)| curl(reachable(gateway), route));
+    let routed = system.gateway.as_ref().and_then(|gateway| Some((gateway, first(&gateway.routes)?)));
+    let request = gateway.zip(routed);
+    let request = request.map(|(address, (gateway, route))| curl(reachable(address), gateway, route, project));
     let call = || system.services.keys().next().map(|service| project.command(&format!("call {service} /")));
     [Some(project.command("ps")), Some(project.command("logs -f")), request.or_else(call)]
         .into_iter()
@@ -48,9 +54,15 @@ fn first(routes: &[Route]) -> Option<&Route> {
     routes.iter().find(|route| route.host.is_none()).or(routes.first())
 }
 
-fn curl(gateway: SocketAddr, route: &Route) -> String {
+fn curl(address: SocketAddr, gateway: &Gateway, route: &Route, project: &Project) -> String {
+    let trusted = project.folder.join(DEVELOPMENT_CERTIFICATE);
+    let trust = match gateway.tls {
+        Some(Tls::Development) => format!("--cacert {} ", quote(&trusted.display().to_string())),
+        _ => String::new(),
+    };
     let host = route.host.as_ref().map(|host| format!("-H {} ", quote(&format!("host: {host}"))));
-    format!("curl {}{}", host.unwrap_or_default(), quote(&format!("http://{gateway}{}", route.prefix)))
+    let url = format!("{}://{address}{}", text::scheme(gateway.tls.is_some()), route.prefix);
+    format!("curl {trust}{}{}", host.unwrap_or_default(), quote(&url))
 }
 
 /// An address that a client on this host can use where the gateway listens on every one.

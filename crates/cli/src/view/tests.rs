@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use client::Client;
-use model::{Timestamp, api::LogLine, status::SystemStatus};
+use model::{Timestamp, api::LogLine, spec::Tls, status::SystemStatus};
 use serde_json::{Value, json};
 
 use super::{attach::Attach, feed::Event, lines::Lines, live::Live, screen::Screen, summary::tries, *};
@@ -136,6 +136,16 @@ fn what_to_try() {
         assert_eq!(tries(&manifest(text), &project(), gateway)[2], third);
     }
     let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("isles.toml"), SHOP).unwrap();
+    let secure = Project::find(root.path(), None).unwrap();
+    let mut system = manifest(SHOP);
+    for (tls, options) in [
+        (Tls::Files { cert: "a".into(), key: "b".into() }, String::new()),
+        (Tls::Development, format!("--cacert {}/.isles/tls/localhost.crt ", secure.folder.display())),
+    ] {
+        system.gateway.as_mut().unwrap().tls = Some(tls);
+        assert_eq!(tries(&system, &secure, everywhere)[2], format!("curl {options}https://127.0.0.1:99/users"));
+    }
     std::fs::write(root.path().join("shop.toml"), SHOP).unwrap();
     let named = Project::find(root.path(), Some(Path::new("shop.toml"))).unwrap();
     assert_eq!(tries(&manifest(SHOP), &named, None)[1], "isles -f shop.toml logs -f");

@@ -30,6 +30,7 @@ impl Supervisor {
             platform_pid: self.config.platform_pid,
             started_at: self.started_at,
             gateway: self.config.system.gateway.as_ref().map(|gateway| gateway.listen),
+            gateway_tls: self.config.system.gateway.as_ref().is_some_and(|gateway| gateway.tls.is_some()),
             problem: self.problem.clone(),
             notices,
             services: self.services.keys().filter_map(|name| self.service_status(name, memory)).collect(),

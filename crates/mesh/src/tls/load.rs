@@ -40,7 +40,8 @@ impl Loaded {
     }
 }
 
-fn files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
+/// Reads a certificate from files.
+pub(super) fn files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
     let pair = pair::read(certificate, key)?;
     let validity = validity::of(&pair.chain[0]);
     let settings = settings::of(pair).map_err(|error| refused(certificate, key, error))?;

@@ -39,3 +39,16 @@ pub enum TlsConfig {
         folder: PathBuf,
     },
 }
+
+impl TlsConfig {
+    /// Whether the files can be used. What is yet to be made is not looked at.
+    ///
+    /// # Errors
+    /// When a mesh would not start with them.
+    pub fn check(&self) -> Result<(), TlsError> {
+        match self {
+            Self::Files { certificate, key } => load::files(certificate, key).map(|_| ()),
+            Self::Development { .. } => Ok(()),
+        }
+    }
+}

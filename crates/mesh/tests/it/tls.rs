@@ -274,6 +274,23 @@ async fn a_slow_handshake_ends() {
 }
 
 #[tokio::test]
+async fn a_record_in_drips_is_no_request() {
+    let files = Files::new();
+    let rig = Rig::secure(files.config(), |policy| policy.limits.client_idle = Duration::from_millis(200)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut socket, _session) = connect(&rig, &files.client(BOTH, &[])).await.into_inner();
+    let drips = async {
+        socket.write_all(&[23, 3, 3, 0x40, 0]).await?;
+        while socket.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        std::io::Result::Ok(())
+    };
+    timeout(PATIENCE, drips).await.expect("it ends long before the record").unwrap();
+}
+
+#[tokio::test]
 async fn slow_handshakes_do_not_keep_others_out() {
     let files = Files::new();
     let rig = secured(Some(files.config())).await;
