@@ -108,7 +108,7 @@ pub(crate) async fn run(
 }
 
 /// Connects within the connect timeout, and before the request is due.
-async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
+pub(crate) async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
     let (target, policy) = (&instance.target, call.connection.policy());
     let limit = policy.connect_timeout;
     let most = policy.limits.upstream_connections;
@@ -152,8 +152,16 @@ async fn transfer(
     let Scratch { input, outgoing, reply, response, answer, .. } = scratch;
     let (client_reader, client_writer) = client.split();
     let (upstream_reader, upstream_writer) = upstream.split();
-    let mut up = pin!(upload::run(flow, client_reader, upstream_writer, outgoing, input));
-    let mut down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
+    let up = upload::run(flow, client_reader, upstream_writer, outgoing, input);
+    both(up, download::run(flow, upstream_reader, client_writer, reply, response, answer)).await
+}
+
+/// Both directions, until the response has ended or the request can go no further.
+pub(crate) async fn both<T>(
+    up: impl Future<Output = Stopped>,
+    down: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
     let mut uploading = true;
     loop {
         tokio::select! {
@@ -208,7 +216,7 @@ async fn upgraded(
 }
 
 impl<'a> Flow<'a> {
-    fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
+    pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
         Self {
             worker,
             facts,
@@ -230,7 +238,7 @@ impl<'a> Flow<'a> {
         self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
     }
 
-    fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
+    pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.clock.now();
         if !self.answered.get() {
             self.local.observe_at_least(now.since(self.began.get()), now);
@@ -250,7 +258,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn cut_off(&self) -> Failed {
+    pub(crate) fn cut_off(&self) -> Failed {
         self.local.shared.cut_off.fetch_add(1, Relaxed);
         Failed::Over(match self.answered.get() {
             true => Ended::Broken(Reason::DrainTimeout),

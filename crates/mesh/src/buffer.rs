@@ -57,6 +57,13 @@ impl Buffer {
         self.end += count;
     }
 
+    /// Takes note of bytes that came another way.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.reserve(self.data().len() + bytes.len());
+        self.space()[..bytes.len()].copy_from_slice(bytes);
+        self.filled(bytes.len());
+    }
+
     /// Makes room for `count` bytes of data in all.
     pub(crate) fn reserve(&mut self, count: usize) {
         if self.bytes.len() < self.held + count {

@@ -52,7 +52,10 @@ pub(crate) async fn run(
 }
 
 /// The time until the head is due; it moves on while the request's body does.
-async fn before_deadline(flow: &Flow<'_>, future: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+pub(crate) async fn before_deadline(
+    flow: &Flow<'_>,
+    future: impl Future<Output = Result<(), Stop>>,
+) -> Result<(), Stop> {
     let mut future = pin!(future);
     loop {
         match timeout_at(flow.deadline.get(), future.as_mut()).await {
@@ -63,7 +66,7 @@ async fn before_deadline(flow: &Flow<'_>, future: impl Future<Output = Result<()
     }
 }
 
-async fn read_head(
+pub(crate) async fn read_head(
     flow: &Flow<'_>,
     from: &mut Reader<'_>,
     reply: &mut Buffer,
@@ -202,7 +205,7 @@ impl Flow<'_> {
     }
 
     /// Takes note of how fast the instance answered, or that it only said "not me".
-    fn observe(&self, status: u16) {
+    pub(crate) fn observe(&self, status: u16) {
         let now = self.worker.clock.now();
         let took = now.since(self.began.get());
         self.call.status.set(status);

@@ -20,6 +20,7 @@ mod exchange;
 mod failures;
 mod figures;
 mod hold;
+mod http2;
 mod instance;
 mod listener;
 mod load;

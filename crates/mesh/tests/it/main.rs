@@ -5,6 +5,7 @@
 mod drain;
 mod figures;
 mod hold;
+mod http2;
 mod identity;
 mod messages;
 mod probes;

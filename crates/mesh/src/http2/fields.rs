@@ -1,0 +1,46 @@
+//! Responses from one version of HTTP to the other.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use model::Reason;
+use wire::http1::{Field, FieldKind, ResponseHead};
+
+use crate::{attempt::Stop, problem::Fault};
+
+/// A response of HTTP/1.1 for a client of HTTP/2: without the fields of a connection and without those that Isles alone may say.
+///
+/// # Errors
+/// When a field cannot be said in HTTP/2.
+pub(super) fn response(head: &[u8], response: &ResponseHead) -> Result<Response<()>, Stop> {
+    let bytes = Bytes::copy_from_slice(&head[..response.length()]);
+    let mut fields = HeaderMap::with_capacity(response.fields().len());
+    let with_length = response.status() >= 200 && response.status() != 204;
+    let kept = response.fields().iter().filter(|field| match field.kind {
+        FieldKind::ContentLength => with_length,
+        FieldKind::Hop
+        | FieldKind::Connection
+        | FieldKind::TransferEncoding
+        | FieldKind::Upgrade
+        | FieldKind::Isles => false,
+        _ => true,
+    });
+    for field in kept {
+        let (name, value) = convert(&bytes, field).ok_or_else(|| broken("a field cannot be said in HTTP/2"))?;
+        fields.append(name, value);
+    }
+    let mut converted = Response::new(());
+    *converted.status_mut() = StatusCode::from_u16(response.status()).map_err(|_| broken("its status is none"))?;
+    *converted.headers_mut() = fields;
+    Ok(converted)
+}
+
+/// The value shares the memory of the head.
+fn convert(head: &Bytes, field: &Field) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(field.name.of_head(head)).ok()?;
+    let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value.of_head(head))).ok()?;
+    Some((name, value))
+}
+
+fn broken(detail: &str) -> Stop {
+    Stop::Fault(Fault::new(Reason::BadResponse, detail))
+}
