@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
-use model::{ServiceName, spec::Service};
+use model::{
+    ServiceName,
+    spec::{Protocol, Service},
+};
 use ports::traffic::Target;
 
 use crate::Config;
@@ -32,7 +35,7 @@ pub(crate) fn of_instance(
         Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
     };
     for (callee, address) in given.connections {
-        env.insert(format!("{}_URL", callee.env_prefix()), format!("http://{address}"));
+        env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, *address));
     }
     if let Some(path) = given.database {
         env.insert("DATABASE_PATH".into(), path.display().to_string());
@@ -41,10 +44,41 @@ pub(crate) fn of_instance(
     env.into_iter().collect()
 }
 
+/// Where the service calls another. With HTTP, callers choose the version themselves.
+fn url(service: &Service, callee: &ServiceName, address: SocketAddr) -> String {
+    let protocol = service.calls.get(callee).map(|policy| policy.protocol).unwrap_or_default();
+    let scheme = match protocol {
+        Protocol::Http | Protocol::Http2 => "http",
+        Protocol::Tcp => "tcp",
+    };
+    format!("{scheme}://{address}")
+}
+
 /// The environment of a build: the host's and the service's own, without secrets.
 pub(crate) fn of_build(config: &Config, name: &ServiceName, service: &Service) -> BTreeMap<String, String> {
     let mut env = config.host_env.clone();
     env.extend(config.env_files.get(name).cloned().unwrap_or_default());
     env.extend(service.env.clone());
     env
+}
+
+#[cfg(test)]
+mod tests {
+    use model::spec::Policy;
+
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let callee: ServiceName = "users".parse().unwrap();
+        for (protocol, expected) in [
+            (Protocol::Http, "http://127.1.2.3:80"),
+            (Protocol::Http2, "http://127.1.2.3:80"),
+            (Protocol::Tcp, "tcp://127.1.2.3:80"),
+        ] {
+            let calls = [(callee.clone(), Policy { protocol, ..Policy::default() })].into();
+            let service = Service { calls, ..Service::new("./serve") };
+            assert_eq!(url(&service, &callee, "127.1.2.3:80".parse().unwrap()), expected);
+        }
+    }
 }

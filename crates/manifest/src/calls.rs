@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use model::{ServiceName, spec::Policy};
+use model::{
+    ServiceName,
+    spec::{Policy, Protocol},
+};
 
 use crate::{
     keys::CONNECTION,
-    policy,
+    policy::{self, protocol},
     read::Cx,
     report::Span,
     table::{At, Entry, Table},
@@ -21,7 +24,9 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, has_store: bool) -> B
     let mut calls = BTreeMap::new();
     for name in &names {
         if let Some(service) = cx.service(name) {
-            calls.insert(service, policies.remove(name.value).unwrap_or_default());
+            let protocol = cx.protocols.get(name.value).map(|at| at.value).unwrap_or_default();
+            let policy = policies.remove(name.value);
+            calls.insert(service, policy.unwrap_or_else(|| Policy { protocol, ..Policy::default() }));
         }
     }
     calls
@@ -34,12 +39,20 @@ fn connections<'a>(cx: &mut Cx<'a>, table: &Table<'a>, calls: &[At<&str>]) -> BT
     for entry in all.map(|all| all.entries()).unwrap_or_default() {
         let Some(connection) = cx.table(&entry, format!("{name}.{}", entry.key)) else { continue };
         connection.check_keys(cx, &CONNECTION);
-        policies.insert(entry.key, policy::read(cx, &connection, Policy::default()));
+        policies.insert(entry.key, connection_policy(cx, &connection, entry.key));
         if !calls.iter().any(|call| call.value == entry.key) {
             undeclared(cx, table, &entry);
         }
     }
     policies
+}
+
+fn connection_policy<'a>(cx: &mut Cx<'a>, table: &Table<'a>, callee: &str) -> Policy {
+    let (protocol, place) = protocol::of_connection(cx, table, callee);
+    if protocol == Protocol::Tcp {
+        protocol::only_bytes(cx, table, place.as_ref());
+    }
+    policy::read(cx, table, Policy { protocol, ..Policy::default() })
 }
 
 fn undeclared(cx: &mut Cx, table: &Table, entry: &Entry) {

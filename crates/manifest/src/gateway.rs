@@ -2,16 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::spec::{Gateway, Policy};
+use model::spec::{ConnectionLimits, Gateway, Network, Policy};
 
 use crate::{
-    keys::GATEWAY,
+    keys::{CONNECTIONS, GATEWAY},
     policy,
     read::Cx,
     routes,
     table::{At, Entry, Table},
+    tls,
 };
 
+const CONNECTIONS_MAX: u32 = 1_000_000;
 const EXAMPLE: &str = "\"127.0.0.1:8080\"";
 
 /// The gateway, if it can listen.
@@ -19,16 +21,46 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Gateway> {
     let table = cx.table(entry, "gateway".into())?;
     table.check_keys(cx, &GATEWAY);
     let listen = listen(cx, &table);
+    let policy = policy::read(cx, &table, Policy::edge());
     let routes = match table.get("routes") {
-        Some(entry) => routes::read(cx, &entry),
+        Some(entry) => routes::read(cx, &entry, &policy),
         None => Vec::new(),
     };
     if routes.is_empty() && table.get("routes").is_none_or(|entry| is_empty(&entry)) {
         let hint = "add `[gateway.routes]` with a line such as `\"/users\" = \"users\"`";
         cx.report.warning(&table.span, "the gateway has no routes: it answers 404 to everything").hint(hint).absence();
     }
-    let policy = policy::read(cx, &table, Policy::edge());
-    Some(Gateway { policy, ..Gateway::new(listen?, routes) })
+    let tls = table.get("tls").and_then(|entry| tls::read(cx, &entry));
+    let trusted = cx.texts_of(&table, "trusted", "\"10.0.0.0/8\"");
+    let trusted = trusted.iter().filter_map(|text| network(cx, text)).collect();
+    let connections = table.get("connections").map(|entry| connections(cx, &entry)).unwrap_or_default();
+    Some(Gateway { listen: listen?, tls, trusted, connections, routes, policy })
+}
+
+fn network(cx: &mut Cx, text: &At<&str>) -> Option<Network> {
+    if text.value.ends_with("/0") {
+        let finding = cx.report.warning(&text.span, "every client is trusted to say who it is");
+        finding.hint("name the proxies in front of the gateway only");
+    }
+    let network = text.value.parse();
+    if network.is_err() {
+        let finding = cx.report.error(&text.span, format!("`{}` is not a range of addresses", text.value));
+        finding.hint("write one such as \"10.0.0.0/8\" or \"::1\"");
+    }
+    network.ok()
+}
+
+fn connections<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> ConnectionLimits {
+    let mut limits = ConnectionLimits::default();
+    let Some(table) = cx.table(entry, "gateway.connections".into()) else { return limits };
+    table.check_keys(cx, &CONNECTIONS);
+    cx.fill_integer(&table, "total", 1..=CONNECTIONS_MAX, &mut limits.total);
+    cx.fill_integer(&table, "per_peer", 1..=CONNECTIONS_MAX, &mut limits.per_peer);
+    if table.get("per_peer").is_some() && limits.per_peer > limits.total {
+        let shown = |number: u32| number.to_string();
+        cx.too_much(&table, ("per_peer", shown(limits.per_peer)), ("total", shown(limits.total)));
+    }
+    limits
 }
 
 fn is_empty(routes: &Entry) -> bool {

@@ -18,14 +18,10 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String) -> Heal
     let Some(table) = cx.table(entry, name) else { return Health::default() };
     table.check_keys(cx, &HEALTH);
     let mut health = Health { path: table.get("path").and_then(|entry| path(cx, &entry)), ..Health::default() };
-    let mut duration = |key, value: &mut _| {
-        let read = table.get(key).and_then(|entry| cx.duration_above_zero(&entry, *value));
-        *value = read.unwrap_or(*value);
-    };
-    duration("interval", &mut health.interval);
-    duration("interval_starting", &mut health.interval_starting);
-    duration("timeout", &mut health.timeout);
-    duration("grace", &mut health.grace);
+    cx.fill_duration(&table, "interval", &mut health.interval);
+    cx.fill_duration(&table, "interval_starting", &mut health.interval_starting);
+    cx.fill_duration(&table, "timeout", &mut health.timeout);
+    cx.fill_duration(&table, "grace", &mut health.grace);
     compare(cx, &table, &health);
     health
 }

@@ -4,48 +4,52 @@
 pub(crate) struct Keys {
     /// Where a person finds the table.
     home: &'static str,
-    /// The keys that can be used, the most important first.
-    pub known: &'static [&'static str],
+    /// The keys that can be used, in groups, the most important first.
+    pub known: &'static [&'static [&'static str]],
     /// The keys of parts that are not built yet, and which part that is.
     pub planned: &'static [(&'static str, &'static str)],
 }
 
 const ENGINES: &str = "external engines are not built yet";
-const POLICY_LATER: &str = "this part of a connection's policy is not built yet";
+const CACHES: &str = "caches of answers are not built yet";
+const MIRRORS: &str = "mirrors are not built yet";
 const STREAMS: &str = "streams are not built yet";
 const TOPICS: &str = "topics are not built yet";
 const UPGRADES: &str = "upgrades in steps are not built yet";
 
 pub(crate) const ROOT: Keys = Keys {
     home: "",
-    known: &["system", "gateway", "services"],
+    known: &[&["system", "gateway", "services"]],
     planned: &[("topics", TOPICS), ("streams", STREAMS), ("buckets", STREAMS), ("engines", ENGINES)],
 };
 
-pub(crate) const SYSTEM: Keys = Keys { home: "system", known: &["name"], planned: &[("engines", ENGINES)] };
+pub(crate) const SYSTEM: Keys = Keys { home: "`[system]`", known: &[&["name"]], planned: &[("engines", ENGINES)] };
 
 pub(crate) const GATEWAY: Keys = Keys {
-    home: "gateway",
-    known: &["listen", "routes", "timeout", "connect_timeout", "retries", "balance", "queue"],
+    home: "`[gateway]`",
+    known: &[&["listen", "routes", "tls", "trusted", "connections"], POLICY],
+    planned: &[("cache", CACHES)],
+};
+
+pub(crate) const TLS: Keys = Keys { home: "`[gateway.tls]`", known: &[&["cert", "key"]], planned: &[] };
+
+pub(crate) const CONNECTIONS: Keys =
+    Keys { home: "`[gateway.connections]`", known: &[&["total", "per_peer"]], planned: &[] };
+
+pub(crate) const ROUTE: Keys = Keys {
+    home: "`[gateway.routes]`",
+    known: &[&["to", "strip"], POLICY],
     planned: &[
-        ("tls", "the gateway's TLS is not built yet"),
-        ("cache", POLICY_LATER),
-        ("breaker", POLICY_LATER),
-        ("hedge", POLICY_LATER),
-        ("rate", POLICY_LATER),
-        ("limits", POLICY_LATER),
+        ("weight", UPGRADES),
+        ("mirror", MIRRORS),
+        ("redirect", "redirects are not built yet"),
+        ("cache", CACHES),
     ],
 };
 
-pub(crate) const ROUTE: Keys = Keys {
-    home: "gateway.routes",
-    known: &["to", "strip"],
-    planned: &[("weight", UPGRADES), ("mirror", UPGRADES), ("redirect", "redirects are not built yet")],
-};
-
 pub(crate) const SERVICE: Keys = Keys {
-    home: "services.NAME",
-    known: &[
+    home: "`[services.NAME]`",
+    known: &[&[
         "run",
         "dir",
         "build",
@@ -65,7 +69,9 @@ pub(crate) const SERVICE: Keys = Keys {
         "limits",
         "stop_grace",
         "drain_timeout",
-    ],
+        "protocol",
+        "adaptive_concurrency",
+    ]],
     planned: &[
         ("publishes", TOPICS),
         ("subscribes", TOPICS),
@@ -82,34 +88,117 @@ pub(crate) const SERVICE: Keys = Keys {
 };
 
 pub(crate) const HEALTH: Keys = Keys {
-    home: "services.NAME.health",
-    known: &["path", "interval", "interval_starting", "timeout", "grace"],
+    home: "`[services.NAME.health]`",
+    known: &[&["path", "interval", "interval_starting", "timeout", "grace"]],
     planned: &[],
 };
 
-pub(crate) const LIMITS: Keys = Keys { home: "services.NAME.limits", known: &["memory", "cpu"], planned: &[] };
+pub(crate) const LIMITS: Keys = Keys { home: "`[services.NAME.limits]`", known: &[&["memory", "cpu"]], planned: &[] };
 
-pub(crate) const STORE: Keys = Keys { home: "services.NAME.store", known: &["engine", "path"], planned: &[] };
+pub(crate) const STORE: Keys = Keys { home: "`[services.NAME.store]`", known: &[&["engine", "path"]], planned: &[] };
 
 pub(crate) const CONNECTION: Keys = Keys {
-    home: "services.NAME.connections.CALLEE",
-    known: &["timeout", "connect_timeout", "retries", "balance", "queue"],
-    planned: &[
-        ("cache", POLICY_LATER),
-        ("breaker", POLICY_LATER),
-        ("hedge", POLICY_LATER),
-        ("rate", POLICY_LATER),
-        ("limits", POLICY_LATER),
-        ("mirror", POLICY_LATER),
-        ("retry_budget", POLICY_LATER),
-        ("protocol", "protocols other than HTTP/1.1 are not built yet"),
-    ],
+    home: "`[services.NAME.connections.CALLEE]`",
+    known: &[&["protocol"], POLICY],
+    planned: &[("cache", CACHES), ("mirror", MIRRORS)],
 };
 
+/// The keys of a policy: in `[gateway]`, in a route and in a connection.
+pub(crate) const POLICY: &[&str] = &[
+    "timeout",
+    "connect_timeout",
+    "idle_timeout",
+    "retries",
+    "retry_budget",
+    "hedge",
+    "balance",
+    "slow_start",
+    "panic_percent",
+    "queue",
+    "in_flight_max",
+    "rate",
+    "breaker",
+    "outlier",
+    "limits",
+    "access_log",
+];
+
+pub(crate) const RETRY_BUDGET: Keys =
+    Keys { home: "`retry_budget`", known: &[&["percent", "per_second_min"]], planned: &[] };
+
+pub(crate) const BALANCE: Keys = Keys { home: "`balance`", known: &[&["weighted", "hash"]], planned: &[] };
+
+pub(crate) const HASH: Keys =
+    Keys { home: "`hash` of `balance`", known: &[&["header", "cookie", "path", "load_percent_max"]], planned: &[] };
+
+pub(crate) const RATE: Keys = Keys { home: "`rate`", known: &[&["limit", "burst"]], planned: &[] };
+
+pub(crate) const BREAKER: Keys = Keys {
+    home: "`breaker`",
+    known: &[&["consecutive", "success_percent_min", "requests_min", "window", "open_min", "open_max"]],
+    planned: &[],
+};
+
+pub(crate) const OUTLIER: Keys =
+    Keys { home: "`outlier`", known: &[&["consecutive", "ejection", "ejection_max", "percent_max"]], planned: &[] };
+
+pub(crate) const ACCESS_LOG: Keys = Keys { home: "`access_log`", known: &[&["sample"]], planned: &[] };
+
+pub(crate) const MESSAGE_LIMITS: Keys = Keys {
+    home: "`limits` of a connection or the gateway",
+    known: &[&[
+        "head",
+        "target",
+        "fields",
+        "body",
+        "response_head",
+        "head_timeout",
+        "progress",
+        "client_idle",
+        "upstream_idle",
+        "upstream_connections",
+        "http2",
+    ]],
+    planned: &[],
+};
+
+pub(crate) const HTTP2: Keys = Keys {
+    home: "`http2` of `limits`",
+    known: &[&["streams", "window", "connection_window", "resets", "local_resets"]],
+    planned: &[],
+};
+
+/// Where a key is looked for that was written in the wrong place, the likeliest place first.
+const HOMES: [&Keys; 16] = [
+    &SYSTEM,
+    &GATEWAY,
+    &SERVICE,
+    &HEALTH,
+    &LIMITS,
+    &STORE,
+    &ROUTE,
+    &TLS,
+    &CONNECTIONS,
+    &MESSAGE_LIMITS,
+    &HTTP2,
+    &BREAKER,
+    &OUTLIER,
+    &RETRY_BUDGET,
+    &RATE,
+    &HASH,
+];
+
 impl Keys {
+    /// Every key that can be used.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &'static str> {
+        self.known.iter().copied().flatten().copied()
+    }
+
     /// Where the key can be used, for one that was written in the wrong place.
-    pub(crate) fn home_of(key: &str) -> Option<&'static str> {
-        let all = [&SYSTEM, &GATEWAY, &SERVICE, &HEALTH, &LIMITS, &STORE];
-        all.into_iter().find(|keys| keys.known.contains(&key)).map(|keys| keys.home)
+    pub(crate) fn home_of(key: &str) -> Option<String> {
+        if POLICY.contains(&key) {
+            return Some(format!("{} or {}", CONNECTION.home, GATEWAY.home));
+        }
+        HOMES.into_iter().find(|keys| keys.known().any(|known| known == key)).map(|keys| keys.home.into())
     }
 }

@@ -9,7 +9,10 @@ mod calls;
 mod check;
 mod diagnostic;
 mod disk;
+#[cfg(test)]
+mod documented;
 mod environment;
+mod fill;
 mod folder;
 mod gateway;
 mod health;
@@ -28,6 +31,7 @@ mod store;
 mod syntax;
 mod system;
 mod table;
+mod tls;
 
 use model::spec::System;
 

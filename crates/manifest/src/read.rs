@@ -1,8 +1,8 @@
 //! Reads values of the types that the manifest knows, and says what is wrong with those of another type.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use model::{ByteSize, ServiceName, format_duration, parse_duration};
+use model::{ByteSize, ServiceName, format_duration, parse_duration, spec::Protocol};
 use toml::de::DeValue;
 
 use crate::{
@@ -20,18 +20,20 @@ pub(crate) struct Cx<'a> {
     pub folder: &'a dyn Folder,
     /// The names of all services, valid or not, in the order of the text.
     pub services: Vec<&'a str>,
+    /// What the services speak that say it rightly, and where they do.
+    pub protocols: BTreeMap<&'a str, At<Protocol>>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(folder: &'a dyn Folder) -> Self {
-        Self { report: Report::default(), folder, services: Vec::new() }
+        Self { report: Report::default(), folder, services: Vec::new(), protocols: BTreeMap::new() }
     }
 
     pub(crate) fn planned(&mut self, span: &Span, what: &str, why: &str, hint: &str) {
         self.report.error(span, format!("`{what}` is planned: {why}")).hint(hint);
     }
 
-    fn wrong_type(&mut self, entry: &Entry, expected: &str, example: &str) {
+    pub(crate) fn wrong_type(&mut self, entry: &Entry, expected: &str, example: &str) {
         let found = type_name(entry.value);
         let message = format!("`{}` must be {expected}, not {found}", entry.key);
         self.report.error(&entry.span, message).hint(format!("write {example}"));

@@ -1,22 +1,26 @@
 //! `[gateway.routes]`: which service answers which host and path.
 
-use model::{ServiceName, spec::Route};
+use model::{
+    ServiceName,
+    spec::{Policy, Protocol, Route},
+};
 
 use crate::{
     keys::ROUTE,
+    policy,
     read::Cx,
     report::Span,
-    table::{At, Entry},
+    table::{At, Entry, Table},
 };
 
-/// The routes in the order of the text.
-pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Vec<Route> {
+/// The routes in the order of the text; `gateway` is the policy of those that say nothing else.
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, gateway: &Policy) -> Vec<Route> {
     let Some(table) = cx.table(entry, "gateway.routes".into()) else { return Vec::new() };
     let mut routes: Vec<At<Route>> = Vec::new();
     for entry in table.entries() {
-        let (key, target) = (key(cx, &entry), target(cx, &entry));
-        let (Some((host, prefix)), Some((to, strip))) = (key, target) else { continue };
-        let route = Route { host, strip, ..Route::new(prefix, to) };
+        let (key, target) = (key(cx, &entry), target(cx, &entry, gateway));
+        let (Some((host, prefix)), Some(Target { to, strip, policy })) = (key, target) else { continue };
+        let route = Route { host, prefix, to, strip, policy };
         match routes.iter().find(|at| at.value.host == route.host && at.value.prefix == route.prefix) {
             Some(first) => twice(cx, &entry, first.span.clone()),
             None => routes.push(At { value: route, span: entry.key_span }),
@@ -93,11 +97,18 @@ fn prefix_problem(host: &str, prefix: &str) -> Option<(&'static str, String)> {
     }
 }
 
-/// The service, and whether the prefix is stripped.
-fn target<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<(ServiceName, bool)> {
+/// Where a route leads.
+struct Target {
+    to: ServiceName,
+    strip: bool,
+    policy: Option<Box<Policy>>,
+}
+
+fn target<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, gateway: &Policy) -> Option<Target> {
     if !entry.value.is_table() {
         let name = cx.text(entry, "\"users\"")?;
-        return Some((cx.service(&name)?, false));
+        let policy = policy(cx, None, &name, gateway);
+        return Some(Target { to: cx.service(&name)?, strip: false, policy });
     }
     let table = cx.table(entry, format!("gateway.routes.{:?}", entry.key))?;
     table.check_keys(cx, &ROUTE);
@@ -108,5 +119,24 @@ fn target<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<(ServiceName, bool)>
         return None;
     };
     let name = cx.text(&to, "\"users\"")?;
-    Some((cx.service(&name)?, strip))
+    let policy = policy(cx, Some(&table), &name, gateway);
+    Some(Target { to: cx.service(&name)?, strip, policy })
+}
+
+/// The policy of a route that differs from the gateway's by its keys, or by what its service speaks.
+fn policy<'a>(cx: &mut Cx<'a>, table: Option<&Table<'a>>, to: &At<&str>, gateway: &Policy) -> Option<Box<Policy>> {
+    let spoken = cx.protocols.get(to.value).cloned();
+    let protocol = spoken.as_ref().map(|at| at.value).unwrap_or_default();
+    if let (Protocol::Tcp, Some(spoken)) = (protocol, spoken) {
+        let finding =
+            cx.report.error(&to.span, format!("the gateway carries requests, and `{}` speaks bytes", to.value));
+        finding.hint("remove the route, or let the service speak \"http\" or \"http2\"").label(&spoken.span, "bytes");
+        return None;
+    }
+    let table = table.filter(|table| policy::is_in(table));
+    let base = || Policy { protocol, ..gateway.clone() };
+    match table {
+        Some(table) => Some(Box::new(policy::of_route(cx, table, base()))),
+        None => (protocol != gateway.protocol).then(|| Box::new(base())),
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use model::spec::{Listen, Service};
+use model::spec::{Health, Listen, Protocol, Service};
 
 use crate::{
     build, calls, environment, health,
     keys::SERVICE,
     limits,
     nearest::nearest,
+    policy::protocol,
     read::Cx,
     store,
     table::{At, Entry, Table},
@@ -65,16 +66,39 @@ fn rest<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Service {
     let mut duration = |key, default| table.get(key).and_then(|entry| cx.duration(&entry)).unwrap_or(default);
     let stop_grace = duration("stop_grace", defaults.stop_grace);
     let drain_timeout = duration("drain_timeout", defaults.drain_timeout);
+    let protocol = protocol::of_service(cx, table);
     let health = table.get("health").map(|entry| health::read(cx, &entry, format!("{}.health", table.name)));
     let limits = table.get("limits").map(|entry| limits::read(cx, &entry, format!("{}.limits", table.name)));
+    let health = health.unwrap_or_default();
+    if protocol == Protocol::Tcp {
+        only_bytes(cx, table, &health);
+    }
+    // Latency tells how much a service can do where there are requests to time.
+    let mut adaptive_concurrency = protocol != Protocol::Tcp;
+    cx.fill_boolean(table, "adaptive_concurrency", &mut adaptive_concurrency);
     Service {
         replicas: replicas(cx, table),
-        health: health.unwrap_or_default(),
+        health,
         stop_grace,
         drain_timeout,
         limits: limits.unwrap_or_default(),
         listen: listen(cx, table),
+        protocol,
+        adaptive_concurrency,
         ..defaults
+    }
+}
+
+/// Reports what cannot be done with a service that speaks no HTTP.
+fn only_bytes(cx: &mut Cx, table: &Table, health: &Health) {
+    let place = table.get("protocol").map(|entry| entry.span);
+    if let Some(entry) = table.get("adaptive_concurrency") {
+        protocol::refuse(cx, &entry, place.as_ref());
+    }
+    if let Some(entry) = table.get("health").filter(|_| health.path.is_some()) {
+        let message = "a health path is asked for with HTTP, and `protocol = \"tcp\"` carries bytes";
+        let finding = cx.report.error(&entry.span, message);
+        finding.hint("remove it: without a path the port must accept a connection");
     }
 }
 

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use crate::{
     after, check, gateway,
     keys::{ROOT, SYSTEM},
+    policy::protocol,
     read::Cx,
     report::Span,
     service::{self, Draft},
@@ -26,6 +27,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let name = name(cx, &root);
     let entries = services(cx, &root);
     cx.services = entries.iter().map(|entry| entry.key).collect();
+    cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).collect();
     let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
     let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();
     after::check(cx, &drafts);

@@ -48,7 +48,7 @@ impl<'a> Table<'a> {
         for entry in self.entries() {
             if let Some((_, why)) = keys.planned.iter().find(|(key, _)| *key == entry.key) {
                 cx.planned(&entry.key_span, entry.key, why, "remove it for now");
-            } else if !keys.known.contains(&entry.key) {
+            } else if keys.known().all(|key| key != entry.key) {
                 self.unknown_key(cx, keys, &entry);
             }
         }
@@ -57,10 +57,10 @@ impl<'a> Table<'a> {
     fn unknown_key(&self, cx: &mut Cx, keys: &Keys, entry: &Entry) {
         let place = if self.name.is_empty() { "at the top".into() } else { format!("in `[{}]`", self.name) };
         let planned = keys.planned.iter().map(|(key, _)| *key);
-        let hint = match (nearest(entry.key, keys.known.iter().copied().chain(planned)), Keys::home_of(entry.key)) {
+        let hint = match (nearest(entry.key, keys.known().chain(planned)), Keys::home_of(entry.key)) {
             (Some(key), _) => format!("did you mean `{key}`?"),
-            (None, Some(home)) => format!("`{}` belongs in `[{home}]`", entry.key),
-            (None, None) => format!("the keys here are {}", keys.known.join(", ")),
+            (None, Some(home)) => format!("`{}` belongs in {home}", entry.key),
+            (None, None) => format!("the keys here are {}", keys.known().collect::<Vec<_>>().join(", ")),
         };
         cx.report.error(&entry.key_span, format!("unknown key `{}` {place}", entry.key)).hint(hint);
     }

@@ -11,7 +11,10 @@ use manifest::{Memory, Severity, parse, render};
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
 
 fn folder() -> Memory {
-    Memory::new("shop", &[("users/app.py", ""), ("orders/app.py", ""), ("users.env", "A=1"), ("data/", "")])
+    Memory::new(
+        "shop",
+        &[("users/app.py", ""), ("orders/app.py", ""), ("users.env", "A=1"), ("data/", ""), ("tls/cert.pem", "")],
+    )
 }
 
 /// The cases of a file again, each with what is said now.
@@ -62,4 +65,4 @@ macro_rules! cases {
     };
 }
 
-cases! { after build environment gateway keys links planned policy routes service stores syntax system types }
+cases! { after balance breaker build environment gateway keys limits links planned policy protocol rate routes service stores syntax system tls types }

@@ -30,7 +30,7 @@ pub(crate) async fn answer(
     };
     let problem = describe(worker, &fault, call);
     scratch.answer.clear();
-    problem::write(&problem, fault.reason, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
+    problem::write(&problem, &fault, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
     if let Some(call) = call {
         worker.failures.record(failure(worker, call, &scratch.request, scratch.input.held(), fault));
     }

@@ -3,16 +3,18 @@
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use model::{Reason, spec::MessageLimits};
+use model::{Problem, Reason, spec::MessageLimits};
 use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
 use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
-    exchange, http2,
+    exchange,
+    guests::Guest,
+    http2,
     listener::Entry,
-    problem::Fault,
+    problem::{self, Fault},
     socket::Socket,
     worker::Worker,
 };
@@ -42,6 +44,18 @@ pub(crate) enum Next {
 /// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
+impl Client {
+    /// Counts it, unless there are too many. Instances are not counted: their number is known.
+    fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+        let view = worker.view();
+        let Some(gateway) = view.table.gateway.as_ref().filter(|_| self.entry == Entry::Gateway) else {
+            return Ok(None);
+        };
+        let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
+        worker.guests.enter(self.peer, gateway.limits).map(Some).map_err(too_many)
+    }
+}
+
 /// How large and how slow the messages of a client may be, and how large the heads of its requests.
 pub(crate) fn limits(worker: &Worker, entry: Entry) -> (MessageLimits, HeadLimits) {
     let view = worker.view();
@@ -60,6 +74,10 @@ pub(crate) fn limits(worker: &Worker, entry: Entry) -> (MessageLimits, HeadLimit
 
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
+    let _guest = match client.enter(&worker) {
+        Ok(guest) => guest,
+        Err(fault) => return turn_away(&mut client.socket, &fault),
+    };
     let (mut next, mut fresh) = (Next::Keep, true);
     while next == Next::Keep {
         let (limits, _) = limits(&worker, client.entry);
@@ -86,6 +104,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
         Next::Break => client.socket.reset_on_close(),
         Next::Keep | Next::Close | Next::Http2 => {}
     }
+}
+
+/// Answers before anything was read, as far as that goes without waiting: who comes in too great numbers gets no more of our time.
+fn turn_away(socket: &mut Socket, fault: &Fault) {
+    let problem = Problem { detail: fault.detail.clone(), ..Problem::of(fault.reason) };
+    let mut answer = Vec::new();
+    problem::write(&problem, fault, false, Some("close"), &mut answer);
+    socket.try_write(&answer);
 }
 
 /// What is there to read, without waiting: the poller may have been mistaken.

@@ -1,11 +1,12 @@
 //! Connections: what all workers share of one, and what each worker has of its own.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use logic::outlier::Outlier;
 use model::{
     ServiceName,
     figures::ConnectionFigures,
@@ -16,7 +17,10 @@ use wire::http1::HeadLimits;
 use crate::{
     bound::Bound,
     figures::{Figures, Record, Sum},
+    guard::{Guard, Rules},
+    instance,
     load::Load,
+    picker::{Candidates, Picker},
 };
 
 /// A declared right to call, with the policy of one routing state.
@@ -30,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) policy: Arc<Policy>,
     /// The heads that it takes.
     pub(crate) heads: Heads,
+    pub(crate) rules: Rules,
+    pub(crate) outlier: Option<Outlier>,
     pub(crate) state: Arc<State>,
     /// What the callee has to do, of all connections.
     pub(crate) load: Arc<Load>,
@@ -39,6 +45,7 @@ pub(crate) struct Connection {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) in_flight: Bound,
+    pub(crate) guard: Guard,
     figures: Mutex<Vec<Arc<Figures>>>,
 }
 
@@ -60,7 +67,7 @@ impl Heads {
 }
 
 impl Connection {
-    /// The sum of the figures of all workers.
+    /// The sum of the figures of all workers; the callee's instances that are ejected are not known here.
     pub(crate) fn figures(&self, workers: usize) -> ConnectionFigures {
         let sum = Sum::of(&self.state.all_figures(), workers);
         ConnectionFigures {
@@ -77,7 +84,7 @@ impl Connection {
             in_flight: self.state.in_flight.inside(),
             concurrency_limit: self.load.limit(),
             queued: self.state.in_flight.waiting(),
-            breaker: model::figures::BreakerState::Closed,
+            breaker: self.state.guard.breaker(),
             ejected: Vec::new(),
             latency: sum.latency,
             requests_by_worker: sum.by_worker,
@@ -94,6 +101,8 @@ impl State {
 /// What a worker has of a connection.
 pub(crate) struct Local {
     pub(crate) shared: Arc<Connection>,
+    picker: Picker,
+    turn: Rc<Cell<u64>>,
     worker: usize,
     /// Made when they are first needed, kept when the policy changes.
     figures: Rc<OnceCell<Arc<Figures>>>,
@@ -101,13 +110,33 @@ pub(crate) struct Local {
 
 impl Local {
     /// The worker's part of a connection; `before` is its part of the same one in the routing state before.
-    pub(crate) fn new(shared: Arc<Connection>, worker: usize, before: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Connection>,
+        endpoints: &[Rc<instance::Local>],
+        worker: usize,
+        before: Option<&Self>,
+    ) -> Self {
         let before = before.filter(|before| Arc::ptr_eq(&before.shared.state, &shared.state));
-        Self { shared, worker, figures: before.map(|before| before.figures.clone()).unwrap_or_default() }
+        Self {
+            picker: Picker::new(&shared.policy.balance, endpoints),
+            turn: before.map(|before| before.turn.clone()).unwrap_or_default(),
+            worker,
+            figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
+            shared,
+        }
     }
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.shared.policy
+    }
+
+    /// Picks an instance that has not failed the request.
+    pub(crate) fn pick<'a>(
+        &self,
+        candidates: &Candidates<'a>,
+        random: impl Fn(usize) -> usize,
+    ) -> Option<&'a Rc<instance::Local>> {
+        self.picker.pick(candidates, &self.turn, random).map(|index| &candidates.endpoints[index])
     }
 
     /// Writes a request down.

@@ -2,8 +2,14 @@
 
 use std::{cell::Cell, net::IpAddr, rc::Rc};
 
-use logic::balance::GATEWAY_FAILURE_PENALTY;
-use model::{InstanceId, Reason, Timestamp};
+use logic::{
+    balance::{self, GATEWAY_FAILURE_PENALTY},
+    outcome as health,
+};
+use model::{
+    InstanceId, Reason, Timestamp,
+    spec::{Balance, HashKey},
+};
 use tokio::time::Instant;
 use wire::http1::{self, Edge, Framing, RequestHead, RequestLine, Version};
 
@@ -14,9 +20,11 @@ use crate::{
     client::{Client, Next},
     connection,
     figures::{Outcome, Record},
+    guard::Passed,
     hold::{self, Permit},
-    instance::Lease,
+    instance::{Lease, Local},
     listener::Entry,
+    picker,
     problem::Fault,
     retry,
     socket::Socket,
@@ -46,9 +54,13 @@ pub(crate) struct Call {
     /// The instances that failed it, in order.
     pub(crate) tried: Vec<InstanceId>,
     pub(crate) retries: u32,
+    /// The hash of what the policy takes as the key.
+    pub(crate) key: u64,
+    passed: Passed,
     pub(crate) permit: Permit,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
+    pub(crate) grpc_status: Cell<Option<u8>>,
     /// Bytes from the client and to it.
     pub(crate) received: Cell<u64>,
     pub(crate) sent: Cell<u64>,
@@ -169,9 +181,40 @@ impl Call {
         caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
     }
 
-    /// Counts the request.
+    /// What the answer says of who gave it.
+    fn health(&self) -> health::Outcome {
+        health::Outcome::of(self.status.get(), self.grpc_status.get())
+    }
+
+    /// Takes a retry out of the connection's budget.
+    fn may_retry(&self, worker: &Worker) -> bool {
+        let shared = &self.connection.shared;
+        shared.state.guard.may_retry(&shared.rules, worker.clock.now())
+    }
+
+    /// Takes note of how an instance did.
+    fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
+        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
+        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
+            return;
+        }
+        let view = worker.view();
+        let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
+        let now = worker.clock.now();
+        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+    }
+
+    /// Counts the request, and tells the breaker.
     pub(crate) fn write_down(&self, worker: &Worker, outcome: Outcome) {
-        let took = worker.clock.now().since(self.arrived);
+        let now = worker.clock.now();
+        let health = match outcome {
+            Outcome::Status(_) => Some(self.health()),
+            Outcome::Failed(reason) => blames_callee(reason).then_some(health::Outcome::Failure),
+            Outcome::Cancelled => None,
+        };
+        let shared = &self.connection.shared;
+        shared.state.guard.ended(&shared.rules, self.passed, health, now, || worker.chance());
+        let took = now.since(self.arrived);
         self.connection.record(&Record {
             outcome,
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
@@ -181,6 +224,49 @@ impl Call {
             hedged: false,
         });
     }
+}
+
+/// Whether a failure speaks of the callee rather than of the caller, the bounds or the network between them and the client.
+fn blames_callee(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Refused
+            | Reason::Reset
+            | Reason::BadResponse
+            | Reason::ResponseTooLarge
+            | Reason::ConnectTimeout
+            | Reason::Timeout
+            | Reason::IdleTimeout
+    )
+}
+
+impl Ended {
+    /// What it says of the instance that was tried last.
+    fn says_of_instance(&self) -> Option<health::Outcome> {
+        let reason = match self {
+            Self::Gone => return None,
+            Self::Broken(reason) => *reason,
+            Self::Fault(fault) => fault.reason,
+        };
+        blames_callee(reason).then_some(health::Outcome::Failure)
+    }
+}
+
+/// The hash of what the policy takes as the key; the same for all requests that lack it.
+fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
+    let Balance::Hash { key, .. } = balance else { return 0 };
+    let value = match key {
+        HashKey::Header(name) => request.value(head, name),
+        HashKey::Cookie(name) => request.value(head, "cookie").and_then(|value| cookie(value, name)),
+        HashKey::Path => Some(request.path(head).as_bytes()),
+    };
+    balance::hash(value.unwrap_or_default())
+}
+
+/// The value of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
+fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())).find_map(|rest| rest.strip_prefix(b"="))
 }
 
 /// The connection that the request takes.
@@ -206,18 +292,22 @@ pub(crate) fn find(
     {
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
+    let arrived = worker.clock.now();
     let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: "http" });
     let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
     let call = Call {
-        connection,
+        connection: connection.clone(),
         entry,
         line: RequestLine { strip, edge, upgrade: true },
-        arrived: worker.clock.now(),
+        arrived,
         deadline,
         tried: Vec::new(),
         retries: 0,
+        key: key_of(request, head, &policy.balance),
+        passed: connection.shared.state.guard.admit(&connection.shared.rules, arrived)?,
         permit: Permit::default(),
         status: Cell::new(0),
+        grpc_status: Cell::new(None),
         received: Cell::new(0),
         sent: Cell::new(0),
     };
@@ -256,19 +346,24 @@ pub(crate) async fn attempts(
             },
         };
         match request.attempt(worker, call, &lease, reuse).await {
-            Ok(next) => return Ok(next),
+            Ok(next) => {
+                call.judge(worker, lease.local(), Some(call.health()));
+                return Ok(next);
+            }
             Err(Failed::Left) => {}
             Err(Failed::Stale) => again = Some(lease.local().clone()),
             Err(Failed::Again(fault)) => {
                 lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.clock.now());
                 call.tried.push(lease.local().shared.id.clone());
-                if call.retries == call.connection.policy().retries {
+                call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                if call.retries == call.connection.policy().retries || !call.may_retry(worker) {
                     return Err(Ended::Fault(fault));
                 }
                 call.retries += 1;
                 last = fault;
             }
             Err(Failed::Over(ended)) => {
+                call.judge(worker, lease.local(), ended.says_of_instance());
                 call.tried.push(lease.local().shared.id.clone());
                 return Err(ended);
             }

@@ -2,7 +2,6 @@
 
 use std::{pin::pin, rc::Rc};
 
-use logic::balance;
 use model::Reason;
 use tokio::time::sleep_until;
 
@@ -11,8 +10,9 @@ use crate::{
     connection::{self, Connection},
     exchange::{Call, Ended, Requester},
     instance::{Lease, Local},
+    picker::Candidates,
     problem::Fault,
-    worker::Worker,
+    worker::{View, Worker},
 };
 
 /// The right of a request to be in flight, on its connection and to its service.
@@ -77,9 +77,8 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
     loop {
         let view = worker.view();
         let service = view.table.service(shared.service);
-        let endpoints = service.map_or(&[][..], |_| &view.endpoints[shared.service]);
-        if let Some(local) = pick(worker, endpoints, call) {
-            return Ok(Some(local.clone()));
+        if let Some(local) = view.pick(worker, call) {
+            return Ok(Some(local));
         }
         if !call.tried.is_empty() {
             return Ok(None);
@@ -100,13 +99,18 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
     }
 }
 
-fn pick<'a>(worker: &Worker, endpoints: &'a [Rc<Local>], call: &Call) -> Option<&'a Rc<Local>> {
-    let now = worker.clock.now();
-    let cost = |index: usize| {
-        let local = &endpoints[index];
-        (!call.tried.contains(&local.shared.id)).then(|| local.cost(now))
-    };
-    balance::pick(endpoints.len(), cost, |limit| worker.random(limit)).map(|index| &endpoints[index])
+impl View {
+    /// An instance of the callee that has not failed the request.
+    fn pick(&self, worker: &Worker, call: &Call) -> Option<Rc<Local>> {
+        let candidates = Candidates {
+            endpoints: self.endpoints.get(call.connection.shared.service)?,
+            policy: call.connection.policy(),
+            tried: &call.tried,
+            key: call.key,
+            now: worker.clock.now(),
+        };
+        call.connection.pick(&candidates, |limit| worker.random(limit)).cloned()
+    }
 }
 
 /// Until the permit is complete.

@@ -5,12 +5,16 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
-use logic::balance::Ewma;
+use logic::{
+    balance::Ewma,
+    outcome::Outcome,
+    outlier::{self, Outlier},
+};
 use model::{InstanceId, Timestamp};
 use ports::traffic::Target;
 use tokio::sync::Notify;
@@ -30,6 +34,8 @@ pub(crate) struct Instance {
     pub(crate) connections: Bound,
     draining: AtomicBool,
     ended: Notify,
+    /// How it behaved (see `logic::outlier`).
+    outlier: Padded<AtomicU64>,
     /// Requests that were cut off when its drain timed out.
     pub(crate) cut_off: AtomicU32,
 }
@@ -43,6 +49,7 @@ impl Instance {
             connections: Bound::default(),
             draining: AtomicBool::new(false),
             ended: Notify::new(),
+            outlier: Padded::default(),
             cut_off: AtomicU32::new(0),
         }
     }
@@ -64,6 +71,27 @@ impl Instance {
         }
     }
 
+    pub(crate) fn outlier_word(&self) -> u64 {
+        self.outlier.0.load(SeqCst)
+    }
+
+    /// Takes note of how a request to it ended. `ejected` counts the ejected ones of all `total` instances of its service.
+    pub(crate) fn judge(
+        &self,
+        rule: &Outlier,
+        outcome: Outcome,
+        now: Timestamp,
+        total: usize,
+        ejected: impl Fn() -> usize,
+    ) {
+        let after = |word| rule.after(word, outcome, now, || rule.has_room(total, ejected()));
+        let Ok(before) = self.outlier.0.fetch_update(SeqCst, SeqCst, after) else { return };
+        let is_new = !outlier::is_ejected(before, now) && outlier::is_ejected(self.outlier_word(), now);
+        if is_new && !rule.has_room(total, ejected().saturating_sub(1)) {
+            let _ = self.outlier.0.fetch_update(SeqCst, SeqCst, |word| Some(rule.taken_back(word, now)));
+        }
+    }
+
     fn leave(&self) {
         let last = self.in_flight.0.fetch_sub(1, SeqCst) == 1;
         if last && self.draining.load(SeqCst) {
@@ -80,6 +108,8 @@ pub(crate) struct Local {
     /// Fired when its drain timed out.
     pub(crate) cut: Signal,
     pub(crate) pool: Pool,
+    /// When the worker learnt of it.
+    pub(crate) since: Timestamp,
     ewma: Cell<Ewma>,
 }
 
@@ -90,6 +120,7 @@ impl Local {
             serving: Cell::new(true),
             cut: Signal::default(),
             pool: Pool::default(),
+            since: now,
             ewma: Cell::new(Ewma::new(now)),
         }
     }

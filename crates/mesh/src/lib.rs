@@ -19,11 +19,14 @@ mod drain;
 mod exchange;
 mod failures;
 mod figures;
+mod guard;
+mod guests;
 mod hold;
 mod http2;
 mod instance;
 mod listener;
 mod load;
+mod picker;
 mod pool;
 mod probe;
 mod problem;
@@ -45,6 +48,7 @@ use std::{
 
 use async_trait::async_trait;
 pub use config::MeshConfig;
+use connection::Connection;
 use listener::{Kind, Listener};
 use model::{Epoch, InstanceId, ServiceName, figures::ConnectionFigures, status::Failure};
 use ports::{
@@ -75,6 +79,7 @@ pub enum MeshError {
 pub struct Mesh {
     workers: Vec<Handle>,
     registry: Registry,
+    clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
@@ -96,11 +101,12 @@ impl Mesh {
     /// # Errors
     /// When the host gives no thread, poller or descriptor, or a socket does not listen.
     pub async fn start(config: MeshConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, MeshError> {
-        let shared = Shared { clock, failures: Arc::default() };
+        let shared = Shared { clock: clock.clone(), failures: Arc::default(), guests: Arc::default() };
         let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
         let mesh = Self {
             workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
+            clock,
             failures: shared.failures.clone(),
             in_force: std::sync::Mutex::default(),
             current: Mutex::default(),
@@ -195,8 +201,12 @@ impl Traffic for Mesh {
 
     fn connections(&self) -> Vec<ConnectionFigures> {
         let table = self.in_force().clone();
-        let mut all: Vec<_> =
-            table.connections.iter().map(|connection| connection.figures(self.workers.len())).collect();
+        let now = self.clock.now();
+        let figures = |connection: &Arc<Connection>| {
+            let ejected = table.ejected(connection.service, now);
+            ConnectionFigures { ejected, ..connection.figures(self.workers.len()) }
+        };
+        let mut all: Vec<_> = table.connections.iter().map(figures).collect();
         all.sort_by(|a, b| a.connection.cmp(&b.connection));
         all
     }

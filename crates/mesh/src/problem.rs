@@ -1,6 +1,6 @@
 //! Answers of our own: `application/problem+json` (RFC 9457).
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use model::{Problem, Reason};
 use wire::http1::{HeadError, HeadErrorKind};
@@ -11,11 +11,17 @@ pub(crate) struct Fault {
     pub(crate) reason: Reason,
     /// What happened this time; may be empty.
     pub(crate) detail: String,
+    /// When it may be worth another try.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Fault {
     pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, detail: detail.into(), retry_after: None }
+    }
+
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// A response that was refused by the codec.
@@ -40,7 +46,8 @@ impl Fault {
 }
 
 /// The whole answer. Without `keep_alive` it says that the connection ends.
-pub(crate) fn write(problem: &Problem, reason: Reason, to_head: bool, keep_alive: Option<&str>, out: &mut Vec<u8>) {
+pub(crate) fn write(problem: &Problem, fault: &Fault, to_head: bool, keep_alive: Option<&str>, out: &mut Vec<u8>) {
+    let reason = fault.reason;
     let body = serde_json::to_vec(problem).expect("a problem has only text, numbers and lists");
     let (status, phrase, code) = (reason.status(), phrase(reason.status()), reason.code());
     write!(
@@ -50,6 +57,12 @@ pub(crate) fn write(problem: &Problem, reason: Reason, to_head: bool, keep_alive
         body.len()
     )
     .expect("a Vec takes every write");
+    if let Some(wait) = fault.retry_after {
+        write!(out, "retry-after: {}\r\n", wait.as_millis().div_ceil(1000).max(1)).expect("a Vec takes every write");
+    }
+    if reason == Reason::Http2Required {
+        out.extend_from_slice(b"upgrade: h2c\r\n");
+    }
     if let Some(option) = keep_alive {
         write!(out, "connection: {option}\r\n").expect("a Vec takes every write");
     }
@@ -94,7 +107,8 @@ mod tests {
     #[test]
     fn an_answer() {
         let mut out = Vec::new();
-        write(&Problem::of(Reason::NoRoute), Reason::NoRoute, false, Some("close"), &mut out);
+        let fault = Fault::new(Reason::NoRoute, "");
+        write(&Problem::of(Reason::NoRoute), &fault, false, Some("close"), &mut out);
         let text = String::from_utf8(out.clone()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n") && head.ends_with("connection: close"), "{head}");
@@ -102,7 +116,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Problem>(body).unwrap(), Problem::of(Reason::NoRoute));
         let length = out.len() - body.len();
         out.clear();
-        write(&Problem::of(Reason::NoRoute), Reason::NoRoute, true, Some("close"), &mut out);
+        write(&Problem::of(Reason::NoRoute), &fault, true, Some("close"), &mut out);
         assert_eq!(out.len(), length, "an answer to HEAD has no body");
     }
 }

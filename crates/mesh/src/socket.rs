@@ -74,6 +74,14 @@ impl Socket {
         }
     }
 
+    /// Writes what goes without waiting.
+    pub(crate) fn try_write(&self, bytes: &[u8]) {
+        let _ = match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Unix(stream) => stream.try_write(bytes),
+        };
+    }
+
     /// Waits until there is something to read, without a buffer.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {

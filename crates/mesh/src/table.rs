@@ -2,16 +2,18 @@
 
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
-use logic::route::Routes;
+use logic::{outlier, route::Routes};
 use model::{
-    Epoch, ServiceName,
+    Epoch, InstanceId, ServiceName, Timestamp,
     spec::{ConnectionLimits, Network, Policy, Route},
 };
 use ports::traffic::{Caller, GatewayRouting, Routing, Upstream};
 
 use crate::{
     connection::{Connection, Heads},
+    guard::Rules,
     instance::Instance,
+    picker,
     registry::Registry,
 };
 
@@ -77,6 +79,13 @@ impl Table {
         self.services.get(place)?.as_ref()
     }
 
+    /// The instances of a service that get no requests for now.
+    pub(crate) fn ejected(&self, place: usize, now: Timestamp) -> Vec<InstanceId> {
+        let all = self.service(place).map_or(&[][..], |service| &service.endpoints);
+        let ejected = all.iter().filter(|instance| outlier::is_ejected(instance.outlier_word(), now));
+        ejected.map(|instance| instance.id.clone()).collect()
+    }
+
     pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.services.iter().flatten().flat_map(|service| &service.endpoints)
     }
@@ -124,6 +133,8 @@ impl Connections<'_> {
             service,
             policy: policy.clone(),
             heads: Heads::new(&policy.limits),
+            rules: Rules::new(policy),
+            outlier: policy.outlier.map(picker::outlier),
             state: self.registry.connection(&name),
             load,
         };

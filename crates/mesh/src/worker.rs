@@ -20,6 +20,7 @@ use crate::{
     buffer::Scratch,
     connection,
     failures::Failures,
+    guests::Guests,
     instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
@@ -47,6 +48,7 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
@@ -54,6 +56,7 @@ pub(crate) struct Worker {
     number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) guests: Arc<Guests>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -91,6 +94,7 @@ fn run(runtime: &Runtime, shared: Shared, number: usize, commands: mpsc::Receive
         number,
         clock: shared.clock,
         failures: shared.failures,
+        guests: shared.guests,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -137,6 +141,14 @@ impl Worker {
         number
     }
 
+    /// A random number from 0 to 1.
+    pub(crate) fn chance(&self) -> f64 {
+        let mut random = self.random.take().unwrap_or_default();
+        let number = random.f64();
+        self.random.set(Some(random));
+        number
+    }
+
     pub(crate) fn take_scratch(&self) -> Box<Scratch> {
         self.scratches.borrow_mut().pop().unwrap_or_default()
     }
@@ -166,8 +178,8 @@ impl Worker {
             let endpoints = service.iter().flat_map(|service| &service.endpoints);
             endpoints.map(&mut local).collect()
         });
-        let endpoints = endpoints.collect();
-        let connections = self.connections(&table);
+        let endpoints: Vec<Vec<_>> = endpoints.collect();
+        let connections = self.connections(&table, &endpoints);
         *self.view.borrow_mut() = Rc::new(View { table, endpoints, connections });
         locals.values().filter(|local| !local.serving.get()).for_each(|local| local.pool.close());
         locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
@@ -176,13 +188,14 @@ impl Worker {
     }
 
     /// This worker's part of each connection of a table.
-    fn connections(&self, table: &Table) -> Vec<Rc<connection::Local>> {
+    fn connections(&self, table: &Table, endpoints: &[Vec<Rc<Local>>]) -> Vec<Rc<connection::Local>> {
         let view = self.view.borrow();
         let before: HashMap<&str, &Rc<connection::Local>> =
             view.connections.iter().map(|local| (&*local.shared.name, local)).collect();
         let connections = table.connections.iter().map(|shared| {
             let before = before.get(&*shared.name).map(|local| &***local);
-            Rc::new(connection::Local::new(shared.clone(), self.number, before))
+            let endpoints = endpoints.get(shared.service).map_or(&[][..], Vec::as_slice);
+            Rc::new(connection::Local::new(shared.clone(), endpoints, self.number, before))
         });
         connections.collect()
     }

@@ -14,7 +14,7 @@ use logic::{
 use model::{
     InstanceId, ServiceName, Timestamp,
     api::ServiceEvent,
-    spec::Service,
+    spec::{Policy, Service},
     status::{ServiceStatus, Trouble},
 };
 use ports::{
@@ -78,7 +78,8 @@ impl Supervisor {
             if let Some((key, number)) = new {
                 self.records.put_address(&key, number).await?;
             }
-            self.routing.connect(Caller::Operator, name.clone(), operator, Arc::default());
+            let policy = Policy { protocol: spec.protocol, ..Policy::default() };
+            self.routing.connect(Caller::Operator, name.clone(), operator, Arc::new(policy));
             let service = self.make_service(&name, spec, operator, remembered);
             self.services.insert(name, service);
         }

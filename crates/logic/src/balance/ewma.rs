@@ -9,14 +9,6 @@ const DECAY: Duration = Duration::from_secs(10);
 /// What an instance is assumed to take before its first answer.
 const START: Duration = Duration::from_millis(30);
 
-/// What an answer that only says "not me" is counted as, whatever time it took.
-pub const GATEWAY_FAILURE_PENALTY: Duration = Duration::from_secs(5);
-
-/// Whether a status says that the instance could not do its work: 502, 503 and 504.
-pub fn is_gateway_failure(status: u16) -> bool {
-    matches!(status, 502..=504)
-}
-
 /// An exponentially weighted moving average of latency that rises at once and falls slowly.
 #[derive(Debug, Clone, Copy)]
 pub struct Ewma {
@@ -30,8 +22,8 @@ impl Ewma {
         Self { micros: START.as_secs_f64() * 1e6, at: now }
     }
 
-    /// What one more request costs: the average times the requests that would be in flight. Without answers the average falls,
-    /// so that an instance that was slow is tried again.
+    /// What one more request costs: the average times the requests that would be in flight. Without answers the average
+    /// falls, so that an instance that was slow is tried again.
     pub fn cost(&self, in_flight: u32, now: Timestamp) -> f64 {
         self.micros * self.weight(now) * (f64::from(in_flight) + 1.0)
     }
@@ -79,11 +71,5 @@ mod tests {
         ewma.observe(MILLI * 10, Timestamp(0) + MILLI * 10_000);
         let expected = (500.0 + 10.0 * (std::f64::consts::E - 1.0)) / std::f64::consts::E;
         assert!((cost_ms(&ewma, 0, 10_000) - expected).abs() < 0.1);
-    }
-
-    #[test]
-    fn gateway_failures() {
-        let found: Vec<u16> = (100..600).filter(|status| is_gateway_failure(*status)).collect();
-        assert_eq!(found, [502, 503, 504]);
     }
 }

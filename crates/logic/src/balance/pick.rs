@@ -1,7 +1,7 @@
 //! The pick itself.
 
-/// Picks one of `count` instances by index, the cheaper of two distinct random ones; all are looked at where two draws could
-/// miss the better one too often, or where some are excluded. A tie goes to the first.
+/// Picks one of `count` instances by index, the cheaper of two distinct random ones; all are looked at where two draws
+/// could miss the better one too often, or where some are excluded. A tie goes to the first.
 ///
 /// `cost` gives the cost of an index, or `None` if it must not be picked. `random` gives a number below its argument.
 pub fn pick(
@@ -54,6 +54,17 @@ mod tests {
             let found = pick(costs.len(), |index| costs[index], |below| draws.next().unwrap() % below);
             assert_eq!(found, picked, "{costs:?}");
         }
+    }
+
+    #[test]
+    fn looks_at_two_of_a_thousand() {
+        let looks = std::cell::Cell::new(0);
+        let cost = |_| {
+            looks.set(looks.get() + 1);
+            Some(0.0)
+        };
+        assert_eq!(pick(1000, cost, |below| below - 1), Some(999));
+        assert_eq!(looks.get(), 2);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod hold;
 mod http2;
 mod identity;
 mod messages;
+mod policies;
 mod probes;
 mod refusals;
 mod retries;

@@ -259,6 +259,18 @@ impl Conn {
         (status, head, self.body(framing).await.expect("the body is whole"))
     }
 
+    /// The status of a GET; `None` if the connection ends instead.
+    pub(crate) async fn try_get(&mut self, path: &str) -> Option<u16> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        let mut head = ResponseHead::default();
+        while self.buffer.is_empty() || !head.parse(&self.buffer, false, &HeadLimits::default()).unwrap() {
+            if !self.more().await {
+                return None;
+            }
+        }
+        Some(head.status())
+    }
+
     pub(crate) async fn response_head(&mut self, method: &str) -> (u16, String, Framing) {
         let mut head = ResponseHead::default();
         while self.buffer.is_empty() || !head.parse(&self.buffer, method == "HEAD", &HeadLimits::default()).unwrap() {

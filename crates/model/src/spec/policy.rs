@@ -12,7 +12,8 @@ use super::MessageLimits;
 pub struct Policy {
     /// What the callee speaks.
     pub protocol: Protocol,
-    /// The time that a request may take until its answer's head, waiting and retries included.
+    /// The time that a request may take until its answer's head, waiting and retries included; with bytes, the time until
+    /// an instance is connected.
     pub timeout: Duration,
     /// The time that connecting to an instance may take.
     pub connect_timeout: Duration,
@@ -34,7 +35,7 @@ pub struct Policy {
     pub in_flight_max: u32,
     /// How many requests may wait for an instance.
     pub queue: u32,
-    /// How many requests may come in a second.
+    /// How many requests may come in a time.
     pub rate: Option<Rate>,
     /// When the connection gives up on its callee for a while.
     pub breaker: Option<Breaker>,
@@ -143,12 +144,14 @@ pub enum HashKey {
     Path,
 }
 
-/// How many requests may come in a second.
+/// How many requests may come in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Requests in a second.
-    pub per_second: u32,
-    /// Requests that may come at once.
+    /// Requests in every `per`; at least 1.
+    pub requests: u32,
+    /// The time; more than 0.
+    pub per: Duration,
+    /// Requests that may come at once; at least 1.
     pub burst: u32,
 }
 

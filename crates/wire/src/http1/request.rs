@@ -146,6 +146,12 @@ impl RequestHead {
         self.upgrade.map(|span| span.of_head(head))
     }
 
+    /// The value of the first field of that name, given in lower case.
+    pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().find(named).map(|field| field.value.of_head(head))
+    }
+
     /// The fields in order.
     pub fn fields(&self) -> &[Field] {
         &self.fields

@@ -1,0 +1,265 @@
+//! What a connection lets pass: its rate, its breaker and its retry budget. One set of words for all workers.
+
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{Relaxed, SeqCst},
+    },
+    time::Duration,
+};
+
+use logic::{
+    breaker::{self, Admit, BUCKETS, Breaker, Gate},
+    budget::Budget,
+    outcome::Outcome,
+    rate::Rate,
+};
+use model::{Reason, Timestamp, figures::BreakerState, spec::Policy};
+
+use crate::{bound::Padded, problem::Fault};
+
+/// The rules of a policy.
+pub(crate) struct Rules {
+    rate: Option<Rate>,
+    breaker: Option<Breaker>,
+    budget: Budget,
+}
+
+impl Rules {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        Self { rate: policy.rate.and_then(rate), breaker: breaker(policy), budget: budget(policy) }
+    }
+}
+
+fn rate(rate: model::spec::Rate) -> Option<Rate> {
+    let (requests, burst) = (NonZeroU32::new(rate.per_second)?, NonZeroU32::new(rate.burst)?);
+    Some(Rate::new(requests, Duration::from_secs(1), burst))
+}
+
+fn budget(policy: &Policy) -> Budget {
+    let model::spec::RetryBudget { percent, per_second_min } = policy.retry_budget;
+    Budget { percent, min_per_second: per_second_min }
+}
+
+fn breaker(policy: &Policy) -> Option<Breaker> {
+    let asked = policy.breaker?;
+    Some(Breaker {
+        failures_in_row: asked.consecutive,
+        success_ratio: f64::from(asked.success_percent_min) / 100.0,
+        requests_min: asked.requests_min,
+        window: asked.window,
+        backoff_first: asked.open_min,
+        backoff_longest: asked.open_max,
+        probe_timeout: policy.timeout,
+        ..Breaker::default()
+    })
+}
+
+/// The words that all workers share. They outlive the policy.
+#[derive(Default)]
+pub(crate) struct Guard {
+    rate: Padded<AtomicU64>,
+    budget: Padded<AtomicU64>,
+    gate: Padded<AtomicU64>,
+    run: Padded<AtomicU32>,
+    buckets: Padded<[AtomicU64; BUCKETS]>,
+}
+
+/// A request that passed the breaker: the word of the gate as it stood then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    word: u64,
+    probes: bool,
+}
+
+impl Guard {
+    /// Lets a request pass, or says why not.
+    pub(crate) fn admit(&self, rules: &Rules, now: Timestamp) -> Result<Passed, Fault> {
+        if let Some(rate) = &rules.rate {
+            let admitted = self.rate.0.fetch_update(Relaxed, Relaxed, |state| rate.admit(state, now).ok());
+            admitted.map_err(|state| too_often(rate, state, now))?;
+        }
+        let passed = rules.breaker.as_ref().map_or(Ok(Passed::default()), |breaker| self.pass(breaker, now))?;
+        let deposit = |state| Some(rules.budget.deposit(state, now)).filter(|next| *next != state);
+        let _ = self.budget.0.fetch_update(Relaxed, Relaxed, deposit);
+        Ok(passed)
+    }
+
+    fn pass(&self, breaker: &Breaker, now: Timestamp) -> Result<Passed, Fault> {
+        let mut word = self.gate.0.load(SeqCst);
+        loop {
+            match breaker.admit(word, now) {
+                Admit::Yes => return Ok(Passed { word, probes: false }),
+                Admit::No { retry_at } => {
+                    return Err(Fault::new(Reason::BreakerOpen, "").retry_after(retry_at.since(now)));
+                }
+                Admit::Probe(probe) => match self.gate.0.compare_exchange(word, probe, SeqCst, SeqCst) {
+                    Ok(_) => return Ok(Passed { word: probe, probes: true }),
+                    Err(newer) => word = newer,
+                },
+            }
+        }
+    }
+
+    /// Takes note of how a request that passed ended; `None` if that says nothing of the callee. `chance` (0 to 1) is random.
+    pub(crate) fn ended(
+        &self,
+        rules: &Rules,
+        passed: Passed,
+        outcome: Option<Outcome>,
+        now: Timestamp,
+        chance: impl Fn() -> f64,
+    ) {
+        let Some(breaker) = &rules.breaker else { return };
+        match (passed.probes, outcome) {
+            (true, outcome) => self.probe_ended(breaker, passed.word, outcome, now, chance),
+            (false, Some(outcome)) => self.count(breaker, passed.word, outcome, now, chance),
+            (false, None) => {}
+        }
+    }
+
+    fn probe_ended(
+        &self,
+        breaker: &Breaker,
+        probe: u64,
+        outcome: Option<Outcome>,
+        now: Timestamp,
+        chance: impl Fn() -> f64,
+    ) {
+        if outcome == Some(Outcome::Success) {
+            self.run.0.store(0, SeqCst);
+            self.buckets.0.iter().for_each(|bucket| bucket.store(0, SeqCst));
+        }
+        let next = match outcome {
+            Some(outcome) => breaker.probe_ended(probe, outcome == Outcome::Success, now, chance()),
+            None => breaker.probe_lost(probe, now),
+        };
+        let _ = self.gate.0.compare_exchange(probe, next, SeqCst, SeqCst);
+    }
+
+    fn count(&self, breaker: &Breaker, word: u64, outcome: Outcome, now: Timestamp, chance: impl Fn() -> f64) {
+        if self.gate.0.load(SeqCst) != word {
+            return;
+        }
+        let next = |run| Some(breaker::run_after(run, outcome)).filter(|next| *next != run);
+        let _ = self.run.0.fetch_update(SeqCst, SeqCst, next);
+        let bucket = &self.buckets.0[breaker.index(now)];
+        let _ = bucket.fetch_update(SeqCst, SeqCst, |held| Some(breaker.counted(held, outcome, now)));
+        if outcome != Outcome::Success && breaker.opens(self.run.0.load(SeqCst), &self.counts(), now) {
+            let _ = self.gate.0.compare_exchange(word, breaker.opened(now, chance()), SeqCst, SeqCst);
+        }
+    }
+
+    fn counts(&self) -> [u64; BUCKETS] {
+        std::array::from_fn(|index| self.buckets.0[index].load(SeqCst))
+    }
+
+    /// Takes a retry out of the budget, if there is one.
+    pub(crate) fn may_retry(&self, rules: &Rules, now: Timestamp) -> bool {
+        self.budget.0.fetch_update(Relaxed, Relaxed, |state| rules.budget.withdraw(state, now)).is_ok()
+    }
+
+    pub(crate) fn breaker(&self) -> BreakerState {
+        match Gate::of(self.gate.0.load(Relaxed)) {
+            Gate::Closed { .. } => BreakerState::Closed,
+            Gate::Open { .. } => BreakerState::Open,
+            Gate::Probing { .. } => BreakerState::Probing,
+        }
+    }
+}
+
+fn too_often(rate: &Rate, state: u64, now: Timestamp) -> Fault {
+    let wait = rate.admit(state, now).err().unwrap_or_default();
+    Fault::new(Reason::RateLimited, "").retry_after(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_790_000_000_000_000);
+
+    fn rules(change: impl FnOnce(&mut Policy)) -> Rules {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        Rules::new(&policy)
+    }
+
+    /// Runs the same work in so many threads at once; returns the sum of what each counts.
+    fn in_threads(workers: usize, work: impl Fn() -> u32 + Send + Sync + 'static) -> u32 {
+        let work = Arc::new(work);
+        let start = |_| {
+            std::thread::spawn({
+                let work = work.clone();
+                move || work()
+            })
+        };
+        let threads: Vec<_> = (0..workers).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn rate_and_budget_are_exact_with_any_number_of_workers(
+            workers in prop::sample::select(vec![1_usize, 2, 8]),
+            burst in 1_u32..50,
+            each in 20_u32..80,
+        ) {
+            let rules = Arc::new(rules(|policy| policy.rate = Some(model::spec::Rate { per_second: 1, burst })));
+            let guard = Arc::new(Guard::default());
+            let wanted = u32::try_from(workers).unwrap() * each;
+            let (known, held) = (rules.clone(), guard.clone());
+            let admitted = in_threads(workers, move || (0..each).map(|_| u32::from(held.admit(&known, START).is_ok())).sum());
+            prop_assert_eq!(admitted, burst.min(wanted));
+            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.may_retry(&rules, START))).sum());
+            // Ten seconds' worth of ten a second, and a fifth of the requests.
+            prop_assert_eq!(retries, (100 + admitted / 5).min(wanted));
+        }
+
+        #[test]
+        fn a_breaker_that_one_worker_opens_is_open_for_all(workers in prop::sample::select(vec![1_usize, 2, 8])) {
+            let rules = Arc::new(rules(|_| {}));
+            let guard = Arc::new(Guard::default());
+            for _ in 0..20 {
+                let passed = guard.admit(&rules, START).unwrap();
+                guard.ended(&rules, passed, Some(Outcome::Failure), START, || 0.0);
+            }
+            let (known, held) = (rules.clone(), guard.clone());
+            let passed = in_threads(workers, move || u32::from(held.admit(&known, START).is_ok()));
+            prop_assert_eq!(passed, 0);
+            let later = START + Duration::from_secs(2);
+            let probes = in_threads(workers, move || u32::from(guard.admit(&rules, later).is_ok()));
+            prop_assert_eq!(probes, 1, "one probe at a time");
+        }
+    }
+
+    #[test]
+    fn a_probe_decides() {
+        let rules = rules(|_| {});
+        for (outcome, state) in [
+            (Some(Outcome::Success), BreakerState::Closed),
+            (Some(Outcome::Failure), BreakerState::Open),
+            (Some(Outcome::Limited), BreakerState::Open),
+            (None, BreakerState::Open),
+        ] {
+            let guard = Guard::default();
+            for _ in 0..20 {
+                guard.ended(&rules, guard.admit(&rules, START).unwrap(), Some(Outcome::Failure), START, || 0.0);
+            }
+            assert_eq!(guard.breaker(), BreakerState::Open);
+            let later = START + Duration::from_secs(2);
+            let probe = guard.admit(&rules, later).unwrap();
+            assert_eq!(guard.breaker(), BreakerState::Probing);
+            assert_eq!(guard.admit(&rules, later).unwrap_err().reason, Reason::BreakerOpen);
+            guard.ended(&rules, probe, outcome, later, || 0.0);
+            assert_eq!(guard.breaker(), state, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What a policy asks for beside timeouts and retries: rates, breakers, outliers, bounds, balance.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+};
+
+use model::{
+    Reason,
+    figures::BreakerState,
+    spec::{Balance, Breaker, ConnectionLimits, HashKey, Outlier, Policy, Rate},
+};
+use ports::traffic::{GatewayRouting, Target, Traffic};
+
+use crate::rig::*;
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+type Script = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Answers every request with a status, and with its name.
+fn answers(status: &'static str, name: &'static str) -> impl Fn(Conn) -> Script {
+    move |mut conn| {
+        Box::pin(async move {
+            while conn.request().await.is_some() {
+                conn.send(&format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{name}", name.len())).await;
+            }
+        })
+    }
+}
+
+async fn rig_with(policy: impl FnOnce(&mut Policy), instances: &[Target]) -> Rig {
+    let made = Rig::with(policy).await;
+    let instances: Vec<_> = instances.iter().zip(1..).map(|(target, run)| (run, target.clone())).collect();
+    made.apply(&[("users", true, &instances)]).await;
+    made
+}
+
+/// The names that answer so many requests of one client.
+async fn names(client: &mut Conn, requests: usize, request: impl Fn(usize) -> String) -> Vec<String> {
+    let mut names = Vec::new();
+    for number in 0..requests {
+        client.send(&request(number)).await;
+        names.push(String::from_utf8(client.response().await.2).unwrap());
+    }
+    names
+}
+
+fn counted(names: Vec<String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    names.into_iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    counts
+}
+
+#[tokio::test]
+async fn a_rate_is_kept_and_says_when_to_come_again() {
+    let servers = Rig::new().await;
+    let target = servers.server(answers("200 OK", "one")).await;
+    let rate = |policy: &mut Policy| policy.rate = Some(Rate { per_second: 1, burst: 3 });
+    let rig = rig_with(rate, &[target]).await;
+    let mut client = rig.client().await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/").await.0, 200);
+    }
+    client.send(GET).await;
+    let (status, head, _) = client.response().await;
+    assert_eq!(status, 429);
+    assert!(head.contains("retry-after: 1\r\n") && head.contains("x-isles-reason: rate-limited\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_breaker_opens_for_every_worker_and_a_probe_closes_it() {
+    let servers = Rig::new().await;
+    let broken = servers.server(answers("500 Internal Server Error", "broken")).await;
+    let breaker = Breaker { consecutive: 3, open_min: std::time::Duration::from_millis(50), ..Breaker::default() };
+    let rig = rig_with(|policy| policy.breaker = Some(breaker), &[broken]).await;
+    let mut client = rig.client().await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/").await.0, 500);
+    }
+    for _ in 0..8 {
+        let problem = rig.client().await.problem(GET).await;
+        assert_eq!(problem.reason, Reason::BreakerOpen.code());
+    }
+    let figures = rig.mesh.connections().remove(0);
+    assert_eq!(figures.breaker, BreakerState::Open);
+    let healed = servers.server(answers("200 OK", "healed")).await;
+    rig.apply(&[("users", true, &[(2, healed)])]).await;
+    let mut client = rig.client().await;
+    while client.get("/").await.0 == 503 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.mesh.connections()[0].breaker, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn one_of_two_that_fails_is_ejected_and_the_last_never() {
+    let servers = Rig::new().await;
+    let good = servers.server(answers("200 OK", "good")).await;
+    let broken = servers.server(answers("500 Internal Server Error", "broken")).await;
+    let policy = |policy: &mut Policy| {
+        policy.balance = Balance::RoundRobin;
+        policy.breaker = None;
+        policy.outlier = Some(Outlier { consecutive: 2, ..Outlier::default() });
+    };
+    let rig = rig_with(policy, &[good, broken.clone()]).await;
+    let mut client = rig.client().await;
+    let counts = counted(names(&mut client, 20, |_| GET.into()).await);
+    assert_eq!(counts, [("broken".into(), 2), ("good".into(), 18)].into());
+    assert_eq!(rig.mesh.connections()[0].ejected, [id("users", 2)]);
+
+    let alone = rig_with(policy, &[broken]).await;
+    let mut client = alone.client().await;
+    let counts = counted(names(&mut client, 20, |_| GET.into()).await);
+    assert_eq!(counts, [("broken".into(), 20)].into());
+    assert!(alone.mesh.connections()[0].ejected.is_empty());
+}
+
+#[tokio::test]
+async fn balance_is_what_the_policy_says() {
+    let servers = Rig::new().await;
+    let mut targets = Vec::new();
+    for name in ["a", "b", "c"] {
+        targets.push(servers.server(answers("200 OK", name)).await);
+    }
+    let hash = |key| Balance::Hash { key, load_percent_max: 1000 };
+    for (balance, request, expected) in [
+        (Balance::RoundRobin, "x: {}", &[10, 10, 10][..]),
+        (Balance::Weighted { weights: vec![4, 1] }, "x: {}", &[20, 5, 5]),
+        (hash(HashKey::Header("x".into())), "X: same", &[30]),
+        (hash(HashKey::Cookie("sid".into())), "cookie: a={}; sid=same", &[30]),
+        (hash(HashKey::Path), "x: {}", &[30]),
+    ] {
+        let rig = rig_with(|policy| policy.balance = balance.clone(), &targets).await;
+        let mut client = rig.client().await;
+        let request = |number: usize| {
+            format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n\r\n", request.replace("{}", &number.to_string()))
+        };
+        let mut counts: Vec<_> = counted(names(&mut client, 30, request).await).into_values().collect();
+        counts.sort_by_key(|count| std::cmp::Reverse(*count));
+        assert_eq!(counts, expected, "{balance:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_are_in_flight_than_allowed_and_the_others_wait() {
+    let servers = Rig::new().await;
+    let (inside, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let seen = (inside.clone(), most.clone());
+    let target = servers
+        .server(move |mut conn: Conn| {
+            let (inside, most) = seen.clone();
+            async move {
+                while conn.request().await.is_some() {
+                    most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
+                    for _ in 0..20 {
+                        tokio::task::yield_now().await;
+                    }
+                    inside.fetch_sub(1, SeqCst);
+                    conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                }
+            }
+        })
+        .await;
+    let rig = rig_with(|policy| policy.in_flight_max = 3, &[target]).await;
+    let mut clients = Vec::new();
+    for _ in 0..12 {
+        let mut client = rig.client().await;
+        client.send(GET).await;
+        clients.push(client);
+    }
+    for mut client in clients {
+        assert_eq!(client.response().await.0, 200);
+    }
+    assert!((1..=3).contains(&most.load(SeqCst)), "{most:?}");
+}
+
+#[tokio::test]
+async fn a_full_queue_is_overload() {
+    let servers = Rig::new().await;
+    let target = servers.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
+    let policy = |policy: &mut Policy| {
+        policy.in_flight_max = 1;
+        policy.queue = 1;
+    };
+    let rig = rig_with(policy, &[target]).await;
+    let (mut first, mut second) = (rig.client().await, rig.client().await);
+    first.send(GET).await;
+    rig.until_in_flight(&id("users", 1), 1).await;
+    second.send(GET).await;
+    while rig.mesh.connections()[0].queued == 0 {
+        tokio::task::yield_now().await;
+    }
+    let problem = rig.client().await.problem(GET).await;
+    assert_eq!((problem.reason.as_str(), problem.status), ("overloaded", 503));
+}
+
+#[tokio::test]
+async fn too_many_connections_are_told_so() {
+    let rig = Rig::new().await;
+    let target = rig.server(answers("200 OK", "one")).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let limits = ConnectionLimits { total: 2, per_peer: 2 };
+    let gateway = GatewayRouting { connections: limits, ..GatewayRouting::clone(routing.gateway.as_ref().unwrap()) };
+    routing.gateway = Some(Arc::new(gateway));
+    rig.mesh.apply(routing).await;
+    let (mut first, mut second) = (rig.client().await, rig.client().await);
+    assert_eq!((first.get("/").await.0, second.get("/").await.0), (200, 200));
+    let problem = rig.client().await.problem("").await;
+    assert_eq!(problem.reason, Reason::TooManyConnections.code());
+    assert_eq!(first.get("/").await.0, 200);
+    drop(second);
+    while rig.client().await.try_get("/").await != Some(200) {
+        tokio::task::yield_now().await;
+    }
+}
