@@ -33,8 +33,8 @@ impl Rules {
 }
 
 fn rate(rate: model::spec::Rate) -> Option<Rate> {
-    let (requests, burst) = (NonZeroU32::new(rate.per_second)?, NonZeroU32::new(rate.burst)?);
-    Some(Rate::new(requests, Duration::from_secs(1), burst))
+    let (requests, burst) = (NonZeroU32::new(rate.requests)?, NonZeroU32::new(rate.burst)?);
+    Some(Rate::new(requests, rate.per, burst))
 }
 
 fn budget(policy: &Policy) -> Budget {
@@ -212,7 +212,7 @@ mod tests {
             burst in 1_u32..50,
             each in 20_u32..80,
         ) {
-            let rules = Arc::new(rules(|policy| policy.rate = Some(model::spec::Rate { per_second: 1, burst })));
+            let rules = Arc::new(rules(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per: Duration::from_secs(1), burst })));
             let guard = Arc::new(Guard::default());
             let wanted = u32::try_from(workers).unwrap() * each;
             let (known, held) = (rules.clone(), guard.clone());
