@@ -6,7 +6,6 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
 };
 
 use model::{Reason, Timestamp};
@@ -23,7 +22,8 @@ use crate::{
     problem::Fault,
     retry::{self, Attempted},
     socket::Socket,
-    tunnel, upload,
+    tunnel::{self, Terms},
+    upload,
     upload::Stopped,
     worker::Worker,
 };
@@ -101,9 +101,7 @@ pub(crate) async fn run(
     };
     match result? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
-        Downloaded::Upgraded => {
-            Ok(upgraded(local, facts, client, upstream, call.connection.policy().idle_timeout, scratch).await)
-        }
+        Downloaded::Upgraded => Ok(upgraded(&flow, client, upstream, scratch).await),
     }
 }
 
@@ -198,19 +196,14 @@ fn finish(
     }
 }
 
-async fn upgraded(
-    local: &Local,
-    facts: &Facts,
-    client: &mut Socket,
-    mut upstream: Upstream,
-    idle: Duration,
-    scratch: &mut Scratch,
-) -> Next {
-    let websocket = facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+async fn upgraded(flow: &Flow<'_>, client: &mut Socket, mut upstream: Upstream, scratch: &mut Scratch) -> Next {
+    let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+    let after_end = flow.call.connection.policy().idle_timeout;
+    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
     let Scratch { input, reply, .. } = scratch;
-    let ended = tunnel::run(client, &mut upstream.socket, input, reply, websocket, &local.cut, idle).await;
+    let ended = tunnel::run(client, &mut upstream.socket, input, reply, &terms).await;
     if ended == tunnel::Ended::CutOff {
-        local.shared.cut_off.fetch_add(1, Relaxed);
+        flow.local.shared.cut_off.fetch_add(1, Relaxed);
     }
     Next::Linger
 }

@@ -16,6 +16,7 @@ use crate::{
     listener::Entry,
     problem::{self, Fault},
     socket::Socket,
+    tcp,
     worker::Worker,
 };
 
@@ -78,6 +79,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
         Ok(guest) => guest,
         Err(fault) => return turn_away(&mut client.socket, &fault),
     };
+    if let Some(connection) = tcp::connection(&worker, client.entry) {
+        // Apart, as HTTP/2 below, so that idle connections of HTTP/1.1 hold no room for it.
+        return Box::pin(tcp::serve(worker, client, connection)).await;
+    }
     let (mut next, mut fresh) = (Next::Keep, true);
     while next == Next::Keep {
         let (limits, _) = limits(&worker, client.entry);
@@ -94,7 +99,6 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
         if next == Next::Http2 {
             let first = Bytes::copy_from_slice(scratch.input.data());
             worker.keep_scratch(scratch);
-            // Apart, so that connections of HTTP/1.1 hold no room for it.
             return Box::pin(http2::serve(worker, client, first)).await;
         }
         worker.keep_scratch(scratch);

@@ -162,6 +162,35 @@ impl Facts {
 }
 
 impl Call {
+    /// A request that arrives now, unless the connection takes none.
+    pub(crate) fn new(
+        worker: &Worker,
+        entry: Entry,
+        connection: Rc<connection::Local>,
+        line: RequestLine,
+        key: u64,
+    ) -> Result<Self, Fault> {
+        let arrived = worker.clock.now();
+        let at = Instant::now() + connection.policy().timeout;
+        let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        Ok(Self {
+            connection,
+            entry,
+            line,
+            arrived,
+            deadline: Deadline { at, reason: Reason::Timeout, caller: None },
+            tried: Vec::new(),
+            retries: 0,
+            key,
+            passed,
+            permit: Permit::default(),
+            status: Cell::new(0),
+            grpc_status: Cell::new(None),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+        })
+    }
+
     pub(crate) fn count_received(&self, bytes: usize) {
         self.received.set(self.received.get() + bytes as u64);
     }
@@ -292,25 +321,10 @@ pub(crate) fn find(
     {
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
-    let arrived = worker.clock.now();
     let edge = (entry == Entry::Gateway).then_some(Edge { peer, scheme: "http" });
-    let deadline = Deadline { at: Instant::now() + policy.timeout, reason: Reason::Timeout, caller: None };
-    let call = Call {
-        connection: connection.clone(),
-        entry,
-        line: RequestLine { strip, edge, upgrade: true },
-        arrived,
-        deadline,
-        tried: Vec::new(),
-        retries: 0,
-        key: key_of(request, head, &policy.balance),
-        passed: connection.shared.state.guard.admit(&connection.shared.rules, arrived)?,
-        permit: Permit::default(),
-        status: Cell::new(0),
-        grpc_status: Cell::new(None),
-        received: Cell::new(0),
-        sent: Cell::new(0),
-    };
+    let line = RequestLine { strip, edge, upgrade: true };
+    let key = key_of(request, head, &policy.balance);
+    let call = Call::new(worker, entry, connection, line, key)?;
     call.count_received(request.length());
     Ok(call)
 }

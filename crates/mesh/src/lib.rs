@@ -35,6 +35,7 @@ mod retry;
 mod signal;
 mod socket;
 mod table;
+mod tcp;
 mod tunnel;
 mod upload;
 mod worker;

@@ -14,4 +14,5 @@ mod refusals;
 mod retries;
 mod rig;
 mod streams;
+mod tcp;
 mod upgrades;
