@@ -18,7 +18,7 @@ use crate::{
     download::{self, Downloaded},
     exchange::{Call, Ended, Facts},
     instance::{Instance, Lease, Local},
-    pool::{self, Upstream},
+    pool::{self, Reserved, Upstream},
     problem::Fault,
     retry::{self, Attempted},
     socket::Socket,
@@ -105,8 +105,13 @@ pub(crate) async fn run(
     }
 }
 
-/// Connects within the connect timeout, and before the request is due.
+/// A new connection to an instance.
 pub(crate) async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
+    dial(instance, call).await.map(|(reserved, socket)| reserved.fill(socket))
+}
+
+/// Connects within the connect timeout, and before the request is due.
+pub(crate) async fn dial(instance: &Arc<Instance>, call: &Call) -> Result<(Reserved, Socket), Failed> {
     let (target, policy) = (&instance.target, call.connection.policy());
     let limit = policy.connect_timeout;
     let most = policy.limits.upstream_connections;
@@ -114,7 +119,7 @@ pub(crate) async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Ups
         Failed::Again(Fault::new(Reason::Overloaded, format!("{most} connections to {}", instance.id)))
     })?;
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
-        Ok(Ok(socket)) => Ok(reserved.fill(socket)),
+        Ok(Ok(socket)) => Ok((reserved, socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),
         Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
         Err(_) => {

@@ -52,10 +52,10 @@ pub(crate) async fn run(
 }
 
 /// The time until the head is due; it moves on while the request's body does.
-pub(crate) async fn before_deadline(
+pub(crate) async fn before_deadline<T>(
     flow: &Flow<'_>,
-    future: impl Future<Output = Result<(), Stop>>,
-) -> Result<(), Stop> {
+    future: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     let mut future = pin!(future);
     loop {
         match timeout_at(flow.deadline.get(), future.as_mut()).await {
@@ -176,7 +176,7 @@ async fn stream(
 }
 
 /// HTTP/1.0 knows no chunks; without them only closing the connection ends a body of unknown length.
-fn outgoing_framing(framing: Framing, version: Version) -> Framing {
+pub(crate) fn outgoing_framing(framing: Framing, version: Version) -> Framing {
     match (framing, version) {
         (Framing::Chunked | Framing::UntilClose, Version::Http11) => Framing::Chunked,
         (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
@@ -184,7 +184,7 @@ fn outgoing_framing(framing: Framing, version: Version) -> Framing {
     }
 }
 
-fn connection_option(keep: bool, version: Version) -> Option<&'static str> {
+pub(crate) fn connection_option(keep: bool, version: Version) -> Option<&'static str> {
     match (keep, version) {
         (false, _) => Some("close"),
         (true, Version::Http10) => Some("keep-alive"),
@@ -199,7 +199,7 @@ impl Flow<'_> {
         Stop::Fault(Fault::new(Reason::BadResponse, error.detail))
     }
 
-    fn keeps_client(&self, framing: Framing) -> bool {
+    pub(crate) fn keeps_client(&self, framing: Framing) -> bool {
         let shutting_down = self.worker.view().table.shutting_down;
         self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !shutting_down
     }

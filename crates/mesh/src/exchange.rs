@@ -8,7 +8,7 @@ use logic::{
 };
 use model::{
     InstanceId, Reason, Timestamp,
-    spec::{Balance, HashKey},
+    spec::{Balance, HashKey, Protocol},
 };
 use tokio::time::Instant;
 use wire::http1::{self, Edge, Framing, RequestHead, RequestLine, Version};
@@ -22,6 +22,7 @@ use crate::{
     figures::{Outcome, Record},
     guard::Passed,
     hold::{self, Permit},
+    http2,
     instance::{Lease, Local},
     listener::Entry,
     picker,
@@ -109,6 +110,10 @@ impl Requester for Http1<'_> {
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
+        if call.connection.policy().protocol == Protocol::Http2 {
+            let attempt = http2::from_http1(worker, self.socket, self.scratch, self.facts, call, lease, reuse);
+            return Box::pin(attempt).await;
+        }
         attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
     }
 }
@@ -117,6 +122,10 @@ impl Requester for Http1<'_> {
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
+    if !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, scratch.input.held()) {
+        let fault = Fault::new(Reason::Http2Required, "");
+        return answer(worker, client, scratch, Some(&facts), None, fault).await;
+    }
     let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
     let mut call = match found {
         Ok(call) => call,

@@ -181,7 +181,10 @@ impl Worker {
         let endpoints: Vec<Vec<_>> = endpoints.collect();
         let connections = self.connections(&table, &endpoints);
         *self.view.borrow_mut() = Rc::new(View { table, endpoints, connections });
-        locals.values().filter(|local| !local.serving.get()).for_each(|local| local.pool.close());
+        for left in locals.values().filter(|local| !local.serving.get()) {
+            left.pool.close();
+            left.links.close();
+        }
         locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
         drop(locals);
         self.changed.fire();

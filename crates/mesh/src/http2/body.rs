@@ -34,12 +34,21 @@ pub(super) trait Source {
     /// The last piece has gone on.
     fn taken(&mut self);
 
+    /// Whether all of it is still to come, so that another attempt can send it.
+    fn is_untouched(&self) -> bool;
+
+    /// Ends when the sender has gone, once the body has ended.
+    async fn gone(&mut self);
+
     /// What follows the last piece.
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost>;
 }
 
 /// Where a body goes to.
 pub(super) trait Sink {
+    /// Whether the message's head goes with the first bytes.
+    const WITH_HEAD: bool;
+
     /// Sends a piece on; nothing follows the `last` one.
     async fn send(&mut self, piece: Bytes, last: bool) -> Result<(), NotSent>;
 

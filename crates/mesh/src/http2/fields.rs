@@ -1,7 +1,7 @@
-//! Responses from one version of HTTP to the other.
+//! Heads of responses from one version of HTTP to the other.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Reason;
 use wire::http1::{Field, FieldKind, ResponseHead};
 
@@ -39,6 +39,32 @@ fn convert(head: &Bytes, field: &Field) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(field.name.of_head(head)).ok()?;
     let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value.of_head(head))).ok()?;
     Some((name, value))
+}
+
+/// A response of HTTP/2 as an HTTP/1.1 head for the codec; `ended` says that no body follows.
+pub(super) fn write(response: &Response<()>, ended: bool, out: &mut Vec<u8>) {
+    let status = response.status();
+    let mut put = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
+    put([b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", b"\r\n"]);
+    for (name, value) in response.headers() {
+        put([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+    let says_length = response.headers().contains_key(header::CONTENT_LENGTH) || status.is_informational();
+    match ended {
+        _ if says_length => {}
+        true => put([b"content-length: 0\r\n", b"", b"", b""]),
+        false => put([b"transfer-encoding: chunked\r\n", b"", b"", b""]),
+    }
+    put([b"\r\n", b"", b"", b""]);
+}
+
+/// Takes out what Isles alone may say. Returns the bytes of names and values that are left.
+pub(super) fn strip(fields: &mut HeaderMap) -> usize {
+    let forged: Vec<_> = fields.keys().filter(|name| name.as_str().starts_with("x-isles-")).cloned().collect();
+    for name in forged {
+        fields.remove(name);
+    }
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 fn broken(detail: &str) -> Stop {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use http::HeaderMap;
 use model::Reason;
 use wire::http1::RequestHead;
 
@@ -17,6 +18,11 @@ pub(crate) fn is_request(request: &RequestHead, head: &[u8]) -> bool {
     let is_type = |name: &[u8]| name.eq_ignore_ascii_case(b"content-type");
     let mut types = request.fields().iter().filter(|field| is_type(field.name.of_head(head)));
     types.any(|field| is_content_type(field.value.of_head(head)))
+}
+
+/// What `grpc-status` says, in a head or in trailers.
+pub(super) fn status_of(fields: &HeaderMap) -> Option<u8> {
+    fields.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
 /// Whether a trailer is one of gRPC.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     buffer::Buffer,
     socket::{Reader, Writer},
+    upload,
 };
 
 /// Room for a piece of a body.
@@ -22,11 +23,12 @@ pub(super) struct Http1Source<'a> {
     buffer: &'a mut Buffer,
     body: Body,
     held: Option<Bytes>,
+    untouched: bool,
 }
 
 impl<'a> Http1Source<'a> {
     pub(super) fn new(reader: Reader<'a>, buffer: &'a mut Buffer, framing: Framing) -> Self {
-        Self { reader, buffer, body: Body::new(framing), held: None }
+        Self { reader, buffer, body: Body::new(framing), held: None, untouched: true }
     }
 
     /// What the buffer holds of the body, if it holds any.
@@ -34,13 +36,9 @@ impl<'a> Http1Source<'a> {
         let compacted = self.body.compact(self.buffer.data_mut()).map_err(Lost::Malformed)?;
         let data = &self.buffer.data()[compacted.data];
         let data = (!data.is_empty()).then(|| Bytes::copy_from_slice(data));
+        self.untouched &= compacted.consumed == 0;
         self.buffer.consume(compacted.consumed);
         Ok(data)
-    }
-
-    /// Ends when the sender has gone; meanwhile what it sends is kept for later.
-    pub(super) async fn watch(&mut self) {
-        crate::upload::watch(&mut self.reader, self.buffer).await;
     }
 }
 
@@ -69,20 +67,28 @@ impl Source for Http1Source<'_> {
         self.held = None;
     }
 
+    fn is_untouched(&self) -> bool {
+        self.untouched
+    }
+
+    async fn gone(&mut self) {
+        upload::watch(&mut self.reader, self.buffer).await;
+    }
+
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
         Ok(None)
     }
 }
 
 /// A body that is written to a connection, behind its head.
-pub(super) struct Http1Sink<'a> {
-    writer: Writer<'a>,
+pub(super) struct Http1Sink<'a, 'b> {
+    writer: &'a mut Writer<'b>,
     head: &'a [u8],
     framing: Framing,
 }
 
-impl<'a> Http1Sink<'a> {
-    pub(super) fn new(writer: Writer<'a>, head: &'a [u8], framing: Framing) -> Self {
+impl<'a, 'b> Http1Sink<'a, 'b> {
+    pub(super) fn new(writer: &'a mut Writer<'b>, head: &'a [u8], framing: Framing) -> Self {
         Self { writer, head, framing }
     }
 
@@ -93,7 +99,9 @@ impl<'a> Http1Sink<'a> {
     }
 }
 
-impl Sink for Http1Sink<'_> {
+impl Sink for Http1Sink<'_, '_> {
+    const WITH_HEAD: bool = true;
+
     async fn send(&mut self, piece: Bytes, last: bool) -> Result<(), NotSent> {
         let chunked = self.framing == Framing::Chunked;
         let line = ChunkHead::new(piece.len());

@@ -8,9 +8,13 @@ mod answer;
 mod body;
 mod chunk;
 mod fields;
+mod from_http1;
 pub(crate) mod grpc;
 mod http1;
+mod inlet;
 mod io;
+mod links;
+mod outgoing;
 mod outlet;
 mod pipe;
 mod relay;
@@ -18,7 +22,10 @@ mod request;
 mod serve;
 mod stream;
 mod to_http1;
+mod to_http2;
 
+pub(crate) use from_http1::run as from_http1;
+pub(crate) use links::Links;
 pub(crate) use serve::serve;
 
 /// What a client's connection begins with (RFC 9113 section 3.4). The method `PRI` is reserved for it, so its first line tells.

@@ -6,14 +6,19 @@ use std::{
     rc::Rc,
 };
 
-use h2::{Reason, server::SendResponse};
+use h2::{Reason, RecvStream, server::SendResponse};
 use http::Response;
 
 use super::{
     body::NotSent,
     chunk::{Chunk, Queue},
+    fields,
+    inlet::Inlet,
     pipe::Pipe,
+    relay,
+    to_http2::Back,
 };
+use crate::attempt::{Flow, Stop};
 
 /// The way back to the client.
 pub(super) struct Outlet {
@@ -55,5 +60,24 @@ impl Outlet {
             Some(pipe) => pipe.reset(reason),
             None => self.respond.borrow_mut().send_reset(reason),
         }
+    }
+}
+
+impl Back for &Outlet {
+    async fn inform(&mut self, _: &Flow<'_>, mut response: Response<()>) -> Result<(), Stop> {
+        fields::strip(response.headers_mut());
+        Outlet::inform(self, response).map_err(|_| Stop::Vanished)
+    }
+
+    async fn respond(&mut self, flow: &Flow<'_>, response: Response<RecvStream>) -> Result<bool, Stop> {
+        let (mut parts, body) = response.into_parts();
+        flow.call.count_sent(fields::strip(&mut parts.headers));
+        let ends = body.is_end_stream();
+        flow.answered.set(true);
+        let mut pipe = self.begin(Response::from_parts(parts, ()), ends).map_err(|_| Stop::Vanished)?;
+        if !ends {
+            relay::download(flow, &mut Inlet::new(body), &mut pipe).await?;
+        }
+        Ok(true)
     }
 }

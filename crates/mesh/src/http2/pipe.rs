@@ -56,6 +56,8 @@ impl Pipe {
 }
 
 impl Sink for &Pipe {
+    const WITH_HEAD: bool = false;
+
     async fn send(&mut self, mut piece: Bytes, last: bool) -> Result<(), NotSent> {
         while !piece.is_empty() {
             self.queue.room().await;

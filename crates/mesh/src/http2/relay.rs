@@ -3,28 +3,38 @@
 use std::{future::ready, time::Duration};
 
 use bytes::Bytes;
-use h2::RecvStream;
-use http::HeaderMap;
 use model::Reason;
 use tokio::time::timeout;
 
-use super::body::{Lost, NotSent, Piece, Sink, Source};
+use super::{
+    body::{Lost, NotSent, Sink, Source},
+    grpc,
+};
 use crate::{
     attempt::{Flow, Stop},
     problem::Fault,
     upload::{Pace, Stopped},
 };
 
-/// Sends the request's body to the instance.
-pub(super) async fn upload(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stopped> {
+/// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
+pub(super) async fn send(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink, ended: bool) -> Stopped {
+    if !ended && let Err(stopped) = upload(flow, source, sink).await {
+        return stopped;
+    }
+    flow.uploaded.set(true);
+    source.gone().await;
+    Stopped::Vanished
+}
+
+async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S) -> Result<(), Stopped> {
     let idle = flow.call.connection.policy().idle_timeout;
     let mut pace = Pace::new(flow);
     if flow.facts.framing.is_empty() {
         return pass(flow, idle, sink.finish(None)).await;
     }
     let mut waited = !has_piece(source).await;
-    if waited {
-        // What comes before the body does not wait for it.
+    if waited && S::WITH_HEAD {
+        // The head does not wait for it.
         pass(flow, idle, sink.send(Bytes::new(), false)).await?;
     }
     loop {
@@ -93,6 +103,9 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
         }
     }
     let trailers = source.trailers().await.map_err(truncated)?;
+    if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
+        flow.call.grpc_status.set(Some(status));
+    }
     deliver(idle, sink.finish(trailers)).await
 }
 
@@ -129,44 +142,5 @@ pub(super) async fn check_first(source: &mut impl Source) -> Result<(), Stop> {
             _ => Ok(()),
         },
         () = ready(()) => Ok(()),
-    }
-}
-
-/// The body of a stream. The peer may send more once a piece has gone on.
-pub(super) struct Inlet {
-    body: RecvStream,
-    held: Option<Bytes>,
-}
-
-impl Inlet {
-    pub(super) fn new(body: RecvStream) -> Self {
-        Self { body, held: None }
-    }
-}
-
-impl Source for Inlet {
-    async fn piece(&mut self) -> Result<Option<Piece>, Lost> {
-        loop {
-            if let Some(data) = self.held.clone() {
-                return Ok(Some(Piece { data, last: self.body.is_end_stream() }));
-            }
-            match self.body.data().await {
-                Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => self.held = Some(data),
-                Some(Err(_)) => return Err(Lost::Gone),
-                None => return Ok(None),
-            }
-        }
-    }
-
-    fn taken(&mut self) {
-        if let Some(data) = self.held.take() {
-            // It fails where more is released than was received; that cannot be.
-            let _ = self.body.flow_control().release_capacity(data.len());
-        }
-    }
-
-    async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
-        self.body.trailers().await.map_err(|_| Lost::Gone)
     }
 }

@@ -4,16 +4,18 @@ use std::rc::Rc;
 
 use h2::{RecvStream, server::SendResponse};
 use http::{Request, header};
+use model::spec::Protocol;
 use wire::http1;
 
 use super::{
     answer::{Manner, answer},
     chunk::Chunk,
+    inlet::{Inlet, Watched},
     outlet::Outlet,
-    relay::Inlet,
     request,
     serve::Entrance,
     to_http1,
+    to_http2::{self, Passage},
 };
 use crate::{
     answer::{describe, failure},
@@ -41,7 +43,12 @@ impl Requester for Http2Request<'_> {
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
-        to_http1::run(worker, self, call, lease, reuse).await
+        if call.connection.policy().protocol == Protocol::Http {
+            return to_http1::run(worker, self, call, lease, reuse).await;
+        }
+        let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
+        let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };
+        to_http2::run(worker, &mut passage, call, lease, reuse).await.map(|_| Next::Keep)
     }
 }
 

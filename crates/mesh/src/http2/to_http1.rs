@@ -8,6 +8,7 @@ use wire::http1::ResponseHead;
 use super::{
     fields,
     http1::{Http1Sink, Http1Source},
+    inlet::Watched,
     outlet::Outlet,
     relay,
     stream::Http2Request,
@@ -22,7 +23,6 @@ use crate::{
     pool,
     problem::Fault,
     socket::{Reader, Socket},
-    upload::Stopped,
     worker::Worker,
 };
 
@@ -64,18 +64,10 @@ pub(super) async fn run(
 async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mut Socket) -> Result<bool, Stop> {
     let Http2Request { inlet, outlet, scratch, facts } = request;
     let Scratch { outgoing, reply, response, .. } = &mut **scratch;
-    let (reader, writer) = upstream.split();
-    let mut sink = Http1Sink::new(writer, outgoing, facts.framing);
-    let up = async {
-        match relay::upload(flow, inlet, &mut sink).await {
-            Ok(()) => {
-                flow.uploaded.set(true);
-                outlet.gone().await;
-                Stopped::Vanished
-            }
-            Err(stopped) => stopped,
-        }
-    };
+    let (reader, mut writer) = upstream.split();
+    let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
+    let mut source = Watched { inlet, outlet };
+    let up = relay::send(flow, &mut source, &mut sink, false);
     attempt::both(up, download(flow, reader, reply, response, outlet)).await
 }
 

@@ -4,6 +4,7 @@
 
 mod drain;
 mod figures;
+mod grpc;
 mod hold;
 mod http2;
 mod identity;
