@@ -66,6 +66,7 @@ impl Links {
     /// No connection takes another stream; each is closed when its last stream ends.
     pub(crate) fn close(&self) {
         self.open.borrow_mut().clear();
+        self.changed.fire();
     }
 
     fn place(&self) -> Option<Place> {
@@ -89,6 +90,9 @@ pub(super) async fn place(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -
     let links = &local.links;
     let failures = links.failures.get();
     while links.failures.get() == failures {
+        if !local.serving.get() {
+            return Err(Failed::Left);
+        }
         if let Some(place) = links.place() {
             return Ok(place);
         }

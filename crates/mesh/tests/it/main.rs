@@ -4,8 +4,10 @@
 
 mod drain;
 mod figures;
+mod frames;
 mod grpc;
 mod hold;
+mod hostile;
 mod http2;
 mod identity;
 mod messages;
