@@ -30,7 +30,7 @@ use crate::{
 /// How many commands may wait for a worker.
 const COMMANDS_MAX: usize = 64;
 /// How many scratches a worker keeps for later.
-const SCRATCHES_MAX: usize = 64;
+const SCRATCHES_MAX: usize = 256;
 
 /// What a worker is told. Each is acknowledged when it is in force.
 pub(crate) enum Command {

@@ -48,7 +48,8 @@ impl Requester for Http2Request<'_> {
         }
         let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
         let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };
-        to_http2::run(worker, &mut passage, call, lease, reuse).await.map(|_| Next::Keep)
+        // Apart, so that streams to HTTP/1.1 are small.
+        Box::pin(to_http2::run(worker, &mut passage, call, lease, reuse)).await.map(|_| Next::Keep)
     }
 }
 
