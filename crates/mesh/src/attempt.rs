@@ -6,7 +6,6 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
 };
 
 use model::{Reason, Timestamp};
@@ -19,11 +18,12 @@ use crate::{
     download::{self, Downloaded},
     exchange::{Call, Ended, Facts},
     instance::{Instance, Lease, Local},
-    pool::{self, Upstream},
+    pool::{self, Reserved, Upstream},
     problem::Fault,
     retry::{self, Attempted},
     socket::Socket,
-    tunnel, upload,
+    tunnel::{self, Terms},
+    upload,
     upload::Stopped,
     worker::Worker,
 };
@@ -101,14 +101,17 @@ pub(crate) async fn run(
     };
     match result? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
-        Downloaded::Upgraded => {
-            Ok(upgraded(local, facts, client, upstream, call.connection.policy().idle_timeout, scratch).await)
-        }
+        Downloaded::Upgraded => Ok(upgraded(&flow, client, upstream, scratch).await),
     }
 }
 
+/// A new connection to an instance.
+pub(crate) async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
+    dial(instance, call).await.map(|(reserved, socket)| reserved.fill(socket))
+}
+
 /// Connects within the connect timeout, and before the request is due.
-async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
+pub(crate) async fn dial(instance: &Arc<Instance>, call: &Call) -> Result<(Reserved, Socket), Failed> {
     let (target, policy) = (&instance.target, call.connection.policy());
     let limit = policy.connect_timeout;
     let most = policy.limits.upstream_connections;
@@ -116,7 +119,7 @@ async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Fail
         Failed::Again(Fault::new(Reason::Overloaded, format!("{most} connections to {}", instance.id)))
     })?;
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
-        Ok(Ok(socket)) => Ok(reserved.fill(socket)),
+        Ok(Ok(socket)) => Ok((reserved, socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),
         Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
         Err(_) => {
@@ -152,8 +155,16 @@ async fn transfer(
     let Scratch { input, outgoing, reply, response, answer, .. } = scratch;
     let (client_reader, client_writer) = client.split();
     let (upstream_reader, upstream_writer) = upstream.split();
-    let mut up = pin!(upload::run(flow, client_reader, upstream_writer, outgoing, input));
-    let mut down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
+    let up = upload::run(flow, client_reader, upstream_writer, outgoing, input);
+    both(up, download::run(flow, upstream_reader, client_writer, reply, response, answer)).await
+}
+
+/// Both directions, until the response has ended or the request can go no further.
+pub(crate) async fn both<T>(
+    up: impl Future<Output = Stopped>,
+    down: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
     let mut uploading = true;
     loop {
         tokio::select! {
@@ -190,25 +201,20 @@ fn finish(
     }
 }
 
-async fn upgraded(
-    local: &Local,
-    facts: &Facts,
-    client: &mut Socket,
-    mut upstream: Upstream,
-    idle: Duration,
-    scratch: &mut Scratch,
-) -> Next {
-    let websocket = facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+async fn upgraded(flow: &Flow<'_>, client: &mut Socket, mut upstream: Upstream, scratch: &mut Scratch) -> Next {
+    let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+    let after_end = flow.call.connection.policy().idle_timeout;
+    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
     let Scratch { input, reply, .. } = scratch;
-    let ended = tunnel::run(client, &mut upstream.socket, input, reply, websocket, &local.cut, idle).await;
+    let ended = tunnel::run(client, &mut upstream.socket, input, reply, &terms).await;
     if ended == tunnel::Ended::CutOff {
-        local.shared.cut_off.fetch_add(1, Relaxed);
+        flow.local.shared.cut_off.fetch_add(1, Relaxed);
     }
     Next::Linger
 }
 
 impl<'a> Flow<'a> {
-    fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
+    pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
         Self {
             worker,
             facts,
@@ -230,7 +236,7 @@ impl<'a> Flow<'a> {
         self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
     }
 
-    fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
+    pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.clock.now();
         if !self.answered.get() {
             self.local.observe_at_least(now.since(self.began.get()), now);
@@ -250,7 +256,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    fn cut_off(&self) -> Failed {
+    pub(crate) fn cut_off(&self) -> Failed {
         self.local.shared.cut_off.fetch_add(1, Relaxed);
         Failed::Over(match self.answered.get() {
             true => Ended::Broken(Reason::DrainTimeout),

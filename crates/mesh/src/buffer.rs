@@ -5,18 +5,13 @@ use wire::http1::{RequestHead, ResponseHead};
 /// The usual size of a buffer.
 const CAPACITY: usize = 16 * 1024;
 
-/// Bytes that were read and not yet used up, behind bytes that are held.
+/// Bytes that were read and not yet used up, behind bytes that are held. Its memory comes with the first of them.
+#[derive(Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     held: usize,
     start: usize,
     end: usize,
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self { bytes: vec![0; CAPACITY], held: 0, start: 0, end: 0 }
-    }
 }
 
 impl Buffer {
@@ -44,6 +39,9 @@ impl Buffer {
 
     /// Where to read to; empty if the buffer is full.
     pub(crate) fn space(&mut self) -> &mut [u8] {
+        if self.bytes.len() < CAPACITY {
+            self.bytes.resize(CAPACITY, 0);
+        }
         if self.end == self.bytes.len() && self.start > self.held {
             self.bytes.copy_within(self.start..self.end, self.held);
             self.end -= self.start - self.held;
@@ -55,6 +53,13 @@ impl Buffer {
     /// Takes note of bytes that were read into the space.
     pub(crate) fn filled(&mut self, count: usize) {
         self.end += count;
+    }
+
+    /// Takes note of bytes that came another way.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.truncate(self.end);
+        self.bytes.extend_from_slice(bytes);
+        self.filled(bytes.len());
     }
 
     /// Makes room for `count` bytes of data in all.

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
+use bytes::Bytes;
 use model::{Problem, Reason, spec::MessageLimits};
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::http1::HeadLimits;
@@ -11,9 +12,11 @@ use crate::{
     connection::Heads,
     exchange,
     guests::Guest,
+    http2,
     listener::Entry,
     problem::{self, Fault},
     socket::Socket,
+    tcp,
     worker::Worker,
 };
 
@@ -33,6 +36,8 @@ pub(crate) enum Next {
     Close,
     /// It is closed once the client has read the answer: what it still sends is thrown away for a while.
     Linger,
+    /// It began with the preface of HTTP/2.
+    Http2,
     /// It is closed so that the client sees that the answer is not whole.
     Break,
 }
@@ -50,22 +55,22 @@ impl Client {
         let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
         worker.guests.enter(self.peer, gateway.limits).map(Some).map_err(too_many)
     }
+}
 
-    /// How long it may be idle, how long a head may take, and how large it may be.
-    pub(crate) fn limits(&self, worker: &Worker) -> (Duration, Duration, HeadLimits) {
-        let view = worker.view();
-        let (limits, heads) = match self.entry {
-            Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
-            Entry::Address(address) => view.table.addresses.get(&address).map(|address| {
-                let connection = &view.table.connections[address.connection];
-                (&connection.policy.limits, &connection.heads)
-            }),
-        }
-        .unzip();
-        let limits = limits.copied().unwrap_or_else(MessageLimits::edge);
-        let request = heads.map_or_else(|| Heads::new(&limits).request, |heads| heads.request);
-        (limits.client_idle, limits.head_timeout, request)
+/// How large and how slow the messages of a client may be, and how large the heads of its requests.
+pub(crate) fn limits(worker: &Worker, entry: Entry) -> (MessageLimits, HeadLimits) {
+    let view = worker.view();
+    let (limits, heads) = match entry {
+        Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
+        Entry::Address(address) => view.table.addresses.get(&address).map(|address| {
+            let connection = &view.table.connections[address.connection];
+            (&connection.policy.limits, &connection.heads)
+        }),
     }
+    .unzip();
+    let limits = limits.copied().unwrap_or_else(MessageLimits::edge);
+    let request = heads.map_or_else(|| Heads::new(&limits).request, |heads| heads.request);
+    (limits, request)
 }
 
 /// Serves a client until its connection ends.
@@ -78,7 +83,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
 
 /// Serves a client that is counted.
 pub(crate) async fn attend(worker: Rc<Worker>, mut client: Client) {
-    let next = requests(&worker, &mut client).await;
+    // Bytes and HTTP/2 apart, so that idle connections of HTTP/1.1 hold no room for them.
+    if let Some(connection) = tcp::connection(&worker, client.entry) {
+        return Box::pin(tcp::serve(worker, client, connection)).await;
+    }
+    let (next, first) = requests(&worker, &mut client).await;
+    if next == Next::Http2 {
+        return Box::pin(http2::serve(worker, client, first)).await;
+    }
     close(&worker, client, next).await;
 }
 
@@ -90,33 +102,38 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
     close(worker, client, next).await;
 }
 
-/// One request after the other, until there are no more.
-async fn requests(worker: &Rc<Worker>, client: &mut Client) -> Next {
-    let mut next = Next::Keep;
+/// One request after the other, until there are no more. What was read of HTTP/2 is returned.
+async fn requests(worker: &Rc<Worker>, client: &mut Client) -> (Next, Bytes) {
+    let (mut next, mut fresh) = (Next::Keep, true);
     // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
     let mut since = Instant::now();
     while next == Next::Keep {
-        let (idle, _, _) = client.limits(worker);
-        match timeout_at(since + idle, client.socket.readable()).await {
+        let (limits, _) = limits(worker, client.entry);
+        match timeout_at(since + limits.client_idle, client.socket.readable()).await {
             Ok(Ok(())) => {}
-            _ => return Next::Close,
+            _ => return (Next::Close, Bytes::new()),
         }
         let mut scratch = worker.take_scratch();
         next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(worker, client, &mut scratch).await;
-            since = Instant::now();
+            next = serve_one(worker, client, &mut scratch, fresh).await;
+            (since, fresh) = (Instant::now(), false);
+        }
+        if next == Next::Http2 {
+            let first = Bytes::copy_from_slice(scratch.input.data());
+            worker.keep_scratch(scratch);
+            return (next, first);
         }
         worker.keep_scratch(scratch);
     }
-    next
+    (next, Bytes::new())
 }
 
 async fn close(worker: &Worker, mut client: Client, next: Next) {
     match next {
         Next::Linger => linger(worker, &mut client.socket).await,
         Next::Break => client.socket.reset_on_close(),
-        Next::Keep | Next::Close => client.socket.take_leave(),
+        Next::Keep | Next::Close | Next::Http2 => client.socket.take_leave(),
     }
 }
 
@@ -142,11 +159,13 @@ async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
     Next::Keep
 }
 
-async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
-    let (_, limit, heads) = client.limits(worker);
-    match timeout(limit, read_head(client, scratch, &heads)).await {
-        Ok(Ok(true)) => exchange::run(worker, client, scratch).await,
-        Ok(Ok(false)) => Next::Close,
+async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch, fresh: bool) -> Next {
+    let (limits, heads) = limits(worker, client.entry);
+    let limit = limits.head_timeout;
+    match timeout(limit, read_head(client, scratch, &heads, fresh)).await {
+        Ok(Ok(Read::Head)) => exchange::run(worker, client, scratch).await,
+        Ok(Ok(Read::Preface)) => Next::Http2,
+        Ok(Ok(Read::End)) => Next::Close,
         Ok(Err(fault)) => exchange::refuse(worker, client, scratch, fault).await,
         Err(_) => {
             let fault =
@@ -156,16 +175,34 @@ async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scrat
     }
 }
 
-/// Reads until the head is whole; false if the client has gone.
-pub(crate) async fn read_head(client: &mut Client, scratch: &mut Scratch, limits: &HeadLimits) -> Result<bool, Fault> {
+/// What a client has sent.
+pub(crate) enum Read {
+    /// A whole head.
+    Head,
+    /// The preface of HTTP/2.
+    Preface,
+    /// Nothing more.
+    End,
+}
+
+/// Reads until the head is whole, or proves to be the preface of a `fresh` connection.
+pub(crate) async fn read_head(
+    client: &mut Client,
+    scratch: &mut Scratch,
+    limits: &HeadLimits,
+    fresh: bool,
+) -> Result<Read, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
         let input = &mut scratch.input;
+        if fresh && http2::is_preface(input.data()) {
+            return Ok(Read::Preface);
+        }
         if scratch.request.parse(input.data(), limits).map_err(Fault::of_request)? {
-            return Ok(true);
+            return Ok(Read::Head);
         }
         match reader.read(grown_space(input, limits.head_bytes_max)).await {
-            Ok(0) | Err(_) => return Ok(false),
+            Ok(0) | Err(_) => return Ok(Read::End),
             Ok(count) => input.filled(count),
         }
     }

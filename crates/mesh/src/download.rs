@@ -45,7 +45,7 @@ pub(crate) async fn run(
             101 => return switch(flow, &mut to, reply, response, answer).await,
             100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
             status => {
-                flow.observe(status, retry_after(status, response, reply.data()));
+                flow.observe(status, retry_after(response, reply.data()));
                 return stream(flow, from, to, reply, response, answer).await;
             }
         }
@@ -53,7 +53,10 @@ pub(crate) async fn run(
 }
 
 /// The time until the head is due; it moves on while the request's body does.
-async fn before_deadline(flow: &Flow<'_>, future: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+pub(crate) async fn before_deadline<T>(
+    flow: &Flow<'_>,
+    future: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     let mut future = pin!(future);
     loop {
         match timeout_at(flow.deadline.get(), future.as_mut()).await {
@@ -64,7 +67,7 @@ async fn before_deadline(flow: &Flow<'_>, future: impl Future<Output = Result<()
     }
 }
 
-async fn read_head(
+pub(crate) async fn read_head(
     flow: &Flow<'_>,
     from: &mut Reader<'_>,
     reply: &mut Buffer,
@@ -174,7 +177,7 @@ async fn stream(
 }
 
 /// HTTP/1.0 knows no chunks; without them only closing the connection ends a body of unknown length.
-fn outgoing_framing(framing: Framing, version: Version) -> Framing {
+pub(crate) fn outgoing_framing(framing: Framing, version: Version) -> Framing {
     match (framing, version) {
         (Framing::Chunked | Framing::UntilClose, Version::Http11) => Framing::Chunked,
         (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
@@ -182,7 +185,7 @@ fn outgoing_framing(framing: Framing, version: Version) -> Framing {
     }
 }
 
-fn connection_option(keep: bool, version: Version) -> Option<&'static str> {
+pub(crate) fn connection_option(keep: bool, version: Version) -> Option<&'static str> {
     match (keep, version) {
         (false, _) => Some("close"),
         (true, Version::Http10) => Some("keep-alive"),
@@ -197,17 +200,17 @@ impl Flow<'_> {
         Stop::Fault(Fault::new(Reason::BadResponse, error.detail))
     }
 
-    fn keeps_client(&self, framing: Framing) -> bool {
+    pub(crate) fn keeps_client(&self, framing: Framing) -> bool {
         let shutting_down = self.worker.view().table.shutting_down;
         self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !shutting_down
     }
 
     /// Takes note of how fast the instance answered, or that it could not do its work.
-    fn observe(&self, status: u16, retry_after: Option<Duration>) {
+    pub(crate) fn observe(&self, status: u16, retry_after: Option<Duration>) {
         let now = self.worker.clock.now();
         let took = now.since(self.began.get());
         self.call.status.set(status);
-        match balance::failure_penalty(status, retry_after, None) {
+        match balance::failure_penalty(status, retry_after, self.call.grpc_status.get()) {
             Some(penalty) => self.local.observe(penalty, now),
             None => {
                 self.local.observe(took, now);
@@ -218,8 +221,8 @@ impl Flow<'_> {
 }
 
 /// The seconds of a `retry-after` field of a response that has failed (RFC 9110 section 10.2.3); a date is not looked at.
-fn retry_after(status: u16, response: &ResponseHead, head: &[u8]) -> Option<Duration> {
-    if status < 429 {
+pub(crate) fn retry_after(response: &ResponseHead, head: &[u8]) -> Option<Duration> {
+    if response.status() < 429 {
         return None;
     }
     let value = std::str::from_utf8(response.value(head, "retry-after")?).ok()?;

@@ -8,7 +8,7 @@ use logic::{
 };
 use model::{
     InstanceId, Reason, Timestamp,
-    spec::{Balance, HashKey},
+    spec::{Balance, HashKey, Protocol},
 };
 use tokio::time::Instant;
 use wire::{
@@ -25,6 +25,7 @@ use crate::{
     figures::Outcome,
     guard::Passed,
     hold::{self, Permit},
+    http2,
     instance::{Lease, Local},
     listener::Entry,
     picker,
@@ -117,6 +118,10 @@ impl Requester for Http1<'_> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
         http1::write_request(input.held(), request, call.line(), outgoing);
+        if call.connection.policy().protocol == Protocol::Http2 {
+            let attempt = http2::from_http1(worker, self.socket, self.scratch, self.facts, call, lease, reuse);
+            return Box::pin(attempt).await;
+        }
         attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
     }
 }
@@ -125,6 +130,10 @@ impl Requester for Http1<'_> {
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
+    if !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, scratch.input.held()) {
+        let fault = Fault::new(Reason::Http2Required, "");
+        return answer(worker, client, scratch, Some(&facts), None, fault).await;
+    }
     let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
     let mut call = match found {
         Ok(call) => call,
@@ -170,6 +179,37 @@ impl Facts {
 }
 
 impl Call {
+    /// A request that arrives now, unless the connection takes none.
+    pub(crate) fn new(
+        worker: &Worker,
+        entry: Entry,
+        connection: Rc<connection::Local>,
+        line: RequestLine,
+        key: u64,
+        caller_waits: Option<Duration>,
+    ) -> Result<Self, Fault> {
+        let arrived = worker.clock.now();
+        let deadline = Deadline::new(connection.policy().timeout, caller_waits)?;
+        let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        Ok(Self {
+            connection,
+            entry,
+            line,
+            arrived,
+            deadline,
+            tried: Vec::new(),
+            answered: None,
+            retries: 0,
+            key,
+            passed,
+            permit: Permit::default(),
+            status: Cell::new(0),
+            grpc_status: Cell::new(None),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+        })
+    }
+
     pub(crate) fn count_received(&self, bytes: usize) {
         self.received.set(self.received.get() + bytes as u64);
     }
@@ -285,27 +325,11 @@ pub(crate) fn find(
     {
         return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
     }
-    let arrived = worker.clock.now();
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
-    let deadline = Deadline::new(policy.timeout, caller_timeout(request, head))?;
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
-    let call = Call {
-        connection: connection.clone(),
-        entry,
-        line: RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME },
-        arrived,
-        deadline,
-        tried: Vec::new(),
-        answered: None,
-        retries: 0,
-        key: key_of(request, head, &policy.balance),
-        passed: connection.shared.state.guard.admit(&connection.shared.rules, arrived)?,
-        permit: Permit::default(),
-        status: Cell::new(0),
-        grpc_status: Cell::new(None),
-        received: Cell::new(0),
-        sent: Cell::new(0),
-    };
+    let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
+    let key = key_of(request, head, &policy.balance);
+    let call = Call::new(worker, entry, connection, line, key, caller_timeout(request, head))?;
     call.count_received(request.length());
     Ok(call)
 }

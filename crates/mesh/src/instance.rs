@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::{
     bound::{Bound, Padded},
+    http2::Links,
     pool::Pool,
     signal::Signal,
 };
@@ -108,6 +109,7 @@ pub(crate) struct Local {
     /// Fired when its drain timed out.
     pub(crate) cut: Signal,
     pub(crate) pool: Pool,
+    pub(crate) links: Links,
     /// When the worker learnt of it.
     pub(crate) since: Timestamp,
     ewma: Cell<Ewma>,
@@ -120,6 +122,7 @@ impl Local {
             serving: Cell::new(true),
             cut: Signal::default(),
             pool: Pool::default(),
+            links: Links::default(),
             since: now,
             ewma: Cell::new(Ewma::new(now)),
         }

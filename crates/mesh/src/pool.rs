@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most idle connections that a worker keeps to an instance.
-const IDLE_MAX: usize = 128;
+const IDLE_MAX: usize = 512;
 
 /// A connection to an instance, counted until it is dropped.
 pub(crate) struct Upstream {

@@ -1,4 +1,4 @@
-//! After a 101: bytes both ways until both ends are done.
+//! After a 101, and for plain TCP: bytes both ways until both ends are done.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,6 +11,7 @@ use wire::websocket::{Frames, GOING_AWAY_FROM_CLIENT, GOING_AWAY_FROM_SERVER};
 
 use crate::{
     buffer::Buffer,
+    exchange::Call,
     signal::Signal,
     socket::{Reader, Socket, Writer},
 };
@@ -25,6 +26,17 @@ pub(crate) enum Ended {
     CutOff,
 }
 
+/// What a tunnel is for, and when it ends.
+pub(crate) struct Terms<'a> {
+    /// Its bytes are counted here.
+    pub(crate) call: &'a Call,
+    pub(crate) websocket: bool,
+    /// When this fires it ends; a WebSocket is told so with status 1001.
+    pub(crate) cut: &'a Signal,
+    /// How long one direction may go on after the other has ended.
+    pub(crate) after_end: Duration,
+}
+
 /// Where one direction stands, to know whether a frame of ours may follow.
 #[derive(Default)]
 struct Direction {
@@ -32,40 +44,41 @@ struct Direction {
     writing: Cell<bool>,
 }
 
-/// Copies what is buffered and all that follows. When `cut` fires it ends; a WebSocket is told so with status 1001.
+/// Copies what is buffered and all that follows.
 pub(crate) async fn run(
     client: &mut Socket,
     upstream: &mut Socket,
     input: &mut Buffer,
     reply: &mut Buffer,
-    websocket: bool,
-    cut: &Signal,
-    idle_after_end: Duration,
+    terms: &Terms<'_>,
 ) -> Ended {
+    let call = terms.call;
     client.keep_alive();
     upstream.keep_alive();
     let (up, down) = (Direction::default(), Direction::default());
     let was_cut = {
         let (mut client_reader, mut client_writer) = client.split();
         let (mut upstream_reader, mut upstream_writer) = upstream.split();
-        let mut to_upstream = pin!(copy(&mut client_reader, &mut upstream_writer, input, &up));
-        let mut to_client = pin!(copy(&mut upstream_reader, &mut client_writer, reply, &down));
+        let mut to_upstream =
+            pin!(copy(&mut client_reader, &mut upstream_writer, input, &up, |count| call.count_received(count)));
+        let mut to_client =
+            pin!(copy(&mut upstream_reader, &mut client_writer, reply, &down, |count| call.count_sent(count)));
         let both = async {
             tokio::select! {
-                () = &mut to_upstream => { let _ = timeout(idle_after_end, to_client).await; }
-                () = &mut to_client => { let _ = timeout(idle_after_end, to_upstream).await; }
+                () = &mut to_upstream => { let _ = timeout(terms.after_end, to_client).await; }
+                () = &mut to_client => { let _ = timeout(terms.after_end, to_upstream).await; }
             }
         };
         tokio::select! {
             biased;
             () = both => false,
-            () = cut.wait() => true,
+            () = terms.cut.wait() => true,
         }
     };
     if !was_cut {
         return Ended::ByPeers;
     }
-    if websocket {
+    if terms.websocket {
         say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await;
         say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await;
     }
@@ -73,13 +86,20 @@ pub(crate) async fn run(
 }
 
 /// Copies until the end, and passes the end on.
-async fn copy(from: &mut Reader<'_>, to: &mut Writer<'_>, buffer: &mut Buffer, direction: &Direction) {
+async fn copy(
+    from: &mut Reader<'_>,
+    to: &mut Writer<'_>,
+    buffer: &mut Buffer,
+    direction: &Direction,
+    count: impl Fn(usize),
+) {
     loop {
         if !buffer.is_empty() {
             direction.writing.set(true);
             if to.write_all([buffer.data()]).await.is_err() {
                 return;
             }
+            count(buffer.data().len());
             direction.frames.borrow_mut().pass(buffer.data());
             direction.writing.set(false);
             buffer.consume(buffer.data().len());

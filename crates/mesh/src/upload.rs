@@ -92,7 +92,7 @@ async fn send(
 }
 
 /// How much of a body has come, and how long it was waited for.
-struct Pace<'a> {
+pub(crate) struct Pace<'a> {
     limits: &'a MessageLimits,
     idle: Duration,
     bytes: usize,
@@ -100,13 +100,13 @@ struct Pace<'a> {
 }
 
 impl<'a> Pace<'a> {
-    fn new(flow: &Flow<'a>) -> Self {
+    pub(crate) fn new(flow: &Flow<'a>) -> Self {
         let policy = flow.call.connection.policy();
         Self { limits: &policy.limits, idle: policy.idle_timeout, bytes: 0, waited: Duration::ZERO }
     }
 
     /// Takes note of bytes that went on, framing included.
-    fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
+    pub(crate) fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
         self.bytes += bytes;
         match self.limits.body {
             Some(most) if self.bytes as u64 > most.0 => {
@@ -116,18 +116,27 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// Reads the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
+    /// The bytes that went on.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Reads the next piece.
     async fn receive(&mut self, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
         input.reserve(PIECE);
-        let began = Instant::now();
-        let read = timeout(self.patience(), from.read(input.space())).await;
-        self.waited += began.elapsed();
-        match read {
-            Ok(Ok(count @ 1..)) => input.filled(count),
-            Ok(_) => return Err(Stopped::Vanished),
-            Err(_) => return Err(self.too_slow()),
+        match self.wait(from.read(input.space())).await? {
+            Ok(count @ 1..) => input.filled(count),
+            _ => return Err(Stopped::Vanished),
         }
         Ok(())
+    }
+
+    /// Waits for the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
+    pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
+        let began = Instant::now();
+        let piece = timeout(self.patience(), piece).await;
+        self.waited += began.elapsed();
+        piece.map_err(|_| self.too_slow())
     }
 
     /// How long the next piece may take.

@@ -33,7 +33,7 @@ use crate::{
 /// How many commands may wait for a worker.
 const COMMANDS_MAX: usize = 64;
 /// How many scratches a worker keeps for later.
-const SCRATCHES_MAX: usize = 64;
+const SCRATCHES_MAX: usize = 256;
 
 /// What a worker is told. Each is acknowledged when it is in force.
 pub(crate) enum Command {
@@ -216,7 +216,10 @@ impl Worker {
         let endpoints: Vec<Vec<_>> = endpoints.collect();
         let connections = self.connections(&table, &endpoints);
         *self.view.borrow_mut() = Rc::new(View { table, endpoints, connections });
-        locals.values().filter(|local| !local.serving.get()).for_each(|local| local.pool.close());
+        for left in locals.values().filter(|local| !local.serving.get()) {
+            left.pool.close();
+            left.links.close();
+        }
         locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
         drop(locals);
         self.changed.fire();

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::{
     buffer::Scratch,
-    client::{self, Client},
+    client::{self, Client, Read},
     connection::Local,
     figures::{Outcome, Record},
     problem::{self, Fault},
@@ -35,7 +35,7 @@ pub(super) async fn refuse(worker: Rc<Worker>, mut client: Client, wanted: Optio
         remember(&worker, wanted, "a connection".into(), &fault, 0);
         return client.socket.reset_on_close();
     }
-    let (_, limit, _) = client.limits(&worker);
+    let limit = client::limits(&worker, client.entry).0.head_timeout;
     let mut scratch = worker.take_scratch();
     let answered = timeout(limit, answer(&worker, &mut client, &mut scratch, wanted, fault)).await;
     worker.keep_scratch(scratch);
@@ -52,14 +52,14 @@ async fn answer(
     wanted: Option<Wanted>,
     fault: Fault,
 ) -> bool {
-    let (_, _, heads) = client.limits(worker);
-    let (request, to_head) = match client::read_head(client, scratch, &heads).await {
-        Ok(true) => {
+    let (_, heads) = client::limits(worker, client.entry);
+    let (request, to_head) = match client::read_head(client, scratch, &heads, false).await {
+        Ok(Read::Head) => {
             let (head, request) = (scratch.input.data(), &scratch.request);
             let method = request.method(head);
             (format!("{} {}", String::from_utf8_lossy(method), request.path(head)), method == b"HEAD")
         }
-        Ok(false) => return false,
+        Ok(Read::End | Read::Preface) => return false,
         Err(_) => ("a malformed request".into(), false),
     };
     let connection = wanted.as_ref().map(|wanted| wanted.label.clone());

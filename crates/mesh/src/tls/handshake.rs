@@ -78,7 +78,7 @@ enum Entered {
 pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
     // An answer would take a handshake first, and who comes in too great numbers gets none.
     let Ok(_guest) = client.enter(&worker) else { return };
-    let limit = client.limits(&worker).1;
+    let limit = client::limits(&worker, client.entry).0.head_timeout;
     let Client { socket: Socket::Tcp(stream), .. } = client else { return };
     // Apart, so that its memory is given back before the first request.
     let entered = Box::pin(bounded(&worker, limit, shake_hands(&door, stream))).await;

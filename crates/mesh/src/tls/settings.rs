@@ -12,7 +12,7 @@ use rustls::{
 use super::pair::Pair;
 
 /// The protocols that clients may choose from (RFC 7301), the preferred first.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// The settings for a certificate. Tickets of an earlier key are not honoured: what it vouched for ends with it.
 pub(super) fn of(pair: Pair) -> Result<ServerConfig, Error> {

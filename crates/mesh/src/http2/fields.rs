@@ -1,0 +1,80 @@
+//! Heads of responses from one version of HTTP to the other.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use model::Reason;
+use wire::http1::{Field, FieldKind, ResponseHead};
+
+use crate::{attempt::Stop, problem::Fault};
+
+/// A response of HTTP/1.1 for a client of HTTP/2: without the fields of a connection and without those that Isles alone may say.
+///
+/// # Errors
+/// When a field cannot be said in HTTP/2.
+pub(super) fn response(head: &[u8], response: &ResponseHead) -> Result<Response<()>, Stop> {
+    let bytes = Bytes::copy_from_slice(&head[..response.length()]);
+    let mut fields = HeaderMap::with_capacity(response.fields().len());
+    let with_length = response.status() >= 200 && response.status() != 204;
+    let kept = response.fields().iter().filter(|field| match field.kind {
+        FieldKind::ContentLength => with_length,
+        FieldKind::Hop
+        | FieldKind::Connection
+        | FieldKind::TransferEncoding
+        | FieldKind::Upgrade
+        | FieldKind::Isles
+        | FieldKind::IslesTimeout => false,
+        _ => true,
+    });
+    for field in kept {
+        let (name, value) = convert(&bytes, field).ok_or_else(|| broken("a field cannot be said in HTTP/2"))?;
+        fields.append(name, value);
+    }
+    let mut converted = Response::new(());
+    *converted.status_mut() = StatusCode::from_u16(response.status()).map_err(|_| broken("its status is none"))?;
+    *converted.headers_mut() = fields;
+    Ok(converted)
+}
+
+/// The value shares the memory of the head.
+fn convert(head: &Bytes, field: &Field) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(field.name.of_head(head)).ok()?;
+    let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value.of_head(head))).ok()?;
+    Some((name, value))
+}
+
+/// A response of HTTP/2 as an HTTP/1.1 head for the codec; `ended` says that no body follows.
+pub(super) fn write(response: &Response<()>, ended: bool, out: &mut Vec<u8>) {
+    let status = response.status();
+    let mut put = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
+    put([b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", b"\r\n"]);
+    for (name, value) in response.headers() {
+        put([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+    let says_length = response.headers().contains_key(header::CONTENT_LENGTH) || status.is_informational();
+    match ended {
+        _ if says_length => {}
+        true => put([b"content-length: 0\r\n", b"", b"", b""]),
+        false => put([b"transfer-encoding: chunked\r\n", b"", b"", b""]),
+    }
+    put([b"\r\n", b"", b"", b""]);
+}
+
+/// Takes out what Isles alone may say. Returns the bytes of names and values that are left.
+pub(super) fn strip(fields: &mut HeaderMap) -> usize {
+    let forged: Vec<_> = fields.keys().filter(|name| name.as_str().starts_with("x-isles-")).cloned().collect();
+    for name in forged {
+        fields.remove(name);
+    }
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+fn broken(detail: &str) -> Stop {
+    Stop::Fault(Fault::new(Reason::BadResponse, detail))
+}
+/// The seconds that a response asks to be spared for, by `retry-after` or by gRPC's `grpc-retry-pushback-ms`.
+pub(super) fn retry_after(fields: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| fields.get(name)?.to_str().ok()?.parse().ok();
+    number("grpc-retry-pushback-ms").map(Duration::from_millis).or(number("retry-after").map(Duration::from_secs))
+}

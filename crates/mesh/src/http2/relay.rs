@@ -1,0 +1,146 @@
+//! Bodies on their way: the request's at the client's pace, the response's at both.
+
+use std::{future::ready, time::Duration};
+
+use bytes::Bytes;
+use model::Reason;
+use tokio::time::timeout;
+
+use super::{
+    body::{Lost, NotSent, Sink, Source},
+    grpc,
+};
+use crate::{
+    attempt::{Flow, Stop},
+    problem::Fault,
+    upload::{Pace, Stopped},
+};
+
+/// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
+pub(super) async fn send(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink, ended: bool) -> Stopped {
+    if !ended && let Err(stopped) = upload(flow, source, sink).await {
+        return stopped;
+    }
+    flow.uploaded.set(true);
+    source.gone().await;
+    Stopped::Vanished
+}
+
+async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S) -> Result<(), Stopped> {
+    let idle = flow.call.connection.policy().idle_timeout;
+    let mut pace = Pace::new(flow);
+    if flow.facts.framing.is_empty() {
+        return pass(flow, idle, sink.finish(None)).await;
+    }
+    let mut waited = !has_piece(source).await;
+    if waited && S::WITH_HEAD {
+        // The head does not wait for it.
+        pass(flow, idle, sink.send(Bytes::new(), false)).await?;
+    }
+    loop {
+        match pace.wait(source.piece()).await? {
+            Ok(Some(piece)) => {
+                if std::mem::replace(&mut waited, true) {
+                    flow.progress();
+                }
+                pace.passed(piece.data.len())?;
+                let last = piece.last;
+                pass(flow, idle, sink.send(piece.data, last)).await?;
+                source.taken();
+                if last {
+                    break;
+                }
+            }
+            Ok(None) => {
+                let trailers = source.trailers().await.map_err(stopped)?;
+                pass(flow, idle, sink.finish(trailers)).await?;
+                break;
+            }
+            Err(lost) => return Err(stopped(lost)),
+        }
+    }
+    flow.call.count_received(pace.bytes());
+    Ok(())
+}
+
+async fn pass(
+    flow: &Flow<'_>,
+    idle: Duration,
+    sending: impl Future<Output = Result<(), NotSent>>,
+) -> Result<(), Stopped> {
+    match timeout(idle, sending).await {
+        Ok(Ok(())) => {
+            flow.sent.set(true);
+            Ok(())
+        }
+        Ok(Err(not_sent)) => {
+            flow.sent.set(flow.sent.get() || not_sent.begun);
+            Err(Stopped::Upstream)
+        }
+        Err(_) => Err(Stopped::Upstream),
+    }
+}
+
+fn stopped(lost: Lost) -> Stopped {
+    match lost {
+        Lost::Gone => Stopped::Vanished,
+        Lost::Malformed(error) => Stopped::Refused(Fault::of_request(error)),
+    }
+}
+
+/// Sends the response's body to the client.
+pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stop> {
+    let idle = flow.call.connection.policy().idle_timeout;
+    loop {
+        let piece = timeout(idle, source.piece()).await.map_err(|_| Stop::Truncated(Reason::IdleTimeout))?;
+        let Some(piece) = piece.map_err(truncated)? else { break };
+        let (length, last) = (piece.data.len(), piece.last);
+        deliver(idle, sink.send(piece.data, last)).await?;
+        source.taken();
+        flow.call.count_sent(length);
+        if last {
+            return Ok(());
+        }
+    }
+    let trailers = source.trailers().await.map_err(truncated)?;
+    if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
+        flow.call.grpc_status.set(Some(status));
+    }
+    deliver(idle, sink.finish(trailers)).await
+}
+
+/// A client that takes nothing for too long has gone.
+async fn deliver(idle: Duration, sending: impl Future<Output = Result<(), NotSent>>) -> Result<(), Stop> {
+    match timeout(idle, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Stop::Vanished),
+    }
+}
+
+fn truncated(lost: Lost) -> Stop {
+    match lost {
+        Lost::Gone => Stop::Truncated(Reason::Reset),
+        Lost::Malformed(error) => Stop::Fault(Fault::new(Reason::BadResponse, error.detail)),
+    }
+}
+
+/// Whether the first piece, or the end, is there already.
+async fn has_piece(source: &mut impl Source) -> bool {
+    tokio::select! {
+        biased;
+        _ = source.piece() => true,
+        () = ready(()) => false,
+    }
+}
+
+/// A body that is malformed from its first byte on is found before the head is sent.
+pub(super) async fn check_first(source: &mut impl Source) -> Result<(), Stop> {
+    tokio::select! {
+        biased;
+        first = source.piece() => match first {
+            Err(lost @ Lost::Malformed(_)) => Err(truncated(lost)),
+            _ => Ok(()),
+        },
+        () = ready(()) => Ok(()),
+    }
+}

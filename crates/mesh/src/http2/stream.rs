@@ -1,0 +1,134 @@
+//! One request of a client that speaks HTTP/2.
+
+use std::rc::Rc;
+
+use h2::{RecvStream, server::SendResponse};
+use http::{Request, header};
+use model::spec::Protocol;
+use wire::http1;
+
+use super::{
+    answer::{Manner, answer},
+    chunk::Chunk,
+    inlet::{Inlet, Watched},
+    outlet::Outlet,
+    request,
+    serve::Entrance,
+    to_http1,
+    to_http2::{self, Passage},
+};
+use crate::{
+    answer::{describe, failure},
+    attempt::Failed,
+    buffer::Scratch,
+    client::{self, Next},
+    exchange::{self, Call, Ended, Facts, Requester},
+    figures::Outcome,
+    instance::Lease,
+    problem::Fault,
+    record,
+    worker::Worker,
+};
+
+/// A request on its way.
+pub(super) struct Http2Request<'a> {
+    pub(super) inlet: Inlet,
+    pub(super) outlet: &'a Outlet,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) facts: &'a Facts,
+}
+
+impl Requester for Http2Request<'_> {
+    async fn gone(&mut self) {
+        self.outlet.gone().await;
+    }
+
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
+        let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
+        outgoing.clear();
+        http1::write_request(input.held(), request, call.line(), outgoing);
+        if call.connection.policy().protocol == Protocol::Http {
+            return to_http1::run(worker, self, call, lease, reuse).await;
+        }
+        let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
+        let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };
+        // Apart, so that streams to HTTP/1.1 are small.
+        Box::pin(to_http2::run(worker, &mut passage, call, lease, reuse)).await.map(|_| Next::Keep)
+    }
+}
+
+/// Serves one request.
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    entrance: Rc<Entrance>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Chunk>,
+) {
+    let mut scratch = worker.take_scratch();
+    let outlet = Outlet::new(respond, entrance.queue.clone());
+    run(&worker, &entrance, request, &outlet, &mut scratch).await;
+    worker.keep_scratch(scratch);
+    entrance.leave();
+}
+
+async fn run(
+    worker: &Rc<Worker>,
+    entrance: &Entrance,
+    request: Request<RecvStream>,
+    outlet: &Outlet,
+    scratch: &mut Scratch,
+) {
+    let (parts, body) = request.into_parts();
+    let is_grpc = |value: &http::HeaderValue| super::grpc::is_content_type(value.as_bytes());
+    let grpc = parts.headers.get_all(header::CONTENT_TYPE).iter().any(is_grpc);
+    let manner = Manner { to_head: parts.method == http::Method::HEAD, grpc };
+    let read = read(worker, entrance, &parts, body.is_end_stream(), scratch);
+    drop(parts);
+    let (facts, mut call) = match read {
+        Ok(read) => read,
+        Err(fault) => {
+            answer(outlet, manner, &describe(worker, &fault, None), &fault).await;
+            return;
+        }
+    };
+    let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts };
+    let outcome = match exchange::attempts(worker, &mut request, &mut call).await {
+        Ok(_) => Outcome::Status(call.status.get()),
+        Err(Ended::Gone) => {
+            outlet.break_off(h2::Reason::CANCEL);
+            Outcome::Cancelled
+        }
+        Err(Ended::Broken(reason)) => {
+            outlet.break_off(h2::Reason::INTERNAL_ERROR);
+            Outcome::Failed(reason)
+        }
+        Err(Ended::Fault(fault)) => {
+            call.count_sent(answer(outlet, manner, &describe(worker, &fault, Some(&call)), &fault).await);
+            let reason = fault.reason;
+            worker.failures.record(failure(worker, &call, &scratch.request, scratch.input.held(), fault));
+            Outcome::Failed(reason)
+        }
+    };
+    record::write_down(worker, &call, outcome, &scratch.request, scratch.input.held());
+}
+
+/// Reads the head with the codec of HTTP/1.1, and finds the way.
+fn read(
+    worker: &Worker,
+    entrance: &Entrance,
+    parts: &http::request::Parts,
+    ended: bool,
+    scratch: &mut Scratch,
+) -> Result<(Facts, Call), Fault> {
+    let (_, limits) = client::limits(worker, entrance.entry);
+    scratch.answer.clear();
+    request::write(parts, ended, &mut scratch.answer)?;
+    scratch.input.put(&scratch.answer);
+    if !scratch.request.parse(scratch.input.data(), &limits).map_err(Fault::of_request)? {
+        return Err(Fault::new(model::Reason::BadRequest, "the head is not whole"));
+    }
+    let facts = Facts::of(&scratch.request, scratch.input.data());
+    scratch.input.hold(scratch.request.length());
+    let call = exchange::find(worker, entrance.entry, entrance.peer, &scratch.request, scratch.input.held())?;
+    Ok((facts, call))
+}

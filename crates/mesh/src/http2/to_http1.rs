@@ -1,0 +1,108 @@
+//! One attempt at an instance that speaks HTTP/1.1, for a client that speaks HTTP/2.
+
+use std::rc::Rc;
+
+use model::Reason;
+use wire::http1::ResponseHead;
+
+use super::{
+    fields,
+    http1::{Http1Sink, Http1Source},
+    inlet::Watched,
+    outlet::Outlet,
+    relay,
+    stream::Http2Request,
+};
+use crate::{
+    attempt::{self, Failed, Flow, Stop},
+    buffer::{Buffer, Scratch},
+    client::Next,
+    download::{before_deadline, read_head, retry_after},
+    exchange::Call,
+    instance::Lease,
+    pool,
+    problem::Fault,
+    socket::{Reader, Socket},
+    worker::Worker,
+};
+
+/// Sends the request to the leased instance and the response to the client. With `reuse` an idle connection may be used.
+pub(super) async fn run(
+    worker: &Rc<Worker>,
+    request: &mut Http2Request<'_>,
+    call: &Call,
+    lease: &Lease,
+    reuse: bool,
+) -> Result<Next, Failed> {
+    let local = lease.local();
+    let now = worker.clock.now();
+    let pooled = if reuse { local.pool.take(now) } else { None };
+    let is_pooled = pooled.is_some();
+    let mut upstream = match pooled {
+        Some(upstream) => upstream,
+        None => attempt::connect(&local.shared, call).await?,
+    };
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    request.scratch.reply.clear();
+    request.scratch.response.reset();
+    let flow = Flow::new(worker, request.facts, call, local, now);
+    let result = tokio::select! {
+        biased;
+        result = transfer(&flow, request, &mut upstream.socket) => result.map_err(|stop| flow.judge(stop, is_pooled)),
+        () = local.cut.wait() => Err(flow.cut_off()),
+    };
+    let reusable = result?;
+    if reusable && flow.uploaded.get() && request.scratch.reply.is_empty() {
+        pool::keep(worker, local, upstream, call.connection.policy().limits.upstream_idle);
+    }
+    Ok(Next::Keep)
+}
+
+/// Returns whether the instance takes another request on the connection.
+async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mut Socket) -> Result<bool, Stop> {
+    let Http2Request { inlet, outlet, scratch, facts } = request;
+    let Scratch { outgoing, reply, response, .. } = &mut **scratch;
+    let (reader, mut writer) = upstream.split();
+    let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
+    let mut source = Watched { inlet, outlet };
+    let up = relay::send(flow, &mut source, &mut sink, false);
+    attempt::both(up, download(flow, reader, reply, response, outlet)).await
+}
+
+async fn download(
+    flow: &Flow<'_>,
+    mut from: Reader<'_>,
+    reply: &mut Buffer,
+    response: &mut ResponseHead,
+    outlet: &Outlet,
+) -> Result<bool, Stop> {
+    loop {
+        before_deadline(flow, read_head(flow, &mut from, reply, response)).await?;
+        let head = match response.status() {
+            101 => {
+                let detail = "it switched to a protocol that the request did not ask for";
+                return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+            }
+            _ => fields::response(reply.data(), response)?,
+        };
+        let retry_after = retry_after(response, reply.data());
+        flow.call.count_sent(response.length());
+        reply.consume(response.length());
+        if response.status() < 200 {
+            outlet.inform(head).map_err(|_| Stop::Vanished)?;
+            continue;
+        }
+        flow.observe(response.status(), retry_after);
+        let ends = response.framing().is_empty();
+        let mut source = Http1Source::new(from, reply, response.framing());
+        relay::check_first(&mut source).await?;
+        flow.answered.set(true);
+        let mut pipe = outlet.begin(head, ends).map_err(|_| Stop::Vanished)?;
+        if !ends {
+            relay::download(flow, &mut source, &mut pipe).await?;
+        }
+        return Ok(response.keep_alive());
+    }
+}

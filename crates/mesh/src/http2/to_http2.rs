@@ -1,0 +1,142 @@
+//! One attempt at an instance that speaks HTTP/2, for a client that speaks either version.
+
+use std::{
+    future::poll_fn,
+    rc::Rc,
+    task::{Poll, ready},
+};
+
+use h2::{RecvStream, client::ResponseFuture};
+use http::Response;
+use model::Reason;
+
+use super::{body::Source, fields, grpc, links, outgoing, relay};
+use crate::{
+    attempt::{self, Failed, Flow, Stop},
+    download::before_deadline,
+    exchange::{Call, Ended, Facts},
+    instance::Lease,
+    problem::Fault,
+    worker::Worker,
+};
+
+/// The way back to a client.
+pub(super) trait Back {
+    /// Passes a response before the final one on.
+    async fn inform(&mut self, flow: &Flow<'_>, response: Response<()>) -> Result<(), Stop>;
+
+    /// Passes the final response on; says whether the client may send another request on its connection.
+    async fn respond(&mut self, flow: &Flow<'_>, response: Response<RecvStream>) -> Result<bool, Stop>;
+}
+
+/// A request on its way, and the way back of its response.
+pub(super) struct Passage<'a, S, B> {
+    pub(super) facts: &'a Facts,
+    /// The head as it goes on.
+    pub(super) head: &'a [u8],
+    pub(super) source: S,
+    pub(super) back: B,
+}
+
+/// How a response ended that is whole.
+pub(super) struct Passed {
+    /// The client may send another request on its connection.
+    pub(super) keep: bool,
+    /// The whole request was sent.
+    pub(super) uploaded: bool,
+}
+
+/// Sends the request to the leased instance and the response to the client. It is repeated at most once without being counted as a
+/// retry: with `first`.
+pub(super) async fn run<S: Source, B: Back>(
+    worker: &Rc<Worker>,
+    passage: &mut Passage<'_, S, B>,
+    call: &Call,
+    lease: &Lease,
+    first: bool,
+) -> Result<Passed, Failed> {
+    let local = lease.local();
+    let Some(request) = outgoing::request(passage.head) else {
+        let fault = Fault::new(Reason::BadRequest, "HTTP/2 cannot say this request");
+        return Err(Failed::Over(Ended::Fault(fault)));
+    };
+    let place = links::place(worker, local, call).await?;
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    let flow = Flow::new(worker, passage.facts, call, local, worker.clock.now());
+    let is_pooled = first && place.is_pooled;
+    let ends = passage.facts.framing.is_empty();
+    let (response, pipe) = match place.open(request, ends).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            place.give_up(local);
+            return Err(flow.judge(Stop::Fault(fault_of(&flow, &error)), is_pooled));
+        }
+    };
+    let Passage { source, back, .. } = passage;
+    let mut sink = &pipe;
+    let result = tokio::select! {
+        biased;
+        result = attempt::both(relay::send(&flow, source, &mut sink, ends), download(&flow, back, response)) => {
+            result.map_err(|stop| {
+                flow.sent.set(flow.sent.get() || !source.is_untouched());
+                flow.judge(stop, is_pooled)
+            })
+        }
+        () = local.cut.wait() => Err(flow.cut_off()),
+    };
+    if flow.received.get() {
+        place.settle(local);
+    }
+    if result.is_err() {
+        pipe.reset(h2::Reason::CANCEL);
+    }
+    Ok(Passed { keep: result?, uploaded: flow.uploaded.get() })
+}
+
+async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseFuture) -> Result<bool, Stop> {
+    loop {
+        match before_deadline(flow, next_head(flow, &mut response)).await? {
+            Head::Interim(response) => back.inform(flow, response).await?,
+            Head::Final(response) => {
+                flow.call.grpc_status.set(grpc::status_of(response.headers()));
+                flow.observe(response.status().as_u16(), fields::retry_after(response.headers()));
+                return back.respond(flow, response).await;
+            }
+        }
+    }
+}
+
+enum Head {
+    Interim(Response<()>),
+    Final(Response<RecvStream>),
+}
+
+async fn next_head(flow: &Flow<'_>, response: &mut ResponseFuture) -> Result<Head, Stop> {
+    let head = poll_fn(|context| {
+        if let Poll::Ready(Some(interim)) = response.poll_informational(context) {
+            return Poll::Ready(interim.map(Head::Interim));
+        }
+        Poll::Ready(ready!(std::pin::pin!(&mut *response).poll(context)).map(Head::Final))
+    })
+    .await
+    .map_err(|error| {
+        // What the instance says it has not looked at may be sent again.
+        flow.sent.set(flow.sent.get() || !was_refused(&error));
+        Stop::Fault(fault_of(flow, &error))
+    })?;
+    flow.sent.set(true);
+    flow.received.set(true);
+    Ok(head)
+}
+
+/// Whether the instance says that it has not processed the stream (RFC 9113 section 8.7).
+fn was_refused(error: &h2::Error) -> bool {
+    error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+fn fault_of(flow: &Flow<'_>, error: &h2::Error) -> Fault {
+    let reason = if error.is_library() { Reason::BadResponse } else { Reason::Reset };
+    Fault::new(reason, format!("{}: {error}", flow.local.shared.id))
+}

@@ -1,0 +1,111 @@
+//! Plain TCP: bytes both ways between a caller and one instance. Each connection is one request of the figures.
+//!
+//! Nothing is read of what passes, and silence is no fault: instead of `idle_timeout`, TCP's own keep-alive finds peers
+//! that have vanished.
+
+use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use model::{Reason, spec::Protocol, status::Failure};
+use wire::http1::{RequestHead, RequestLine};
+
+use crate::{
+    attempt::{self, Failed},
+    buffer::Scratch,
+    client::{Client, Next},
+    connection,
+    exchange::{self, Call, Ended, Requester},
+    figures::Outcome,
+    instance::Lease,
+    listener::Entry,
+    problem::Fault,
+    record,
+    socket::Socket,
+    tunnel::{self, Terms},
+    worker::Worker,
+};
+
+/// The connection of an address whose callee speaks plain TCP.
+pub(crate) fn connection(worker: &Worker, entry: Entry) -> Option<Rc<connection::Local>> {
+    let Entry::Address(address) = entry else { return None };
+    let view = worker.view();
+    let connection = &view.connections[view.table.addresses.get(&address)?.connection];
+    (connection.policy().protocol == Protocol::Tcp).then(|| connection.clone())
+}
+
+/// Connects the caller to an instance until both are done. Where that fails, the caller's connection is reset.
+pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, connection: Rc<connection::Local>) {
+    let line = RequestLine { upgrade: false, ..RequestLine::AS_IT_CAME };
+    let mut call = match Call::new(&worker, client.entry, connection, line, 0, None) {
+        Ok(call) => call,
+        Err(_) => return client.socket.reset_on_close(),
+    };
+    let mut scratch = worker.take_scratch();
+    let mut request = Tcp { socket: &mut client.socket, scratch: &mut scratch };
+    let outcome = match exchange::attempts(&worker, &mut request, &mut call).await {
+        Ok(_) => Outcome::Status(call.status.get()),
+        Err(Ended::Gone) => Outcome::Cancelled,
+        Err(Ended::Broken(reason)) => failed(&worker, &call, &mut client.socket, Fault::new(reason, "")),
+        Err(Ended::Fault(fault)) => failed(&worker, &call, &mut client.socket, fault),
+    };
+    worker.keep_scratch(scratch);
+    record::write_down(&worker, &call, outcome, &RequestHead::default(), b"");
+}
+
+fn failed(worker: &Worker, call: &Call, client: &mut Socket, fault: Fault) -> Outcome {
+    client.reset_on_close();
+    let reason = fault.reason;
+    worker.failures.record(Failure {
+        at: worker.clock.now(),
+        connection: call.label(worker),
+        service: call.connection.shared.callee.clone(),
+        request: "TCP".into(),
+        reason,
+        detail: fault.detail,
+        instances: call.tried.clone(),
+    });
+    Outcome::Failed(reason)
+}
+
+struct Tcp<'a> {
+    socket: &'a mut Socket,
+    scratch: &'a mut Scratch,
+}
+
+impl Requester for Tcp<'_> {
+    /// A caller that has nothing more to say may still listen.
+    async fn gone(&mut self) {
+        let (mut reader, _) = self.socket.split();
+        let input = &mut self.scratch.input;
+        while !input.space().is_empty() {
+            match reader.read(input.space()).await {
+                Ok(0) => break,
+                Ok(count) => input.filled(count),
+                Err(_) => return,
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
+        let local = lease.local();
+        let began = worker.clock.now();
+        let mut upstream = attempt::connect(&local.shared, call).await?;
+        if !local.serving.get() {
+            return Err(Failed::Left);
+        }
+        let now = worker.clock.now();
+        local.observe(now.since(began), now);
+        // As good as an answer: what comes now is between the two.
+        call.status.set(200);
+        let Scratch { input, reply, .. } = &mut *self.scratch;
+        let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
+        match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
+            tunnel::Ended::ByPeers => Ok(Next::Close),
+            tunnel::Ended::CutOff => {
+                upstream.socket.reset_on_close();
+                local.shared.cut_off.fetch_add(1, Relaxed);
+                Err(Failed::Over(Ended::Broken(Reason::DrainTimeout)))
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! HTTP/2 clients that mean harm: the stream or the connection ends, the others are served.
+
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+use crate::{
+    frames::*,
+    http2::{connect, request, send},
+    rig::*,
+};
+
+const PROTOCOL_ERROR: u32 = 1;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+async fn rig() -> Rig {
+    let rig = Rig::new().await;
+    let target = rig.server(named("ok")).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig
+}
+
+async fn others_are_served(rig: &Rig) {
+    let mut sender = connect(rig, rig.gateway).await;
+    assert_eq!(send(&mut sender, request("GET", "/", "")).await.2, b"ok");
+}
+
+#[tokio::test]
+async fn a_malformed_request_ends_its_stream_or_its_connection() {
+    use Said::{GoAway, Reset, Status};
+    let pseudo = |path: &'static str| [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", path)];
+    let with = |fields: &[(&'static str, &'static str)]| [&pseudo("/")[..], fields].concat();
+    let table = [
+        (with(&[("X-Upper", "a")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("connection", "close")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("keep-alive", "5")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("proxy-connection", "close")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("upgrade", "websocket")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("transfer-encoding", "chunked")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("te", "gzip")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("te", "trailers")]), Status(200)),
+        (with(&[("a b", "c")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("", "c")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("x", "a\r\nhost: b")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("x", "a\nb")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("x", "a\0b")]), GoAway(PROTOCOL_ERROR)),
+        (with(&[("x", " a")]), Status(400)),
+        (with(&[("host", "b")]), Status(400)),
+        (with(&[("host", "A")]), Status(200)),
+        (with(&[("x_forwarded_for", "1.1.1.1")]), Status(400)),
+        (with(&[(":path", "/b")]), Reset(PROTOCOL_ERROR)),
+        (with(&[(":unknown", "b")]), GoAway(PROTOCOL_ERROR)),
+        ([&[("x", "y")], &pseudo("/")[..]].concat(), Reset(PROTOCOL_ERROR)),
+        (pseudo("/")[..3].to_vec(), Reset(PROTOCOL_ERROR)),
+        (pseudo("/")[1..].to_vec(), Reset(PROTOCOL_ERROR)),
+        (vec![(":method", "GET"), (":scheme", "http"), (":path", "/")], Status(400)),
+        (vec![(":method", "G T"), (":scheme", "http"), (":authority", "a"), (":path", "/")], GoAway(PROTOCOL_ERROR)),
+        (vec![(":method", "GET"), (":scheme", "http"), (":authority", "u@a"), (":path", "/")], Status(400)),
+        (vec![(":method", "GET"), (":scheme", "http"), (":authority", "a/b"), (":path", "/")], Reset(PROTOCOL_ERROR)),
+        (pseudo("/a b").to_vec(), Reset(PROTOCOL_ERROR)),
+        (pseudo("/a\r\nb: c").to_vec(), Reset(PROTOCOL_ERROR)),
+        (pseudo("a").to_vec(), Reset(PROTOCOL_ERROR)),
+        (pseudo("").to_vec(), Reset(PROTOCOL_ERROR)),
+        (pseudo("/%00").to_vec(), Status(400)),
+        (pseudo("/../a").to_vec(), Status(400)),
+        (with(&[("content-length", "5")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("content-length", "x")]), Reset(PROTOCOL_ERROR)),
+        (with(&[("content-length", "0"), ("content-length", "0")]), Status(400)),
+    ];
+    let rig = rig().await;
+    let mut client = Frames::connect(&rig).await;
+    let mut stream = 1;
+    for (fields, expected) in table {
+        client.send(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&fields))).await;
+        assert_eq!(client.said(stream).await, expected, "{fields:?}");
+        if expected == GoAway(PROTOCOL_ERROR) {
+            (client, stream) = (Frames::connect(&rig).await, 1);
+            continue;
+        }
+        client.send(&get(stream + 2, END_STREAM, &[])).await;
+        assert_eq!(client.said(stream + 2).await, Status(200), "after {fields:?}");
+        stream += 4;
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_another_length_ends_its_stream_only() {
+    let rig = rig().await;
+    let mut client = Frames::connect(&rig).await;
+    let pseudo = [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/")];
+    for (stream, data) in [(1, "abc"), (5, "abcdefg"), (9, "")] {
+        let fields = [&pseudo[..], &[("content-length", "5")]].concat();
+        client.send(&frame(HEADERS, END_HEADERS, stream, &block(&fields))).await;
+        client.send(&frame(DATA, END_STREAM, stream, data.as_bytes())).await;
+        assert_eq!(client.said(stream).await, Said::Reset(PROTOCOL_ERROR), "{data:?}");
+        client.send(&get(stream + 2, END_STREAM, &[])).await;
+        assert_eq!(client.said(stream + 2).await, Said::Status(200));
+    }
+}
+
+/// Sends until the server ends the connection; returns the code of its GOAWAY, if it could say one.
+async fn until_it_ends(rig: &Rig, attack: impl Fn(u32) -> Vec<u8> + Send + 'static) -> Option<u32> {
+    let client = Frames::connect(rig).await;
+    let (mut reader, mut writer) = (client.reader, client.writer);
+    let sending = tokio::spawn(async move {
+        for round in 0..200_000 {
+            let bytes = attack(round);
+            let sent = timeout(PATIENCE, writer.write_all(&bytes)).await;
+            if sent.expect("the server reads or closes").is_err() {
+                return;
+            }
+        }
+        panic!("the server takes all of it");
+    });
+    let mut said = None;
+    while let Some((kind, _, payload)) = next(&mut reader).await {
+        if kind == GOAWAY {
+            said = Some(code(&payload[4..8]));
+        }
+    }
+    sending.await.unwrap();
+    said
+}
+
+fn odd(round: u32) -> u32 {
+    round * 2 + 1
+}
+
+#[tokio::test]
+async fn rapid_resets() {
+    let rig = rig().await;
+    let cancel = 8_u32.to_be_bytes();
+    let said = until_it_ends(&rig, move |round| {
+        [get(odd(round), END_STREAM, &[]), frame(RST_STREAM, 0, odd(round), &cancel)].concat()
+    })
+    .await;
+    assert!(said.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{said:?}");
+    rig.until_in_flight(&id("users", 1), 0).await;
+    others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn resets_that_we_are_made_to_send() {
+    let rig = rig().await;
+    let said = until_it_ends(&rig, |round| {
+        let zero = frame(WINDOW_UPDATE, 0, odd(round), &[0; 4]);
+        [get(odd(round), END_STREAM, &[]), zero].concat()
+    })
+    .await;
+    assert!(said.is_none_or(|code| [PROTOCOL_ERROR, ENHANCE_YOUR_CALM].contains(&code)), "{said:?}");
+    rig.until_in_flight(&id("users", 1), 0).await;
+    others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn continuations_without_end() {
+    let rig = rig().await;
+    let said = until_it_ends(&rig, |round| match round {
+        0 => frame(HEADERS, END_STREAM, 1, &block(&[(":method", "GET")])),
+        _ => frame(CONTINUATION, 0, 1, &block(&[("x", "y")])),
+    })
+    .await;
+    assert!(said.is_none_or(|code| [PROTOCOL_ERROR, ENHANCE_YOUR_CALM].contains(&code)), "{said:?}");
+    others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn empty_data_without_end() {
+    let rig = rig().await;
+    let said = until_it_ends(&rig, |round| match round {
+        0 => get(1, 0, &[]),
+        _ => frame(DATA, 0, 1, &[]),
+    })
+    .await;
+    assert!(said.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{said:?}");
+    rig.until_in_flight(&id("users", 1), 0).await;
+    others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn a_window_that_overflows_ends_the_connection() {
+    let rig = rig().await;
+    let mut client = Frames::connect(&rig).await;
+    client.send(&frame(WINDOW_UPDATE, 0, 0, &0x7FFF_FFFF_u32.to_be_bytes())).await;
+    assert!(matches!(client.said(0).await, Said::GoAway(3)), "FLOW_CONTROL_ERROR");
+    others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn heads_beyond_the_limits_are_refused() {
+    let rig = rig().await;
+    let mut client = Frames::connect(&rig).await;
+    let value = "v".repeat(1000);
+    let large: Vec<_> = (0..40).map(|number| format!("x-{number}")).collect();
+    let large: Vec<_> = large.iter().map(|name| (name.as_str(), value.as_str())).collect();
+    let many: Vec<_> = (0..200).map(|number| format!("x-{number}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (name.as_str(), "v")).collect();
+    for (stream, fields) in [(1, large), (5, many)] {
+        let head = get(stream, END_STREAM, &fields);
+        let payload = &head[9..];
+        client.send(&frame(HEADERS, END_STREAM, stream, &payload[..1000])).await;
+        for (index, part) in payload[1000..].chunks(16_000).enumerate() {
+            let last = 1000 + index * 16_000 + part.len() == payload.len();
+            client.send(&frame(CONTINUATION, if last { END_HEADERS } else { 0 }, stream, part)).await;
+        }
+        assert_eq!(client.said(stream).await, Said::OtherStatus, "431");
+        client.send(&get(stream + 2, END_STREAM, &[])).await;
+        assert_eq!(client.said(stream + 2).await, Said::Status(200));
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_frames_end_the_connection() {
+    let rig = rig().await;
+    let garbage: [&[u8]; 5] = [
+        b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+        &[0xFF; 64],
+        &frame(DATA, 0, 0, b"x"),
+        &frame(HEADERS, END_HEADERS, 2, &block(&[(":method", "GET")])),
+        &frame(PING, 0, 0, b"short"),
+    ];
+    for bytes in garbage {
+        let mut client = Frames::connect(&rig).await;
+        client.send(bytes).await;
+        client.send(&[0xFF; 32]).await;
+        assert!(matches!(client.said(1).await, Said::GoAway(_) | Said::End), "{bytes:?}");
+    }
+    let mut client = rig.client().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n").await;
+    let _ = client.exactly(9).await;
+    others_are_served(&rig).await;
+}

@@ -1,0 +1,92 @@
+//! Plain TCP.
+
+use model::{Reason, spec::Protocol};
+use ports::traffic::{Drained, Traffic};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+use crate::rig::*;
+
+async fn rig() -> Rig {
+    Rig::with(|policy| policy.protocol = Protocol::Tcp).await
+}
+
+#[tokio::test]
+async fn bytes_pass_both_ways_and_each_end_passes_alone() {
+    let rig = rig().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = ports::traffic::Target::Tcp(listener.local_addr().unwrap());
+    rig.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"the server speaks first").await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        stream.write_all(&all).await.unwrap();
+    });
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut caller = TcpStream::connect(rig.connections).await.unwrap();
+    let mut first = [0; 23];
+    timeout(PATIENCE, caller.read_exact(&mut first)).await.unwrap().unwrap();
+    assert_eq!(&first, b"the server speaks first");
+    let body: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    caller.write_all(&body).await.unwrap();
+    caller.shutdown().await.unwrap();
+    let mut echoed = Vec::new();
+    timeout(PATIENCE, caller.read_to_end(&mut echoed)).await.unwrap().unwrap();
+    assert!(echoed == body);
+    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "orders").unwrap();
+    while figures().requests == 0 {
+        tokio::task::yield_now().await;
+    }
+    let figures = figures();
+    let counted = (figures.requests, figures.outcomes.success, figures.bytes_received, figures.bytes_sent);
+    assert_eq!(counted, (1, 1, 1 << 20, (1 << 20) + 23));
+}
+
+#[tokio::test]
+async fn another_instance_takes_a_refused_connection() {
+    let rig = rig().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, nowhere()), (2, target)])]).await;
+    for _ in 0..10 {
+        let mut caller = rig.caller().await;
+        assert_eq!(caller.get("/a").await, (200, "GET /a HTTP/1.1|".into()));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_reset_and_written_down() {
+    let rig = rig().await;
+    rig.apply(&[("users", true, &[(1, nowhere())])]).await;
+    let read = async { TcpStream::connect(rig.connections).await?.read(&mut [0; 1]).await };
+    assert_eq!(timeout(PATIENCE, read).await.unwrap().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!(failures.iter().map(|failure| failure.reason).collect::<Vec<_>>(), [Reason::Refused]);
+}
+
+#[tokio::test]
+async fn a_caller_waits_for_a_service_that_starts() {
+    let rig = rig().await;
+    rig.apply(&[("users", false, &[])]).await;
+    let mut caller = rig.caller().await;
+    caller.send("GET /early HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    assert_eq!(caller.response().await.2, b"GET /early HTTP/1.1|");
+}
+
+#[tokio::test]
+async fn a_drain_waits_and_then_cuts_off() {
+    let rig = rig().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut caller = rig.caller().await;
+    assert_eq!(caller.get("/").await.0, 200);
+    rig.apply(&[("users", true, &[])]).await;
+    assert_eq!(caller.get("/still").await.0, 200);
+    assert_eq!(rig.mesh.drain(&id("users", 1), std::time::Duration::from_millis(1)).await, Drained::CutOff(1));
+    assert!(caller.ends().await);
+}
