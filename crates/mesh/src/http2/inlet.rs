@@ -51,7 +51,7 @@ impl Source for Inlet {
 
     /// The body itself does not tell: what came after it would.
     async fn gone(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {

@@ -250,7 +250,8 @@ async fn a_drain_cuts_off_what_does_not_end() {
     let (target, seen) = server(&rig).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     let mut sender = connect(&rig, rig.gateway).await;
-    let waiting = tokio::spawn({
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn({
         let mut sender = sender.clone();
         async move { send(&mut sender, request("GET", "/wait", "")).await }
     });
@@ -261,7 +262,7 @@ async fn a_drain_cuts_off_what_does_not_end() {
     rig.apply(&[("users", true, &[(2, next)])]).await;
     assert_eq!(send(&mut sender, request("GET", "/", "")).await.0, 200);
     assert_eq!(rig.mesh.drain(&id("users", 1), std::time::Duration::from_millis(1)).await, Drained::CutOff(1));
-    let (status, response, _) = waiting.await.unwrap();
+    let (status, response, _) = waiting.join_next().await.unwrap().unwrap();
     assert_eq!((status, &response.headers()["x-isles-reason"]), (503, &"drain-timeout".parse().unwrap()));
 }
 

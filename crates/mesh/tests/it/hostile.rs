@@ -100,7 +100,8 @@ async fn a_body_of_another_length_ends_its_stream_only() {
 async fn until_it_ends(rig: &Rig, attack: impl Fn(u32) -> Vec<u8> + Send + 'static) -> Option<u32> {
     let client = Frames::connect(rig).await;
     let (mut reader, mut writer) = (client.reader, client.writer);
-    let sending = tokio::spawn(async move {
+    let mut sending = tokio::task::JoinSet::new();
+    sending.spawn(async move {
         for round in 0..200_000 {
             let bytes = attack(round);
             let sent = timeout(PATIENCE, writer.write_all(&bytes)).await;
@@ -116,7 +117,7 @@ async fn until_it_ends(rig: &Rig, attack: impl Fn(u32) -> Vec<u8> + Send + 'stat
             said = Some(code(&payload[4..8]));
         }
     }
-    sending.await.unwrap();
+    sending.join_next().await.unwrap().unwrap();
     said
 }
 

@@ -196,27 +196,28 @@ async fn a_response_that_breaks_off_resets_the_stream_only() {
 
 #[tokio::test]
 async fn a_stream_that_is_given_up_is_cancelled_at_the_instance() {
-    let (told, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let (told, mut ends) = tokio::sync::mpsc::channel(2);
     let rig = Rig::new().await;
     let target = rig
         .server(move |mut conn| {
             let told = told.clone();
             async move {
                 conn.request().await;
-                told.send("request").unwrap();
+                told.send("request").await.unwrap();
                 assert!(conn.ends().await);
-                told.send("end").unwrap();
+                told.send("end").await.unwrap();
             }
         })
         .await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     let mut sender = connect(&rig, rig.gateway).await;
-    let waiting = tokio::spawn({
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn({
         let mut sender = sender.clone();
         async move { sender.send_request(request("GET", "/", "")).await.map(drop) }
     });
     assert_eq!(ends.recv().await, Some("request"));
-    waiting.abort();
+    waiting.abort_all();
     assert_eq!(timeout(PATIENCE, ends.recv()).await.unwrap(), Some("end"));
     rig.until_in_flight(&id("users", 1), 0).await;
     let _ = sender.ready().await;

@@ -67,7 +67,7 @@ async fn a_rate_is_kept_and_says_when_to_come_again() {
     let servers = Rig::new().await;
     let target = servers.server(answers("200 OK", "one")).await;
     let rate = |policy: &mut Policy| {
-        policy.rate = Some(Rate { requests: 1, per: std::time::Duration::from_secs(1), burst: 3 })
+        policy.rate = Some(Rate { requests: 1, per: std::time::Duration::from_secs(1), burst: 3 });
     };
     let rig = rig_with(rate, &[target]).await;
     let mut client = rig.client().await;
