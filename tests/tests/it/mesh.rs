@@ -22,6 +22,7 @@ use tests::{
 const MANIFEST: &str = r#"
 [gateway]
 listen = "GATEWAY"
+limits = { body = "64MiB" }
 
 [gateway.routes]
 "/" = "web"
@@ -261,6 +262,10 @@ fn bodies_are_streamed_in_both_directions() {
     assert_eq!(size.text(), SIZE.to_string());
     let grown = memory() - before;
     assert!(grown < 8 << 10, "{grown} KiB more for bodies of {} KiB", SIZE >> 10);
+
+    let mut larger = Connection::tcp(sandbox.gateway).unwrap();
+    larger.send(b"POST /size HTTP/1.1\r\nhost: a\r\ncontent-length: 70000000\r\n\r\n").unwrap();
+    assert_eq!(larger.head().unwrap().refusal(), (413, Some("body-too-large")));
 
     let mut echo = Connection::tcp(sandbox.gateway).unwrap();
     echo.send(b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();

@@ -9,7 +9,8 @@ use crate::fixture::figures;
 
 fn status(instances: Value) -> SystemStatus {
     let users = json!({
-        "name": "users", "phase": "healthy", "healthy": 1, "replicas": 2, "calls": [], "instances": instances,
+        "name": "users", "phase": "healthy", "healthy": 1, "replicas": 2, "inbound": "open", "calls": [],
+        "instances": instances,
     });
     serde_json::from_value(json!({
         "name": "shop", "version": "0.1.0", "phase": "running", "keeper_pid": 1, "platform_pid": 2,
