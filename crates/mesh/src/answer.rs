@@ -58,7 +58,7 @@ pub(crate) fn describe(worker: &Worker, fault: &Fault, call: Option<&Call>) -> P
 pub(crate) fn failure(worker: &Worker, call: &Call, request: &RequestHead, head: &[u8], fault: Fault) -> Failure {
     let method = String::from_utf8_lossy(request.method(head));
     Failure {
-        at: worker.clock.now(),
+        at: worker.now(),
         connection: call.label(worker),
         service: call.connection.shared.callee.clone(),
         request: format!("{method} {}", request.path(head)),

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     buffer::Scratch,
-    client::Next,
+    client::{Client, Next},
     download::{self, Downloaded},
     exchange::{Call, Ended, Facts},
     instance::{Instance, Lease, Local},
@@ -22,6 +22,7 @@ use crate::{
     problem::Fault,
     retry::{self, Attempted},
     socket::Socket,
+    timer::Timer,
     tunnel::{self, Terms},
     upload,
     upload::Stopped,
@@ -56,6 +57,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) call: &'a Call,
     pub(crate) local: &'a Local,
+    /// The client's own, where it has one for this request alone.
+    pub(crate) timer: Option<&'a Timer>,
     /// When the instance got the request, or the last byte of it so far.
     pub(crate) began: Cell<Timestamp>,
     /// When the response's head is due.
@@ -73,15 +76,16 @@ pub(crate) struct Flow<'a> {
 /// Sends the request to the leased instance and the response to the client. With `reuse` an idle connection may be used.
 pub(crate) async fn run(
     worker: &Rc<Worker>,
-    client: &mut Socket,
+    client: &mut Client,
     scratch: &mut Scratch,
     facts: &Facts,
     call: &Call,
     lease: &Lease,
     reuse: bool,
 ) -> Result<Next, Failed> {
+    let Client { socket: client, timer, .. } = client;
     let local = lease.local();
-    let now = worker.clock.now();
+    let now = worker.recent();
     let pooled = if reuse { local.pool.take(now) } else { None };
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
@@ -93,7 +97,7 @@ pub(crate) async fn run(
     }
     scratch.reply.clear();
     scratch.response.reset();
-    let flow = Flow::new(worker, facts, call, local, now);
+    let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, local, now) };
     let result = tokio::select! {
         biased;
         result = transfer(&flow, client, &mut upstream.socket, scratch) => result.map_err(|stop| flow.judge(stop, is_pooled)),
@@ -220,6 +224,7 @@ impl<'a> Flow<'a> {
             facts,
             call,
             local,
+            timer: None,
             began: Cell::new(now),
             deadline: Cell::new(call.deadline.at),
             sent: Cell::new(false),
@@ -231,13 +236,13 @@ impl<'a> Flow<'a> {
 
     /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
     pub(crate) fn progress(&self) {
-        self.began.set(self.worker.clock.now());
+        self.began.set(self.worker.now());
         let extended = Instant::now() + self.call.connection.policy().timeout;
         self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
     }
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
-        let now = self.worker.clock.now();
+        let now = self.worker.now();
         if !self.answered.get() {
             self.local.observe_at_least(now.since(self.began.get()), now);
         }

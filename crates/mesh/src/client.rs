@@ -4,7 +4,7 @@ use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use model::{Problem, Reason, spec::MessageLimits};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     problem::{self, Fault},
     socket::Socket,
     tcp,
+    timer::{Timer, within},
     worker::Worker,
 };
 
@@ -25,6 +26,8 @@ pub(crate) struct Client {
     pub(crate) socket: Socket,
     pub(crate) entry: Entry,
     pub(crate) peer: IpAddr,
+    /// For what it waits for between its messages.
+    pub(crate) timer: Timer,
 }
 
 /// What happens to a client's connection after a request.
@@ -106,18 +109,23 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
 async fn requests(worker: &Rc<Worker>, client: &mut Client) -> (Next, Bytes) {
     let (mut next, mut fresh) = (Next::Keep, true);
     // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
-    let mut since = Instant::now();
+    let mut since = worker.now();
     while next == Next::Keep {
         let (limits, _) = limits(worker, client.entry);
-        match timeout_at(since + limits.client_idle, client.socket.readable()).await {
-            Ok(Ok(())) => {}
-            _ => return (Next::Close, Bytes::new()),
+        let idle = worker.instant(since + limits.client_idle);
+        let is_readable = tokio::select! {
+            biased;
+            readable = client.socket.readable() => readable.is_ok(),
+            () = client.timer.until(idle) => false,
+        };
+        if !is_readable {
+            return (Next::Close, Bytes::new());
         }
         let mut scratch = worker.take_scratch();
         next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
         while next == Next::Keep && !scratch.input.is_empty() {
             next = serve_one(worker, client, &mut scratch, fresh).await;
-            (since, fresh) = (Instant::now(), false);
+            (since, fresh) = (worker.recent(), false);
         }
         if next == Next::Http2 {
             let first = Bytes::copy_from_slice(scratch.input.data());
@@ -162,7 +170,7 @@ async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch, fresh: bool) -> Next {
     let (limits, heads) = limits(worker, client.entry);
     let limit = limits.head_timeout;
-    match timeout(limit, read_head(client, scratch, &heads, fresh)).await {
+    match within(limit, read_head(client, scratch, &heads, fresh)).await {
         Ok(Ok(Read::Head)) => exchange::run(worker, client, scratch).await,
         Ok(Ok(Read::Preface)) => Next::Http2,
         Ok(Ok(Read::End)) => Next::Close,

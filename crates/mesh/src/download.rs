@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use logic::balance;
 use model::Reason;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     client::grown_space,
     problem::Fault,
     socket::{Reader, Writer},
+    timer::within,
 };
 
 /// How a response ended.
@@ -59,11 +60,22 @@ pub(crate) async fn before_deadline<T>(
 ) -> Result<T, Stop> {
     let mut future = pin!(future);
     loop {
-        match timeout_at(flow.deadline.get(), future.as_mut()).await {
-            Ok(result) => return result,
-            Err(_) if flow.deadline.get() > Instant::now() => {}
-            Err(_) => return Err(Stop::Fault(attempt::late(flow.call))),
+        let due = flow.deadline.get();
+        tokio::select! {
+            biased;
+            result = future.as_mut() => return result,
+            () = until(flow, due) => {}
         }
+        if flow.deadline.get() <= due {
+            return Err(Stop::Fault(attempt::late(flow.call)));
+        }
+    }
+}
+
+async fn until(flow: &Flow<'_>, due: Instant) {
+    match flow.timer {
+        Some(timer) => timer.until(due).await,
+        None => sleep_until(due).await,
     }
 }
 
@@ -153,7 +165,7 @@ async fn stream(
     let mut body = Body::new(response.framing());
     let mut before = &answer[..];
     loop {
-        match timeout(idle, body::pass(&mut body, reply, &mut to, framing, before)).await {
+        match within(idle, body::pass(&mut body, reply, &mut to, framing, before)).await {
             Ok(Ok(written)) => flow.call.count_sent(written),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, before.is_empty())),
             Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
@@ -162,7 +174,7 @@ async fn stream(
         if body.is_done() {
             break;
         }
-        match timeout(idle, from.read(reply.space())).await {
+        match within(idle, from.read(reply.space())).await {
             Ok(Ok(0)) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
                 to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
@@ -207,7 +219,7 @@ impl Flow<'_> {
 
     /// Takes note of how fast the instance answered, or that it could not do its work.
     pub(crate) fn observe(&self, status: u16, retry_after: Option<Duration>) {
-        let now = self.worker.clock.now();
+        let now = self.worker.now();
         let took = now.since(self.began.get());
         self.call.status.set(status);
         match balance::failure_penalty(status, retry_after, self.call.grpc_status.get()) {

@@ -31,7 +31,6 @@ use crate::{
     picker,
     problem::Fault,
     record, retry,
-    socket::Socket,
     upload,
     worker::{View, Worker},
 };
@@ -103,26 +102,27 @@ pub(crate) trait Requester {
 
 /// A request of HTTP/1.1.
 struct Http1<'a> {
-    socket: &'a mut Socket,
+    client: &'a mut Client,
     scratch: &'a mut Scratch,
     facts: &'a Facts,
 }
 
 impl Requester for Http1<'_> {
     async fn gone(&mut self) {
-        let (mut reader, _) = self.socket.split();
+        let (mut reader, _) = self.client.socket.split();
         upload::watch(&mut reader, &mut self.scratch.input).await;
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
-        http1::write_request(input.held(), request, call.line(), outgoing);
+        http1::write_request(input.held(), request, call.line(worker), outgoing);
         if call.connection.policy().protocol == Protocol::Http2 {
-            let attempt = http2::from_http1(worker, self.socket, self.scratch, self.facts, call, lease, reuse);
+            let attempt =
+                http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
             return Box::pin(attempt).await;
         }
-        attempt::run(worker, self.socket, self.scratch, self.facts, call, lease, reuse).await
+        attempt::run(worker, self.client, self.scratch, self.facts, call, lease, reuse).await
     }
 }
 
@@ -143,7 +143,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             return next;
         }
     };
-    let mut request = Http1 { socket: &mut client.socket, scratch, facts: &facts };
+    let mut request = Http1 { client, scratch, facts: &facts };
     let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
         Ok(next) => (Outcome::Status(call.status.get()), next),
         Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
@@ -188,8 +188,8 @@ impl Call {
         key: u64,
         caller_waits: Option<Duration>,
     ) -> Result<Self, Fault> {
-        let arrived = worker.clock.now();
-        let deadline = Deadline::new(connection.policy().timeout, caller_waits)?;
+        let arrived = worker.now();
+        let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
         let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
         Ok(Self {
             connection,
@@ -230,8 +230,8 @@ impl Call {
     }
 
     /// How the request goes on to an instance now.
-    pub(crate) fn line(&self) -> RequestLine {
-        let left = self.deadline.at.saturating_duration_since(Instant::now());
+    pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
+        let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
         RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
     }
 
@@ -243,7 +243,7 @@ impl Call {
     /// Takes a retry out of the connection's budget.
     fn may_retry(&self, worker: &Worker) -> bool {
         let shared = &self.connection.shared;
-        shared.state.guard.may_retry(&shared.rules, worker.clock.now())
+        shared.state.guard.may_retry(&shared.rules, worker.now())
     }
 
     /// Takes note of how an instance did.
@@ -254,7 +254,7 @@ impl Call {
         }
         let view = worker.view();
         let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
-        let now = worker.clock.now();
+        let now = worker.recent();
         local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
     }
 }
@@ -368,8 +368,7 @@ impl View {
 
 impl Deadline {
     /// That of the policy, or of the caller if it waits less.
-    fn new(policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
-        let now = Instant::now();
+    fn new(now: Instant, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
         let caller = caller.filter(|caller| *caller < policy);
         match caller {
             None => Ok(Self { at: now + policy, reason: Reason::Timeout, caller: None }),
@@ -418,7 +417,7 @@ pub(crate) async fn attempts(
             Err(Failed::Left) => {}
             Err(Failed::Stale) => again = Some(lease.local().clone()),
             Err(Failed::Again(fault)) => {
-                lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.clock.now());
+                lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.now());
                 call.tried.push(lease.local().shared.id.clone());
                 call.judge(worker, lease.local(), Some(health::Outcome::Failure));
                 if call.retries == call.connection.policy().retries || !call.may_retry(worker) {

@@ -96,6 +96,7 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
         let changed = worker.changed.wait();
         let late = || fault(Reason::NotReady, waited(call));
         first_of(changed, request, call, late).await?;
+        worker.now();
     }
 }
 
@@ -107,7 +108,7 @@ impl View {
             policy: call.connection.policy(),
             tried: &call.tried,
             key: call.key,
-            now: worker.clock.now(),
+            now: worker.recent(),
         };
         call.connection.pick(&candidates, |limit| worker.random(limit)).cloned()
     }

@@ -40,6 +40,7 @@ mod socket;
 mod stream;
 mod table;
 mod tcp;
+mod timer;
 mod tls;
 mod tunnel;
 mod upload;

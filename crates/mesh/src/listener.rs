@@ -14,6 +14,7 @@ use crate::{
     attest,
     client::{self, Client},
     socket::Socket,
+    timer::Timer,
     tls,
     worker::Worker,
 };
@@ -78,7 +79,12 @@ async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
 }
 
 fn enter(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr) {
-    let client = |entry, stream| Client { socket: Socket::of_tcp(stream), entry, peer: peer.ip().to_canonical() };
+    let client = |entry, stream| Client {
+        socket: Socket::of_tcp(stream),
+        entry,
+        peer: peer.ip().to_canonical(),
+        timer: Timer::default(),
+    };
     if kind == Kind::Gateway {
         let client = client(Entry::Gateway, stream);
         match &worker.door {

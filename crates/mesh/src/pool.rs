@@ -101,7 +101,7 @@ pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, upstream: Upstream, l
     if !local.serving.get() || idle.len() >= IDLE_MAX {
         return;
     }
-    idle.push(Idle { upstream, expires: worker.clock.now() + limit });
+    idle.push(Idle { upstream, expires: worker.recent() + limit });
     drop(idle);
     if !local.pool.watched.replace(true) {
         worker.spawn(close_when_expired(worker.clone(), local.clone(), limit));
@@ -112,7 +112,7 @@ async fn close_when_expired(worker: Rc<Worker>, local: Rc<Local>, limit: Duratio
     let mut wait = Some(limit);
     while let Some(time) = wait {
         tokio::time::sleep(time).await;
-        let now = worker.clock.now();
+        let now = worker.now();
         wait = local.pool.close_expired(now).map(|expires| expires.since(now));
     }
     local.pool.watched.set(false);

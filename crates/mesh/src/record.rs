@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes a request down. `head` are the bytes that `request` was parsed from.
 pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request: &RequestHead, head: &[u8]) {
-    let now = worker.clock.now();
+    let now = worker.now();
     let shared = &call.connection.shared;
     shared.state.guard.ended(&shared.rules, call.passed, health_of(call, outcome), now, || worker.chance());
     let record = Record {

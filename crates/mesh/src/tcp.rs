@@ -55,7 +55,7 @@ fn failed(worker: &Worker, call: &Call, client: &mut Socket, fault: Fault) -> Ou
     client.reset_on_close();
     let reason = fault.reason;
     worker.failures.record(Failure {
-        at: worker.clock.now(),
+        at: worker.now(),
         connection: call.label(worker),
         service: call.connection.shared.callee.clone(),
         request: "TCP".into(),
@@ -88,12 +88,12 @@ impl Requester for Tcp<'_> {
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
         let local = lease.local();
-        let began = worker.clock.now();
+        let began = worker.now();
         let mut upstream = attempt::connect(&local.shared, call).await?;
         if !local.serving.get() {
             return Err(Failed::Left);
         }
-        let now = worker.clock.now();
+        let now = worker.now();
         local.observe(now.since(began), now);
         // As good as an answer: what comes now is between the two.
         call.status.set(200);

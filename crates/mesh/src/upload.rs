@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{Reason, spec::MessageLimits};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use wire::http1::{Body, Framing};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     buffer::Buffer,
     problem::Fault,
     socket::{Reader, WriteFailed, Writer},
+    timer::within,
 };
 
 /// Room for a piece of a body.
@@ -74,7 +75,7 @@ async fn send(
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, before);
-        match timeout(flow.call.connection.policy().idle_timeout, passed).await {
+        match within(flow.call.connection.policy().idle_timeout, passed).await {
             Ok(Ok(_)) => flow.sent.set(true),
             Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
             Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
@@ -134,7 +135,7 @@ impl<'a> Pace<'a> {
     /// Waits for the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
     pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
         let began = Instant::now();
-        let piece = timeout(self.patience(), piece).await;
+        let piece = within(self.patience(), piece).await;
         self.waited += began.elapsed();
         piece.map_err(|_| self.too_slow())
     }

@@ -8,12 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use model::InstanceId;
+use model::{InstanceId, Timestamp};
 use ports::clock::Clock;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{mpsc, oneshot},
     task::LocalSet,
+    time::Instant,
 };
 
 use crate::{
@@ -62,6 +63,10 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     number: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The time that was read last.
+    recent: Cell<Timestamp>,
+    /// One moment in both ways to say it.
+    start: (Timestamp, Instant),
     pub(crate) failures: Arc<Failures>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
@@ -108,10 +113,13 @@ fn run(
     number: usize,
     commands: mpsc::Receiver<Command>,
 ) {
-    let seed = shared.clock.now().0 ^ (number as u64) << 48;
+    let now = shared.clock.now();
+    let seed = now.0 ^ (number as u64) << 48;
     let worker = Rc::new(Worker {
         number,
         clock: shared.clock,
+        recent: Cell::new(now),
+        start: (now, Instant::now()),
         failures: shared.failures,
         guests: shared.guests,
         access_log: shared.access_log,
@@ -159,6 +167,23 @@ impl Worker {
     /// The scheme of the gateway's URIs.
     pub(crate) fn gateway_scheme(&self) -> &'static str {
         if self.door.is_some() { "https" } else { "http" }
+    }
+
+    /// Reads the clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        self.recent.set(now);
+        now
+    }
+
+    /// The time that was read last: good enough where nothing was waited for since.
+    pub(crate) fn recent(&self) -> Timestamp {
+        self.recent.get()
+    }
+
+    /// A time as the timers want it.
+    pub(crate) fn instant(&self, at: Timestamp) -> Instant {
+        self.start.1 + at.since(self.start.0)
     }
 
     /// A random number below `limit`.

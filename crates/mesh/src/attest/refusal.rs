@@ -84,7 +84,7 @@ fn remember(worker: &Worker, wanted: &Wanted, request: String, fault: &Fault, se
     let outcome = Outcome::Failed(fault.reason);
     wanted.connection.record(&Record { outcome, micros: 0, received: 0, sent, retries: 0, hedged: false });
     worker.failures.record(Failure {
-        at: worker.clock.now(),
+        at: worker.now(),
         connection: wanted.label.clone(),
         service: wanted.connection.shared.callee.clone(),
         request,

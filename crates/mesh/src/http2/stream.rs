@@ -46,7 +46,7 @@ impl Requester for Http2Request<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
-        http1::write_request(input.held(), request, call.line(), outgoing);
+        http1::write_request(input.held(), request, call.line(worker), outgoing);
         if call.connection.policy().protocol == Protocol::Http {
             return to_http1::run(worker, self, call, lease, reuse).await;
         }

@@ -35,7 +35,7 @@ pub(super) async fn run(
     reuse: bool,
 ) -> Result<Next, Failed> {
     let local = lease.local();
-    let now = worker.clock.now();
+    let now = worker.now();
     let pooled = if reuse { local.pool.take(now) } else { None };
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {

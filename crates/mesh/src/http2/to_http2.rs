@@ -64,7 +64,7 @@ pub(super) async fn run<S: Source, B: Back>(
     if !local.serving.get() {
         return Err(Failed::Left);
     }
-    let flow = Flow::new(worker, passage.facts, call, local, worker.clock.now());
+    let flow = Flow::new(worker, passage.facts, call, local, worker.now());
     let is_pooled = first && place.is_pooled;
     let ends = passage.facts.framing.is_empty();
     let (response, pipe) = match place.open(request, ends).await {
