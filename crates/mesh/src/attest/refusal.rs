@@ -53,13 +53,20 @@ async fn answer(
     fault: Fault,
 ) -> bool {
     let (_, heads) = client::limits(worker, client.entry);
-    let (request, to_head) = match client::read_head(client, scratch, &heads, false).await {
+    let (request, to_head) = match client::read_head(client, scratch, &heads, true).await {
         Ok(Read::Head) => {
             let (head, request) = (scratch.input.data(), &scratch.request);
             let method = request.method(head);
             (format!("{} {}", String::from_utf8_lossy(method), request.path(head)), method == b"HEAD")
         }
-        Ok(Read::End | Read::Preface) => return false,
+        Ok(Read::Preface) => {
+            // The end of the connection has to do as an answer.
+            if let Some(wanted) = &wanted {
+                remember(worker, wanted, "a connection of HTTP/2".into(), &fault, 0);
+            }
+            return false;
+        }
+        Ok(Read::End) => return false,
         Err(_) => ("a malformed request".into(), false),
     };
     let connection = wanted.as_ref().map(|wanted| wanted.label.clone());

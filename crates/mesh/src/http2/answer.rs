@@ -1,5 +1,7 @@
 //! The answer to a request that no instance answers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Problem;
@@ -31,12 +33,20 @@ pub(super) async fn answer(outlet: &Outlet, manner: Manner, problem: &Problem, f
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     fields.insert(header::CONTENT_LENGTH, length.into());
     fields.insert(REASON, HeaderValue::from_static(fault.reason.code()));
+    if let Some(wait) = fault.retry_after {
+        fields.insert(header::RETRY_AFTER, seconds(wait).into());
+    }
     if let Ok(mut pipe) = outlet.begin(response, manner.to_head)
         && !manner.to_head
     {
         let _ = timeout(LINGER, pipe.send(body, true)).await;
     }
     length
+}
+
+/// Whole ones, at least one.
+fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
 }
 
 const REASON: HeaderName = HeaderName::from_static("x-isles-reason");

@@ -93,7 +93,8 @@ async fn accept_all(
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
                 entrance.streams.set(entrance.streams.get() + 1);
-                worker.spawn(stream::serve(worker.clone(), entrance.clone(), request, respond));
+                // Boxed: a task is moved several times before it runs and after it has.
+                worker.spawn(Box::pin(stream::serve(worker.clone(), entrance.clone(), request, respond)));
             }
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {

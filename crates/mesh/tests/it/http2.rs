@@ -4,7 +4,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use model::Reason;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::rig::*;
 
@@ -12,7 +16,10 @@ pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
 /// A real client.
 pub(crate) async fn connect(rig: &Rig, address: std::net::SocketAddr) -> Sender {
-    let stream = TcpStream::connect(address).await.unwrap();
+    handshake(rig, TcpStream::connect(address).await.unwrap()).await
+}
+
+pub(crate) async fn handshake(rig: &Rig, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Sender {
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     rig.spawn(async move {

@@ -29,7 +29,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::rig::*;
+use crate::{http2, rig::*};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -140,6 +140,24 @@ async fn requests_of_both_versions_one_after_the_other() {
     }
     assert!(try_connect(&rig, &files.client(BOTH, &["spdy/3"])).await.is_err(), "no protocol in common (RFC 7301 3.2)");
     until(&rig, TlsFigures { handshakes: 4, failed: 1, ..TlsFigures::default() }).await;
+}
+
+#[tokio::test]
+async fn http_2_is_preferred() {
+    let files = Files::new();
+    let rig = secured(Some(files.config())).await;
+    let stream = connect(&rig, &files.client(BOTH, &["http/1.1", "h2"])).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let mut sender = http2::handshake(&rig, stream).await;
+    let body = "x".repeat(1_000_000);
+    for _ in 0..3 {
+        let (status, _, echoed) = http2::send(&mut sender, http2::request("POST", "/b", body.clone())).await;
+        assert_eq!((status, echoed.len()), (200, "POST /b HTTP/1.1|".len() + body.len()));
+    }
+    let url = format!("https://localhost:{}/c", rig.gateway.port());
+    let certificate = files.path("a.crt");
+    let args = ["-sS", "--cacert", certificate.to_str().unwrap(), "-w", " %{http_version}", &url];
+    assert_eq!(run("curl", &args, "").await, (true, "GET /c HTTP/1.1| 2".into()));
 }
 
 #[tokio::test]
