@@ -184,7 +184,8 @@ pub(crate) async fn both<T>(
     }
 }
 
-fn finish(
+/// Keeps the connection for later, and tells what happens to the client's.
+pub(crate) fn finish(
     worker: &Rc<Worker>,
     local: &Rc<Local>,
     flow: &Flow<'_>,

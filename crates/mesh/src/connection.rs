@@ -4,9 +4,10 @@ use std::{
     cell::{Cell, OnceCell},
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
-use logic::outlier::Outlier;
+use logic::{hedge, outlier::Outlier};
 use model::{
     ServiceName,
     figures::ConnectionFigures,
@@ -22,6 +23,9 @@ use crate::{
     load::Load,
     picker::{Candidates, Picker},
 };
+
+/// After so many requests the latencies are looked at again, to know what is unusually long.
+const LOOK_AGAIN: u64 = 50;
 
 /// A declared right to call, with the policy of one routing state.
 pub(crate) struct Connection {
@@ -106,6 +110,8 @@ pub(crate) struct Local {
     worker: usize,
     /// Made when they are first needed, kept when the policy changes.
     figures: Rc<OnceCell<Arc<Figures>>>,
+    /// What is unusually long, and after how many requests it is looked at again.
+    long: Cell<(u64, Option<Duration>)>,
 }
 
 impl Local {
@@ -122,6 +128,7 @@ impl Local {
             turn: before.map(|before| before.turn.clone()).unwrap_or_default(),
             worker,
             figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
+            long: Cell::default(),
             shared,
         }
     }
@@ -137,6 +144,17 @@ impl Local {
         random: impl Fn(usize) -> usize,
     ) -> Option<&'a Rc<instance::Local>> {
         self.picker.pick(candidates, &self.turn, random).map(|index| &candidates.endpoints[index])
+    }
+
+    /// What takes longer than nearly all requests, once enough of them are known.
+    pub(crate) fn unusually_long(&self) -> Option<Duration> {
+        let requests = self.figures().requests();
+        let (next, mut long) = self.long.get();
+        if requests >= next {
+            long = hedge::delay(&self.figures().counts());
+            self.long.set((requests + LOOK_AGAIN, long));
+        }
+        long
     }
 
     /// Writes a request down.

@@ -1,6 +1,11 @@
 //! One request and its response: the route or the connection's policy, the attempts, the answer, the record.
 
-use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    net::IpAddr,
+    rc::Rc,
+    time::Duration,
+};
 
 use logic::{
     balance::{self, GATEWAY_FAILURE_PENALTY},
@@ -24,14 +29,14 @@ use crate::{
     connection,
     figures::Outcome,
     guard::Passed,
+    hedge,
     hold::{self, Permit},
     http2,
     instance::{Lease, Local},
     listener::Entry,
     picker,
     problem::Fault,
-    record, retry,
-    upload,
+    record, retry, upload,
     worker::{View, Worker},
 };
 
@@ -57,7 +62,9 @@ pub(crate) struct Call {
     /// The instances that failed it, in order.
     pub(crate) tried: Vec<InstanceId>,
     /// The one that answered.
-    pub(crate) answered: Option<Rc<Local>>,
+    pub(crate) answered: RefCell<Option<Rc<Local>>>,
+    /// A second instance was asked because the first one took long.
+    pub(crate) hedged: Cell<bool>,
     pub(crate) retries: u32,
     /// The hash of what the policy takes as the key.
     pub(crate) key: u64,
@@ -122,7 +129,14 @@ impl Requester for Http1<'_> {
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
             return Box::pin(attempt).await;
         }
-        attempt::run(worker, self.client, self.scratch, self.facts, call, lease, reuse).await
+        let delay = call.hedge_delay().filter(|_| self.facts.repeatable && self.facts.upgrade.is_none());
+        match delay {
+            // Apart, as few ask for it.
+            Some(delay) if reuse => {
+                Box::pin(hedge::run(worker, self.client, self.scratch, self.facts, call, lease, delay)).await
+            }
+            _ => attempt::run(worker, self.client, self.scratch, self.facts, call, lease, reuse).await,
+        }
     }
 }
 
@@ -198,7 +212,8 @@ impl Call {
             arrived,
             deadline,
             tried: Vec::new(),
-            answered: None,
+            answered: RefCell::default(),
+            hedged: Cell::new(false),
             retries: 0,
             key,
             passed,
@@ -240,8 +255,22 @@ impl Call {
         health::Outcome::of(self.status.get(), self.grpc_status.get())
     }
 
+    /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
+    fn hedge_delay(&self) -> Option<Duration> {
+        let policy = self.connection.policy();
+        let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
+        logic::hedge::hedge_after(true, delay, policy.timeout)
+    }
+
+    /// An instance besides one that is being asked and those that failed.
+    pub(crate) fn another(&self, worker: &Worker, asked: &InstanceId) -> Option<Rc<Local>> {
+        let view = worker.view();
+        let tried: Vec<InstanceId> = self.tried.iter().chain([asked]).cloned().collect();
+        view.pick(worker, self, &tried)
+    }
+
     /// Takes a retry out of the connection's budget.
-    fn may_retry(&self, worker: &Worker) -> bool {
+    pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
         let shared = &self.connection.shared;
         shared.state.guard.may_retry(&shared.rules, worker.now())
     }
@@ -410,8 +439,9 @@ pub(crate) async fn attempts(
         };
         match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => {
-                call.judge(worker, lease.local(), Some(call.health()));
-                call.answered = Some(lease.local().clone());
+                let local = call.answered.take().unwrap_or_else(|| lease.local().clone());
+                call.judge(worker, &local, Some(call.health()));
+                call.answered.replace(Some(local));
                 return Ok(next);
             }
             Err(Failed::Left) => {}

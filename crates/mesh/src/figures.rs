@@ -118,7 +118,8 @@ impl Figures {
         all.into_iter().map(Count::get).sum()
     }
 
-    fn counts(&self) -> Vec<u64> {
+    /// The latencies so far, by bucket.
+    pub(crate) fn counts(&self) -> Vec<u64> {
         self.buckets.iter().map(Count::get).collect()
     }
 }

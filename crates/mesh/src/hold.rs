@@ -2,7 +2,7 @@
 
 use std::{pin::pin, rc::Rc};
 
-use model::Reason;
+use model::{InstanceId, Reason};
 use tokio::time::sleep_until;
 
 use crate::{
@@ -77,7 +77,7 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
     loop {
         let view = worker.view();
         let service = view.table.service(shared.service);
-        if let Some(local) = view.pick(worker, call) {
+        if let Some(local) = view.pick(worker, call, &call.tried) {
             return Ok(Some(local));
         }
         if !call.tried.is_empty() {
@@ -101,12 +101,12 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
 }
 
 impl View {
-    /// An instance of the callee that has not failed the request.
-    fn pick(&self, worker: &Worker, call: &Call) -> Option<Rc<Local>> {
+    /// An instance of the callee that is none of `tried`.
+    pub(crate) fn pick(&self, worker: &Worker, call: &Call, tried: &[InstanceId]) -> Option<Rc<Local>> {
         let candidates = Candidates {
             endpoints: self.endpoints.get(call.connection.shared.service)?,
             policy: call.connection.policy(),
-            tried: &call.tried,
+            tried,
             key: call.key,
             now: worker.recent(),
         };

@@ -23,6 +23,7 @@ mod failures;
 mod figures;
 mod guard;
 mod guests;
+mod hedge;
 mod hold;
 mod http2;
 mod instance;

@@ -61,7 +61,7 @@ pub(crate) fn write(problem: &Problem, fault: &Fault, to_head: bool, keep_alive:
         write!(out, "retry-after: {}\r\n", wait.as_millis().div_ceil(1000).max(1)).expect("a Vec takes every write");
     }
     if reason == Reason::Http2Required {
-        out.extend_from_slice(b"upgrade: h2c\r\n");
+        out.extend_from_slice(b"upgrade: h2c\r\nconnection: upgrade\r\n");
     }
     if let Some(option) = keep_alive {
         write!(out, "connection: {option}\r\n").expect("a Vec takes every write");

@@ -22,7 +22,7 @@ pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request
         received: call.received.get(),
         sent: call.sent.get(),
         retries: call.retries,
-        hedged: false,
+        hedged: call.hedged.get(),
     };
     call.connection.record(&record);
     if is_logged(worker, call, outcome) {
@@ -58,6 +58,7 @@ fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, hea
         Outcome::Failed(reason) => (reason.status(), Some(reason)),
         Outcome::Cancelled => (0, None),
     };
+    let answered = call.answered.borrow();
     access_log.write(&Line {
         at: call.arrived,
         connection: &call.label(worker),
@@ -65,7 +66,7 @@ fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, hea
         path: request.path(head),
         status,
         reason,
-        instance: call.answered.as_ref().map(|local| &local.shared.id).or(call.tried.last()),
+        instance: answered.as_ref().map(|local| &local.shared.id).or(call.tried.last()),
         micros: record.micros,
         received: record.received,
         sent: record.sent,

@@ -23,16 +23,20 @@ pub fn is_valid(value: &[u8]) -> bool {
 /// for none, become one.
 pub fn begin(trace: u128, parent: u64) -> [u8; LENGTH] {
     let mut value = *b"00-00000000000000000000000000000000-0000000000000000-01";
-    write_hex(trace.max(1), &mut value[3..35]);
-    write_hex(parent.max(1).into(), &mut value[36..52]);
+    write_hex(&trace.max(1).to_be_bytes(), &mut value[3..35]);
+    write_hex(&parent.max(1).to_be_bytes(), &mut value[36..52]);
     value
 }
 
-fn write_hex(mut number: u128, digits: &mut [u8]) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
+fn write_hex(bytes: &[u8], digits: &mut [u8]) {
+    for (byte, digits) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
+        digits[0] = hex(byte >> 4);
+        digits[1] = hex(byte & 15);
     }
+}
+
+fn hex(nibble: u8) -> u8 {
+    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
 #[cfg(test)]

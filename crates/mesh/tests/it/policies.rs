@@ -225,3 +225,39 @@ async fn too_many_connections_are_told_so() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn what_takes_unusually_long_is_asked_of_another_instance_too() {
+    let servers = Rig::new().await;
+    let frozen = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let freezes = frozen.clone();
+    let first = servers
+        .server(move |mut conn: Conn| {
+            let frozen = freezes.clone();
+            async move {
+                while conn.request().await.is_some() {
+                    if frozen.load(SeqCst) {
+                        std::future::pending::<()>().await;
+                    }
+                    conn.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst").await;
+                }
+            }
+        })
+        .await;
+    let second = servers.server(answers("200 OK", "second")).await;
+    let policy = |policy: &mut Policy| {
+        policy.hedge = true;
+        policy.balance = Balance::RoundRobin;
+    };
+    let rig = rig_with(policy, &[first, second]).await;
+    let mut client = rig.client().await;
+    assert_eq!(names(&mut client, 200, |_| GET.into()).await.len(), 200);
+    frozen.store(true, SeqCst);
+    let counts = counted(names(&mut client, 10, |_| GET.into()).await);
+    assert_eq!(counts, [("second".into(), 10)].into());
+    while rig.mesh.connections()[0].hedges < 5 {
+        tokio::task::yield_now().await;
+    }
+    // Who lost the race is no longer asked.
+    rig.until_in_flight(&id("users", 1), 0).await;
+}

@@ -33,15 +33,22 @@ fn is_name(name: &[u8]) -> bool {
     if let Some(address) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     }
-    // As if a dot stood before the name, so that it may not begin with one.
-    let mut before = b'.';
-    let fits = |byte: &u8| {
-        let empty_label = *byte == b'.' && before == b'.';
-        before = *byte;
-        !empty_label && matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'A'..=b'Z' | b'_')
-    };
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.iter().all(fits)
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.iter().all(|byte| IN_NAME[usize::from(*byte)])
+        && name[0] != b'.'
+        && !name.windows(2).any(|pair| pair == b"..")
 }
+
+/// Letters, digits and `-._`.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+};
 
 fn is_port(digits: &[u8]) -> bool {
     let number = |number: u32, digit: &u8| number * 10 + u32::from(digit - b'0');

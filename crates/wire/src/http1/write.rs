@@ -155,25 +155,33 @@ fn put_address(address: IpAddr, out: &mut Vec<u8>) {
     let IpAddr::V4(address) = address else {
         return write!(out, "{address}").expect("a Vec takes every write");
     };
+    let mut text = [0; 15];
+    let mut length = 0;
     for (place, octet) in address.octets().into_iter().enumerate() {
         if place > 0 {
-            out.push(b'.');
+            text[length] = b'.';
+            length += 1;
         }
-        put_number(octet.into(), out);
+        for (least, digit) in [(100, octet / 100), (10, octet / 10 % 10), (0, octet % 10)] {
+            if octet >= least {
+                text[length] = b'0' + digit;
+                length += 1;
+            }
+        }
     }
+    out.extend_from_slice(&text[..length]);
 }
 
-fn put_number(mut number: u64, out: &mut Vec<u8>) {
+fn put_number(number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut start = digits.len();
-    loop {
+    let mut rest = number;
+    while rest > 0 || start == digits.len() {
         start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[start..]);
-        }
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
+    out.extend_from_slice(&digits[start..]);
 }
 
 /// Copies the field lines to keep; lines that stand side by side are copied at once.
@@ -193,5 +201,24 @@ fn copy_fields(head: &[u8], length: usize, fields: &[Field], keep: impl Fn(&Fiel
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_numbers() {
+        for text in ["0.0.0.0", "1.20.99.100", "127.0.0.1", "255.255.255.255", "101.9.10.200", "::1", "2001:db8::7"] {
+            let mut out = Vec::new();
+            put_address(text.parse().unwrap(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+        for number in [0, 7, 10, 29_999, u64::MAX] {
+            let mut out = Vec::new();
+            put_number(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
     }
 }

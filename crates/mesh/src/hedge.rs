@@ -1,0 +1,163 @@
+//! A request that takes longer than most goes to a second instance too; whichever answers first is heard ("The Tail at Scale",
+//! Dean and Barroso, 2013).
+//!
+//! Only for requests that may be done twice and have no body, and only within the retry budget. Up to the first byte of an answer both
+//! are under way; from there on it is a request like any other, and the other connection is closed.
+
+use std::{pin::pin, rc::Rc};
+
+use model::Reason;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::{
+    attempt::{self, Failed, Flow, Stop},
+    buffer::{Buffer, Scratch},
+    client::{Client, Next},
+    download,
+    exchange::{Call, Ended, Facts},
+    instance::{Lease, Local},
+    pool::Upstream,
+    problem::Fault,
+    upload::{self, Stopped},
+    worker::Worker,
+};
+
+/// An instance that has begun to answer.
+struct Answering {
+    local: Rc<Local>,
+    /// Of a second instance.
+    lease: Option<Lease>,
+    upstream: Upstream,
+    /// What has come so far.
+    reply: Buffer,
+}
+
+/// Sends the request to the leased instance and, in time, to another one; the response goes to the client.
+pub(crate) async fn run(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    scratch: &mut Scratch,
+    facts: &Facts,
+    call: &Call,
+    lease: &Lease,
+    delay: std::time::Duration,
+) -> Result<Next, Failed> {
+    let began = worker.recent();
+    let answering = {
+        let Scratch { input, outgoing, .. } = &mut *scratch;
+        let (mut reader, _) = client.socket.split();
+        tokio::select! {
+            biased;
+            answering = race(worker, call, lease, outgoing, delay) => answering?,
+            () = upload::watch(&mut reader, input) => return Err(Failed::Over(Ended::Gone)),
+            () = lease.local().cut.wait() => {
+                return Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, ""))));
+            }
+            () = sleep_until(call.deadline.at) => return Err(Failed::Over(Ended::Fault(attempt::late(call)))),
+        }
+    };
+    let Answering { local, lease: second, mut upstream, reply } = answering;
+    scratch.reply = reply;
+    scratch.response.reset();
+    let Client { socket, timer, .. } = client;
+    let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, &local, began) };
+    [&flow.sent, &flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
+    let result = tokio::select! {
+        biased;
+        result = transfer(&flow, socket, &mut upstream, scratch) => result.map_err(|stop| flow.judge(stop, false)),
+        () = local.cut.wait() => Err(flow.cut_off()),
+    };
+    if second.is_some() {
+        call.answered.replace(Some(local.clone()));
+    }
+    match result? {
+        download::Downloaded::Whole { reusable, keep } => {
+            Ok(attempt::finish(worker, &local, &flow, upstream, scratch, reusable, keep))
+        }
+        // It asked for no upgrade, so the switch was refused before.
+        download::Downloaded::Upgraded => Ok(Next::Close),
+    }
+}
+
+async fn transfer(
+    flow: &Flow<'_>,
+    client: &mut crate::socket::Socket,
+    upstream: &mut Upstream,
+    scratch: &mut Scratch,
+) -> Result<download::Downloaded, Stop> {
+    let Scratch { input, reply, response, answer, .. } = scratch;
+    let (mut client_reader, client_writer) = client.split();
+    let (upstream_reader, _) = upstream.socket.split();
+    let up = async {
+        upload::watch(&mut client_reader, input).await;
+        Stopped::Vanished
+    };
+    attempt::both(up, download::run(flow, upstream_reader, client_writer, reply, response, answer)).await
+}
+
+/// The instance that answers first.
+async fn race(
+    worker: &Rc<Worker>,
+    call: &Call,
+    lease: &Lease,
+    head: &[u8],
+    delay: std::time::Duration,
+) -> Result<Answering, Failed> {
+    let mut first = pin!(ask(worker, call, lease.local(), head));
+    tokio::select! {
+        biased;
+        answering = &mut first => return answering,
+        () = sleep(delay) => {}
+    }
+    let other = call.another(worker, &lease.local().shared.id).filter(|_| call.may_retry(worker));
+    let Some(other) = other.map(Lease::new) else { return first.await };
+    call.hedged.set(true);
+    let asked = Instant::now();
+    let local = other.local().clone();
+    let mut second = pin!(ask(worker, call, &local, head));
+    let won = tokio::select! {
+        biased;
+        answering = &mut first => Err(answering),
+        answering = &mut second => Ok(answering),
+    };
+    match won {
+        Err(Ok(answering)) => Ok(answering),
+        Ok(Ok(answering)) => {
+            lease.local().observe_at_least(delay + asked.elapsed(), worker.now());
+            Ok(Answering { lease: Some(other), ..answering })
+        }
+        // One of them failed: the other one may still do it.
+        Err(Err(_)) => {
+            let answering = second.as_mut().await;
+            answering.map(|answering| Answering { lease: Some(other), ..answering })
+        }
+        Ok(Err(_)) => first.await,
+    }
+}
+
+/// Sends the head and waits for the first byte of an answer. A connection that was idle and closes is replaced once.
+async fn ask(worker: &Rc<Worker>, call: &Call, local: &Rc<Local>, head: &[u8]) -> Result<Answering, Failed> {
+    if let Some(pooled) = local.pool.take(worker.recent())
+        && let Ok(answering) = ask_on(pooled, local, head).await
+    {
+        return Ok(answering);
+    }
+    let upstream = attempt::connect(&local.shared, call).await?;
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    ask_on(upstream, local, head).await.map_err(Failed::Again)
+}
+
+async fn ask_on(mut upstream: Upstream, local: &Rc<Local>, head: &[u8]) -> Result<Answering, Fault> {
+    let mut reply = Buffer::default();
+    let (mut reader, mut writer) = upstream.socket.split();
+    let broken =
+        || Fault::new(Reason::Reset, format!("{}: it closed the connection without an answer", local.shared.id));
+    writer.write_all([head]).await.map_err(|_| broken())?;
+    match reader.read(reply.space()).await {
+        Ok(count @ 1..) => reply.filled(count),
+        _ => return Err(broken()),
+    }
+    Ok(Answering { local: local.clone(), lease: None, upstream, reply })
+}
