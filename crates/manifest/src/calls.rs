@@ -49,8 +49,10 @@ fn connections<'a>(cx: &mut Cx<'a>, table: &Table<'a>, calls: &[At<&str>]) -> BT
 
 fn connection_policy<'a>(cx: &mut Cx<'a>, table: &Table<'a>, callee: &str) -> Policy {
     let (protocol, place) = protocol::of_connection(cx, table, callee);
-    if protocol == Protocol::Tcp {
-        protocol::only_bytes(cx, table, place.as_ref());
+    match protocol {
+        Protocol::Tcp => protocol::only_bytes(cx, table, place.as_ref()),
+        Protocol::Http2 => protocol::no_hedge(cx, table, place.as_ref()),
+        Protocol::Http => {}
     }
     policy::read(cx, table, Policy { protocol, ..Policy::default() })
 }

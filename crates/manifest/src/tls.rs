@@ -1,6 +1,6 @@
 //! `tls` of `[gateway]`: the certificate that clients see.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::spec::Tls;
 
@@ -43,5 +43,9 @@ fn file<'a>(cx: &mut Cx<'a>, table: &Table<'a>, key: &str) -> Option<PathBuf> {
         return None;
     };
     let text = cx.text(&entry, &format!("\"{key}.pem\""))?;
+    if Path::new(text.value).is_absolute() {
+        // Certificates are the host's more often than the system's; `up` looks at them before it starts anything.
+        return Some(text.value.into());
+    }
     paths::existing(cx, &text, key, FileKind::File)
 }

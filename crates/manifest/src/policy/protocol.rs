@@ -27,10 +27,9 @@ const OTHERS: [(&str, &str); 11] = [
 ];
 
 /// What makes sense for bytes; the other keys of a policy are about requests.
-const BYTES: [&str; 12] = [
+const BYTES: [&str; 11] = [
     "timeout",
     "connect_timeout",
-    "idle_timeout",
     "balance",
     "slow_start",
     "panic_percent",
@@ -100,6 +99,16 @@ pub(crate) fn only_bytes(cx: &mut Cx, table: &Table, place: Option<&Span>) {
             (key, _) if BYTES.contains(&key) => {}
             _ => refuse(cx, entry, place),
         }
+    }
+}
+
+/// Reports `hedge` where the callee speaks HTTP/2: its streams are not raced.
+pub(crate) fn no_hedge(cx: &mut Cx, table: &Table, place: Option<&Span>) {
+    let Some(entry) = table.get("hedge").filter(|entry| entry.value.as_bool() == Some(true)) else { return };
+    let finding = cx.report.error(&entry.key_span, "`hedge` is for callees that speak HTTP/1.1");
+    finding.hint("remove it: calls over HTTP/2 are not sent twice");
+    if let Some(place) = place {
+        finding.label(place, "HTTP/2");
     }
 }
 
