@@ -115,7 +115,7 @@ impl Rig {
         let (policy, edge) = (Arc::new(self.policy.clone()), MessageLimits::edge());
         let limits = MessageLimits { head: edge.head, ..policy.limits };
         let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
-        let connection = Connection { caller, callee, policy };
+        let connection = Connection { caller, callee, policy, socket: None };
         Routing {
             gateway: Some(Arc::new(GatewayRouting {
                 routes: routes.collect(),
