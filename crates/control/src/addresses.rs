@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
 };
 
 use model::ServiceName;
-use ports::traffic::Caller;
+use ports::{keeper::SOCKET_PATH_BYTES_MAX, traffic::Caller};
 
 /// The first number: 127.1.0.0. What is below is used by others (127.0.0.1, 127.0.0.53, 127.0.1.1).
 const FIRST: u32 = 1 << 16;
@@ -69,6 +70,22 @@ impl Addresses {
     }
 }
 
+/// Where a slot reaches a service.
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    /// Named after the address: so the name is short, and lasts as long. `None` where the folder's is too long.
+    pub(crate) socket: Option<PathBuf>,
+}
+
+impl Place {
+    /// `sockets` is the short folder for sockets.
+    pub(crate) fn new(address: SocketAddr, sockets: &Path) -> Self {
+        let path = sockets.join(format!("{}.call", address.ip()));
+        let fits = path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX;
+        Self { address, socket: fits.then_some(path) }
+    }
+}
+
 /// The name of a connection in the records: `orders/2>users`.
 fn key(caller: &Caller, callee: &ServiceName) -> String {
     format!("{caller}>{callee}")
@@ -77,6 +94,18 @@ fn key(caller: &Caller, callee: &ServiceName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_beside_an_address_if_its_path_fits() {
+        let address = "127.1.0.0:7000".parse().unwrap();
+        for (folder, expected) in [
+            ("/run/isles/a1".into(), Some("/run/isles/a1/127.1.0.0.call".into())),
+            (format!("/{}", "a".repeat(91)), Some(format!("/{}/127.1.0.0.call", "a".repeat(91)))),
+            (format!("/{}", "a".repeat(92)), None),
+        ] {
+            assert_eq!(Place::new(address, Path::new(&folder)).socket, expected.map(PathBuf::from), "{folder}");
+        }
+    }
 
     #[test]
     fn an_address_lasts_as_long_as_its_slot() {

@@ -14,7 +14,7 @@ use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::spec::{System, Tls};
 use ports::{
     clock::Clock,
-    keeper::{Keeper, KeeperError, ListenAddress},
+    keeper::{Keeper, KeeperError, ListenAddress, SOCKET_PATH_BYTES_MAX},
     streams::{Expect, KeyValue},
     tasks::{TaskKind, Tasks},
     workloads::WorkloadEvents,
@@ -31,8 +31,6 @@ const HOST_BUCKET: &str = "host";
 const CONNECTION_PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// How many ports are tried before giving up.
 const PORT_TRIES: u32 = 100;
-/// The longest path of a Unix socket (unix(7)).
-const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// The engines of one platform process.
 pub(crate) struct Started {
@@ -80,6 +78,10 @@ pub(crate) async fn start(
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
     let (keeper_pid, resumed) = (connected.inventory.pid, connected.is_resumed());
+    if !resumed {
+        remove_files(&sockets);
+    }
+    let held = connected.inventory.sockets.keys().cloned().collect();
     let Connected { keeper, inventory, events } = connected;
     let api = api_socket(&*keeper, state, &sockets).await?;
     let (connections, connection_port) = connection_socket(&*keeper, &streams).await?;
@@ -92,6 +94,8 @@ pub(crate) async fn start(
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
+        keeper: Some(keeper),
+        held,
         access_log: Some(state.logs().join("access.log")),
         identities: Some(runtime.clone()),
         tls: certificate(system, folder, state),
@@ -131,6 +135,12 @@ async fn system_id(streams: &Arc<dyn KeyValue>) -> anyhow::Result<String> {
 
 fn runtime_dir(environment: &Environment) -> Option<PathBuf> {
     environment.variables.get(Path::new("XDG_RUNTIME_DIR").as_os_str()).map(PathBuf::from)
+}
+
+/// What a keeper that was killed left in its folder: nobody answers there any more.
+fn remove_files(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.for_each(|entry| _ = std::fs::remove_file(entry.path()));
 }
 
 /// The socket of the control API: in the state folder, or linked from there where the path would be too long.

@@ -14,6 +14,9 @@ pub const VERSION: u32 = 1;
 /// The largest packet, in bytes. A request that does not fit is refused before it is sent.
 pub const PACKET_BYTES_MAX: usize = 160 * 1024;
 
+/// The longest path of a Unix socket, in bytes (unix(7)).
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 /// A numbered request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbered {
@@ -136,7 +139,7 @@ pub enum ListenAddress {
     },
     /// A Unix stream socket, mode 0600. A stale file of that name is replaced.
     Unix {
-        /// At most 107 bytes.
+        /// At most [`SOCKET_PATH_BYTES_MAX`].
         path: PathBuf,
     },
 }

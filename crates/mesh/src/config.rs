@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
-use ports::identity::Identities;
+use ports::{identity::Identities, keeper::Keeper};
 
 use crate::tls::TlsConfig;
 
@@ -14,6 +14,10 @@ pub struct MeshConfig {
     pub gateway: Option<OwnedFd>,
     /// The listening TCP sockets of connection addresses.
     pub connections: Vec<OwnedFd>,
+    /// Makes the Unix sockets of callers; without it there are none.
+    pub keeper: Option<Arc<dyn Keeper>>,
+    /// The names of the sockets that the keeper held when this process started.
+    pub held: Vec<String>,
     /// The file of the access log; none if `None`.
     pub access_log: Option<PathBuf>,
     /// Tells whose a caller's socket is; without it callers are not attested.
@@ -26,6 +30,15 @@ impl Default for MeshConfig {
     /// One worker a core, no socket, no attestation.
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { workers, gateway: None, connections: Vec::new(), access_log: None, identities: None, tls: None }
+        Self {
+            workers,
+            gateway: None,
+            connections: Vec::new(),
+            keeper: None,
+            held: Vec::new(),
+            access_log: None,
+            identities: None,
+            tls: None,
+        }
     }
 }

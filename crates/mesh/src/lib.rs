@@ -13,6 +13,7 @@ mod attest;
 mod body;
 mod bound;
 mod buffer;
+mod call_sockets;
 mod client;
 mod config;
 mod connection;
@@ -57,6 +58,7 @@ use std::{
 use access_log::AccessLog;
 use async_trait::async_trait;
 use attest::Attestation;
+use call_sockets::CallSockets;
 pub use config::MeshConfig;
 use connection::Connection;
 use listener::{Kind, Listener};
@@ -100,6 +102,8 @@ pub struct Mesh {
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
     notices: Vec<String>,
+    /// What the last change of the callers' Unix sockets could not make.
+    socket_notice: std::sync::Mutex<Option<String>>,
     door: Option<Arc<Door>>,
     /// The last table that every worker has.
     in_force: std::sync::Mutex<Arc<Table>>,
@@ -113,6 +117,7 @@ struct Current {
     table: Arc<Table>,
     /// Sockets that wait for the first one: until then connections stay in the backlog.
     waiting: Vec<Listener>,
+    call_sockets: CallSockets,
 }
 
 impl Mesh {
@@ -141,9 +146,13 @@ impl Mesh {
             clock,
             failures: shared.failures.clone(),
             notices,
+            socket_notice: std::sync::Mutex::default(),
             door,
             in_force: std::sync::Mutex::default(),
-            current: Mutex::default(),
+            current: Mutex::new(Current {
+                call_sockets: CallSockets::new(config.keeper, &config.held),
+                ..Current::default()
+            }),
         };
         for socket in config.connections {
             mesh.listen_connections(socket).await?;
@@ -195,6 +204,18 @@ impl Mesh {
         Ok(())
     }
 
+    /// Opens and closes the callers' Unix sockets.
+    async fn follow(&self, sockets: &mut CallSockets, routing: &Routing) {
+        let Some(mut change) = sockets.follow(&routing.connections).await else { return };
+        *self.socket_notice() = change.notice.take();
+        let change = Arc::new(change);
+        self.tell_all(|done| Command::CallSockets(change.clone(), done)).await;
+    }
+
+    fn socket_notice(&self) -> MutexGuard<'_, Option<String>> {
+        self.socket_notice.lock().expect("no holder of the lock panics")
+    }
+
     /// Tells every worker, and waits until each has done it. A worker that has ended does nothing any more, so it has.
     async fn tell_all(&self, command: impl Fn(oneshot::Sender<()>) -> Command) {
         let mut awaited = Vec::with_capacity(self.workers.len());
@@ -218,6 +239,7 @@ impl Traffic for Mesh {
         self.tell_all(|done| Command::Apply(table.clone(), done)).await;
         self.registry.prune(&table);
         *self.in_force() = table.clone();
+        self.follow(&mut current.call_sockets, &routing).await;
         for listener in std::mem::take(&mut current.waiting) {
             // A worker that cannot poll a socket has no descriptors left; the others take its connections.
             let _ = self.attach(&listener).await;
@@ -250,7 +272,7 @@ impl Traffic for Mesh {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.iter().cloned().chain(self.tls_problem()).collect()
+        self.notices.iter().cloned().chain(self.tls_problem()).chain(self.socket_notice().clone()).collect()
     }
 }
 

@@ -3,12 +3,15 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::net::UnixListener as StdUnixListener},
     rc::Rc,
     time::Duration,
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream, UnixListener},
+    task::{AbortHandle, spawn_local},
+};
 
 use crate::{
     attest,
@@ -64,6 +67,25 @@ pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
     Ok(())
 }
 
+/// Begins to accept from the Unix socket beside an address.
+pub(crate) fn start_calls(worker: &Rc<Worker>, address: Ipv4Addr, socket: &StdUnixListener) -> io::Result<AbortHandle> {
+    let socket = UnixListener::from_std(socket.try_clone()?)?;
+    Ok(spawn_local(accept_calls(worker.clone(), socket, address)).abort_handle())
+}
+
+async fn accept_calls(worker: Rc<Worker>, socket: UnixListener, address: Ipv4Addr) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                let (entry, peer) = (Entry::Address(address), Ipv4Addr::LOCALHOST.into());
+                attest::admit(&worker, Client { socket: Socket::Unix(stream), entry, peer, timer: Timer::default() });
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
 async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
     let shakes_hands = kind == Kind::Gateway && worker.door.is_some();
     loop {
@@ -92,7 +114,7 @@ fn enter(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr) {
             None => worker.spawn(client::serve(worker.clone(), client)),
         }
     } else if let Ok(local) = stream.local_addr() {
-        attest::admit(worker, client(Entry::Address(address(local.ip())), stream), peer, local);
+        attest::admit(worker, client(Entry::Address(address(local.ip())), stream));
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     io,
+    net::Ipv4Addr,
     rc::Rc,
     sync::Arc,
 };
@@ -13,7 +14,7 @@ use ports::clock::Clock;
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{mpsc, oneshot},
-    task::LocalSet,
+    task::{AbortHandle, LocalSet},
     time::Instant,
 };
 
@@ -21,6 +22,7 @@ use crate::{
     access_log::AccessLog,
     attest::{Attestation, Attestor},
     buffer::Scratch,
+    call_sockets::Change,
     connection,
     failures::Failures,
     guests::Guests,
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     /// Cuts off the requests in flight to an instance.
     Cut(InstanceId, oneshot::Sender<()>),
     Listen(Listener, oneshot::Sender<io::Result<()>>),
+    CallSockets(Arc<Change>, oneshot::Sender<()>),
 }
 
 /// A running worker; it ends when this is dropped.
@@ -78,6 +81,8 @@ pub(crate) struct Worker {
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
     locals: RefCell<HashMap<InstanceId, Rc<Local>>>,
+    /// What accepts from the callers' Unix sockets.
+    call_sockets: RefCell<HashMap<Ipv4Addr, AbortHandle>>,
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
     random: Cell<Option<fastrand::Rng>>,
@@ -100,7 +105,7 @@ pub(crate) struct View {
 pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?.flatten();
+    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
     let run = move || run(&runtime, shared, attestor, number, commands);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
@@ -129,6 +134,7 @@ fn run(
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
+        call_sockets: RefCell::default(),
         scratches: RefCell::default(),
         random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
     });
@@ -148,6 +154,10 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
             }
             Command::Listen(listener, done) => {
                 let _ = done.send(listener::start(&worker, listener));
+            }
+            Command::CallSockets(change, done) => {
+                worker.follow(&change);
+                let _ = done.send(());
             }
         }
     }
@@ -261,6 +271,19 @@ impl Worker {
             Rc::new(connection::Local::new(shared.clone(), endpoints, self.number, before))
         });
         connections.collect()
+    }
+
+    /// A worker that cannot poll a socket has no descriptors left; the others take its connections.
+    fn follow(self: &Rc<Self>, change: &Change) {
+        let mut sockets = self.call_sockets.borrow_mut();
+        for address in &change.closed {
+            let _ = sockets.remove(address).map(|accepting| accepting.abort());
+        }
+        for (address, socket) in &change.opened {
+            if let Ok(accepting) = listener::start_calls(self, *address, socket) {
+                sockets.insert(*address, accepting);
+            }
+        }
     }
 
     fn cut(&self, instance: &InstanceId) {

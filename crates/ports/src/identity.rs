@@ -1,5 +1,7 @@
 //! Identity: whose a socket on this host is. The runtime knows the processes, the mesh asks about its callers.
 
+use std::os::fd::BorrowedFd;
+
 use async_trait::async_trait;
 use model::{InstanceId, Slot};
 
@@ -31,6 +33,9 @@ pub enum Owner {
 pub trait Identities: Send + Sync + 'static {
     /// Whose the caller's end of a TCP connection is. Without a cgroup only the slot's own processes are looked through.
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner;
+    /// Whose the process is that connected to a Unix stream socket, of which this is the accepted end. One that has ended
+    /// is nobody's.
+    fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner;
     /// Waits until no answer about the slot is [`Owner::Unsettled`].
     async fn settled(&self, slot: &Slot);
 }

@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, path::PathBuf};
 use async_trait::async_trait;
 pub use keeper::{
     PLATFORM_FD, line, packet,
-    protocol::{self, Exit, LimitedResource, ListenAddress, Refusal, Rlimit, Spawn, Whom},
+    protocol::{self, Exit, LimitedResource, ListenAddress, Refusal, Rlimit, SOCKET_PATH_BYTES_MAX, Spawn, Whom},
     stat,
 };
 

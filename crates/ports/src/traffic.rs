@@ -53,6 +53,9 @@ pub struct Connection {
     pub callee: ServiceName,
     /// How.
     pub policy: Arc<Policy>,
+    /// The Unix socket that stands beside the address, for as long as the connection is declared; a path of at most
+    /// [`SOCKET_PATH_BYTES_MAX`](crate::keeper::SOCKET_PATH_BYTES_MAX).
+    pub socket: Option<PathBuf>,
 }
 
 /// Who calls.

@@ -1,6 +1,7 @@
-//! Whose a socket is: by the cgroup of the process that made it, else by the processes that have it open.
+//! Whose a socket is: by the cgroup of the process that made it, else by the processes that have it open. A Unix socket
+//! names the process that connected instead.
 
-use std::sync::Arc;
+use std::{os::fd::BorrowedFd, sync::Arc};
 
 use async_trait::async_trait;
 use model::{InstanceId, Slot};
@@ -9,13 +10,21 @@ use ports::{
     workloads::WorkloadId,
 };
 
-use crate::{network, runtime::Runtime, workload::Running};
+use crate::{network, peer::Peer, runtime::Runtime, workload::Running};
 
 #[async_trait]
 impl Identities for Runtime {
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner {
         match self.owner(slot, |running| has_socket(running, socket)) {
             Owner::Unknown => self.instance_in(socket.cgroup).map_or(Owner::Unknown, Owner::Other),
+            known => known,
+        }
+    }
+
+    fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner {
+        let Some(peer) = Peer::of(socket) else { return Owner::Unknown };
+        match self.owner(slot, |running| has_process(running, &peer)) {
+            Owner::Unknown => self.instance_in(peer.cgroup()).map_or(Owner::Unknown, Owner::Other),
             known => known,
         }
     }
@@ -48,12 +57,23 @@ impl Runtime {
     }
 }
 
-/// A group below the instance's own is the instance's too: programs make some.
 fn has_socket(running: &Running, socket: PeerSocket) -> bool {
     match (socket.cgroup, running.cgroup) {
-        (Some(id), Some(own)) => id == own || running.group.has_below(id),
+        (Some(id), Some(own)) => has_group(running, own, id),
         _ => socket.inode != 0 && running.members().iter().any(|pid| network::sockets_of(*pid).contains(&socket.inode)),
     }
+}
+
+fn has_process(running: &Running, peer: &Peer) -> bool {
+    match (peer.cgroup(), running.cgroup) {
+        (Some(id), Some(own)) => has_group(running, own, id),
+        _ => peer.is_among(&running.members()),
+    }
+}
+
+/// A group below the instance's own is the instance's too: programs make some.
+fn has_group(running: &Running, own: u64, id: u64) -> bool {
+    id == own || running.group.has_below(id)
 }
 
 /// The first and the last name that an instance of the slot can have.

@@ -10,6 +10,7 @@ mod logs;
 mod memory;
 mod network;
 mod output;
+mod peer;
 mod run_folder;
 mod runtime;
 mod start_error;

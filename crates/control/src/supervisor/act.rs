@@ -111,9 +111,13 @@ impl Supervisor {
         }
         refresh_upstream(service);
         self.routing.mark(name);
-        let slot_is_gone =
-            id.slot.index > service.machine.wanted() && !service.instances.keys().any(|other| other.slot == id.slot);
-        let addresses = if slot_is_gone { self.give_up_addresses(id) } else { Vec::new() };
+        let is_last = !service.instances.keys().any(|other| other.slot == id.slot);
+        let slot_is_gone = is_last && id.slot.index > service.machine.wanted();
+        let caller = Caller::Slot(id.slot.clone());
+        if slot_is_gone || is_last && self.stop.is_some() {
+            self.routing.disconnect(&caller);
+        }
+        let addresses = if slot_is_gone { self.addresses.release(&caller) } else { Vec::new() };
         self.removing.insert(id.clone());
         let (workloads, records, id) = (self.engines.workloads.clone(), self.records.clone(), id.clone());
         self.beside("remove", async move {
@@ -124,12 +128,6 @@ impl Supervisor {
             let forgotten = forget(&records, &id, &addresses).await.map_err(|error| error.to_string());
             Input::Removed(id, forgotten)
         });
-    }
-
-    fn give_up_addresses(&mut self, id: &InstanceId) -> Vec<String> {
-        let caller = Caller::Slot(id.slot.clone());
-        self.routing.disconnect(&caller);
-        self.addresses.release(&caller)
     }
 }
 

@@ -162,6 +162,9 @@ impl Supervisor {
             }
             self.settle().await;
         }
+        // The sockets of those who called are closed with it.
+        let last_change = self.routing.needed();
+        let _ = self.in_force.wait_for(|number| *number >= last_change).await;
         let last = self.status(false);
         self.changed.send_modify(|version| version.last = Some(last));
         self.exit.unwrap_or(1)

@@ -15,7 +15,7 @@ use ports::{
 use tokio::sync::{mpsc, watch};
 
 use super::{input::Input, service::ServiceState};
-use crate::{Config, Engines};
+use crate::{Config, Engines, addresses::Place};
 
 /// Changes that may wait for the applier.
 const CHANGES_MAX: usize = 64;
@@ -68,10 +68,10 @@ impl State {
         self.changed.insert(service.clone());
     }
 
-    /// Declares a connection at an address.
-    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, address: SocketAddr, policy: Arc<Policy>) {
-        let SocketAddr::V4(address) = address else { return };
-        let connection = Connection { caller, callee, policy };
+    /// Declares a connection.
+    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, place: &Place, policy: Arc<Policy>) {
+        let SocketAddr::V4(address) = place.address else { return };
+        let connection = Connection { caller, callee, policy, socket: place.socket.clone() };
         if self.connections.get(address.ip()) != Some(&connection) {
             Arc::make_mut(&mut self.connections).insert(*address.ip(), connection);
             self.dirty = true;

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 
 use super::{Supervisor, input::Input, request::Answer};
 use crate::{
+    addresses::Place,
     build::BuildExit,
     records::{InstanceRecord, Remembered},
 };
@@ -79,7 +80,8 @@ impl Supervisor {
                 self.records.put_address(&key, number).await?;
             }
             let policy = Policy { protocol: spec.protocol, ..Policy::default() };
-            self.routing.connect(Caller::Operator, name.clone(), operator, Arc::new(policy));
+            let place = Place { address: operator, socket: None };
+            self.routing.connect(Caller::Operator, name.clone(), &place, Arc::new(policy));
             let service = self.make_service(&name, spec, operator, remembered);
             self.services.insert(name, service);
         }

@@ -1,6 +1,6 @@
 //! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::collections::BTreeMap;
 
 use model::{InstanceId, ServiceName, spec::Listen};
 use ports::{
@@ -15,6 +15,7 @@ use super::{
     service::{Build, InstanceState},
 };
 use crate::{
+    addresses::Place,
     environment::{self, Given},
     records::{InstanceRecord, Records},
     store,
@@ -65,8 +66,8 @@ impl Supervisor {
         Ok(record)
     }
 
-    /// The addresses on which a slot reaches what it may call, and those that are new.
-    pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (BTreeMap<ServiceName, SocketAddr>, Vec<(String, u32)>) {
+    /// Where a slot reaches what it may call, and the addresses that are new.
+    pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (BTreeMap<ServiceName, Place>, Vec<(String, u32)>) {
         let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
         let spec = service.spec.clone();
         let caller = Caller::Slot(id.slot.clone());
@@ -74,8 +75,10 @@ impl Supervisor {
         let mut new = Vec::new();
         for (callee, policy) in &spec.calls {
             let (address, made) = self.addresses.of(&caller, callee);
-            self.routing.connect(caller.clone(), callee.clone(), address, std::sync::Arc::new(policy.clone()));
-            connections.insert(callee.clone(), address);
+            let place = Place::new(address, &self.config.sockets);
+            let policy = std::sync::Arc::new(policy.clone());
+            self.routing.connect(caller.clone(), callee.clone(), &place, policy);
+            connections.insert(callee.clone(), place);
             new.extend(made);
         }
         (connections, new)
@@ -85,7 +88,7 @@ impl Supervisor {
         &self,
         id: &InstanceId,
         record: &InstanceRecord,
-        connections: &BTreeMap<ServiceName, SocketAddr>,
+        connections: &BTreeMap<ServiceName, Place>,
     ) -> Workload {
         let name = &id.slot.service;
         let spec = &self.services[name].spec;

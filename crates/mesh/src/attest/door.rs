@@ -1,6 +1,6 @@
 //! Lets callers in, once each.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::rc::Rc;
 
 use model::Reason;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Serves a client that was accepted, if it may use the address that it entered by.
-pub(crate) fn admit(worker: &Rc<Worker>, client: Client, peer: SocketAddr, local: SocketAddr) {
+pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
     let (Some(attestor), Entry::Address(address)) = (&worker.attestor, client.entry) else {
         return worker.spawn(client::serve(worker.clone(), client));
     };
@@ -26,7 +26,7 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client, peer: SocketAddr, local
         let fault = Fault::new(Reason::NotDeclared, address.to_string());
         return worker.spawn(refuse(worker.clone(), client, None, fault));
     };
-    match attestor.attest(&declared.caller, peer, local) {
+    match attestor.attest(&declared.caller, &client.socket) {
         Verdict::Passed => worker.spawn(client::serve(worker.clone(), client)),
         Verdict::Refused(detail) => {
             let wanted = Wanted::new(&declared.caller, view.connections[declared.connection].clone());
@@ -37,7 +37,7 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client, peer: SocketAddr, local
             let (worker, identities) = (worker.clone(), attestor.identities.clone());
             worker.clone().spawn(async move {
                 identities.settled(&slot).await;
-                admit(&worker, client, peer, local);
+                admit(&worker, client);
             });
         }
     }

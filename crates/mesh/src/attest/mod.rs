@@ -10,6 +10,7 @@ mod table;
 use std::{
     io,
     net::{SocketAddr, SocketAddrV4},
+    os::fd::AsFd,
     sync::Arc,
 };
 
@@ -22,6 +23,9 @@ use ports::{
 
 use message::Found;
 use source::{Offer, Source};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::socket::Socket;
 
 /// How callers are attested on this host.
 #[derive(Clone)]
@@ -33,7 +37,8 @@ pub(crate) struct Attestation {
 /// Attests the callers of one worker.
 pub(crate) struct Attestor {
     identities: Arc<dyn Identities>,
-    source: Source,
+    /// `None` where the host does not tell of its TCP sockets: whoever uses one is let in.
+    source: Option<Source>,
 }
 
 /// What is known of a caller.
@@ -58,55 +63,84 @@ impl Attestation {
         self.offer.notice()
     }
 
-    /// The part of one worker; `None` where callers cannot be attested.
+    /// The part of one worker.
     ///
     /// # Errors
     /// When the host gives no descriptor.
-    pub(crate) fn attestor(&self) -> io::Result<Option<Attestor>> {
-        let source = self.offer.source()?;
-        Ok(source.map(|source| Attestor { identities: self.identities.clone(), source }))
+    pub(crate) fn attestor(&self) -> io::Result<Attestor> {
+        Ok(Attestor { identities: self.identities.clone(), source: self.offer.source()? })
     }
 }
 
 impl Attestor {
-    /// Whether the process at `peer` may use the address `local`, which belongs to `caller`.
-    pub(crate) fn attest(&self, caller: &Caller, peer: SocketAddr, local: SocketAddr) -> Verdict {
+    /// Whether the process at the other end may use an address that belongs to `caller`.
+    pub(crate) fn attest(&self, caller: &Caller, socket: &Socket) -> Verdict {
+        match socket {
+            Socket::Tcp(stream) => self.attest_tcp(caller, stream),
+            Socket::Tls(stream) => self.attest_tcp(caller, &stream.socket()),
+            Socket::Unix(stream) => self.attest_unix(caller, stream),
+        }
+    }
+
+    fn attest_tcp(&self, caller: &Caller, stream: &TcpStream) -> Verdict {
+        let Some(source) = &self.source else { return Verdict::Passed };
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return gone() };
         let (Some(peer), Some(local)) = (plain(peer), plain(local)) else {
             return Verdict::Refused(format!("{peer} is not a caller on this host"));
         };
-        match self.source.find(peer, local) {
-            Ok(Some(found)) => self.judge(caller, found),
-            Ok(None) => Verdict::Refused("the caller was gone before it was looked for".into()),
-            Err(error) => Verdict::Refused(format!("the host did not tell who calls: {error}")),
+        match source.find(peer, local) {
+            Ok(Some(Found { inode, cgroup, uid })) => match caller {
+                Caller::Slot(slot) => {
+                    judge_instance(slot, uid, self.identities.of_socket(slot, PeerSocket { cgroup, inode }))
+                }
+                Caller::Gateway | Caller::Operator if inode == 0 => gone(),
+                Caller::Gateway | Caller::Operator => judge_operator(uid, own_user()),
+            },
+            Ok(None) => gone(),
+            Err(error) => unknown(&error),
         }
     }
 
-    fn judge(&self, caller: &Caller, found: Found) -> Verdict {
+    fn attest_unix(&self, caller: &Caller, stream: &UnixStream) -> Verdict {
+        let uid = match stream.peer_cred() {
+            Ok(credentials) => credentials.uid(),
+            Err(error) => return unknown(&error),
+        };
         match caller {
-            Caller::Slot(slot) => self.judge_instance(slot, found),
-            Caller::Gateway | Caller::Operator => judge_operator(found, rustix::process::geteuid().as_raw()),
-        }
-    }
-
-    fn judge_instance(&self, slot: &Slot, found: Found) -> Verdict {
-        let Found { cgroup, inode, uid } = found;
-        let refused = |who: String| Verdict::Refused(format!("the address is that of {slot}, and the caller is {who}"));
-        match self.identities.of_socket(slot, PeerSocket { cgroup, inode }) {
-            Owner::Slot => Verdict::Passed,
-            Owner::Unsettled => Verdict::Unsettled(slot.clone()),
-            Owner::Other(other) => refused(format!("{other}")),
-            Owner::Unknown => refused(format!("a process of user {uid} that is none of its own")),
+            Caller::Slot(slot) => judge_instance(slot, uid, self.identities.of_process(slot, stream.as_fd())),
+            Caller::Gateway | Caller::Operator => judge_operator(uid, own_user()),
         }
     }
 }
 
-/// The operator is whoever may end the system: its own user, or root.
-fn judge_operator(found: Found, own: u32) -> Verdict {
-    match found.uid {
-        _ if found.inode == 0 => Verdict::Refused("the caller was gone before it was looked for".into()),
-        uid if uid == own || uid == 0 => Verdict::Passed,
-        uid => Verdict::Refused(format!("the address is for user {own}, and the caller is user {uid}")),
+fn judge_instance(slot: &Slot, uid: u32, owner: Owner) -> Verdict {
+    let refused = |who: String| Verdict::Refused(format!("the address is that of {slot}, and the caller is {who}"));
+    match owner {
+        Owner::Slot => Verdict::Passed,
+        Owner::Unsettled => Verdict::Unsettled(slot.clone()),
+        Owner::Other(other) => refused(format!("{other}")),
+        Owner::Unknown => refused(format!("a process of user {uid} that is none of its own")),
     }
+}
+
+/// The operator is whoever may end the system: its own user, or root.
+fn judge_operator(uid: u32, own: u32) -> Verdict {
+    if uid == own || uid == 0 {
+        return Verdict::Passed;
+    }
+    Verdict::Refused(format!("the address is for user {own}, and the caller is user {uid}"))
+}
+
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn gone() -> Verdict {
+    Verdict::Refused("the caller was gone before it was looked for".into())
+}
+
+fn unknown(error: &io::Error) -> Verdict {
+    Verdict::Refused(format!("the host did not tell who calls: {error}"))
 }
 
 /// An IPv4 address, even if it is written as one of IPv6.
@@ -123,11 +157,9 @@ mod tests {
 
     #[test]
     fn operators() {
-        for (uid, inode, own, passes) in
-            [(1000, 7, 1000, true), (0, 7, 1000, true), (1001, 7, 1000, false), (1000, 7, 0, false), (0, 0, 0, false)]
-        {
-            let verdict = judge_operator(Found { inode, uid, cgroup: Some(1) }, own);
-            assert_eq!(verdict == Verdict::Passed, passes, "{uid} {inode} {own}: {verdict:?}");
+        for (uid, own, passes) in [(1000, 1000, true), (0, 1000, true), (1001, 1000, false), (1000, 0, false)] {
+            let verdict = judge_operator(uid, own);
+            assert_eq!(verdict == Verdict::Passed, passes, "{uid} {own}: {verdict:?}");
         }
     }
 

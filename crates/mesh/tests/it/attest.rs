@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::{fd::AsFd, unix::fs::MetadataExt},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -25,11 +28,13 @@ use crate::rig::*;
 
 const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// Knows sockets by their inodes, and remembers what it was asked.
+/// Knows sockets by their inodes and processes by their ids, and remembers what it was asked.
 #[derive(Default)]
-struct Known {
+pub(crate) struct Known {
     inodes: Mutex<BTreeSet<u64>>,
+    processes: Mutex<BTreeSet<u32>>,
     asked: Mutex<Vec<(Slot, PeerSocket)>>,
+    processes_asked: Mutex<Vec<String>>,
     unsettled: AtomicBool,
     settled: Notify,
 }
@@ -45,6 +50,16 @@ impl Identities for Known {
         }
     }
 
+    fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner {
+        self.processes_asked.lock().unwrap().push(slot.to_string());
+        let pid = rustix::net::sockopt::socket_peercred(socket).unwrap().pid.as_raw_pid();
+        match self.processes.lock().unwrap().contains(&pid.unsigned_abs()) {
+            true => Owner::Slot,
+            false if self.unsettled.load(Ordering::SeqCst) => Owner::Unsettled,
+            false => Owner::Unknown,
+        }
+    }
+
     async fn settled(&self, _: &Slot) {
         self.settled.notified().await;
         self.unsettled.store(false, Ordering::SeqCst);
@@ -52,6 +67,25 @@ impl Identities for Known {
 }
 
 impl Known {
+    pub(crate) fn add_process(&self, pid: u32) {
+        self.processes.lock().unwrap().insert(pid);
+    }
+
+    /// The slots that it was asked about, for a process each.
+    pub(crate) fn processes_asked(&self) -> Vec<String> {
+        self.processes_asked.lock().unwrap().clone()
+    }
+
+    /// An instance is being started.
+    pub(crate) fn begin(&self) {
+        self.unsettled.store(true, Ordering::SeqCst);
+    }
+
+    /// It has been.
+    pub(crate) fn settle(&self) {
+        self.settled.notify_one();
+    }
+
     fn add(&self, socket: impl AsFd) -> u64 {
         let inode = rustix::fs::fstat(socket).unwrap().st_ino;
         self.inodes.lock().unwrap().insert(inode);
@@ -166,7 +200,7 @@ async fn a_listener_on_the_callers_port_is_not_the_caller() {
 #[tokio::test]
 async fn an_instance_that_is_being_started_is_waited_for() {
     let (rig, known) = rig(|_| {}).await;
-    known.unsettled.store(true, Ordering::SeqCst);
+    known.begin();
     let socket = TcpSocket::new_v4().unwrap();
     let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
     let mut early = Conn::new(socket.connect(rig.connections).await.unwrap());
@@ -175,7 +209,7 @@ async fn an_instance_that_is_being_started_is_waited_for() {
         tokio::task::yield_now().await;
     }
     known.inodes.lock().unwrap().insert(inode);
-    known.settled.notify_one();
+    known.settle();
     assert_eq!(early.response().await.0, 200);
 }
 

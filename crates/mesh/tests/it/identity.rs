@@ -51,7 +51,10 @@ async fn each_address_is_one_connection() {
         };
         routing.services.insert(callee.parse().unwrap(), Arc::new(upstream));
         let caller = Caller::Slot(caller.parse().unwrap());
-        declared.insert(address, Connection { caller, callee: callee.parse().unwrap(), policy: Arc::default() });
+        declared.insert(
+            address,
+            Connection { caller, callee: callee.parse().unwrap(), policy: Arc::default(), socket: None },
+        );
     }
     routing.connections = Arc::new(declared.clone());
     mesh.apply(routing.clone()).await;

@@ -75,7 +75,7 @@ impl Rig {
         Self::start(policy, |config| config.tls = tls.into()).await
     }
 
-    async fn start(policy: impl FnOnce(&mut Policy), change: impl FnOnce(&mut MeshConfig)) -> Self {
+    pub(crate) async fn start(policy: impl FnOnce(&mut Policy), change: impl FnOnce(&mut MeshConfig)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
         let folder = tempfile::tempdir().unwrap();
         let mut config = MeshConfig {
@@ -115,7 +115,7 @@ impl Rig {
         let (policy, edge) = (Arc::new(self.policy.clone()), MessageLimits::edge());
         let limits = MessageLimits { head: edge.head, ..policy.limits };
         let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
-        let connection = Connection { caller, callee, policy };
+        let connection = Connection { caller, callee, policy, socket: None };
         Routing {
             gateway: Some(Arc::new(GatewayRouting {
                 routes: routes.collect(),
