@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     io,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
@@ -159,27 +159,28 @@ async fn transfer(
     let Scratch { input, outgoing, reply, response, answer, .. } = scratch;
     let (client_reader, client_writer) = client.split();
     let (upstream_reader, upstream_writer) = upstream.split();
-    let up = upload::run(flow, client_reader, upstream_writer, outgoing, input);
-    both(up, download::run(flow, upstream_reader, client_writer, reply, response, answer)).await
+    let up = pin!(upload::run(flow, client_reader, upstream_writer, outgoing, input));
+    let down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
+    both(up, down).await
 }
 
-/// Both directions, until the response has ended or the request can go no further.
+/// Both directions, until the response has ended or the request can go no further. They are pinned by the caller: to move them here
+/// would take their room twice.
 pub(crate) async fn both<T>(
-    up: impl Future<Output = Stopped>,
-    down: impl Future<Output = Result<T, Stop>>,
+    mut up: Pin<&mut impl Future<Output = Stopped>>,
+    mut down: Pin<&mut impl Future<Output = Result<T, Stop>>>,
 ) -> Result<T, Stop> {
-    let (mut up, mut down) = (pin!(up), pin!(down));
     let mut uploading = true;
     loop {
         tokio::select! {
             biased;
-            stopped = &mut up, if uploading => match stopped {
+            stopped = up.as_mut(), if uploading => match stopped {
                 Stopped::Vanished => return Err(Stop::Vanished),
                 Stopped::Refused(fault) => return Err(Stop::Fault(fault)),
                 // The instance may have answered before it stopped reading.
                 Stopped::Upstream => uploading = false,
             },
-            result = &mut down => return result,
+            result = down.as_mut() => return result,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One connection of a client: requests one after the other. While it is idle it holds no buffer.
 
-use std::{net::IpAddr, rc::Rc, time::Duration};
+use std::{net::IpAddr, pin::pin, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use model::{Problem, Reason, spec::MessageLimits};
@@ -170,7 +170,8 @@ async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch, fresh: bool) -> Next {
     let (limits, heads) = limits(worker, client.entry);
     let limit = limits.head_timeout;
-    match within(limit, read_head(client, scratch, &heads, fresh)).await {
+    let read = within(limit, pin!(read_head(client, scratch, &heads, fresh))).await;
+    match read {
         Ok(Ok(Read::Head)) => exchange::run(worker, client, scratch).await,
         Ok(Ok(Read::Preface)) => Next::Http2,
         Ok(Ok(Read::End)) => Next::Close,

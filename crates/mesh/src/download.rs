@@ -1,6 +1,9 @@
 //! From the instance to the client: the response's head, and its body as it comes.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use logic::balance;
 use model::Reason;
@@ -41,7 +44,7 @@ pub(crate) async fn run(
     answer: &mut Vec<u8>,
 ) -> Result<Downloaded, Stop> {
     loop {
-        before_deadline(flow, read_head(flow, &mut from, reply, response)).await?;
+        before_deadline(flow, pin!(read_head(flow, &mut from, reply, response))).await?;
         match response.status() {
             101 => return switch(flow, &mut to, reply, response, answer).await,
             100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
@@ -56,9 +59,8 @@ pub(crate) async fn run(
 /// The time until the head is due; it moves on while the request's body does.
 pub(crate) async fn before_deadline<T>(
     flow: &Flow<'_>,
-    future: impl Future<Output = Result<T, Stop>>,
+    mut future: Pin<&mut impl Future<Output = Result<T, Stop>>>,
 ) -> Result<T, Stop> {
-    let mut future = pin!(future);
     loop {
         let due = flow.deadline.get();
         tokio::select! {
@@ -165,7 +167,8 @@ async fn stream(
     let mut body = Body::new(response.framing());
     let mut before = &answer[..];
     loop {
-        match within(idle, body::pass(&mut body, reply, &mut to, framing, before)).await {
+        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, before))).await;
+        match passed {
             Ok(Ok(written)) => flow.call.count_sent(written),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, before.is_empty())),
             Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
@@ -174,7 +177,8 @@ async fn stream(
         if body.is_done() {
             break;
         }
-        match within(idle, from.read(reply.space())).await {
+        let read = within(idle, pin!(from.read(reply.space()))).await;
+        match read {
             Ok(Ok(0)) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
                 to.write_all([last]).await.map_err(|_| Stop::Vanished)?;

@@ -88,11 +88,12 @@ async fn transfer(
     let Scratch { input, reply, response, answer, .. } = scratch;
     let (mut client_reader, client_writer) = client.split();
     let (upstream_reader, _) = upstream.socket.split();
-    let up = async {
+    let up = pin!(async {
         upload::watch(&mut client_reader, input).await;
         Stopped::Vanished
-    };
-    attempt::both(up, download::run(flow, upstream_reader, client_writer, reply, response, answer)).await
+    });
+    let down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
+    attempt::both(up, down).await
 }
 
 /// The instance that answers first.

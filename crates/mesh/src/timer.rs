@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -37,8 +37,9 @@ impl Timer {
 }
 
 /// As [`timeout`], but a timer is made only if there is something to wait for.
-pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let mut future = pin!(future);
+///
+/// The future is pinned by the caller: to move it here would take its room twice.
+pub(crate) async fn within<T>(limit: Duration, mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, Elapsed> {
     match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
         Poll::Ready(value) => Ok(value),
         Poll::Pending => timeout(limit, future).await,
@@ -47,6 +48,8 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -68,8 +71,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_limit_ends_what_takes_longer() {
         let second = Duration::from_secs(1);
-        assert_eq!(within(second, std::future::ready(7)).await, Ok(7));
-        assert_eq!(within(second, async { tokio::time::sleep(second / 2).await }).await, Ok(()));
-        assert!(within(second, std::future::pending::<()>()).await.is_err());
+        assert_eq!(within(second, pin!(std::future::ready(7))).await, Ok(7));
+        assert_eq!(within(second, pin!(tokio::time::sleep(second / 2))).await, Ok(()));
+        assert!(within(second, pin!(std::future::pending::<()>())).await.is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! From the client to the instance: the head, the body, and then an eye on the client.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use model::{Reason, spec::MessageLimits};
 use tokio::time::Instant;
@@ -75,7 +75,8 @@ async fn send(
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, before);
-        match within(flow.call.connection.policy().idle_timeout, passed).await {
+        let passed = within(flow.call.connection.policy().idle_timeout, pin!(passed)).await;
+        match passed {
             Ok(Ok(_)) => flow.sent.set(true),
             Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
             Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
@@ -135,7 +136,7 @@ impl<'a> Pace<'a> {
     /// Waits for the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
     pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
         let began = Instant::now();
-        let piece = within(self.patience(), piece).await;
+        let piece = within(self.patience(), pin!(piece)).await;
         self.waited += began.elapsed();
         piece.map_err(|_| self.too_slow())
     }

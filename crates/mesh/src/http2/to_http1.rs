@@ -1,6 +1,6 @@
 //! One attempt at an instance that speaks HTTP/1.1, for a client that speaks HTTP/2.
 
-use std::rc::Rc;
+use std::{pin::pin, rc::Rc};
 
 use model::Reason;
 use wire::http1::ResponseHead;
@@ -68,7 +68,7 @@ async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mu
     let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
     let mut source = Watched { inlet, outlet };
     let up = relay::send(flow, &mut source, &mut sink, false);
-    attempt::both(up, download(flow, reader, reply, response, outlet)).await
+    attempt::both(pin!(up), pin!(download(flow, reader, reply, response, outlet))).await
 }
 
 async fn download(
@@ -79,7 +79,7 @@ async fn download(
     outlet: &Outlet,
 ) -> Result<bool, Stop> {
     loop {
-        before_deadline(flow, read_head(flow, &mut from, reply, response)).await?;
+        before_deadline(flow, pin!(read_head(flow, &mut from, reply, response))).await?;
         let head = match response.status() {
             101 => {
                 let detail = "it switched to a protocol that the request did not ask for";

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    pin::pin,
     rc::Rc,
     task::{Poll, ready},
 };
@@ -76,9 +77,13 @@ pub(super) async fn run<S: Source, B: Back>(
     };
     let Passage { source, back, .. } = passage;
     let mut sink = &pipe;
+    let transfer = async {
+        let up = pin!(relay::send(&flow, source, &mut sink, ends));
+        attempt::both(up, pin!(download(&flow, back, response))).await
+    };
     let result = tokio::select! {
         biased;
-        result = attempt::both(relay::send(&flow, source, &mut sink, ends), download(&flow, back, response)) => {
+        result = transfer => {
             result.map_err(|stop| {
                 flow.sent.set(flow.sent.get() || !source.is_untouched());
                 flow.judge(stop, is_pooled)
@@ -97,7 +102,8 @@ pub(super) async fn run<S: Source, B: Back>(
 
 async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseFuture) -> Result<bool, Stop> {
     loop {
-        match before_deadline(flow, next_head(flow, &mut response)).await? {
+        let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
+        match head {
             Head::Interim(response) => back.inform(flow, response).await?,
             Head::Final(response) => {
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));
