@@ -137,7 +137,7 @@ async fn every_worker_takes_callers() {
         let figures = connections.into_iter().find(|figures| figures.connection == "orders -> users");
         figures.unwrap().requests_by_worker
     };
-    while by_worker().iter().any(|requests| *requests == 0) {
+    while by_worker().contains(&0) {
         let mut callers = Vec::new();
         for _ in 0..16 {
             callers.push(called.connect().await);
