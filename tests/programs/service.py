@@ -10,6 +10,7 @@ import socket
 import socketserver
 import sqlite3
 import struct
+import subprocess
 import sys
 import time
 import urllib.error
@@ -137,6 +138,14 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(0)
         os.wait()
         self.answer(os.read(reader, 12))
+
+    # /socket/NAME/PATH asks over the Unix socket for a service; /socket/FILE.call/PATH over one that lies beside it.
+    def on_socket(self, rest):
+        name, _, path = rest.partition("/")
+        own = next(value for key, value in os.environ.items() if key.endswith("_SOCKET"))
+        at = os.path.join(os.path.dirname(own), name) if name.endswith(".call") else os.environ[name.upper() + "_SOCKET"]
+        asked = ["curl", "-sS", "--max-time", "20", "-w", " %{http_code}", "--unix-socket", at, "http://users/" + path]
+        self.answer(subprocess.run(asked, capture_output=True, text=True).stdout)
 
     def ask(self, url, path):
         try:

@@ -1,11 +1,11 @@
 //! An address of an instance is for its processes alone.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use model::{Reason, api::Why};
 use rustix::process::Signal;
 use tests::{
-    http::{self, Answer},
+    http::{self, Answer, Connection},
     process,
     sandbox::Sandbox,
     wait,
@@ -31,9 +31,18 @@ listen = "unix"
 
 /// Where the only instance of a service reaches `back`.
 fn address(sandbox: &Sandbox, service: &str) -> SocketAddr {
+    given(sandbox, service, "BACK_URL=http://").parse().expect("an address")
+}
+
+/// The same for its Unix socket.
+fn socket(sandbox: &Sandbox, service: &str) -> PathBuf {
+    given(sandbox, service, "BACK_SOCKET=").into()
+}
+
+fn given(sandbox: &Sandbox, service: &str, prefix: &str) -> String {
     let environment = process::environment(sandbox.pid(service));
-    let url = environment.iter().find_map(|variable| variable.strip_prefix("BACK_URL=http://"));
-    url.expect("it may call back").parse().expect("an address")
+    let value = environment.iter().find_map(|variable| variable.strip_prefix(prefix));
+    value.expect("it may call back").to_owned()
 }
 
 fn refused(answer: &Answer) -> bool {
@@ -54,6 +63,19 @@ fn assert_attested(sandbox: &Sandbox, kinds: &[&str]) {
     assert!(refused(&http::request(theirs, "POST", "/by-nobody", b"body").expect("an answer")));
 }
 
+#[track_caller]
+fn assert_attested_over_sockets(sandbox: &Sandbox) {
+    for path in ["/socket/back/status/200", "/other/socket/back/status/200"] {
+        assert_eq!(sandbox.get(path).text(), "status 200 200", "{path}");
+    }
+    let theirs = socket(sandbox, "other");
+    let file = theirs.file_name().and_then(|name| name.to_str()).expect("a name of ours");
+    let said = sandbox.get(&format!("/socket/{file}/by-front")).text();
+    assert!(said.ends_with(" 403") && said.contains("not-attested"), "{said}");
+    let nobody = Connection::unix(&theirs).and_then(|mut it| it.request("POST", "/by-nobody", "", b"body"));
+    assert!(refused(&nobody.expect("an answer")));
+}
+
 #[test]
 fn only_its_own_processes_use_an_address() {
     let sandbox = Sandbox::new(MANIFEST);
@@ -64,6 +86,7 @@ fn only_its_own_processes_use_an_address() {
     assert_eq!(seen, [("POST /by-nobody", "other/1 -> back"), ("GET /by-front", "other/1 -> back")]);
     assert!(why.failures.iter().all(|failure| failure.reason == Reason::NotAttested));
     sandbox.isles(&["why", "back"]).ok().says(&["not-attested", "POST /by-nobody", "none of its own"]);
+    assert_attested_over_sockets(&sandbox);
     assert_eq!(sandbox.status().notices, Vec::<String>::new());
     sandbox.isles(&["status"]).ok().says(&["INBOUND", "front    healthy  1/1       open", "1/1       mesh-only"]);
     let operator = sandbox.service("back").address.expect("an address");
@@ -78,12 +101,14 @@ fn who_they_are_outlives_crashes() {
     process::signal(platform, Signal::KILL);
     wait::until("another platform", || sandbox.running().filter(|status| status.platform_pid != platform));
     assert_attested(&sandbox, &["child", "daemon"]);
+    assert_attested_over_sockets(&sandbox);
     let front = sandbox.pid("front");
     process::signal(front, Signal::KILL);
     wait::until("another instance", || sandbox.pids("front").iter().any(|pid| *pid != front).then_some(()));
     assert_attested(&sandbox, &["child"]);
     sandbox.isles(&["restart", "front"]).ok();
     assert_attested(&sandbox, &["child"]);
+    assert_attested_over_sockets(&sandbox);
 }
 
 /// Without a cgroup2 mount the sockets are looked for among the open files of the instance's processes.
@@ -98,6 +123,7 @@ fn without_cgroups_open_files_tell() {
     up.ok();
     assert!(sandbox.status().notices.iter().any(|notice| notice.contains("no cgroup can be made")));
     assert_attested(&sandbox, &["child", "inherited"]);
+    assert_attested_over_sockets(&sandbox);
     let daemon = sandbox.get("/child/daemon/back/a");
     assert_eq!(daemon.text(), "HTTP/1.1 403", "nothing tells that it was the instance's");
 }

@@ -3,6 +3,7 @@
 mod api;
 mod attest;
 mod bad_input;
+mod call_sockets;
 mod crash;
 mod flask;
 mod mesh;

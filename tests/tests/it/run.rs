@@ -35,7 +35,9 @@ fn a_program_sees_its_own_variables_and_no_others() {
     sandbox.up();
     let seen = sandbox.read("seen");
     let seen: BTreeMap<&str, &str> = seen.split_terminator('\0').filter_map(|one| one.split_once('=')).collect();
-    let given = ["COLOUR", "DATABASE_PATH", "DATABASE_URL", "DATA_BASE_URL", "PORT", "SHAPE", "SIZE", "TOKEN"];
+    let given =
+        ["COLOUR", "DATABASE_PATH", "DATABASE_URL", "DATA_BASE_SOCKET", "DATA_BASE_URL", "PORT", "SHAPE", "SIZE"];
+    let given = [&given[..], &["TOKEN"]].concat();
     let host = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
     // The shell sets some of its own.
     let own = ["PWD", "SHLVL", "_", "OLDPWD"];
