@@ -1,7 +1,8 @@
 //! A mesh without a platform around it, so that nothing but the mesh is measured. `bare WORKERS ROUTES` reads the addresses of the
 //! instances of one service, a line each, up to an empty line, and prints the gateway's address; `/route-1` to `/route-ROUTES` all lead
 //! to the service. After that each line `change` takes an instance out or in again, in turn, and prints how long it took until
-//! every worker had acknowledged that, in microseconds. It ends with its input.
+//! every worker had acknowledged that, in microseconds; `workers` prints the requests that each worker has carried. It ends with its
+//! input.
 
 use std::{
     collections::BTreeMap,
@@ -41,14 +42,27 @@ async fn main() -> anyhow::Result<()> {
     mesh.apply(routing(&gateway, &service, &endpoints)).await;
     println!("{address}");
     let mut is_whole = true;
-    while lines.next().transpose()?.is_some_and(|line| line == "change") {
-        is_whole = !is_whole;
-        let endpoints = if is_whole { &endpoints[..] } else { &endpoints[1..] };
-        let begun = clock.now();
-        mesh.apply(routing(&gateway, &service, endpoints)).await;
-        println!("{}", clock.now().since(begun).as_micros());
+    while let Some(line) = lines.next().transpose()? {
+        match line.as_str() {
+            "change" => {
+                is_whole = !is_whole;
+                let endpoints = if is_whole { &endpoints[..] } else { &endpoints[1..] };
+                let begun = clock.now();
+                mesh.apply(routing(&gateway, &service, endpoints)).await;
+                println!("{}", clock.now().since(begun).as_micros());
+            }
+            "workers" => println!("{}", by_worker(&mesh)),
+            _ => anyhow::bail!("it knows `change` and `workers`"),
+        }
     }
     Ok(())
+}
+
+/// The requests that each worker has carried.
+fn by_worker(mesh: &Mesh) -> String {
+    let figures = mesh.connections().into_iter().next();
+    let requests = figures.map(|figures| figures.requests_by_worker).unwrap_or_default();
+    requests.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn endpoints(addresses: impl Iterator<Item = String>) -> anyhow::Result<Vec<Endpoint>> {
@@ -76,7 +90,7 @@ fn gateway(service: &ServiceName, routes: usize) -> GatewayRouting {
 }
 
 fn routing(gateway: &Arc<GatewayRouting>, service: &ServiceName, endpoints: &[Endpoint]) -> Routing {
-    let upstream = Upstream { has_been_healthy: true, endpoints: endpoints.to_vec(), ..Upstream::default() };
+    let upstream = Upstream { has_been_healthy: true, adaptive_concurrency: true, endpoints: endpoints.to_vec() };
     Routing {
         gateway: Some(gateway.clone()),
         services: BTreeMap::from([(service.clone(), Arc::new(upstream))]),

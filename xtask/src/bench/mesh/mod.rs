@@ -67,6 +67,8 @@ enum Part {
     Unix,
     /// CPU of HTTP/2 from clients
     H2In,
+    /// How requests of two HTTP/2 connections spread over two workers
+    H2Balance,
     /// CPU and handshakes of TLS from clients
     Tls,
     /// Memory of 10,000 idle clients
@@ -121,6 +123,7 @@ impl Part {
             Self::Connect => connections::connect(setup, staged(setup, stage)?),
             Self::Unix => connections::unix(setup, staged(setup, stage)?),
             Self::H2In => connections::h2_in(setup, staged(setup, stage)?),
+            Self::H2Balance => size::h2_balance(setup),
             Self::Tls => tls::run(setup),
             Self::Idle => memory::idle(setup),
             Self::Soak => memory::soak(setup),

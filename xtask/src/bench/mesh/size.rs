@@ -77,3 +77,27 @@ pub(super) fn routing_change(setup: &Setup) -> anyhow::Result<Vec<Row>> {
     );
     Ok(vec![Row::value("routing change, 1,000 instances, under load", slowest, "ms", Bar::AtMost(20.0), details)])
 }
+
+/// Two connections of HTTP/2 on two workers, both busy and one alone: the streams of a connection stay on its worker.
+pub(super) fn h2_balance(setup: &Setup) -> anyhow::Result<Vec<Row>> {
+    let back = speaker::backend(setup, 1)?;
+    let cores = format!("{},{}", setup.load_core, setup.proxy_core);
+    let mut bare = Bare { cores, workers: 2, ..Bare::new(setup, &back.addresses) }.start(setup, &[])?;
+    let url = format!("http://{}{PATH}", bare.address()?);
+    let mut rows = Vec::new();
+    for (what, connections) in [("both busy", 2), ("one busy alone", 1)] {
+        let before = by_worker(&mut bare)?;
+        Load::Http2 { connections, streams: 32 }.run(setup.load_core, &Seat::Outside, &url, 2)?;
+        let carried: Vec<f64> =
+            by_worker(&mut bare)?.iter().zip(before).map(|(after, before)| after - before).collect();
+        let share = carried.iter().copied().fold(0.0, f64::max) / carried.iter().sum::<f64>() * 100.0;
+        let what = format!("HTTP/2, 2 connections, 2 workers, {what}");
+        rows.push(Row::value(&what, share, "% on one worker", Bar::None, format!("{carried:?} requests")));
+    }
+    Ok(rows)
+}
+
+fn by_worker(bare: &mut speaker::Speaker) -> anyhow::Result<Vec<f64>> {
+    let counts = bare.ask("workers")?;
+    counts.split(' ').map(|count| count.parse().context("not a number")).collect()
+}
