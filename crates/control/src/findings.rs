@@ -49,24 +49,10 @@ fn breaker(figures: &ConnectionFigures) -> Option<Found> {
 fn since(figures: &ConnectionFigures) -> String {
     let errors = Some(figures.outcomes.server_error).filter(|count| *count > 0);
     let errors = errors.map(|count| format!("{count} answers with 5xx"));
-    let failures = ranked(figures).into_iter().filter(|(reason, _)| is_failure(*reason));
+    let failures = ranked(figures).into_iter().filter(|(reason, _)| reason.blames_callee());
     let failures = failures.take(REASONS_MAX).map(|(reason, count)| format!("{count} {reason}"));
     let causes: Vec<_> = errors.into_iter().chain(failures).collect();
     if causes.is_empty() { String::new() } else { format!(" (after {})", causes.join(", ")) }
-}
-
-/// Whether the service caused it, not Isles in front of it.
-fn is_failure(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Refused
-            | Reason::Reset
-            | Reason::BadResponse
-            | Reason::ResponseTooLarge
-            | Reason::ConnectTimeout
-            | Reason::IdleTimeout
-            | Reason::Timeout
-    )
 }
 
 fn ejected(figures: &ConnectionFigures) -> Option<Found> {

@@ -129,8 +129,7 @@ impl Requester for Http1<'_> {
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
             return Box::pin(attempt).await;
         }
-        let delay = call.hedge_delay().filter(|_| self.facts.repeatable && self.facts.upgrade.is_none());
-        match delay {
+        match call.hedge_delay(self.facts.repeatable && self.facts.upgrade.is_none()) {
             // Apart, as few ask for it.
             Some(delay) if reuse => {
                 Box::pin(hedge::run(worker, self.client, self.scratch, self.facts, call, lease, delay)).await
@@ -144,11 +143,11 @@ impl Requester for Http1<'_> {
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
-    if !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, scratch.input.held()) {
-        let fault = Fault::new(Reason::Http2Required, "");
-        return answer(worker, client, scratch, Some(&facts), None, fault).await;
-    }
-    let found = find(worker, client.entry, client.peer, &scratch.request, scratch.input.held());
+    let head = scratch.input.held();
+    let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
+        true => Err(Fault::new(Reason::Http2Required, "")),
+        false => find(worker, client.entry, client.peer, &scratch.request, head),
+    };
     let mut call = match found {
         Ok(call) => call,
         Err(fault) => {
@@ -256,10 +255,10 @@ impl Call {
     }
 
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
-    fn hedge_delay(&self) -> Option<Duration> {
+    fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
         let policy = self.connection.policy();
         let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
-        logic::hedge::hedge_after(true, delay, policy.timeout)
+        logic::hedge::hedge_after(idempotent, delay, policy.timeout)
     }
 
     /// An instance besides one that is being asked and those that failed.
@@ -288,20 +287,6 @@ impl Call {
     }
 }
 
-/// Whether a failure speaks of the callee rather than of the caller, the bounds or the network between them and the client.
-pub(crate) fn blames_callee(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Refused
-            | Reason::Reset
-            | Reason::BadResponse
-            | Reason::ResponseTooLarge
-            | Reason::ConnectTimeout
-            | Reason::Timeout
-            | Reason::IdleTimeout
-    )
-}
-
 impl Ended {
     /// What it says of the instance that was tried last.
     fn says_of_instance(&self) -> Option<health::Outcome> {
@@ -310,7 +295,7 @@ impl Ended {
             Self::Broken(reason) => *reason,
             Self::Fault(fault) => fault.reason,
         };
-        blames_callee(reason).then_some(health::Outcome::Failure)
+        reason.blames_callee().then_some(health::Outcome::Failure)
     }
 }
 

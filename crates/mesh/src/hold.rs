@@ -23,7 +23,7 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Takes what is still missing, if there is room. Those who wait come first.
+    /// Takes what is still missing, if there is room.
     fn try_complete(&mut self, connection: &Rc<connection::Local>) -> bool {
         let shared = &connection.shared;
         if self.connection.is_none() && shared.state.in_flight.try_enter(shared.policy.in_flight_max) {

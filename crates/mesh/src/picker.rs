@@ -123,8 +123,7 @@ impl Candidates<'_> {
     /// How many requests an instance may have in flight before the next one in order is taken.
     fn bound(&self, percent: u32) -> u32 {
         let total: u64 = self.endpoints.iter().map(|local| u64::from(local.shared.in_flight())).sum();
-        let bound = ((total + 1) * u64::from(percent)).div_ceil(100 * self.endpoints.len().max(1) as u64);
-        u32::try_from(bound).unwrap_or(u32::MAX)
+        balance::load_bound(total, self.endpoints.len(), percent)
     }
 
     fn panics(&self) -> bool {

@@ -6,7 +6,7 @@ use wire::http1::{FieldKind, RequestHead};
 
 use crate::{
     access_log::Line,
-    exchange::{Call, blames_callee},
+    exchange::Call,
     figures::{Outcome, Record},
     worker::Worker,
 };
@@ -34,7 +34,7 @@ pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request
 fn health_of(call: &Call, outcome: Outcome) -> Option<health::Outcome> {
     match outcome {
         Outcome::Status(_) => Some(call.health()),
-        Outcome::Failed(reason) => blames_callee(reason).then_some(health::Outcome::Failure),
+        Outcome::Failed(reason) => reason.blames_callee().then_some(health::Outcome::Failure),
         Outcome::Cancelled => None,
     }
 }

@@ -198,25 +198,23 @@ impl Worker {
 
     /// A random number below `limit`.
     pub(crate) fn random(&self, limit: usize) -> usize {
-        let mut random = self.random.take().unwrap_or_default();
-        let number = random.usize(..limit);
-        self.random.set(Some(random));
-        number
+        self.draw(|random| random.usize(..limit))
     }
 
     /// A random number from 0 to 1.
     pub(crate) fn chance(&self) -> f64 {
-        let mut random = self.random.take().unwrap_or_default();
-        let number = random.f64();
-        self.random.set(Some(random));
-        number
+        self.draw(fastrand::Rng::f64)
     }
 
     pub(crate) fn random_bits(&self) -> u64 {
+        self.draw(|random| random.u64(..))
+    }
+
+    fn draw<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         let mut random = self.random.take().unwrap_or_default();
-        let number = random.u64(..);
+        let drawn = draw(&mut random);
         self.random.set(Some(random));
-        number
+        drawn
     }
 
     pub(crate) fn take_scratch(&self) -> Box<Scratch> {

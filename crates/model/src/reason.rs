@@ -104,6 +104,22 @@ reasons! {
     Timeout "timeout" 504 "the instance did not answer in time" "raise `timeout` of the connection, or see `isles why`";
 }
 
+impl Reason {
+    /// Whether it speaks of the service that was called, rather than of the caller, of a bound or of Isles in front of it.
+    pub fn blames_callee(self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::Reset
+                | Self::BadResponse
+                | Self::ResponseTooLarge
+                | Self::ConnectTimeout
+                | Self::Timeout
+                | Self::IdleTimeout
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.code())
