@@ -9,7 +9,6 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("clap", &["cli"], "the `Command` value of cli"),
     ("clap_complete", &["cli"], "the `Command` value of cli"),
     ("h2", &["mesh"], "the mesh"),
-    ("httparse", &["wire"], "the HTTP/1.1 codec of wire"),
     ("hyper", &["client", "control"], "the typed calls of client, or the codec of wire"),
     ("libc", &["keeper", "runtime"], "rustix, or ports::workloads"),
     ("rcgen", &["mesh"], "mesh::TlsConfig"),

@@ -1,6 +1,9 @@
 //! The chunked coding (RFC 9112 section 7.1).
 
-use super::{error::HeadError, field::is_token};
+use super::{
+    bytes::{self, TEXT, TOKEN},
+    error::HeadError,
+};
 
 /// What ends a chunk.
 pub const CHUNK_END: &[u8] = b"\r\n";
@@ -136,7 +139,7 @@ impl Chunked {
             _ if self.count > EXTENSION_BYTES_MAX || self.extensions > EXTENSIONS_BYTES_MAX => {
                 Err(HeadError::malformed("the chunk extensions have too many bytes"))
             }
-            _ if is_text(byte) => Ok(State::Extension),
+            _ if bytes::is(byte, TEXT) => Ok(State::Extension),
             _ => Err(HeadError::malformed("a chunk extension contains a control character")),
         }
     }
@@ -154,15 +157,11 @@ impl Chunked {
         match (self.state, byte) {
             (State::TrailerStart, b'\r') => Ok(State::EndLf),
             (State::TrailerName, b':') => Ok(State::TrailerValue),
-            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => Ok(State::TrailerName),
+            (State::TrailerStart | State::TrailerName, _) if bytes::is(byte, TOKEN) => Ok(State::TrailerName),
             (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
-            (State::TrailerValue, _) if is_text(byte) => Ok(State::TrailerValue),
+            (State::TrailerValue, _) if bytes::is(byte, TEXT) => Ok(State::TrailerValue),
             (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
             _ => Err(HeadError::malformed("a trailer is malformed")),
         }
     }
-}
-
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7F)
 }

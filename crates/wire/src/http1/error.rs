@@ -38,21 +38,6 @@ impl HeadError {
     }
 }
 
-impl From<httparse::Error> for HeadError {
-    fn from(error: httparse::Error) -> Self {
-        use httparse::Error;
-        match error {
-            Error::HeaderName => Self::malformed("a field name is not a token, or a blank stands before the colon"),
-            Error::HeaderValue => Self::malformed("a field value contains a control character"),
-            Error::NewLine => Self::malformed("a line does not end with CR LF"),
-            Error::Status => Self::malformed("the status line is malformed"),
-            Error::Token => Self::malformed("the request line is malformed"),
-            Error::TooManyHeaders => Self::too_large("too many fields"),
-            Error::Version => Self::not_implemented("the version is not HTTP/1.0 or HTTP/1.1"),
-        }
-    }
-}
-
 impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail)

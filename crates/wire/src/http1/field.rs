@@ -1,6 +1,6 @@
 //! Field lines: what they are, and which of them end at this hop.
 
-use super::{error::HeadError, head::Span};
+use super::head::Span;
 
 /// What a field means to a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
+    /// One bit of a set of kinds.
+    pub(crate) fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// The kind of a field name, in any case.
     pub(crate) fn of(name: &[u8]) -> Self {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
@@ -63,7 +68,7 @@ impl FieldKind {
     }
 
     /// Whether the message's end or its destination hangs on it.
-    fn decides_where_to(self) -> bool {
+    pub(crate) fn decides_where_to(self) -> bool {
         matches!(self, Self::Host | Self::ContentLength | Self::TransferEncoding)
     }
 }
@@ -81,102 +86,4 @@ pub struct Field {
     pub value: Span,
     /// What it means.
     pub kind: FieldKind,
-}
-
-impl Field {
-    /// Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
-    fn has_tabs_around(&self, head: &[u8]) -> bool {
-        let before = head.get(self.name.end as usize..self.value.start as usize).unwrap_or_default();
-        let after = head.get(self.value.end as usize..).unwrap_or_default();
-        before.contains(&b'\t') || after.iter().take_while(|byte| **byte != b'\r').any(|byte| *byte == b'\t')
-    }
-}
-
-/// The value of the first field of that name.
-pub(crate) fn value<'a>(fields: &[Field], head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
-    fields.iter().find(named).map(|field| field.value.of_head(head))
-}
-
-/// What `Connection` says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ConnectionOptions {
-    pub(crate) close: bool,
-    pub(crate) keep_alive: bool,
-    pub(crate) upgrade: bool,
-}
-
-/// Takes over the parsed field lines, kinds decided.
-pub(crate) fn index(
-    head: &[u8],
-    parsed: &[httparse::Header<'_>],
-    fields: &mut Vec<Field>,
-) -> Result<ConnectionOptions, HeadError> {
-    fields.clear();
-    for header in parsed {
-        let name = header.name.as_bytes();
-        if name.is_empty() {
-            return Err(HeadError::malformed("a field has no name"));
-        }
-        let field =
-            Field { name: Span::of(name, head), value: Span::of(header.value, head), kind: FieldKind::of(name) };
-        if field.kind.decides_where_to() && field.has_tabs_around(head) {
-            return Err(HeadError::malformed(
-                "a tab stands around the value of a field that frames or directs the message",
-            ));
-        }
-        fields.push(field);
-    }
-    refuse_look_alikes(parsed)?;
-    connection_options(parsed, fields)
-}
-
-/// Refuses names that a program may read as another one, because it maps `-` and `_` to the same character (CGI, WSGI).
-fn refuse_look_alikes(parsed: &[httparse::Header<'_>]) -> Result<(), HeadError> {
-    for header in parsed.iter().filter(|header| header.name.contains('_')) {
-        let twin = header.name.replace('_', "-");
-        let collides = FieldKind::of(twin.as_bytes()) != FieldKind::Other
-            || parsed.iter().any(|other| other.name.eq_ignore_ascii_case(&twin));
-        if collides {
-            return Err(HeadError::malformed("a field name with `_` imitates one with `-`"));
-        }
-    }
-    Ok(())
-}
-
-/// Reads every `Connection` field; the fields that it lists end here.
-fn connection_options(parsed: &[httparse::Header<'_>], fields: &mut [Field]) -> Result<ConnectionOptions, HeadError> {
-    let mut options = ConnectionOptions::default();
-    for (index, header) in parsed.iter().enumerate() {
-        if fields[index].kind != FieldKind::Connection {
-            continue;
-        }
-        for token in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            match token {
-                b"" => {}
-                _ if token.eq_ignore_ascii_case(b"close") => options.close = true,
-                _ if token.eq_ignore_ascii_case(b"keep-alive") => options.keep_alive = true,
-                _ if token.eq_ignore_ascii_case(b"upgrade") => options.upgrade = true,
-                _ => end_here(token, parsed, fields)?,
-            }
-        }
-    }
-    Ok(options)
-}
-
-fn end_here(token: &[u8], parsed: &[httparse::Header<'_>], fields: &mut [Field]) -> Result<(), HeadError> {
-    if !token.iter().all(|byte| is_token(*byte)) {
-        return Err(HeadError::malformed("a connection option is not a token"));
-    }
-    for (field, header) in fields.iter_mut().zip(parsed) {
-        if field.kind == FieldKind::Other && header.name.as_bytes().eq_ignore_ascii_case(token) {
-            field.kind = FieldKind::Hop;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
-pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

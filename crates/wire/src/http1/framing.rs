@@ -2,7 +2,8 @@
 
 use super::{
     error::HeadError,
-    field::{Field, FieldKind},
+    field::FieldKind,
+    fields::{Fields, Several},
     head::Version,
 };
 
@@ -28,33 +29,22 @@ impl Framing {
 }
 
 /// What the fields say about the body; `None` if they say nothing.
-pub(crate) fn declared(head: &[u8], fields: &[Field], version: Version) -> Result<Option<Framing>, HeadError> {
-    let mut length = None;
-    let mut chunked = false;
-    for field in fields {
-        match field.kind {
-            FieldKind::ContentLength if length.is_some() => {
-                return Err(HeadError::malformed("there are several content-length fields"));
+pub(crate) fn declared(head: &[u8], fields: &Fields, version: Version) -> Result<Option<Framing>, HeadError> {
+    let several = |detail| move |_: Several| HeadError::malformed(detail);
+    let length = fields.only(FieldKind::ContentLength).map_err(several("there are several content-length fields"))?;
+    let coding = fields.only(FieldKind::TransferEncoding);
+    let coding = coding.map_err(several("there are several transfer-encoding fields"))?;
+    match (length, coding) {
+        (None, None) => Ok(None),
+        (Some(length), None) => content_length(length.value.of_head(head)).map(|length| Some(Framing::Length(length))),
+        (Some(_), Some(_)) => Err(HeadError::malformed("content-length stands beside transfer-encoding")),
+        (None, Some(coding)) => {
+            transfer_encoding(coding.value.of_head(head))?;
+            match version {
+                Version::Http10 => Err(HeadError::malformed("transfer-encoding does not exist in HTTP/1.0")),
+                Version::Http11 => Ok(Some(Framing::Chunked)),
             }
-            FieldKind::ContentLength => length = Some(content_length(field.value.of_head(head))?),
-            FieldKind::TransferEncoding if chunked => {
-                return Err(HeadError::malformed("there are several transfer-encoding fields"));
-            }
-            FieldKind::TransferEncoding => {
-                transfer_encoding(field.value.of_head(head))?;
-                chunked = true;
-            }
-            _ => {}
         }
-    }
-    match (length, chunked) {
-        (Some(_), true) => Err(HeadError::malformed("content-length stands beside transfer-encoding")),
-        (None, true) if version == Version::Http10 => {
-            Err(HeadError::malformed("transfer-encoding does not exist in HTTP/1.0"))
-        }
-        (None, true) => Ok(Some(Framing::Chunked)),
-        (Some(length), false) => Ok(Some(Framing::Length(length))),
-        (None, false) => Ok(None),
     }
 }
 

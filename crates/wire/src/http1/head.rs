@@ -12,12 +12,6 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span of `part` within `whole`, which it was sliced from.
-    pub(crate) fn of(part: &[u8], whole: &[u8]) -> Self {
-        let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-        Self::new(start, start + part.len())
-    }
-
     pub(crate) fn new(start: usize, end: usize) -> Self {
         let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         Self { start: offset(start), end: offset(end) }
@@ -65,8 +59,13 @@ pub enum Version {
 }
 
 impl Version {
-    pub(crate) fn of(minor: Option<u8>) -> Self {
-        if minor == Some(0) { Self::Http10 } else { Self::Http11 }
+    /// The version that stands at the beginning of the input.
+    pub(crate) fn at(input: &[u8]) -> Option<Self> {
+        match input.first_chunk::<8>()? {
+            b"HTTP/1.1" => Some(Self::Http11),
+            b"HTTP/1.0" => Some(Self::Http10),
+            _ => None,
+        }
     }
 }
 
@@ -79,6 +78,11 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// Whether nothing was looked at yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.scanned == 0
+    }
+
     /// The head's length if it is complete. Refuses lines that end with a bare LF, and what exceeds the limits.
     pub(crate) fn find_end(&mut self, input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
         while let Some(offset) = memchr(b'\n', &input[self.scanned.min(input.len())..]) {

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::bytes::{self, NAME};
+
 /// The longest host name, in bytes (RFC 1035 section 2.3.4).
 const NAME_BYTES_MAX: usize = 253;
 
@@ -33,22 +35,20 @@ fn is_name(name: &[u8]) -> bool {
     if let Some(address) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
         return std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
     }
-    (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.iter().all(|byte| IN_NAME[usize::from(*byte)])
-        && name[0] != b'.'
-        && !name.windows(2).any(|pair| pair == b"..")
-}
-
-/// Letters, digits and `-._`.
-const IN_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte: u8 = 0;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        byte += 1;
+    if name.len() > NAME_BYTES_MAX {
+        return false;
     }
-    table
-};
+    // Labels with single dots between them; one at the end stands for the root.
+    let mut at = 0;
+    loop {
+        let label = bytes::run(name, at, NAME).end;
+        match name.get(label) {
+            None => return label > 0,
+            Some(b'.') if label > at => at = label + 1,
+            Some(_) => return false,
+        }
+    }
+}
 
 fn is_port(digits: &[u8]) -> bool {
     let number = |number: u32, digit: &u8| number * 10 + u32::from(digit - b'0');

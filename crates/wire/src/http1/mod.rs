@@ -6,9 +6,11 @@
 //! and paths with encoded slashes, backslashes or NUL.
 
 mod body;
+mod bytes;
 mod chunked;
 mod error;
 mod field;
+mod fields;
 mod framing;
 mod head;
 mod host;

@@ -1,10 +1,10 @@
 //! Request heads.
 
-use std::mem::MaybeUninit;
-
 use super::{
+    bytes::{self, METHOD, TOKEN, VISIBLE},
     error::{HeadError, HeadErrorKind},
-    field::{self, ConnectionOptions, Field, FieldKind},
+    field::{Field, FieldKind},
+    fields::{Fields, Several},
     framing::{self, Framing},
     head::{HeadLimits, Scan, Span, Version},
     host,
@@ -20,11 +20,10 @@ pub struct RequestHead {
     pub(crate) target: Target,
     version: Version,
     framing: Framing,
-    options: ConnectionOptions,
     host: Span,
     upgrade: Option<Span>,
     expects_continue: bool,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Fields,
 }
 
 impl RequestHead {
@@ -34,10 +33,17 @@ impl RequestHead {
     /// # Errors
     /// When the head breaks a rule or a limit. The connection cannot be used any more.
     pub fn parse(&mut self, input: &[u8], limits: &HeadLimits) -> Result<bool, HeadError> {
+        // Nearly every head comes whole. What does not, or is refused, is looked at line by line, so that it ends the same way in
+        // whatever pieces it comes.
+        if self.scan.is_new() && self.read(input, limits) == Ok(true) && self.length <= limits.head_bytes_max {
+            return Ok(true);
+        }
         let Some(length) = self.scan.find_end(input, limits)? else { return Ok(false) };
         self.scan = Scan::default();
-        self.length = length;
-        self.read(&input[..length], limits).map(|()| true)
+        match self.read(&input[..length], limits)? {
+            true => Ok(true),
+            false => Err(HeadError::malformed("the head ends in the middle of a line")),
+        }
     }
 
     /// Forgets an incomplete head.
@@ -45,32 +51,40 @@ impl RequestHead {
         self.scan = Scan::default();
     }
 
-    fn read(&mut self, head: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
-        let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS_MAX];
-        let mut request = httparse::Request::new(&mut []);
-        let status = request.parse_with_uninit_headers(head, &mut slots).map_err(|error| refusal(error, head))?;
-        let (Some(method), Some(raw), true) = (request.method, request.path, status.is_complete()) else {
-            return Err(HeadError::malformed("the head ends in the middle of a line"));
-        };
-        if raw.len() > limits.target_bytes_max {
-            let detail = "the request target has too many bytes";
-            return Err(HeadError { kind: HeadErrorKind::TargetTooLong, detail });
-        }
-        self.version = Version::of(request.version);
-        self.method = Span::of(method.as_bytes(), head);
-        refuse_odd_method(method)?;
-        self.target.parse(head, raw.as_bytes(), method.as_bytes())?;
-        self.options = field::index(head, request.headers, &mut self.fields)?;
+    /// Reads a head; false if it is not complete.
+    fn read(&mut self, head: &[u8], limits: &HeadLimits) -> Result<bool, HeadError> {
+        let Some(lines) = self.read_request_line(head, limits)? else { return Ok(false) };
+        let Some(length) = self.fields.read(head, lines, limits.fields_max)? else { return Ok(false) };
+        self.length = length;
         self.framing = framing::declared(head, &self.fields, self.version)?.unwrap_or_default();
         self.host = self.find_host(head)?;
         self.expects_continue = self.expects(head)? && self.version == Version::Http11;
         self.upgrade = self.find_upgrade(head);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Where the next line begins; `None` if the line is not complete.
+    fn read_request_line(&mut self, head: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
+        let method = bytes::run(head, 0, METHOD).end;
+        if head.get(method).is_some_and(|byte| *byte != b' ') || method == 0 {
+            return refuse_method(head, method);
+        }
+        let target = method + 1..bytes::run(head, method + 1, VISIBLE).end;
+        let line_end = target.end + 1 + VERSION_BYTES;
+        let Some(rest) = head.get(target.end..line_end + 2) else { return Ok(None) };
+        let version = Version::at(&rest[1..]).filter(|_| rest[0] == b' ' && rest.ends_with(b"\r\n"));
+        self.version = version.ok_or_else(|| odd_version(rest))?;
+        self.method = Span::new(0, method);
+        if target.len() > limits.target_bytes_max {
+            let detail = "the request target has too many bytes";
+            return Err(HeadError { kind: HeadErrorKind::TargetTooLong, detail });
+        }
+        self.target.parse(head, target, &head[..method])?;
+        Ok(Some(line_end + 2))
     }
 
     fn find_host(&self, head: &[u8]) -> Result<Span, HeadError> {
-        let mut hosts = self.fields.iter().filter(|field| field.kind == FieldKind::Host);
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        let Ok(Some(host)) = self.fields.only(FieldKind::Host) else {
             return Err(HeadError::malformed("there must be exactly one host field"));
         };
         if !host::is_valid(host.value.of_head(head)) {
@@ -80,25 +94,24 @@ impl RequestHead {
     }
 
     fn expects(&self, head: &[u8]) -> Result<bool, HeadError> {
-        let mut expects = self.fields.iter().filter(|field| field.kind == FieldKind::Expect);
-        match (expects.next(), expects.next()) {
-            (None, _) => Ok(false),
-            (Some(expect), None) => Ok(expect.value.of_head(head).eq_ignore_ascii_case(b"100-continue")),
-            _ => Err(HeadError::malformed("there are several expect fields")),
+        match self.fields.only(FieldKind::Expect) {
+            Ok(expect) => {
+                Ok(expect.is_some_and(|expect| expect.value.of_head(head).eq_ignore_ascii_case(b"100-continue")))
+            }
+            Err(Several) => Err(HeadError::malformed("there are several expect fields")),
         }
     }
 
     /// The protocol of an upgrade that may be passed on: one protocol, no body, and not `h2c`, which would let requests
     /// pass unseen.
     fn find_upgrade(&self, head: &[u8]) -> Option<Span> {
-        if !self.options.upgrade || self.version == Version::Http10 || !self.framing.is_empty() {
+        if !self.fields.options.upgrade || self.version == Version::Http10 || !self.framing.is_empty() {
             return None;
         }
-        let mut upgrades = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
-        let (Some(upgrade), None) = (upgrades.next(), upgrades.next()) else { return None };
+        let upgrade = self.fields.only(FieldKind::Upgrade).ok()??;
         let protocol = upgrade.value.of_head(head);
         let passes = !protocol.is_empty()
-            && protocol.iter().all(|byte| field::is_token(*byte) || *byte == b'/')
+            && protocol.iter().all(|byte| bytes::is(*byte, TOKEN) || *byte == b'/')
             && !protocol.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"h2"));
         passes.then_some(upgrade.value)
     }
@@ -140,8 +153,8 @@ impl RequestHead {
     /// Whether the client wants to send another request on this connection (RFC 9112 section 9.3).
     pub fn keep_alive(&self) -> bool {
         match self.version {
-            Version::Http11 => !self.options.close,
-            Version::Http10 => self.options.keep_alive && !self.options.close,
+            Version::Http11 => !self.fields.options.close,
+            Version::Http10 => self.fields.options.keep_alive && !self.fields.options.close,
         }
     }
 
@@ -157,37 +170,42 @@ impl RequestHead {
 
     /// The value of the first field of that kind.
     pub fn value_of<'a>(&self, head: &'a [u8], kind: FieldKind) -> Option<&'a [u8]> {
-        self.fields.iter().find(|field| field.kind == kind).map(|field| field.value.of_head(head))
+        self.fields.of(kind).next().map(|field| field.value.of_head(head))
     }
 
     /// The value of the first field of that name, given in lower case.
     pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        field::value(&self.fields, head, name)
+        self.fields.value(head, name)
     }
 
     /// The fields in order.
     pub fn fields(&self) -> &[Field] {
-        &self.fields
+        self.fields.as_slice()
     }
 }
+
+/// The bytes of `HTTP/1.1`.
+const VERSION_BYTES: usize = 8;
 
 /// Methods are case-sensitive tokens (RFC 9110 section 9.1), but some servers take `get` for `GET`. None of those registered
 /// has anything but capital letters and `-`.
-fn refuse_odd_method(method: &str) -> Result<(), HeadError> {
-    if method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-' || byte == b'_') {
-        return Ok(());
+fn refuse_method(head: &[u8], end: usize) -> Result<Option<usize>, HeadError> {
+    let token = bytes::run(head, end, TOKEN).end;
+    match head.get(token) {
+        None => Ok(None),
+        Some(b' ') if token > 0 => Err(HeadError::not_implemented("the method is not made of capital letters")),
+        Some(_) => Err(HeadError::malformed("the request line is malformed")),
     }
-    Err(HeadError::not_implemented("the method is not made of capital letters"))
 }
 
 /// A third word that is no version at all means a blank in the target, not a version of the future.
-fn refusal(error: httparse::Error, head: &[u8]) -> HeadError {
-    let line = &head[..memchr::memchr(b'\r', head).unwrap_or(head.len())];
-    let is_version = |word: &[u8]| matches!(word, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
-    let mut words = line.split(|byte| *byte == b' ').skip(2);
-    let versioned = words.next().is_some_and(is_version) && words.next().is_none();
-    match error {
-        httparse::Error::Version if !versioned => HeadError::malformed("the request line is malformed"),
-        _ => error.into(),
+fn odd_version(rest: &[u8]) -> HeadError {
+    match rest {
+        [b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r', _]
+            if major.is_ascii_digit() && minor.is_ascii_digit() && Version::at(&rest[1..]).is_none() =>
+        {
+            HeadError::not_implemented("the version is not HTTP/1.0 or HTTP/1.1")
+        }
+        _ => HeadError::malformed("the request line is malformed"),
     }
 }

@@ -1,10 +1,10 @@
 //! Response heads.
 
-use std::mem::MaybeUninit;
-
 use super::{
+    bytes,
     error::HeadError,
-    field::{self, ConnectionOptions, Field, FieldKind},
+    field::{Field, FieldKind},
+    fields::Fields,
     framing::{self, Framing},
     head::{HeadLimits, Scan, Span, Version},
 };
@@ -17,8 +17,8 @@ pub struct ResponseHead {
     status: u16,
     version: Version,
     framing: Framing,
-    options: ConnectionOptions,
-    pub(crate) fields: Vec<Field>,
+    status_and_reason: Span,
+    pub(crate) fields: Fields,
 }
 
 impl ResponseHead {
@@ -28,10 +28,16 @@ impl ResponseHead {
     /// # Errors
     /// When the head breaks a rule or a limit. The connection cannot be used any more.
     pub fn parse(&mut self, input: &[u8], to_head: bool, limits: &HeadLimits) -> Result<bool, HeadError> {
+        // As in a request: what comes whole and is well is read once.
+        if self.scan.is_new() && self.read(input, to_head, limits) == Ok(true) && self.length <= limits.head_bytes_max {
+            return Ok(true);
+        }
         let Some(length) = self.scan.find_end(input, limits)? else { return Ok(false) };
         self.scan = Scan::default();
-        self.length = length;
-        self.read(&input[..length], to_head).map(|()| true)
+        match self.read(&input[..length], to_head, limits)? {
+            true => Ok(true),
+            false => Err(HeadError::malformed("the head ends in the middle of a line")),
+        }
     }
 
     /// Forgets an incomplete head.
@@ -39,28 +45,45 @@ impl ResponseHead {
         self.scan = Scan::default();
     }
 
-    fn read(&mut self, head: &[u8], to_head: bool) -> Result<(), HeadError> {
-        let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::FIELDS_MAX];
-        let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut response, head, &mut slots)
-            .map_err(refusal)?;
-        let (Some(status), true) = (response.code, parsed.is_complete()) else {
-            return Err(HeadError::malformed("the head ends in the middle of a line"));
-        };
-        if !(100..600).contains(&status) {
-            return Err(HeadError::malformed("the status code is not one of 100 to 599"));
-        }
-        self.status = status;
-        self.version = Version::of(response.version);
-        self.options = field::index(head, response.headers, &mut self.fields)?;
+    /// Reads a head; false if it is not complete.
+    fn read(&mut self, head: &[u8], to_head: bool, limits: &HeadLimits) -> Result<bool, HeadError> {
+        let Some(lines) = self.read_status_line(head)? else { return Ok(false) };
+        let Some(length) = self.fields.read(head, lines, limits.fields_max)? else { return Ok(false) };
+        self.length = length;
+        let status = self.status;
         let declared = framing::declared(head, &self.fields, self.version)?;
         if (status < 200 || status == 204) && !declared.unwrap_or_default().is_empty() {
             return Err(HeadError::malformed("a response that has no body frames one"));
         }
         let bodiless = to_head || status < 200 || status == 204 || status == 304;
         self.framing = if bodiless { Framing::None } else { declared.unwrap_or(Framing::UntilClose) };
-        Ok(())
+        Ok(true)
+    }
+
+    /// Where the next line begins; `None` if the line is not complete.
+    fn read_status_line(&mut self, head: &[u8]) -> Result<Option<usize>, HeadError> {
+        // A peer that answers with another protocol is not HTTP of another version.
+        let odd = HeadError::malformed("the answer does not begin with HTTP/1.0 or HTTP/1.1");
+        let Some(start) = head.first_chunk::<STATUS_BYTES>() else {
+            return if head.contains(&b'\n') { Err(odd) } else { Ok(None) };
+        };
+        self.version = Version::at(start).ok_or(odd)?;
+        let line_end = match head.get(STATUS_BYTES) {
+            Some(b' ') => bytes::text_end(head, STATUS_BYTES),
+            _ => STATUS_BYTES,
+        };
+        match (start, head.get(line_end..).unwrap_or_default()) {
+            (_, [] | [b'\r']) => return Ok(None),
+            ([.., b' ', a, b, c], [b'\r', b'\n', ..]) if [a, b, c].into_iter().all(u8::is_ascii_digit) => {
+                self.status = [a, b, c].into_iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+            }
+            _ => return Err(HeadError::malformed("the status line is malformed")),
+        }
+        if !(100..600).contains(&self.status) {
+            return Err(HeadError::malformed("the status code is not one of 100 to 599"));
+        }
+        self.status_and_reason = Span::new(STATUS_AT, line_end);
+        Ok(Some(line_end + 2))
     }
 
     /// The bytes of the head, the empty line included.
@@ -81,8 +104,8 @@ impl ResponseHead {
     /// Whether another request may be sent on this connection (RFC 9112 section 9.3).
     pub fn keep_alive(&self) -> bool {
         let willing = match self.version {
-            Version::Http11 => !self.options.close,
-            Version::Http10 => self.options.keep_alive && !self.options.close,
+            Version::Http11 => !self.fields.options.close,
+            Version::Http10 => self.fields.options.keep_alive && !self.fields.options.close,
         };
         willing && self.framing != Framing::UntilClose
     }
@@ -92,37 +115,26 @@ impl ResponseHead {
         if self.status != 101 {
             return None;
         }
-        let mut upgrades = self.fields.iter().filter(|field| field.kind == FieldKind::Upgrade);
-        match (self.options.upgrade, upgrades.next(), upgrades.next()) {
-            (true, Some(upgrade), None) => Some(upgrade.value.of_head(head)),
-            _ => None,
-        }
+        let upgrade = self.fields.only(FieldKind::Upgrade).ok()??;
+        self.fields.options.upgrade.then(|| upgrade.value.of_head(head))
     }
 
-    /// The status line from the code on, and the fields: `200 OK`.
-    pub(crate) fn status_and_reason(&self, head: &[u8]) -> Span {
-        let line_end = memchr::memchr(b'\r', head).unwrap_or(head.len());
-        Span::new(STATUS_AT.min(line_end), line_end)
+    /// The status line from the code on: `200 OK`.
+    pub(crate) fn status_and_reason(&self) -> Span {
+        self.status_and_reason
     }
 
     /// The value of the first field of that name, given in lower case.
     pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        field::value(&self.fields, head, name)
+        self.fields.value(head, name)
     }
 
     /// The fields in order.
     pub fn fields(&self) -> &[Field] {
-        &self.fields
+        self.fields.as_slice()
     }
 }
 
-/// Where the status code begins: behind `HTTP/1.1 `.
+/// Where the status code begins, behind `HTTP/1.1 `, and where it ends.
 const STATUS_AT: usize = 9;
-
-/// A peer that answers with another protocol is not HTTP of another version.
-fn refusal(error: httparse::Error) -> HeadError {
-    match error {
-        httparse::Error::Version => HeadError::malformed("the answer does not begin with HTTP/1.0 or HTTP/1.1"),
-        _ => error.into(),
-    }
-}
+const STATUS_BYTES: usize = 12;

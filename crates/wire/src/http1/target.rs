@@ -1,6 +1,13 @@
 //! Request targets (RFC 9112 section 3.2) and the one canonical form of a path.
 
-use super::{error::HeadError, head::Span, host};
+use std::ops::Range;
+
+use super::{
+    bytes::{self, ODD_IN_PATH, QUERY, TARGET},
+    error::HeadError,
+    head::Span,
+    host,
+};
 
 /// A request target, taken apart.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +24,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn parse(&mut self, head: &[u8], raw: &[u8], method: &[u8]) -> Result<(), HeadError> {
-        self.raw = Span::of(raw, head);
+    /// Takes the bytes at `at` apart; none of them is blank or a control character.
+    pub(crate) fn parse(&mut self, head: &[u8], at: Range<usize>, method: &[u8]) -> Result<(), HeadError> {
+        let raw = &head[at.clone()];
+        self.raw = Span::new(at.start, at.end);
         self.authority = None;
         self.rewritten = None;
         self.query = Span::default();
@@ -29,11 +38,22 @@ impl Target {
         if raw == b"*" && method == b"OPTIONS" {
             return Ok(());
         }
-        if !raw.iter().all(|byte| may_stand_in_a_target(*byte)) {
-            return Err(HeadError::malformed("the request target has a fragment, or a character that must be encoded"));
+        let met = bytes::run(head, at.start, TARGET);
+        if met.end != at.end {
+            let detail = "the request target has a fragment, or a character that must be encoded";
+            return Err(HeadError::malformed(detail));
         }
-        let rest = if raw.first() == Some(&b'/') { raw } else { self.take_authority(head, raw)? };
-        self.split(head, rest)
+        let path = if raw.first() == Some(&b'/') { at.start } else { self.take_authority(head, at.clone())? };
+        let query = match met.met & QUERY {
+            0 => at.end,
+            _ => path + memchr::memchr(b'?', &head[path..at.end]).unwrap_or(at.end - path),
+        };
+        self.path = Span::new(path, query);
+        self.query = Span::new(query, at.end);
+        if path == query || met.met & ODD_IN_PATH != 0 {
+            self.rewritten = rewritten(&head[path..query])?;
+        }
+        Ok(())
     }
 
     /// The canonical path: begins with `/` (or is `*`), has no dot segments, and no encoded unreserved characters.
@@ -49,36 +69,31 @@ impl Target {
         self.rewritten.is_none() && self.authority.is_none()
     }
 
-    fn take_authority<'a>(&mut self, head: &[u8], raw: &'a [u8]) -> Result<&'a [u8], HeadError> {
+    /// Where the path begins behind `http://AUTHORITY`.
+    fn take_authority(&mut self, head: &[u8], at: Range<usize>) -> Result<usize, HeadError> {
+        let raw = &head[at.clone()];
         let scheme = [&b"http://"[..], b"https://"]
             .into_iter()
             .find(|scheme| raw.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
             .ok_or(HeadError::malformed("the request target does not begin with `/`"))?;
         let rest = &raw[scheme.len()..];
-        let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
-        if !host::is_valid(&rest[..end]) {
+        let length = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+        if !host::is_valid(&rest[..length]) {
             return Err(HeadError::malformed("the authority of the request target is invalid"));
         }
-        self.authority = Some(Span::of(&rest[..end], head));
-        Ok(&rest[end..])
-    }
-
-    fn split(&mut self, head: &[u8], rest: &[u8]) -> Result<(), HeadError> {
-        let query = memchr::memchr(b'?', rest).unwrap_or(rest.len());
-        self.path = Span::of(&rest[..query], head);
-        self.query = Span::of(&rest[query..], head);
-        self.rewritten = match &rest[..query] {
-            b"" => Some("/".into()),
-            path if is_plain(path) => None,
-            path => canonical(path)?,
-        };
-        Ok(())
+        let start = at.start + scheme.len();
+        self.authority = Some(Span::new(start, start + length));
+        Ok(start + length)
     }
 }
 
-/// Of what is visible, no fragment and nothing that no browser leaves unencoded (RFC 3986 section 2, WHATWG URL section 1.3).
-fn may_stand_in_a_target(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>')
+/// The canonical form of a path, if it differs.
+fn rewritten(path: &[u8]) -> Result<Option<String>, HeadError> {
+    match path {
+        b"" => Ok(Some("/".into())),
+        path if is_plain(path) => Ok(None),
+        path => canonical(path),
+    }
 }
 
 /// Whether a path is surely canonical: nothing encoded, no segment that begins with a dot.
@@ -154,7 +169,7 @@ mod tests {
 
     fn path(target: &str) -> Result<String, &'static str> {
         let mut parsed = Target::default();
-        parsed.parse(target.as_bytes(), target.as_bytes(), b"GET").map_err(|error| error.detail)?;
+        parsed.parse(target.as_bytes(), 0..target.len(), b"GET").map_err(|error| error.detail)?;
         Ok(format!(
             "{}{}",
             parsed.path(target.as_bytes()),

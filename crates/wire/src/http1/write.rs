@@ -57,7 +57,7 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         FieldKind::Traceparent => line.trace.is_none(),
         _ => false,
     };
-    copy_fields(head, request.length(), &request.fields, keep, out);
+    copy_fields(head, request.length(), request.fields(), keep, out);
     if let Some(edge) = line.edge {
         write_edge(head, request, edge, out);
     }
@@ -82,7 +82,7 @@ pub fn write_response(
     connection: Option<&str>,
     out: &mut Vec<u8>,
 ) {
-    put(out, &[b"HTTP/1.1 ", response.status_and_reason(head).of_head(head), b"\r\n"]);
+    put(out, &[b"HTTP/1.1 ", response.status_and_reason().of_head(head), b"\r\n"]);
     let with_length = response.status() >= 200 && response.status() != 204;
     let upgrades = response.status() == 101;
     let keep = |field: &Field| match field.kind {
@@ -92,7 +92,7 @@ pub fn write_response(
         FieldKind::Isles | FieldKind::IslesTimeout => false,
         _ => true,
     };
-    copy_fields(head, response.length(), &response.fields, keep, out);
+    copy_fields(head, response.length(), response.fields(), keep, out);
     if framing == Framing::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
@@ -123,7 +123,7 @@ fn is_for(field: &Field, head: &[u8]) -> bool {
 /// Who the client is. A trusted peer's word stays, and its own address comes last: the list is read from the right.
 fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>) {
     out.extend_from_slice(b"x-forwarded-for: ");
-    for field in request.fields.iter().filter(|field| edge.trusted && is_for(field, head)) {
+    for field in request.fields().iter().filter(|field| edge.trusted && is_for(field, head)) {
         put(out, &[field.value.of_head(head), b", "]);
     }
     put_address(edge.peer, out);
@@ -140,7 +140,7 @@ fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>)
 /// gRPC's own field where the caller used it, at most eight digits; ours in any case.
 fn write_timeout(request: &RequestHead, timeout_ms: Option<u64>, out: &mut Vec<u8>) {
     let Some(timeout_ms) = timeout_ms else { return };
-    if request.fields.iter().any(|field| field.kind == FieldKind::GrpcTimeout) {
+    if request.fields.has(FieldKind::GrpcTimeout) {
         out.extend_from_slice(b"grpc-timeout: ");
         put_number(timeout_ms.min(99_999_999), out);
         out.extend_from_slice(b"m\r\n");

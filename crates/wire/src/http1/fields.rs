@@ -1,0 +1,170 @@
+//! The field lines of a head, in one pass.
+
+use super::{
+    bytes::{self, TOKEN, UNDERSCORE},
+    error::HeadError,
+    field::{Field, FieldKind},
+    head::Span,
+};
+
+/// Field lines in order, and which kinds there are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields {
+    list: Vec<Field>,
+    kinds: u32,
+    /// What [`FieldKind::Connection`] says.
+    pub(crate) options: ConnectionOptions,
+}
+
+/// What `Connection` says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ConnectionOptions {
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
+}
+
+/// Several fields of a kind of which there may be one.
+pub(crate) struct Several;
+
+impl Fields {
+    /// Reads the lines from `at` up to the empty one, `most` of them at the most; where the head ends, or `None` if it is not
+    /// complete.
+    pub(crate) fn read(&mut self, head: &[u8], mut at: usize, most: usize) -> Result<Option<usize>, HeadError> {
+        self.list.clear();
+        self.kinds = 0;
+        self.options = ConnectionOptions::default();
+        let mut met = 0;
+        loop {
+            match head.get(at..).unwrap_or_default() {
+                [b'\r', b'\n', ..] => break,
+                [] | [b'\r'] => return Ok(None),
+                _ if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
+                _ => {}
+            }
+            let Some((field, next, classes)) = line(head, at)? else { return Ok(None) };
+            self.kinds |= field.kind.bit();
+            self.list.push(field);
+            met |= classes;
+            at = next;
+        }
+        if met & UNDERSCORE != 0 {
+            self.refuse_look_alikes(head)?;
+        }
+        if self.has(FieldKind::Connection) {
+            self.read_options(head)?;
+        }
+        Ok(Some(at + 2))
+    }
+
+    pub(crate) fn has(&self, kind: FieldKind) -> bool {
+        self.kinds & kind.bit() != 0
+    }
+
+    /// The fields of a kind, in order.
+    pub(crate) fn of(&self, kind: FieldKind) -> impl Iterator<Item = &Field> {
+        let list = if self.has(kind) { &self.list[..] } else { &[] };
+        list.iter().filter(move |field| field.kind == kind)
+    }
+
+    /// The field of a kind, if there is one.
+    pub(crate) fn only(&self, kind: FieldKind) -> Result<Option<&Field>, Several> {
+        let mut fields = self.of(kind);
+        match (fields.next(), fields.next()) {
+            (found, None) => Ok(found),
+            _ => Err(Several),
+        }
+    }
+
+    /// The value of the first field of that name, given in lower case.
+    pub(crate) fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
+        self.list.iter().find(named).map(|field| field.value.of_head(head))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Field] {
+        &self.list
+    }
+
+    /// Refuses names that a program may read as another one, because it maps `-` and `_` to the same character (CGI, WSGI).
+    fn refuse_look_alikes(&self, head: &[u8]) -> Result<(), HeadError> {
+        for name in self.list.iter().map(|field| field.name.of_head(head)).filter(|name| name.contains(&b'_')) {
+            let twin: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+            let is_twin = |field: &Field| field.name.of_head(head).eq_ignore_ascii_case(&twin);
+            if FieldKind::of(&twin) != FieldKind::Other || self.list.iter().any(is_twin) {
+                return Err(HeadError::malformed("a field name with `_` imitates one with `-`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every `Connection` field; the fields that it lists end here.
+    fn read_options(&mut self, head: &[u8]) -> Result<(), HeadError> {
+        for index in 0..self.list.len() {
+            if self.list[index].kind != FieldKind::Connection {
+                continue;
+            }
+            let value = self.list[index].value.of_head(head);
+            for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                match token {
+                    b"" => {}
+                    _ if token.eq_ignore_ascii_case(b"close") => self.options.close = true,
+                    _ if token.eq_ignore_ascii_case(b"keep-alive") => self.options.keep_alive = true,
+                    _ if token.eq_ignore_ascii_case(b"upgrade") => self.options.upgrade = true,
+                    _ => self.end_here(head, token)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_here(&mut self, head: &[u8], token: &[u8]) -> Result<(), HeadError> {
+        if !token.iter().all(|byte| bytes::is(*byte, TOKEN)) {
+            return Err(HeadError::malformed("a connection option is not a token"));
+        }
+        for field in &mut self.list {
+            if field.kind == FieldKind::Other && field.name.of_head(head).eq_ignore_ascii_case(token) {
+                field.kind = FieldKind::Hop;
+                self.kinds |= FieldKind::Hop.bit();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The field line at `at`, where the next one begins, and the classes of the name's bytes; `None` if it is not complete.
+fn line(head: &[u8], at: usize) -> Result<Option<(Field, usize, u16)>, HeadError> {
+    let name = bytes::run(head, at, TOKEN);
+    match head.get(name.end) {
+        None => return Ok(None),
+        Some(b':') if name.end == at => return Err(HeadError::malformed("a field has no name")),
+        Some(b':') => {}
+        Some(_) => {
+            return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
+        }
+    }
+    let mut start = name.end + 1;
+    while matches!(head.get(start), Some(b' ' | b'\t')) {
+        start += 1;
+    }
+    let line_end = bytes::text_end(head, start);
+    match head.get(line_end..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] => return Ok(None),
+        [b'\r', ..] => return Err(HeadError::malformed("a line does not end with CR LF")),
+        _ => return Err(HeadError::malformed("a field value contains a control character")),
+    }
+    let mut end = line_end;
+    while end > start && matches!(head[end - 1], b' ' | b'\t') {
+        end -= 1;
+    }
+    let kind = FieldKind::of(&head[at..name.end]);
+    let blanks = || head[name.end + 1..start].iter().chain(&head[end..line_end]);
+    // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
+    if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
+        let detail = "a tab stands around the value of a field that frames or directs the message";
+        return Err(HeadError::malformed(detail));
+    }
+    let field = Field { name: Span::new(at, name.end), value: Span::new(start, end), kind };
+    Ok(Some((field, line_end + 2, name.met)))
+}
