@@ -2,10 +2,12 @@
 
 use std::{
     cell::Cell,
+    future::poll_fn,
     io,
     pin::{Pin, pin},
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
+    task::Poll,
 };
 
 use model::{Reason, Timestamp};
@@ -49,6 +51,8 @@ pub(crate) enum Stop {
     Truncated(Reason),
     /// An answer of our own would be due.
     Fault(Fault),
+    /// The instance's drain has timed out.
+    Cut,
 }
 
 /// What the two directions of an attempt know of each other.
@@ -98,12 +102,8 @@ pub(crate) async fn run(
     scratch.reply.clear();
     scratch.response.reset();
     let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, local, now) };
-    let result = tokio::select! {
-        biased;
-        result = transfer(&flow, client, &mut upstream.socket, scratch) => result.map_err(|stop| flow.judge(stop, is_pooled)),
-        () = local.cut.wait() => Err(flow.cut_off()),
-    };
-    match result? {
+    let result = transfer(&flow, client, &mut upstream.socket, scratch).await;
+    match result.map_err(|stop| flow.judge(stop, is_pooled))? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
         Downloaded::Upgraded => Ok(upgraded(&flow, client, upstream, scratch).await),
     }
@@ -161,28 +161,32 @@ async fn transfer(
     let (upstream_reader, upstream_writer) = upstream.split();
     let up = pin!(upload::run(flow, client_reader, upstream_writer, outgoing, input));
     let down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
-    both(up, down).await
+    both(flow, up, down).await
 }
 
 /// Both directions, until the response has ended or the request can go no further. They are pinned by the caller: to move them here
 /// would take their room twice.
 pub(crate) async fn both<T>(
+    flow: &Flow<'_>,
     mut up: Pin<&mut impl Future<Output = Stopped>>,
     mut down: Pin<&mut impl Future<Output = Result<T, Stop>>>,
 ) -> Result<T, Stop> {
-    let mut uploading = true;
-    loop {
-        tokio::select! {
-            biased;
-            stopped = up.as_mut(), if uploading => match stopped {
-                Stopped::Vanished => return Err(Stop::Vanished),
-                Stopped::Refused(fault) => return Err(Stop::Fault(fault)),
+    let (mut uploading, mut cut) = (true, flow.local.cut.wait());
+    poll_fn(|context| {
+        if let Poll::Ready(result) = down.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        if uploading && let Poll::Ready(stopped) = up.as_mut().poll(context) {
+            match stopped {
+                Stopped::Vanished => return Poll::Ready(Err(Stop::Vanished)),
+                Stopped::Refused(fault) => return Poll::Ready(Err(Stop::Fault(fault))),
                 // The instance may have answered before it stopped reading.
                 Stopped::Upstream => uploading = false,
-            },
-            result = down.as_mut() => return result,
+            }
         }
-    }
+        Pin::new(&mut cut).poll(context).map(|()| Err(Stop::Cut))
+    })
+    .await
 }
 
 /// Keeps the connection for later, and tells what happens to the client's.
@@ -245,10 +249,11 @@ impl<'a> Flow<'a> {
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
-        if !self.answered.get() {
+        if !self.answered.get() && !matches!(stop, Stop::Cut) {
             self.local.observe_at_least(now.since(self.began.get()), now);
         }
         let fault = match stop {
+            Stop::Cut => return self.cut_off(),
             Stop::Vanished => return Failed::Over(Ended::Gone),
             Stop::Truncated(reason) => return Failed::Over(Ended::Broken(reason)),
             Stop::Fault(fault) if self.answered.get() => return Failed::Over(Ended::Broken(fault.reason)),
@@ -263,7 +268,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    pub(crate) fn cut_off(&self) -> Failed {
+    fn cut_off(&self) -> Failed {
         self.local.shared.cut_off.fetch_add(1, Relaxed);
         Failed::Over(match self.answered.get() {
             true => Ended::Broken(Reason::DrainTimeout),

@@ -15,14 +15,17 @@ pub(crate) enum PassFailed {
     Write(WriteFailed),
 }
 
-/// Writes what the buffer holds of a body, framed anew, behind `before`, and uses it up. If nothing could be written, a body of
+/// What is smaller is joined to the head before it: one piece takes the kernel less than several.
+const JOINED_MAX: usize = 2048;
+
+/// Writes what the buffer holds of a body, framed anew, behind `before`, and uses up both. If nothing could be written, a body of
 /// known length is still in the buffer. Returns the bytes that were written.
 pub(crate) async fn pass(
     body: &mut Body,
     buffer: &mut Buffer,
     to: &mut Writer<'_>,
     framing: Framing,
-    before: &[u8],
+    before: &mut Vec<u8>,
 ) -> Result<usize, PassFailed> {
     let compacted = body.compact(buffer.data_mut()).map_err(PassFailed::Malformed)?;
     let data = &buffer.data()[compacted.data];
@@ -32,9 +35,15 @@ pub(crate) async fn pass(
         _ => (&b""[..], &b""[..]),
     };
     let last = if compacted.done && framing == Framing::Chunked { LAST_CHUNK } else { b"" };
-    let parts = [before, line, data, end, last];
-    let written = parts.iter().map(|part| part.len()).sum();
-    to.write_all(parts).await.map_err(PassFailed::Write)?;
+    let written = before.len() + line.len() + data.len() + end.len() + last.len();
+    if written <= JOINED_MAX {
+        [line, data, end, last].into_iter().for_each(|part| before.extend_from_slice(part));
+        to.write_all([before]).await
+    } else {
+        to.write_all([before, line, data, end, last]).await
+    }
+    .map_err(PassFailed::Write)?;
+    before.clear();
     buffer.consume(compacted.consumed);
     Ok(written)
 }

@@ -1,9 +1,9 @@
 //! One connection of a client: requests one after the other. While it is idle it holds no buffer.
 
-use std::{net::IpAddr, pin::pin, rc::Rc, time::Duration};
+use std::{future::poll_fn, net::IpAddr, pin::pin, rc::Rc, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use model::{Problem, Reason, spec::MessageLimits};
+use model::{Problem, Reason, Timestamp, spec::MessageLimits};
 use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
@@ -45,6 +45,8 @@ pub(crate) enum Next {
     Break,
 }
 
+/// How long a client may be quiet until its connection gives up the room that a request takes.
+const QUIET: Duration = Duration::from_secs(1);
 /// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
@@ -62,18 +64,41 @@ impl Client {
 
 /// How large and how slow the messages of a client may be, and how large the heads of its requests.
 pub(crate) fn limits(worker: &Worker, entry: Entry) -> (MessageLimits, HeadLimits) {
+    with_limits(worker, entry, |limits, heads| (*limits, *heads))
+}
+
+fn with_limits<T>(worker: &Worker, entry: Entry, take: impl FnOnce(&MessageLimits, &HeadLimits) -> T) -> T {
     let view = worker.view();
-    let (limits, heads) = match entry {
+    let known = match entry {
         Entry::Gateway => view.table.gateway.as_ref().map(|gateway| (&gateway.policy.limits, &gateway.heads)),
         Entry::Address(address) => view.table.addresses.get(&address).map(|address| {
             let connection = &view.table.connections[address.connection];
             (&connection.policy.limits, &connection.heads)
         }),
+    };
+    if let Some((limits, heads)) = known {
+        return take(limits, &heads.request);
     }
-    .unzip();
-    let limits = limits.copied().unwrap_or_else(MessageLimits::edge);
-    let request = heads.map_or_else(|| Heads::new(&limits).request, |heads| heads.request);
-    (limits, request)
+    let limits = MessageLimits::edge();
+    take(&limits, &Heads::new(&limits).request)
+}
+
+/// What holds before it is known where a request goes.
+#[derive(Clone, Copy)]
+struct Terms {
+    idle: Duration,
+    head_timeout: Duration,
+    heads: HeadLimits,
+}
+
+impl Terms {
+    fn of(worker: &Worker, entry: Entry) -> Self {
+        with_limits(worker, entry, |limits, heads| Self {
+            idle: limits.client_idle,
+            head_timeout: limits.head_timeout,
+            heads: *heads,
+        })
+    }
 }
 
 /// Serves a client until its connection ends.
@@ -86,15 +111,40 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
 
 /// Serves a client that is counted.
 pub(crate) async fn attend(worker: Rc<Worker>, mut client: Client) {
-    // Bytes and HTTP/2 apart, so that idle connections of HTTP/1.1 hold no room for them.
     if let Some(connection) = tcp::connection(&worker, client.entry) {
         return Box::pin(tcp::serve(worker, client, connection)).await;
     }
-    let (next, first) = requests(&worker, &mut client).await;
-    if next == Next::Http2 {
-        return Box::pin(http2::serve(worker, client, first)).await;
+    // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
+    let mut story = Story { idle_since: worker.now(), fresh: true };
+    while wakes(&worker, &client, story.idle_since).await {
+        // Apart, as everything that takes room: a quiet client holds none of it.
+        match Box::pin(requests(&worker, &mut client, &mut story)).await {
+            (Next::Keep, _) => {}
+            (Next::Http2, first) => return Box::pin(http2::serve(worker, client, first)).await,
+            (next, _) => return close(&worker, client, next).await,
+        }
     }
-    close(&worker, client, next).await;
+    client.socket.take_leave();
+}
+
+/// What is known of a client from its requests so far.
+struct Story {
+    /// When its last request ended, or it came.
+    idle_since: Timestamp,
+    /// It has sent no request yet.
+    fresh: bool,
+}
+
+/// Whether the client sends something, or leaves, before it has been idle for too long.
+async fn wakes(worker: &Worker, client: &Client, since: Timestamp) -> bool {
+    let until = worker.instant(since + Terms::of(worker, client.entry).idle);
+    poll_fn(|context| {
+        if client.socket.poll_readable(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        client.timer.poll(until, context).map(|()| false)
+    })
+    .await
 }
 
 /// Answers a client that is not served.
@@ -105,41 +155,54 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
     close(worker, client, next).await;
 }
 
-/// One request after the other, until there are no more. What was read of HTTP/2 is returned.
-async fn requests(worker: &Rc<Worker>, client: &mut Client) -> (Next, Bytes) {
-    let (mut next, mut fresh) = (Next::Keep, true);
-    // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
-    let mut since = worker.now();
-    while next == Next::Keep {
-        let (limits, _) = limits(worker, client.entry);
-        let idle = worker.instant(since + limits.client_idle);
-        let is_readable = tokio::select! {
-            biased;
-            readable = client.socket.readable() => readable.is_ok(),
-            () = client.timer.until(idle) => false,
+/// One request after the other, until there is none for a while. What was read of HTTP/2 is returned.
+async fn requests(worker: &Rc<Worker>, client: &mut Client, story: &mut Story) -> (Next, Bytes) {
+    loop {
+        let mut scratch = match first_bytes(worker, client).await {
+            Ok(scratch) => scratch,
+            Err(next) => return (next, Bytes::new()),
         };
-        if !is_readable {
-            return (Next::Close, Bytes::new());
-        }
-        let mut scratch = worker.take_scratch();
-        next = take_first_bytes(&mut client.socket, &mut scratch.input).await;
+        let mut next = Next::Keep;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(worker, client, &mut scratch, fresh).await;
-            (since, fresh) = (worker.recent(), false);
+            next = serve_one(worker, client, &mut scratch, story.fresh).await;
+            *story = Story { idle_since: worker.recent(), fresh: false };
         }
-        if next == Next::Http2 {
-            let first = Bytes::copy_from_slice(scratch.input.data());
-            worker.keep_scratch(scratch);
+        let first = if next == Next::Http2 { Bytes::copy_from_slice(scratch.input.data()) } else { Bytes::new() };
+        worker.keep_scratch(scratch);
+        if next != Next::Keep {
             return (next, first);
         }
-        worker.keep_scratch(scratch);
     }
-    (next, Bytes::new())
+}
+
+/// The first bytes of a request. Nothing is held until there are some: the poller may be mistaken.
+async fn first_bytes(worker: &Worker, client: &mut Client) -> Result<Box<Scratch>, Next> {
+    let quiet = worker.instant(worker.recent() + QUIET);
+    poll_fn(|context| {
+        if client.socket.poll_readable(context).is_ready() {
+            let mut scratch = worker.take_scratch();
+            let (mut reader, _) = client.socket.split();
+            match reader.poll_read(context, scratch.input.space()) {
+                Poll::Ready(Ok(count @ 1..)) => {
+                    scratch.input.filled(count);
+                    return Poll::Ready(Ok(scratch));
+                }
+                read => {
+                    worker.keep_scratch(scratch);
+                    if read.is_ready() {
+                        return Poll::Ready(Err(Next::Close));
+                    }
+                }
+            }
+        }
+        client.timer.poll(quiet, context).map(|()| Err(Next::Keep))
+    })
+    .await
 }
 
 async fn close(worker: &Worker, mut client: Client, next: Next) {
     match next {
-        Next::Linger => linger(worker, &mut client.socket).await,
+        Next::Linger => Box::pin(linger(worker, &mut client.socket)).await,
         Next::Break => client.socket.reset_on_close(),
         Next::Keep | Next::Close | Next::Http2 => client.socket.take_leave(),
     }
@@ -153,32 +216,20 @@ fn turn_away(socket: &mut Socket, fault: &Fault) {
     socket.try_write(&answer);
 }
 
-/// What is there to read, without waiting: the poller may have been mistaken.
-async fn take_first_bytes(socket: &mut Socket, input: &mut Buffer) -> Next {
-    let (mut reader, _) = socket.split();
-    tokio::select! {
-        biased;
-        read = reader.read(input.space()) => match read {
-            Ok(0) | Err(_) => return Next::Close,
-            Ok(count) => input.filled(count),
-        },
-        () = std::future::ready(()) => {}
-    }
-    Next::Keep
-}
-
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch, fresh: bool) -> Next {
-    let (limits, heads) = limits(worker, client.entry);
-    let limit = limits.head_timeout;
-    let read = within(limit, pin!(read_head(client, scratch, &heads, fresh))).await;
+    let Terms { heads, head_timeout, .. } = Terms::of(worker, client.entry);
+    let read = match look(scratch, &heads, fresh).transpose() {
+        Some(read) => Ok(read),
+        None => within(head_timeout, pin!(read_head(client, scratch, &heads, fresh))).await,
+    };
     match read {
         Ok(Ok(Read::Head)) => exchange::run(worker, client, scratch).await,
         Ok(Ok(Read::Preface)) => Next::Http2,
         Ok(Ok(Read::End)) => Next::Close,
         Ok(Err(fault)) => exchange::refuse(worker, client, scratch, fault).await,
         Err(_) => {
-            let fault =
-                Fault::new(Reason::RequestTimeout, format!("no whole head within {}", model::format_duration(limit)));
+            let limit = model::format_duration(head_timeout);
+            let fault = Fault::new(Reason::RequestTimeout, format!("no whole head within {limit}"));
             exchange::refuse(worker, client, scratch, fault).await
         }
     }
@@ -203,18 +254,25 @@ pub(crate) async fn read_head(
 ) -> Result<Read, Fault> {
     let (mut reader, _) = client.socket.split();
     loop {
+        if let Some(read) = look(scratch, limits, fresh)? {
+            return Ok(read);
+        }
         let input = &mut scratch.input;
-        if fresh && http2::is_preface(input.data()) {
-            return Ok(Read::Preface);
-        }
-        if scratch.request.parse(input.data(), limits).map_err(Fault::of_request)? {
-            return Ok(Read::Head);
-        }
         match reader.read(grown_space(input, limits.head_bytes_max)).await {
             Ok(0) | Err(_) => return Ok(Read::End),
             Ok(count) => input.filled(count),
         }
     }
+}
+
+/// What has come so far, if that can be told.
+fn look(scratch: &mut Scratch, limits: &HeadLimits, fresh: bool) -> Result<Option<Read>, Fault> {
+    let input = scratch.input.data();
+    if fresh && http2::is_preface(input) {
+        return Ok(Some(Read::Preface));
+    }
+    let is_whole = scratch.request.parse(input, limits).map_err(Fault::of_request)?;
+    Ok(is_whole.then_some(Read::Head))
 }
 
 /// Room for more of a head. The parser refuses a head before it reaches the limit.

@@ -1,13 +1,14 @@
 //! From the instance to the client: the response's head, and its body as it comes.
 
 use std::{
+    future::poll_fn,
     pin::{Pin, pin},
+    task::Poll,
     time::Duration,
 };
 
 use logic::balance;
 use model::Reason;
-use tokio::time::{Instant, sleep_until};
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     client::grown_space,
     problem::Fault,
     socket::{Reader, Writer},
-    timer::within,
+    timer::{Timer, within},
 };
 
 /// How a response ended.
@@ -61,24 +62,13 @@ pub(crate) async fn before_deadline<T>(
     flow: &Flow<'_>,
     mut future: Pin<&mut impl Future<Output = Result<T, Stop>>>,
 ) -> Result<T, Stop> {
-    loop {
-        let due = flow.deadline.get();
-        tokio::select! {
-            biased;
-            result = future.as_mut() => return result,
-            () = until(flow, due) => {}
-        }
-        if flow.deadline.get() <= due {
-            return Err(Stop::Fault(attempt::late(flow.call)));
-        }
-    }
-}
-
-async fn until(flow: &Flow<'_>, due: Instant) {
-    match flow.timer {
-        Some(timer) => timer.until(due).await,
-        None => sleep_until(due).await,
-    }
+    let own = Timer::default();
+    let timer = flow.timer.unwrap_or(&own);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(result),
+        Poll::Pending => timer.poll(flow.deadline.get(), context).map(|()| Err(Stop::Fault(attempt::late(flow.call)))),
+    })
+    .await
 }
 
 pub(crate) async fn read_head(
@@ -165,15 +155,13 @@ async fn stream(
     reply.consume(response.length());
     flow.answered.set(true);
     let mut body = Body::new(response.framing());
-    let mut before = &answer[..];
     loop {
-        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, before))).await;
+        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, answer))).await;
         match passed {
             Ok(Ok(written)) => flow.call.count_sent(written),
-            Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, before.is_empty())),
+            Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, answer.is_empty())),
             Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
         }
-        before = b"";
         if body.is_done() {
             break;
         }

@@ -398,10 +398,10 @@ fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(usize,
     if view.table.shutting_down {
         return Err(Fault::new(Reason::ShuttingDown, ""));
     }
-    let (host, path) = (http1::host_name(request.host(head)), request.path(head));
+    let (host, path) = (|| http1::host_name(request.host(head)), request.path(head));
     let gateway = view.table.gateway.as_ref();
     let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
-    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{host}{path}")))?;
+    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{}{path}", host())))?;
     Ok((gateway.targets[found.index], found.strip))
 }
 

@@ -62,15 +62,11 @@ pub(crate) async fn run(
     let Client { socket, timer, .. } = client;
     let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, &local, began) };
     [&flow.sent, &flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
-    let result = tokio::select! {
-        biased;
-        result = transfer(&flow, socket, &mut upstream, scratch) => result.map_err(|stop| flow.judge(stop, false)),
-        () = local.cut.wait() => Err(flow.cut_off()),
-    };
+    let result = transfer(&flow, socket, &mut upstream, scratch).await;
     if second.is_some() {
         call.answered.replace(Some(local.clone()));
     }
-    match result? {
+    match result.map_err(|stop| flow.judge(stop, false))? {
         download::Downloaded::Whole { reusable, keep } => {
             Ok(attempt::finish(worker, &local, &flow, upstream, scratch, reusable, keep))
         }
@@ -93,7 +89,7 @@ async fn transfer(
         Stopped::Vanished
     });
     let down = pin!(download::run(flow, upstream_reader, client_writer, reply, response, answer));
-    attempt::both(up, down).await
+    attempt::both(flow, up, down).await
 }
 
 /// The instance that answers first.

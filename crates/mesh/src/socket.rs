@@ -1,10 +1,13 @@
 //! Stream sockets alike: TCP, Unix, and TCP behind TLS.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     net::SocketAddr,
     os::fd::OwnedFd,
     path::Path,
+    pin::Pin,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpStream, UnixStream, tcp, unix},
 };
 
@@ -88,12 +91,12 @@ impl Socket {
         };
     }
 
-    /// Waits until there is something to read, without a buffer.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
+    /// Whether there is something to read; if not, the task is woken then.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
-            Self::Tls(stream) => stream.readable().await,
+            Self::Tcp(stream) => stream.poll_read_ready(context),
+            Self::Unix(stream) => stream.poll_read_ready(context),
+            Self::Tls(stream) => stream.poll_readable(context),
         }
     }
 
@@ -173,11 +176,18 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 impl Reader<'_> {
     /// Reads into a space that is not empty; 0 is the end.
     pub(crate) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(half) => half.read(space).await,
-            Self::Unix(half) => half.read(space).await,
-            Self::Tls(stream) => stream.read(space).await,
-        }
+        poll_fn(|context| self.poll_read(context, space)).await
+    }
+
+    /// As [`Reader::read`].
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut space = ReadBuf::new(space);
+        ready!(match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut space),
+            Self::Unix(half) => Pin::new(half).poll_read(context, &mut space),
+            Self::Tls(stream) => stream.poll_read(context, &mut space),
+        })?;
+        Poll::Ready(Ok(space.filled().len()))
     }
 }
 
@@ -189,15 +199,9 @@ impl Writer<'_> {
         let mut begun = false;
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
-            let written = match self {
-                Self::Tcp(half) => half.write_vectored(rest).await,
-                Self::Unix(half) => half.write_vectored(rest).await,
-                Self::Tls(stream) => stream.write_vectored(rest).await,
-            };
-            match written {
-                Ok(0) => return Err(WriteFailed { begun }),
-                Ok(count) => IoSlice::advance_slices(&mut rest, count),
-                Err(_) => return Err(WriteFailed { begun }),
+            match poll_fn(|context| self.poll_write(context, rest)).await {
+                Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
+                Ok(0) | Err(_) => return Err(WriteFailed { begun }),
             }
             begun = true;
         }
@@ -205,6 +209,17 @@ impl Writer<'_> {
             stream.flush().await.map_err(|_| WriteFailed { begun })?;
         }
         Ok(())
+    }
+
+    /// Writes some of the parts: one alone takes the kernel less than a list of one.
+    fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match (self, parts) {
+            (Self::Tcp(half), [one]) => Pin::new(half).poll_write(context, one),
+            (Self::Tcp(half), _) => Pin::new(half).poll_write_vectored(context, parts),
+            (Self::Unix(half), [one]) => Pin::new(half).poll_write(context, one),
+            (Self::Unix(half), _) => Pin::new(half).poll_write_vectored(context, parts),
+            (Self::Tls(stream), _) => stream.poll_write_vectored(context, parts),
+        }
     }
 
     /// Says that nothing more will be written.

@@ -1,34 +1,49 @@
 //! Timers that are set for every request and seldom ring.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, error::Elapsed, sleep_until, timeout};
+use tokio::{
+    task::coop,
+    time::{Instant, Sleep, error::Elapsed, sleep_until, timeout},
+};
 
-/// A timer whose moving to a later time costs nothing: it rings at the earlier one and is set anew then.
+/// A timer of one task whose moving to a later time costs nothing: it rings at the earlier one and is set anew then.
 #[derive(Default)]
-pub(crate) struct Timer(RefCell<Option<Pin<Box<Sleep>>>>);
+pub(crate) struct Timer {
+    sleep: RefCell<Option<Pin<Box<Sleep>>>>,
+    /// It will wake the task.
+    armed: Cell<bool>,
+}
 
 impl Timer {
     /// Ends at that time. One wait at a time.
-    pub(crate) async fn until(&self, at: Instant) {
+    #[cfg(test)]
+    async fn until(&self, at: Instant) {
         poll_fn(|context| self.poll(at, context)).await;
     }
 
-    fn poll(&self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let mut sleep = self.0.borrow_mut();
+    /// Whether the time has come; if not, the task is woken then, or before.
+    pub(crate) fn poll(&self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let mut sleep = self.sleep.borrow_mut();
         let sleep = sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if self.armed.get() && sleep.deadline() <= at && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }
+        // Without budget it does not take the waker: it is asked again at once.
+        self.armed.set(coop::has_budget_remaining());
         loop {
             ready!(sleep.as_mut().poll(context));
             if sleep.deadline() >= at {
+                self.armed.set(false);
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(at);

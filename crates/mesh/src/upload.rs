@@ -33,7 +33,7 @@ pub(crate) async fn run(
     flow: &Flow<'_>,
     mut from: Reader<'_>,
     mut to: Writer<'_>,
-    head: &[u8],
+    head: &mut Vec<u8>,
     input: &mut Buffer,
 ) -> Stopped {
     if let Err(stopped) = send(flow, &mut from, &mut to, head, input).await {
@@ -59,22 +59,21 @@ async fn send(
     flow: &Flow<'_>,
     from: &mut Reader<'_>,
     to: &mut Writer<'_>,
-    head: &[u8],
+    head: &mut Vec<u8>,
     input: &mut Buffer,
 ) -> Result<(), Stopped> {
     let framing = flow.facts.framing;
     let mut body = Body::new(framing);
-    let mut before = head;
     let mut pace = Pace::new(flow);
     if framing == Framing::Chunked {
         // Reading chunks uses them up, so nothing is read before the instance has taken the head.
         to.write_all([head]).await.map_err(|failed| flow.not_written(&failed))?;
         flow.sent.set(true);
-        before = b"";
+        head.clear();
     }
     loop {
         let held = input.data().len();
-        let passed = body::pass(&mut body, input, to, framing, before);
+        let passed = body::pass(&mut body, input, to, framing, head);
         let passed = within(flow.call.connection.policy().idle_timeout, pin!(passed)).await;
         match passed {
             Ok(Ok(_)) => flow.sent.set(true),
@@ -87,7 +86,6 @@ async fn send(
             flow.call.count_received(pace.bytes);
             return Ok(());
         }
-        before = b"";
         pace.receive(from, input).await?;
         flow.progress();
     }

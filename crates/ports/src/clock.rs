@@ -15,7 +15,7 @@ pub trait Clock: Send + Sync + 'static {
 
 /// The host's clock: wall time at the start, and monotonic from there.
 pub struct HostClock {
-    wall: Duration,
+    wall: Timestamp,
     start: Instant,
 }
 
@@ -24,13 +24,13 @@ impl HostClock {
     #[allow(clippy::disallowed_methods, reason = "the clock port is where the time is read")]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { wall, start: Instant::now() }
+        Self { wall: Timestamp(0) + wall, start: Instant::now() }
     }
 }
 
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        Timestamp(0) + self.wall + self.start.elapsed()
+        self.wall + self.start.elapsed()
     }
 }
 

@@ -28,15 +28,22 @@ pub fn begin(trace: u128, parent: u64) -> [u8; LENGTH] {
     value
 }
 
-fn write_hex(bytes: &[u8], digits: &mut [u8]) {
-    for (byte, digits) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        digits[0] = hex(byte >> 4);
-        digits[1] = hex(byte & 15);
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[b'0'; 2]; 256];
+    let mut byte = 255;
+    while byte > 0 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte -= 1;
     }
-}
+    table
+};
 
-fn hex(nibble: u8) -> u8 {
-    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+fn write_hex(bytes: &[u8], digits: &mut [u8]) {
+    for (byte, digits) in bytes.iter().zip(digits.as_chunks_mut::<2>().0) {
+        *digits = HEX[usize::from(*byte)];
+    }
 }
 
 #[cfg(test)]

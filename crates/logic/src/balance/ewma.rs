@@ -45,7 +45,9 @@ impl Ewma {
     }
 
     fn weight(&self, now: Timestamp) -> f64 {
-        (-now.since(self.at).as_secs_f64() / DECAY.as_secs_f64()).exp()
+        let part = now.since(self.at).as_secs_f64() / DECAY.as_secs_f64();
+        // Between two requests it is as good as a line.
+        if part < 1e-4 { 1.0 - part } else { (-part).exp() }
     }
 }
 

@@ -46,13 +46,14 @@ impl Routes {
         built
     }
 
-    /// The route for a host name without port, in any case, and a canonical path.
-    pub fn find(&self, host: &str, path: &str) -> Option<Matched> {
-        self.of_host(host).and_then(|tree| tree.find(path)).or_else(|| self.any_host.find(path))
+    /// The route for a host name without port, in any case, and a canonical path. The host is asked for only where it matters.
+    pub fn find<'a>(&self, host: impl FnOnce() -> &'a str, path: &str) -> Option<Matched> {
+        let tree = if self.by_host.is_empty() { None } else { self.of_host(host()) };
+        tree.and_then(|tree| tree.find(path)).or_else(|| self.any_host.find(path))
     }
 
     fn of_host(&self, host: &str) -> Option<&Tree> {
-        if self.by_host.is_empty() || host.len() > HOST_BYTES_MAX {
+        if host.len() > HOST_BYTES_MAX {
             return None;
         }
         let mut lower = [0; HOST_BYTES_MAX];

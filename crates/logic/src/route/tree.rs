@@ -27,18 +27,21 @@ impl Tree {
     pub(super) fn find(&self, path: &str) -> Option<Matched> {
         let mut node = self;
         let mut found = self.route;
-        for segment in segments(path) {
-            let Some(child) = node.children.get(segment) else { break };
+        let mut rest = path.strip_prefix('/');
+        while let Some(path) = rest.filter(|_| !node.children.is_empty()) {
+            let end = path.bytes().position(|byte| byte == b'/').unwrap_or(path.len());
+            let Some(child) = node.children.get(&path[..end]) else { break };
             node = child;
             found = child.route.or(found);
+            rest = path.get(end + 1..);
         }
         found
     }
 }
 
-/// The segments of `/a/b`: `a` and `b`. A slash at the end makes an empty last one, which no prefix has.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/'))
+/// The segments of `/a/b`: `a` and `b`.
+fn segments(prefix: &str) -> impl Iterator<Item = &str> {
+    prefix.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/'))
 }
 
 /// FNV-1a (Fowler, Noll and Vo): cheap for short keys. What is looked up may be hostile, but what is in the map comes from the manifest, and

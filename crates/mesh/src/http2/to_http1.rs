@@ -48,12 +48,8 @@ pub(super) async fn run(
     request.scratch.reply.clear();
     request.scratch.response.reset();
     let flow = Flow::new(worker, request.facts, call, local, now);
-    let result = tokio::select! {
-        biased;
-        result = transfer(&flow, request, &mut upstream.socket) => result.map_err(|stop| flow.judge(stop, is_pooled)),
-        () = local.cut.wait() => Err(flow.cut_off()),
-    };
-    let reusable = result?;
+    let result = transfer(&flow, request, &mut upstream.socket).await;
+    let reusable = result.map_err(|stop| flow.judge(stop, is_pooled))?;
     if reusable && flow.uploaded.get() && request.scratch.reply.is_empty() {
         pool::keep(worker, local, upstream, call.connection.policy().limits.upstream_idle);
     }
@@ -68,7 +64,7 @@ async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mu
     let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
     let mut source = Watched { inlet, outlet };
     let up = relay::send(flow, &mut source, &mut sink, false);
-    attempt::both(pin!(up), pin!(download(flow, reader, reply, response, outlet))).await
+    attempt::both(flow, pin!(up), pin!(download(flow, reader, reply, response, outlet))).await
 }
 
 async fn download(

@@ -79,18 +79,12 @@ pub(super) async fn run<S: Source, B: Back>(
     let mut sink = &pipe;
     let transfer = async {
         let up = pin!(relay::send(&flow, source, &mut sink, ends));
-        attempt::both(up, pin!(download(&flow, back, response))).await
+        attempt::both(&flow, up, pin!(download(&flow, back, response))).await
     };
-    let result = tokio::select! {
-        biased;
-        result = transfer => {
-            result.map_err(|stop| {
-                flow.sent.set(flow.sent.get() || !source.is_untouched());
-                flow.judge(stop, is_pooled)
-            })
-        }
-        () = local.cut.wait() => Err(flow.cut_off()),
-    };
+    let result = transfer.await.map_err(|stop| {
+        flow.sent.set(flow.sent.get() || !source.is_untouched());
+        flow.judge(stop, is_pooled)
+    });
     if flow.received.get() {
         place.settle(local);
     }

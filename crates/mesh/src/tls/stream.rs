@@ -6,7 +6,7 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice, Write},
     pin::Pin,
-    task::{Poll, ready},
+    task::{Context, Poll},
 };
 
 use rustix::net::{RecvFlags, recv};
@@ -29,19 +29,18 @@ impl Secure {
         self.0.get_mut()
     }
 
-    /// 0 is the end that the client declared; an end without its word is an error (RFC 8446 section 6.1).
-    pub(crate) async fn read(&self, space: &mut [u8]) -> io::Result<usize> {
-        let mut space = ReadBuf::new(space);
-        poll_fn(|context| {
-            ready!(Pin::new(&mut *self.0.borrow_mut()).poll_read(context, &mut space))?;
-            Poll::Ready(Ok(space.filled().len()))
-        })
-        .await
+    /// Nothing read is the end that the client declared; an end without its word is an error (RFC 8446 section 6.1).
+    pub(crate) fn poll_read(&self, context: &mut Context<'_>, space: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(context, space)
     }
 
     /// Encrypts some of the parts; [`Secure::flush`] sends the last of it.
-    pub(crate) async fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(context, parts)).await
+    pub(crate) fn poll_write_vectored(
+        &self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(context, parts)
     }
 
     pub(crate) async fn flush(&self) -> io::Result<()> {
@@ -53,16 +52,13 @@ impl Secure {
         poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)).await
     }
 
-    /// Waits until a read may give something.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        poll_fn(|context| {
-            let mut stream = self.0.borrow_mut();
-            if has_news(stream.get_mut().1) {
-                return Poll::Ready(Ok(()));
-            }
-            stream.get_ref().0.poll_read_ready(context)
-        })
-        .await
+    /// Whether a read may give something.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = self.0.borrow_mut();
+        if has_news(stream.get_mut().1) {
+            return Poll::Ready(Ok(()));
+        }
+        stream.get_ref().0.poll_read_ready(context)
     }
 
     /// Whether the client has neither ended nor sent anything.

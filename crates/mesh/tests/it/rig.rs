@@ -224,9 +224,13 @@ pub(crate) fn named(name: &'static str) -> impl Fn(Conn) -> Pin<Box<dyn Future<O
     }
 }
 
-/// An address that nothing listens on.
+/// An address that nothing listens on. It is taken for as long as the tests run, so that no other one comes to listen there.
 pub(crate) fn nowhere() -> Target {
-    Target::Tcp(free_socket().1)
+    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = rustix::net::getsockname(&socket).unwrap().try_into().unwrap();
+    std::mem::forget(socket);
+    Target::Tcp(address)
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -9,43 +9,35 @@ const NAME_BYTES_MAX: usize = 253;
 
 /// Whether the text is `name` or `name:port`, where the name is a host name, an IPv4 address or `[IPv6]`.
 pub(crate) fn is_valid(host: &[u8]) -> bool {
-    let Some((name, port)) = split(host) else { return false };
-    port.is_none_or(is_port) && is_name(name)
+    let Some(end) = name_end(host) else { return false };
+    match &host[end..] {
+        [] => true,
+        [b':', port @ ..] => is_port(port),
+        _ => false,
+    }
 }
 
 /// The host's name without its port and without the root's dot at the end; case is left as it is.
 pub fn host_name(host: &str) -> &str {
-    let name = split(host.as_bytes()).map_or(host, |(name, _)| &host[..name.len()]);
+    let name = name_end(host.as_bytes()).map_or(host, |end| &host[..end]);
     name.strip_suffix('.').unwrap_or(name)
 }
 
-fn split(host: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
-    let name_length = match host.first()? {
-        b'[' => memchr::memchr(b']', host)? + 1,
-        _ => memchr::memchr(b':', host).unwrap_or(host.len()),
-    };
-    match host[name_length..].split_first() {
-        None => Some((host, None)),
-        Some((b':', port)) => Some((&host[..name_length], Some(port))),
-        Some(_) => None,
-    }
-}
-
-fn is_name(name: &[u8]) -> bool {
-    if let Some(address) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
-        return std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
-    }
-    if name.len() > NAME_BYTES_MAX {
-        return false;
+/// Where a valid name ends that stands at the beginning.
+fn name_end(host: &[u8]) -> Option<usize> {
+    if host.first() == Some(&b'[') {
+        let end = memchr::memchr(b']', host)?;
+        std::str::from_utf8(&host[1..end]).ok()?.parse::<Ipv6Addr>().ok()?;
+        return Some(end + 1);
     }
     // Labels with single dots between them; one at the end stands for the root.
-    let mut at = 0;
+    let mut start = 0;
     loop {
-        let label = bytes::run(name, at, NAME).end;
-        match name.get(label) {
-            None => return label > 0,
-            Some(b'.') if label > at => at = label + 1,
-            Some(_) => return false,
+        let label = bytes::run(host, start, NAME).end;
+        match host.get(label) {
+            Some(b'.') if label > start => start = label + 1,
+            Some(b'.') => return None,
+            _ => return (1..=NAME_BYTES_MAX).contains(&label).then_some(label),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::trace;
 use super::{
     field::{Field, FieldKind},
     framing::Framing,
+    head::Version,
     request::RequestHead,
     response::ResponseHead,
 };
@@ -44,10 +45,10 @@ pub struct Edge {
 
 /// Appends the head of a request to send on. `head` are the bytes that `request` was parsed from.
 pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out: &mut Vec<u8>) {
-    write_request_line(head, request, line.strip, out);
+    let begin = write_request_line(head, request, line.strip, out);
     let replaces_host = request.target.authority.is_some();
     if replaces_host {
-        put(out, &[b"host: ", request.host_bytes(head), b"\r\n"]);
+        put(out, [b"host: ", request.host_bytes(head), b"\r\n"]);
     }
     let keep = |field: &Field| match field.kind {
         FieldKind::Other | FieldKind::ContentLength => true,
@@ -57,19 +58,19 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         FieldKind::Traceparent => line.trace.is_none(),
         _ => false,
     };
-    copy_fields(head, request.length(), request.fields(), keep, out);
+    copy_fields(head, begin, request.length(), request.fields(), keep, out);
     if let Some(edge) = line.edge {
         write_edge(head, request, edge, out);
     }
     write_timeout(request, line.timeout_ms, out);
     if let Some(trace) = &line.trace {
-        put(out, &[b"traceparent: ", trace, b"\r\n"]);
+        put(out, [b"traceparent: ", trace, b"\r\n"]);
     }
     if request.framing() == Framing::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     if let Some(protocol) = request.upgrade(head).filter(|_| line.upgrade) {
-        put(out, &[b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n"]);
+        put(out, [b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -82,7 +83,7 @@ pub fn write_response(
     connection: Option<&str>,
     out: &mut Vec<u8>,
 ) {
-    put(out, &[b"HTTP/1.1 ", response.status_and_reason().of_head(head), b"\r\n"]);
+    put(out, [b"HTTP/1.1 ", response.status_and_reason().of_head(head), b"\r\n"]);
     let with_length = response.status() >= 200 && response.status() != 204;
     let upgrades = response.status() == 101;
     let keep = |field: &Field| match field.kind {
@@ -92,28 +93,35 @@ pub fn write_response(
         FieldKind::Isles | FieldKind::IslesTimeout => false,
         _ => true,
     };
-    copy_fields(head, response.length(), response.fields(), keep, out);
+    let begin = first_field(response.fields(), response.length());
+    copy_fields(head, begin, response.length(), response.fields(), keep, out);
     if framing == Framing::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     if let Some(option) = connection {
-        put(out, &[b"connection: ", option.as_bytes(), b"\r\n"]);
+        put(out, [b"connection: ", option.as_bytes(), b"\r\n"]);
     }
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mut Vec<u8>) {
-    put(out, &[request.method(head), b" "]);
-    if request.target.is_canonical() && strip == 0 {
+/// Writes the line unless it goes on as it came; what is copied then begins with it.
+fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mut Vec<u8>) -> usize {
+    let is_canonical = request.target.is_canonical() && strip == 0;
+    if is_canonical && request.version() == Version::Http11 {
+        return 0;
+    }
+    put(out, [request.method(head), b" "]);
+    if is_canonical {
         out.extend_from_slice(request.target.raw.of_head(head));
     } else {
         let path = request.path(head).get(strip..).unwrap_or_default();
         if !path.starts_with(['/', '*']) {
             out.push(b'/');
         }
-        put(out, &[path.as_bytes(), request.target.query.of_head(head)]);
+        put(out, [path.as_bytes(), request.target.query.of_head(head)]);
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    first_field(request.fields(), request.length())
 }
 
 fn is_for(field: &Field, head: &[u8]) -> bool {
@@ -124,16 +132,16 @@ fn is_for(field: &Field, head: &[u8]) -> bool {
 fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>) {
     out.extend_from_slice(b"x-forwarded-for: ");
     for field in request.fields().iter().filter(|field| edge.trusted && is_for(field, head)) {
-        put(out, &[field.value.of_head(head), b", "]);
+        put(out, [field.value.of_head(head), b", "]);
     }
     put_address(edge.peer, out);
     out.extend_from_slice(b"\r\n");
     let says = |name| edge.trusted && request.value(head, name).is_some();
     if !says("x-forwarded-proto") {
-        put(out, &[b"x-forwarded-proto: ", edge.scheme.as_bytes(), b"\r\n"]);
+        put(out, [b"x-forwarded-proto: ", edge.scheme.as_bytes(), b"\r\n"]);
     }
     if !says("x-forwarded-host") {
-        put(out, &[b"x-forwarded-host: ", request.host_bytes(head), b"\r\n"]);
+        put(out, [b"x-forwarded-host: ", request.host_bytes(head), b"\r\n"]);
     }
 }
 
@@ -184,21 +192,34 @@ fn put_number(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
-/// Copies the field lines to keep; lines that stand side by side are copied at once.
-fn copy_fields(head: &[u8], length: usize, fields: &[Field], keep: impl Fn(&Field) -> bool, out: &mut Vec<u8>) {
-    let end_of_lines = length - 2;
-    let start = |index: usize| fields.get(index).map_or(end_of_lines, |field| field.name.start as usize);
-    let mut run = start(0);
+/// Where the first field line begins, or would.
+fn first_field(fields: &[Field], length: usize) -> usize {
+    fields.first().map_or(length - 2, |field| field.name.start as usize)
+}
+
+/// Copies what stands from `begin` on, but for the field lines not to keep; lines that stand side by side are copied at once.
+fn copy_fields(
+    head: &[u8],
+    begin: usize,
+    length: usize,
+    fields: &[Field],
+    keep: impl Fn(&Field) -> bool,
+    out: &mut Vec<u8>,
+) {
+    let start = |index: usize| fields.get(index).map_or(length - 2, |field| field.name.start as usize);
+    let mut run = begin;
     for (index, field) in fields.iter().enumerate() {
         if !keep(field) {
             out.extend_from_slice(&head[run..start(index)]);
             run = start(index + 1);
         }
     }
-    out.extend_from_slice(&head[run..end_of_lines]);
+    out.extend_from_slice(&head[run..length - 2]);
 }
 
-fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+/// Inlined, so that what is constant is copied without a call.
+#[inline(always)]
+fn put<const N: usize>(out: &mut Vec<u8>, parts: [&[u8]; N]) {
     for part in parts {
         out.extend_from_slice(part);
     }
