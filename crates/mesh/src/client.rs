@@ -46,7 +46,7 @@ pub(crate) enum Next {
 }
 
 /// How long a client may be quiet until its connection gives up the room that a request takes.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(10);
 /// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
@@ -110,34 +110,45 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
 }
 
 /// Serves a client that is counted.
-pub(crate) async fn attend(worker: Rc<Worker>, mut client: Client) {
+pub(crate) async fn attend(worker: Rc<Worker>, client: Client) {
     if let Some(connection) = tcp::connection(&worker, client.entry) {
         return Box::pin(tcp::serve(worker, client, connection)).await;
     }
     // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
-    let mut story = Story { idle_since: worker.now(), fresh: true };
-    while wakes(&worker, &client, story.idle_since).await {
-        // Apart, as everything that takes room: a quiet client holds none of it.
-        match Box::pin(requests(&worker, &mut client, &mut story)).await {
-            (Next::Keep, _) => {}
-            (Next::Http2, first) => return Box::pin(http2::serve(worker, client, first)).await,
-            (next, _) => return close(&worker, client, next).await,
+    let mut visit = Visit { client, idle_since: worker.now(), fresh: true };
+    while wakes(&worker, &visit).await {
+        let mut attendant = worker.take_attendant();
+        let left = attendant.serve(worker.clone(), visit).await;
+        worker.keep_attendant(attendant);
+        match left.next {
+            Next::Keep => visit = left.visit,
+            Next::Http2 => return Box::pin(http2::serve(worker, left.visit.client, left.first)).await,
+            next => return close(&worker, left.visit.client, next).await,
         }
     }
-    client.socket.take_leave();
+    visit.client.socket.take_leave();
 }
 
-/// What is known of a client from its requests so far.
-struct Story {
+/// A client, and what is known of it from its requests so far.
+pub(crate) struct Visit {
+    client: Client,
     /// When its last request ended, or it came.
     idle_since: Timestamp,
     /// It has sent no request yet.
     fresh: bool,
 }
 
+/// A client that is quiet or at its end.
+pub(crate) struct Left {
+    visit: Visit,
+    next: Next,
+    /// What was read of HTTP/2.
+    first: Bytes,
+}
+
 /// Whether the client sends something, or leaves, before it has been idle for too long.
-async fn wakes(worker: &Worker, client: &Client, since: Timestamp) -> bool {
-    let until = worker.instant(since + Terms::of(worker, client.entry).idle);
+async fn wakes(worker: &Worker, Visit { client, idle_since, .. }: &Visit) -> bool {
+    let until = worker.instant(*idle_since + Terms::of(worker, client.entry).idle);
     poll_fn(|context| {
         if client.socket.poll_readable(context).is_ready() {
             return Poll::Ready(true);
@@ -155,22 +166,22 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
     close(worker, client, next).await;
 }
 
-/// One request after the other, until there is none for a while. What was read of HTTP/2 is returned.
-async fn requests(worker: &Rc<Worker>, client: &mut Client, story: &mut Story) -> (Next, Bytes) {
+/// One request after the other, until there is none for a while.
+pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit) -> Left {
     loop {
-        let mut scratch = match first_bytes(worker, client).await {
+        let mut scratch = match first_bytes(worker, &mut visit.client).await {
             Ok(scratch) => scratch,
-            Err(next) => return (next, Bytes::new()),
+            Err(next) => return Left { visit, next, first: Bytes::new() },
         };
         let mut next = Next::Keep;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(worker, client, &mut scratch, story.fresh).await;
-            *story = Story { idle_since: worker.recent(), fresh: false };
+            next = serve_one(worker, &mut visit.client, &mut scratch, visit.fresh).await;
+            (visit.idle_since, visit.fresh) = (worker.recent(), false);
         }
         let first = if next == Next::Http2 { Bytes::copy_from_slice(scratch.input.data()) } else { Bytes::new() };
         worker.keep_scratch(scratch);
         if next != Next::Keep {
-            return (next, first);
+            return Left { visit, next, first };
         }
     }
 }

@@ -9,6 +9,7 @@
 mod access_log;
 mod answer;
 mod attempt;
+mod attendant;
 mod attest;
 mod body;
 mod bound;

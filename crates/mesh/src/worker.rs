@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     access_log::AccessLog,
+    attendant::Attendant,
     attest::{Attestation, Attestor},
     buffer::Scratch,
     call_sockets::Change,
@@ -35,8 +36,8 @@ use crate::{
 
 /// How many commands may wait for a worker.
 const COMMANDS_MAX: usize = 64;
-/// How many scratches a worker keeps for later.
-const SCRATCHES_MAX: usize = 256;
+/// How many scratches and attendants a worker keeps for later.
+const SPARE_MAX: usize = 256;
 
 /// What a worker is told. Each is acknowledged when it is in force.
 pub(crate) enum Command {
@@ -85,6 +86,7 @@ pub(crate) struct Worker {
     call_sockets: RefCell<HashMap<Ipv4Addr, AbortHandle>>,
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
+    attendants: RefCell<Vec<Attendant>>,
     random: Cell<Option<fastrand::Rng>>,
 }
 
@@ -136,6 +138,7 @@ fn run(
         locals: RefCell::default(),
         call_sockets: RefCell::default(),
         scratches: RefCell::default(),
+        attendants: RefCell::default(),
         random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
     });
     LocalSet::new().block_on(runtime, obey(worker, commands));
@@ -223,9 +226,21 @@ impl Worker {
 
     pub(crate) fn keep_scratch(&self, mut scratch: Box<Scratch>) {
         let mut scratches = self.scratches.borrow_mut();
-        if scratches.len() < SCRATCHES_MAX {
+        if scratches.len() < SPARE_MAX {
             scratch.clear();
             scratches.push(scratch);
+        }
+    }
+
+    pub(crate) fn take_attendant(&self) -> Attendant {
+        self.attendants.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps one that has served its client.
+    pub(crate) fn keep_attendant(&self, attendant: Attendant) {
+        let mut attendants = self.attendants.borrow_mut();
+        if attendants.len() < SPARE_MAX {
+            attendants.push(attendant);
         }
     }
 
