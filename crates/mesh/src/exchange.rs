@@ -37,7 +37,8 @@ use crate::{
     picker,
     problem::Fault,
     record, retry, upload,
-    worker::{View, Worker},
+    view::View,
+    worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.

@@ -17,6 +17,8 @@ mod call_sockets;
 mod client;
 mod config;
 mod connection;
+#[cfg(any(test, fuzzing))]
+mod differ;
 mod download;
 mod drain;
 mod exchange;
@@ -46,6 +48,7 @@ mod timer;
 mod tls;
 mod tunnel;
 mod upload;
+mod view;
 mod worker;
 
 use std::{
@@ -61,6 +64,8 @@ use attest::Attestation;
 use call_sockets::CallSockets;
 pub use config::MeshConfig;
 use connection::Connection;
+#[cfg(any(test, fuzzing))]
+pub use differ::check as check_changes;
 use listener::{Kind, Listener};
 use model::{Epoch, InstanceId, ServiceName, figures::ConnectionFigures, status::Failure};
 use ports::{
