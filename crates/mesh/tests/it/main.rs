@@ -13,6 +13,8 @@ mod hold;
 mod hostile;
 mod http2;
 mod identity;
+mod lessons;
+mod limits;
 mod messages;
 mod policies;
 mod probes;
