@@ -36,7 +36,9 @@ use crate::{
     listener::Entry,
     picker,
     problem::Fault,
-    record, retry, upload,
+    record, retry,
+    tls::Names,
+    upload,
     view::View,
     worker::Worker,
 };
@@ -147,7 +149,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
         true => Err(Fault::new(Reason::Http2Required, "")),
-        false => find(worker, client.entry, client.peer, &scratch.request, head),
+        false => check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
+            .and_then(|()| find(worker, client.entry, client.peer, &scratch.request, head)),
     };
     let mut call = match found {
         Ok(call) => call,
@@ -320,6 +323,22 @@ fn hash_all<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> u64 {
 fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// Refuses a request for a host that its connection was not opened for. A trusted peer speaks for many.
+pub(crate) fn check_host(
+    worker: &Worker,
+    peer: IpAddr,
+    names: Option<&Names>,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<(), Fault> {
+    let Some(names) = names else { return Ok(()) };
+    let host = http1::host_name(request.host(head));
+    if names.cover(host) || worker.view().trusts(peer) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::Misdirected, host))
 }
 
 /// The connection that the request takes.

@@ -17,23 +17,29 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::Names;
+
 /// A client's connection after the handshake.
-pub(crate) struct Secure(RefCell<TlsStream<TcpStream>>);
+pub(crate) struct Secure {
+    stream: RefCell<TlsStream<TcpStream>>,
+    /// `None` where the client asked for none, or any will do.
+    pub(crate) names: Option<Names>,
+}
 
 impl Secure {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self(RefCell::new(stream))
+    pub(super) fn new(stream: TlsStream<TcpStream>, names: Option<Names>) -> Self {
+        Self { stream: RefCell::new(stream), names }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut TlsStream<TcpStream> {
-        self.0.get_mut()
+        self.stream.get_mut()
     }
 
     /// 0 is the end that the client declared; an end without its word is an error (RFC 8446 section 6.1).
     pub(crate) async fn read(&self, space: &mut [u8]) -> io::Result<usize> {
         let mut space = ReadBuf::new(space);
         poll_fn(|context| {
-            ready!(Pin::new(&mut *self.0.borrow_mut()).poll_read(context, &mut space))?;
+            ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, &mut space))?;
             Poll::Ready(Ok(space.filled().len()))
         })
         .await
@@ -41,22 +47,22 @@ impl Secure {
 
     /// Encrypts some of the parts; [`Secure::flush`] sends the last of it.
     pub(crate) async fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(context, parts)).await
+        poll_fn(|context| Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(context, parts)).await
     }
 
     pub(crate) async fn flush(&self) -> io::Result<()> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_flush(context)).await
+        poll_fn(|context| Pin::new(&mut *self.stream.borrow_mut()).poll_flush(context)).await
     }
 
     /// Says that nothing more will be written, in TLS and in TCP.
     pub(crate) async fn shutdown(&self) -> io::Result<()> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)).await
+        poll_fn(|context| Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(context)).await
     }
 
     /// Waits until a read may give something.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         poll_fn(|context| {
-            let mut stream = self.0.borrow_mut();
+            let mut stream = self.stream.borrow_mut();
             if has_news(stream.get_mut().1) {
                 return Poll::Ready(Ok(()));
             }
@@ -67,7 +73,7 @@ impl Secure {
 
     /// Whether the client has neither ended nor sent anything.
     pub(crate) fn is_quiet(&self) -> bool {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let waits = || recv(stream.get_ref().0, &mut [0][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         let is_silent = matches!(waits(), Err(rustix::io::Errno::WOULDBLOCK));
         is_silent && !has_news(stream.get_mut().1)
@@ -75,7 +81,7 @@ impl Secure {
 
     /// Writes what goes without waiting; the number of bytes that were taken.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let (socket, session) = stream.get_mut();
         let count = session.writer().write(bytes)?;
         send_now(socket, session).map(|()| count)
@@ -83,7 +89,7 @@ impl Secure {
 
     /// Says that nothing more will be written, as far as that goes without waiting.
     pub(crate) fn take_leave(&self) {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let (socket, session) = stream.get_mut();
         session.send_close_notify();
         let _ = send_now(socket, session);
@@ -91,7 +97,7 @@ impl Secure {
 
     /// The socket beneath.
     pub(crate) fn socket(&self) -> RefMut<'_, TcpStream> {
-        RefMut::map(self.0.borrow_mut(), |stream| stream.get_mut().0)
+        RefMut::map(self.stream.borrow_mut(), |stream| stream.get_mut().0)
     }
 }
 
