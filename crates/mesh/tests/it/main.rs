@@ -4,6 +4,7 @@
 
 mod access_log;
 mod attest;
+mod bounds;
 mod call_sockets;
 mod drain;
 mod figures;
