@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use model::Timestamp;
+use model::{Timestamp, figures::TlsFigures};
 use rustls::{ServerConfig, pki_types::CertificateDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -46,19 +46,6 @@ struct Watched {
 
 /// What changes when a file does: device, inode, length, times of content and inode.
 type Stamp = (u64, u64, u64, [i64; 4]);
-
-/// Connections since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TlsFigures {
-    /// Handshakes that succeeded.
-    pub handshakes: u64,
-    /// Those of them that took up an earlier session.
-    pub resumed: u64,
-    /// Handshakes that failed, or were not done in time.
-    pub failed: u64,
-    /// Connections that spoke in the clear, and were told so.
-    pub in_the_clear: u64,
-}
 
 #[derive(Default)]
 pub(super) struct Counts {

@@ -19,7 +19,6 @@ mod watch;
 use std::path::PathBuf;
 
 pub(crate) use door::Door;
-pub use door::TlsFigures;
 pub use error::TlsError;
 pub(crate) use handshake::{Handshakes, enter};
 pub(crate) use names::Names;

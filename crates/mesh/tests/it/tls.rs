@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-use mesh::{MeshError, TlsConfig, TlsError, TlsFigures};
-use model::Reason;
+use mesh::{MeshError, TlsConfig, TlsError};
+use model::{Reason, figures::TlsFigures};
 use ports::traffic::{GatewayRouting, Traffic};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{
