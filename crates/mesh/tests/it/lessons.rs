@@ -18,7 +18,7 @@ use ports::traffic::{GatewayRouting, Target, Traffic};
 use tokio::sync::mpsc;
 
 use crate::{
-    http2::{connect, request, send},
+    http2_client::{connect, request, send},
     rig::*,
 };
 

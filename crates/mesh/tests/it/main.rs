@@ -13,6 +13,7 @@ mod grpc;
 mod hold;
 mod hostile;
 mod http2;
+mod http2_client;
 mod identity;
 mod lessons;
 mod limits;

@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{http2, rig::*};
+use crate::{http2_client as http2, rig::*};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
