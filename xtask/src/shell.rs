@@ -6,10 +6,22 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 /// The repository's folder.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository's folder").into()
+}
+
+/// The folder that cargo builds into, wherever the environment or its settings put it.
+///
+/// # Errors
+/// When cargo does not say.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root());
+    let metadata: Value = serde_json::from_slice(&cargo.output()?.stdout)?;
+    Ok(metadata["target_directory"].as_str().context("cargo names no target folder")?.into())
 }
 
 /// Runs a program in a folder of the repository, its output shown.

@@ -26,13 +26,6 @@ pub struct Budget {
     pub min_per_second: u32,
 }
 
-/// Those of Finagle and Linkerd.
-impl Default for Budget {
-    fn default() -> Self {
-        Self { percent: 20, min_per_second: 10 }
-    }
-}
-
 impl Budget {
     /// The state after a request that is not a retry.
     pub fn deposit(&self, state: u64, now: Timestamp) -> u64 {
@@ -104,7 +97,7 @@ mod tests {
 
     #[test]
     fn ten_seconds_worth_are_kept() {
-        let budget = Budget::default();
+        let budget = Budget { percent: 20, min_per_second: 10 };
         let mut state = 0;
         for number in 0..60_000 {
             state = budget.deposit(state, START + Duration::from_millis(number));

@@ -29,18 +29,6 @@ pub struct Outlier {
     pub percent_max: u32,
 }
 
-/// Those of Envoy, but for the share: its 10 % never ejects any of 2 to 9 instances.
-impl Default for Outlier {
-    fn default() -> Self {
-        Self {
-            failures_in_row: 5,
-            ejection: Duration::from_secs(30),
-            ejection_longest: Duration::from_secs(300),
-            percent_max: 50,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Record {
     run: u8,
@@ -127,10 +115,16 @@ mod tests {
 
     const START: Timestamp = Timestamp(1_790_000_000_000_000);
     const SECOND: Duration = Duration::from_secs(1);
+    const USUAL: Outlier = Outlier {
+        failures_in_row: 5,
+        ejection: Duration::from_secs(30),
+        ejection_longest: Duration::from_secs(300),
+        percent_max: 50,
+    };
 
     /// Feeds outcomes, each `f`, `s` or `l` at its second; gives for how many seconds it is ejected after each.
     fn ejected(outcomes: &[(u32, char)], has_room: bool) -> Vec<u64> {
-        let (policy, mut word) = (Outlier::default(), 0);
+        let (policy, mut word) = (USUAL, 0);
         let step = |(at, letter): &(u32, char)| {
             let now = START + SECOND * *at;
             let outcome = match letter {
@@ -179,7 +173,7 @@ mod tests {
     fn an_ejection_has_an_end() {
         let (mut word, mut now, mut longest) = (0, START, Duration::ZERO);
         for _ in 0..100 {
-            word = Outlier::default().after(word, Outcome::Failure, now, || true).unwrap_or(word);
+            word = USUAL.after(word, Outcome::Failure, now, || true).unwrap_or(word);
             let until = Record::of(word).until.max(now);
             longest = longest.max(until.since(now));
             now = until;
@@ -189,16 +183,16 @@ mod tests {
 
     #[test]
     fn never_when_off() {
-        let off = Outlier { failures_in_row: 0, ..Outlier::default() };
+        let off = Outlier { failures_in_row: 0, ..USUAL };
         let end = (0..1000).fold(0, |word, _| off.after(word, Outcome::Failure, START, || true).unwrap_or(word));
         assert!(!is_ejected(end, START));
     }
 
     #[test]
     fn room() {
-        let most = |total| (0..total).find(|ejected| !Outlier::default().has_room(total, *ejected)).unwrap_or(total);
+        let most = |total| (0..total).find(|ejected| !USUAL.has_room(total, *ejected)).unwrap_or(total);
         assert_eq!([0, 1, 2, 3, 4, 5, 6, 10, 1000].map(most), [0, 0, 1, 1, 2, 2, 3, 5, 500]);
-        let all = Outlier { percent_max: 100, ..Outlier::default() };
+        let all = Outlier { percent_max: 100, ..USUAL };
         assert!(all.has_room(3, 1) && !all.has_room(3, 2), "the last stays");
     }
 
@@ -209,7 +203,7 @@ mod tests {
             total in 1..6_usize,
             order in prop::collection::vec(0..6_usize, 0..60),
         ) {
-            let policy = Outlier { failures_in_row: 1, ..Outlier::default() };
+            let policy = Outlier { failures_in_row: 1, ..USUAL };
             let fail = |word| policy.after(word, Outcome::Failure, START, || true).unwrap_or(word);
             let mut words = vec![0_u64; total];
             let count = |words: &[u64]| words.iter().filter(|word| is_ejected(**word, START)).count();

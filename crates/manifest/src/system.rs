@@ -15,7 +15,7 @@ use crate::{
     read::Cx,
     report::Span,
     service::{self, Draft},
-    table::{Entry, Table},
+    table::{At, Entry, Table},
 };
 
 const START: Span = 0..0;
@@ -80,11 +80,19 @@ fn specs(cx: &mut Cx, drafts: Vec<Draft>) -> BTreeMap<ServiceName, Service> {
     let mut services = BTreeMap::new();
     for Draft { name, spec, .. } in drafts {
         match name.value.parse::<ServiceName>() {
+            Ok(_) if ServiceName::RESERVED.contains(&name.value) => reserved(cx, &name),
             Ok(name) => drop(services.insert(name, spec)),
             Err(_) => invalid_name(cx, &name.span, name.value, "a service"),
         }
     }
     services
+}
+
+fn reserved(cx: &mut Cx, name: &At<&str>) {
+    let name_is = name.value;
+    let finding =
+        cx.report.error(&name.span, format!("`{name_is}` cannot be the name of a service: figures have one already"));
+    finding.hint(format!("call it otherwise, such as `{name_is}-service`"));
 }
 
 fn invalid_name(cx: &mut Cx, span: &Span, name: &str, of: &str) {

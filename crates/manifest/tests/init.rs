@@ -29,6 +29,17 @@ fn check(files: &[(&str, &str)], expected: &[&str]) {
 }
 
 #[test]
+fn names_that_are_reserved() {
+    let names: Vec<_> =
+        suggested("shop", &[("gateway/go.mod", "module gateway\n"), ("gateway/main.go", "package main\n")])
+            .services
+            .into_keys()
+            .map(|name| name.to_string())
+            .collect();
+    assert_eq!(names, ["gateway-2"]);
+}
+
+#[test]
 fn cargo_packages() {
     check(
         &[("Cargo.toml", "[package]\nname = \"users\"\n"), ("src/main.rs", "")],

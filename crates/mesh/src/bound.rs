@@ -43,6 +43,11 @@ impl Bound {
         self.waiting.0.load(Relaxed)
     }
 
+    /// Whether somebody is inside or waits.
+    pub(crate) fn is_used(&self) -> bool {
+        self.inside.0.load(SeqCst) > 0 || self.waiting.0.load(SeqCst) > 0
+    }
+
     /// A place among those that wait, unless `max` wait already.
     pub(crate) fn queue(&self, max: u32) -> Option<Place<'_>> {
         let enter = |waiting| (waiting < max).then_some(waiting + 1);

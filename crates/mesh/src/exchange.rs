@@ -36,8 +36,11 @@ use crate::{
     listener::Entry,
     picker,
     problem::Fault,
-    record, retry, upload,
-    worker::{View, Worker},
+    record, retry,
+    tls::Names,
+    upload,
+    view::View,
+    worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -146,7 +149,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
         true => Err(Fault::new(Reason::Http2Required, "")),
-        false => find(worker, client.entry, client.peer, &scratch.request, head),
+        false => check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
+            .and_then(|()| find(worker, client.entry, client.peer, &scratch.request, head)),
     };
     let mut call = match found {
         Ok(call) => call,
@@ -302,18 +306,39 @@ impl Ended {
 /// The hash of what the policy takes as the key; the same for all requests that lack it.
 fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
     let Balance::Hash { key, .. } = balance else { return 0 };
-    let value = match key {
-        HashKey::Header(name) => request.value(head, name),
-        HashKey::Cookie(name) => request.value(head, "cookie").and_then(|value| cookie(value, name)),
-        HashKey::Path => Some(request.path(head).as_bytes()),
-    };
-    balance::hash(value.unwrap_or_default())
+    match key {
+        HashKey::Header(name) => hash_all(request.values(head, name)),
+        HashKey::Cookie(name) => hash_all(request.values(head, "cookie").flat_map(|field| cookies(field, name))),
+        HashKey::Path => balance::hash(request.path(head).as_bytes()),
+    }
 }
 
-/// The value of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
-fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
+/// Whoever adds a value cannot choose which of them is looked at: all are.
+fn hash_all<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let first = balance::hash(values.next().unwrap_or_default());
+    values.fold(first, |hash, value| hash.rotate_left(1) ^ balance::hash(value))
+}
+
+/// The values of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
+fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())).find_map(|rest| rest.strip_prefix(b"="))
+    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// Refuses a request for a host that its connection was not opened for. A trusted peer speaks for many.
+pub(crate) fn check_host(
+    worker: &Worker,
+    peer: IpAddr,
+    names: Option<&Names>,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<(), Fault> {
+    let Some(names) = names else { return Ok(()) };
+    let host = http1::host_name(request.host(head));
+    if names.cover(host) || worker.view().trusts(peer) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::Misdirected, host))
 }
 
 /// The connection that the request takes.
@@ -348,17 +373,18 @@ pub(crate) fn find(
     Ok(call)
 }
 
-/// How long the caller itself waits.
+/// How long the caller itself waits: the least of what it says.
 fn caller_timeout(request: &RequestHead, head: &[u8]) -> Option<Duration> {
-    let ours = request.value_of(head, FieldKind::IslesTimeout).and_then(|value| std::str::from_utf8(value).ok());
-    let ours = ours.and_then(|value| value.parse().ok()).map(Duration::from_millis);
-    let grpc = request.value_of(head, FieldKind::GrpcTimeout).and_then(deadline::parse_grpc_timeout);
-    ours.into_iter().chain(grpc).min()
+    let millis = |value| std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis);
+    let ours = request.values_of(head, FieldKind::IslesTimeout).filter_map(millis);
+    let grpc = request.values_of(head, FieldKind::GrpcTimeout).filter_map(deadline::parse_grpc_timeout);
+    ours.chain(grpc).min()
 }
 
-/// Whether the request belongs to a trace already.
+/// Whether the request belongs to a trace already: to one, not to several.
 fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
-    request.value_of(head, FieldKind::Traceparent).is_some_and(trace::is_valid)
+    let mut values = request.values_of(head, FieldKind::Traceparent);
+    values.next().is_some_and(trace::is_valid) && values.next().is_none()
 }
 
 impl Worker {

@@ -51,7 +51,7 @@ fn breaker(policy: &Policy) -> Option<Breaker> {
         backoff_first: asked.open_min,
         backoff_longest: asked.open_max,
         probe_timeout: policy.timeout,
-        ..Breaker::default()
+        jitter: breaker::JITTER,
     })
 }
 

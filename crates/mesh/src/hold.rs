@@ -12,7 +12,8 @@ use crate::{
     instance::{Lease, Local},
     picker::Candidates,
     problem::Fault,
-    worker::{View, Worker},
+    view::View,
+    worker::Worker,
 };
 
 /// The right of a request to be in flight, on its connection and to its service.

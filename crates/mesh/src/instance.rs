@@ -128,6 +128,12 @@ impl Local {
         }
     }
 
+    /// Closes the connections that no request uses.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+        self.links.close();
+    }
+
     pub(crate) fn cost(&self, now: Timestamp) -> f64 {
         self.ewma.get().cost(self.shared.in_flight(), now)
     }

@@ -18,6 +18,8 @@ mod call_sockets;
 mod client;
 mod config;
 mod connection;
+#[cfg(any(test, fuzzing))]
+mod differ;
 mod download;
 mod drain;
 mod exchange;
@@ -47,6 +49,7 @@ mod timer;
 mod tls;
 mod tunnel;
 mod upload;
+mod view;
 mod worker;
 
 use std::{
@@ -62,8 +65,14 @@ use attest::Attestation;
 use call_sockets::CallSockets;
 pub use config::MeshConfig;
 use connection::Connection;
+#[cfg(any(test, fuzzing))]
+pub use differ::check as check_changes;
 use listener::{Kind, Listener};
-use model::{Epoch, InstanceId, ServiceName, figures::ConnectionFigures, status::Failure};
+use model::{
+    Epoch, InstanceId, ServiceName,
+    figures::{ConnectionFigures, TlsFigures},
+    status::Failure,
+};
 use ports::{
     clock::Clock,
     probes::{Probe, ProbeFailure, Probes},
@@ -72,7 +81,7 @@ use ports::{
 use registry::Registry;
 use table::Table;
 use tls::Door;
-pub use tls::{TlsConfig, TlsError, TlsFigures};
+pub use tls::{TlsConfig, TlsError};
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 
@@ -266,6 +275,10 @@ impl Traffic for Mesh {
         let mut all: Vec<_> = table.connections.iter().map(figures).collect();
         all.sort_by(|a, b| a.connection.cmp(&b.connection));
         all
+    }
+
+    fn tls_figures(&self) -> Option<TlsFigures> {
+        self.door.as_ref().map(|door| door.figures())
     }
 
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {

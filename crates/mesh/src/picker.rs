@@ -106,7 +106,8 @@ impl Picker {
             Self::Weighted(weights) => weights.pick(&mut next, share),
             Self::Hash { ring, load_percent_max } => {
                 let in_flight = |index: usize| usable(&all[index]).then(|| all[index].shared.in_flight());
-                ring.pick(candidates.key, candidates.bound(*load_percent_max), in_flight)
+                let bound = load_bound((0..all.len()).filter_map(in_flight), *load_percent_max);
+                ring.pick(candidates.key, bound, in_flight)
             }
         };
         turn.set(next);
@@ -120,16 +121,16 @@ impl Candidates<'_> {
         self.policy.slow_start.map_or(1.0, |window| balance::slow_start_factor(self.now.since(local.since), window))
     }
 
-    /// How many requests an instance may have in flight before the next one in order is taken.
-    fn bound(&self, percent: u32) -> u32 {
-        let total: u64 = self.endpoints.iter().map(|local| u64::from(local.shared.in_flight())).sum();
-        balance::load_bound(total, self.endpoints.len(), percent)
-    }
-
     fn panics(&self) -> bool {
         let ejected = ejected(self.endpoints, self.now);
         panic::panic_mode(self.endpoints.len() - ejected, self.endpoints.len(), self.policy.panic_percent)
     }
+}
+
+/// How many requests one of the instances that may be picked may have in flight before the next one in order is taken.
+fn load_bound(in_flight: impl Iterator<Item = u32>, percent: u32) -> u32 {
+    let (count, total) = in_flight.fold((0, 0), |(count, total), one| (count + 1, total + u64::from(one)));
+    balance::load_bound(total, count, percent)
 }
 
 /// The rule of a policy.
@@ -145,4 +146,47 @@ pub(crate) fn outlier(asked: model::spec::Outlier) -> Outlier {
 /// How many instances are ejected.
 pub(crate) fn ejected(endpoints: &[Rc<Local>], now: Timestamp) -> usize {
     endpoints.iter().filter(|local| outlier::is_ejected(local.shared.outlier_word(), now)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use logic::outcome::Outcome;
+    use model::{Timestamp, spec::HashKey};
+    use ports::traffic::Target;
+
+    use super::*;
+    use crate::instance::{Instance, Lease};
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000_000);
+    const RULE: Outlier = Outlier {
+        failures_in_row: 1,
+        ejection: Duration::from_secs(30),
+        ejection_longest: Duration::from_secs(30),
+        percent_max: 100,
+    };
+
+    fn instance(run: u64) -> Rc<Local> {
+        let target = Target::Tcp(([127, 0, 0, 1], 1).into());
+        Rc::new(Local::new(Arc::new(Instance::new(format!("users/{run}#{run}").parse().unwrap(), target)), NOW))
+    }
+
+    /// Two are left of four, and the first in the key's order has two of three requests: no more than 125 % of the average of
+    /// those that are left, but more than that of all.
+    #[test]
+    fn the_load_bound_is_that_of_those_that_are_left() {
+        let endpoints: Vec<_> = (1..=4).map(instance).collect();
+        let policy = Policy { panic_percent: 0, ..Policy::default() };
+        let candidates = Candidates { endpoints: &endpoints, policy: &policy, tried: &[], key: 7, now: NOW };
+        let picker = Picker::new(&Balance::Hash { key: HashKey::Path, load_percent_max: 125 }, &endpoints);
+        let pick = || picker.pick(&candidates, &Cell::default(), |_| 0).unwrap();
+        let first = pick();
+        for index in (0..4).filter(|index| *index != first).skip(1) {
+            endpoints[index].shared.judge(&RULE, Outcome::Failure, NOW, 4, || 0);
+        }
+        let other = (0..4).find(|index| *index != first).unwrap();
+        let _leases = [first, first, other].map(|index| Lease::new(endpoints[index].clone()));
+        assert_eq!(pick(), first);
+    }
 }

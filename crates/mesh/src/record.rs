@@ -51,7 +51,7 @@ fn is_logged(worker: &Worker, call: &Call, outcome: Outcome) -> bool {
 fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, head: &[u8]) {
     let Some(access_log) = &worker.access_log else { return };
     let trace = call.line.trace.as_ref().map(|trace| &trace[..]);
-    let trace = trace.or_else(|| request.value_of(head, FieldKind::Traceparent)).unwrap_or_default();
+    let trace = trace.or_else(|| request.values_of(head, FieldKind::Traceparent).next()).unwrap_or_default();
     let (status, reason) = match record.outcome {
         Outcome::Status(status) => (status, None),
         Outcome::Failed(reason) if call.status.get() > 0 => (call.status.get(), Some(reason)),

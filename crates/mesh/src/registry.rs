@@ -33,7 +33,15 @@ impl Registry {
         let connected: HashSet<&str> = table.connections.iter().map(|connection| &*connection.name).collect();
         let mut known = self.lock();
         known.instances.retain(|id, instance| named.contains(id) || instance.in_flight() > 0);
-        known.connections.retain(|name, _| connected.contains(&**name));
+        known.connections.retain(|name, state| connected.contains(&**name) || state.in_flight.is_used());
+    }
+
+    /// The names of what it knows.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn names(&self) -> std::collections::BTreeSet<String> {
+        let known = self.lock();
+        let instances = known.instances.keys().map(ToString::to_string);
+        instances.chain(known.connections.keys().map(ToString::to_string)).collect()
     }
 
     /// The instance; a new one if it has moved to another target.

@@ -21,7 +21,7 @@ use tokio::{
     net::{TcpStream, UnixStream, tcp, unix},
 };
 
-use crate::tls::Secure;
+use crate::tls::{Names, Secure};
 
 /// Between two tries to connect to a Unix socket whose backlog is full.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
@@ -54,6 +54,14 @@ pub(crate) struct WriteFailed {
 }
 
 impl Socket {
+    /// The hosts that it was opened for; `None` if any will do.
+    pub(crate) fn names(&self) -> Option<&Names> {
+        match self {
+            Self::Tls(secure) => secure.names.as_ref(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
     /// Connects, without a time limit.
     pub(crate) async fn connect(target: &Target) -> io::Result<Self> {
         match target {

@@ -24,14 +24,13 @@ use crate::{
     attest::{Attestation, Attestor},
     buffer::Scratch,
     call_sockets::Change,
-    connection,
     failures::Failures,
     guests::Guests,
-    instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
     table::Table,
     tls::{Door, Handshakes},
+    view::{Locals, View},
 };
 
 /// How many commands may wait for a worker.
@@ -81,23 +80,13 @@ pub(crate) struct Worker {
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
-    locals: RefCell<HashMap<InstanceId, Rc<Local>>>,
+    locals: RefCell<Locals>,
     /// What accepts from the callers' Unix sockets.
     call_sockets: RefCell<HashMap<Ipv4Addr, AbortHandle>>,
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
     attendants: RefCell<Vec<Attendant>>,
     random: Cell<Option<fastrand::Rng>>,
-}
-
-/// The routing state with this worker's part of each instance.
-#[derive(Default)]
-pub(crate) struct View {
-    pub(crate) table: Arc<Table>,
-    /// The endpoints of each service of the table, by its place.
-    pub(crate) endpoints: Vec<Vec<Rc<Local>>>,
-    /// The connections of the table.
-    pub(crate) connections: Vec<Rc<connection::Local>>,
 }
 
 /// Starts a worker.
@@ -247,43 +236,11 @@ impl Worker {
     /// From here on no request is sent to an instance that the table does not name, and no connection to it is kept.
     fn apply(&self, table: Arc<Table>) {
         let mut locals = self.locals.borrow_mut();
-        for local in locals.values() {
-            local.serving.set(false);
-        }
-        let mut local = |shared: &Arc<Instance>| {
-            let known = locals.get(&shared.id).filter(|local| Arc::ptr_eq(&local.shared, shared)).cloned();
-            let local = known.unwrap_or_else(|| Rc::new(Local::new(shared.clone(), self.clock.now())));
-            local.serving.set(true);
-            locals.insert(shared.id.clone(), local.clone());
-            local
-        };
-        let endpoints = table.services.iter().map(|service| {
-            let endpoints = service.iter().flat_map(|service| &service.endpoints);
-            endpoints.map(&mut local).collect()
-        });
-        let endpoints: Vec<Vec<_>> = endpoints.collect();
-        let connections = self.connections(&table, &endpoints);
-        *self.view.borrow_mut() = Rc::new(View { table, endpoints, connections });
-        for left in locals.values().filter(|local| !local.serving.get()) {
-            left.pool.close();
-            left.links.close();
-        }
-        locals.retain(|_, local| local.serving.get() || Rc::strong_count(local) > 1);
+        let next = self.view().next(table, &mut locals, self.number, self.clock.now());
+        *self.view.borrow_mut() = Rc::new(next);
+        locals.release();
         drop(locals);
         self.changed.fire();
-    }
-
-    /// This worker's part of each connection of a table.
-    fn connections(&self, table: &Table, endpoints: &[Vec<Rc<Local>>]) -> Vec<Rc<connection::Local>> {
-        let view = self.view.borrow();
-        let before: HashMap<&str, &Rc<connection::Local>> =
-            view.connections.iter().map(|local| (&*local.shared.name, local)).collect();
-        let connections = table.connections.iter().map(|shared| {
-            let before = before.get(&*shared.name).map(|local| &***local);
-            let endpoints = endpoints.get(shared.service).map_or(&[][..], Vec::as_slice);
-            Rc::new(connection::Local::new(shared.clone(), endpoints, self.number, before))
-        });
-        connections.collect()
     }
 
     /// A worker that cannot poll a socket has no descriptors left; the others take its connections.

@@ -111,6 +111,19 @@ pub struct Latency {
     pub buckets: Vec<(u64, u64)>,
 }
 
+/// The connections to a gateway that speaks TLS, since the platform process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TlsFigures {
+    /// Handshakes that succeeded.
+    pub handshakes: u64,
+    /// Those of them that took up an earlier session.
+    pub resumed: u64,
+    /// Handshakes that failed, or were not done in time.
+    pub failed: u64,
+    /// Connections that spoke in the clear, and were told so.
+    pub in_the_clear: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,6 +74,9 @@ name! {
 }
 
 impl ServiceName {
+    /// Names that no service may have: figures and logs name the gateway and the operator so, where a caller stands.
+    pub const RESERVED: [&str; 2] = ["gateway", "operator"];
+
     /// The name as the first part of an environment variable: `stock-count` is `STOCK_COUNT`.
     pub fn env_prefix(&self) -> String {
         self.0.to_ascii_uppercase().replace('-', "_")

@@ -56,6 +56,9 @@ reasons! {
     /// The address belongs to no declared connection.
     NotDeclared "not-declared" 421 "this address belongs to no declared connection"
         "declare the call: calls = [\"…\"] in the caller's part of the manifest";
+    /// The TLS connection was opened for another host, and its certificate is not for this one (RFC 9110 section 15.5.20).
+    Misdirected "misdirected" 421 "this connection is not for this host"
+        "open another connection for this host, or add it to the certificate";
     /// A protocol needs HTTP/2, and the request came over HTTP/1.1.
     Http2Required "http2-required" 426 "gRPC needs HTTP/2" "speak HTTP/2 with prior knowledge, or TLS with ALPN `h2`";
     /// More requests than the rate allows.

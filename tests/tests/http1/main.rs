@@ -10,6 +10,7 @@ mod exceptions;
 mod hyper;
 mod messages;
 mod nginx;
+mod responses;
 
 use std::cell::RefCell;
 

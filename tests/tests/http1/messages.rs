@@ -182,7 +182,7 @@ const CHUNKS: &[&str] = &[
     "",
     "x\r\n",
 ];
-const FIELDS: &[&str] = &[
+pub(crate) const FIELDS: &[&str] = &[
     "Accept: */*",
     "A:",
     "A:b",
@@ -257,11 +257,16 @@ impl fmt::Debug for Sent {
 
 /// Any connection.
 pub(crate) fn connection() -> impl Strategy<Value = Sent> {
-    let edits = prop_oneof![5 => Just(vec![]), 1 => prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize, odd_bytes()), 1..3)];
     let gap = mostly("", &["\r\n", "\n", " ", "\r", "\0", "\r\n\r\n"]);
     let requests = prop::collection::vec((gap, request()).prop_map(|(gap, request)| gap + &request), 1..4);
-    (requests, edits).prop_map(|(requests, edits)| {
-        let mut bytes = requests.concat().into_bytes();
+    edited(requests.prop_map(|requests| requests.concat()))
+}
+
+/// In one of six cases with some bytes taken out or put in.
+pub(crate) fn edited(text: impl Strategy<Value = String>) -> impl Strategy<Value = Sent> {
+    let edits = prop_oneof![5 => Just(vec![]), 1 => prop::collection::vec((any::<prop::sample::Index>(), 0..3_usize, odd_bytes()), 1..3)];
+    (text, edits).prop_map(|(text, edits)| {
+        let mut bytes = text.into_bytes();
         for (at, removed, inserted) in edits {
             let at = at.index(bytes.len() + 1);
             let end = (at + removed).min(bytes.len());
@@ -295,7 +300,7 @@ fn target() -> impl Strategy<Value = String> {
 }
 
 /// The fields that frame a body, and the body.
-fn body() -> impl Strategy<Value = (Option<String>, String)> {
+pub(crate) fn body() -> impl Strategy<Value = (Option<String>, String)> {
     let length = mostly("3", LENGTHS).prop_map(|value| (Some(format!("Content-Length: {value}")), "abc".into()));
     let chunked = (often("chunked", CODINGS), mostly(CHUNKS[0], CHUNKS));
     let chunked = chunked.prop_map(|(coding, body)| (Some(format!("Transfer-Encoding: {coding}")), body));
@@ -305,7 +310,7 @@ fn body() -> impl Strategy<Value = (Option<String>, String)> {
     prop_oneof![4 => Just((None, String::new())), 3 => length, 5 => chunked, 1 => both]
 }
 
-fn line_end() -> impl Strategy<Value = String> {
+pub(crate) fn line_end() -> impl Strategy<Value = String> {
     often("\r\n", LINE_ENDS)
 }
 
@@ -314,11 +319,11 @@ fn odd_bytes() -> impl Strategy<Value = String> {
 }
 
 /// In one of eight cases something odd.
-fn mostly(usual: &'static str, odd: &'static [&'static str]) -> impl Strategy<Value = String> {
+pub(crate) fn mostly(usual: &'static str, odd: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop_oneof![7 => Just(usual), 1 => select(odd)].prop_map(str::to_owned)
 }
 
 /// In one of fifty cases something odd.
-fn often(usual: &'static str, odd: &'static [&'static str]) -> impl Strategy<Value = String> {
+pub(crate) fn often(usual: &'static str, odd: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop_oneof![49 => Just(usual), 1 => select(odd)].prop_map(str::to_owned)
 }

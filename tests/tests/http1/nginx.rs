@@ -26,13 +26,18 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it.
+    /// Starts it in front of one that says what it got.
     pub(crate) fn start() -> Self {
+        Self::in_front_of(|stream| drop(answer(stream)))
+    }
+
+    /// Starts it; the back end does this with each connection.
+    pub(crate) fn in_front_of(serve: impl FnMut(UnixStream) + Send + 'static) -> Self {
         let folder = tempfile::Builder::new().prefix("isles-nginx-").tempdir().expect("a folder can be made");
         let path = folder.path();
         fs::write(path.join("nginx.conf"), configuration(path)).expect("a file can be written");
         let back_end = UnixListener::bind(path.join("back.sock")).expect("a socket can be made");
-        thread::spawn(move || back_end.incoming().flatten().for_each(|stream| drop(answer(stream))));
+        thread::spawn(move || back_end.incoming().flatten().for_each(serve));
         let mut command = Command::new("nginx");
         command.args(["-e", "stderr", "-p"]).arg(path).arg("-c").arg(path.join("nginx.conf")).stderr(Stdio::null());
         let process = command.spawn().unwrap_or_else(|error| {
@@ -45,6 +50,11 @@ impl Nginx {
 
     /// What nginx makes of these bytes.
     pub(crate) fn hear(&self, bytes: &[u8]) -> Heard {
+        heard(&self.answers(bytes))
+    }
+
+    /// What it sends back for these bytes.
+    pub(crate) fn answers(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = self.connect().expect("nginx accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
         // nginx may have refused before it has read all.
@@ -53,7 +63,7 @@ impl Nginx {
         if let Err(error) = stream.read_to_end(&mut answers) {
             panic!("nginx does not end: {error}: {:?}", String::from_utf8_lossy(bytes));
         }
-        heard(&answers)
+        answers
     }
 
     fn connect(&self) -> Option<UnixStream> {

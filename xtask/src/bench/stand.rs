@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use ports::clock::{Clock, HostClock};
 use tempfile::TempDir;
 
-use crate::shell::{root, run};
+use crate::shell::{self, run};
 
 /// A folder with a manifest. What runs from it is stopped when it is dropped.
 pub(super) struct Stand {
@@ -25,7 +25,7 @@ pub(super) struct Stand {
 /// When it cannot be built.
 pub(super) fn build() -> anyhow::Result<PathBuf> {
     run("", "cargo", &["build", "--quiet", "--release", "--package", "isles"])?;
-    Ok(root().join("target/release/isles"))
+    Ok(shell::target()?.join("release/isles"))
 }
 
 impl Stand {

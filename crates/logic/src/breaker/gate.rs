@@ -121,6 +121,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breaker::USUAL;
 
     const START: Timestamp = Timestamp(1_790_000_000_000_000);
 
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn backs_off() {
-        let breaker = Breaker::default();
+        let breaker = USUAL;
         for (trips, chance, expected_ms) in
             [(1, 0.0, 1000), (1, 1.0, 1500), (2, 0.5, 2500), (6, 0.0, 32_000), (7, 0.0, 60_000), (255, 1.0, 90_000)]
         {
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn opens_probes_and_closes() {
-        let breaker = Breaker::default();
+        let breaker = USUAL;
         let second = Duration::from_secs(1);
         let no = |at| Admit::No { retry_at: at };
         assert_eq!(breaker.admit(0, START), Admit::Yes);
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_a_probe_ends_as_one() {
-        let breaker = Breaker::default();
+        let breaker = USUAL;
         for gate in [0, breaker.opened(START, 0.5)] {
             assert_eq!(breaker.probe_ended(gate, true, START, 0.0), gate);
             assert_eq!(breaker.probe_lost(gate, START), gate);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::Timestamp;
 use proptest::prelude::*;
 
-use super::{Admit, Breaker, Gate};
+use super::{Admit, Breaker, Gate, USUAL};
 
 const WORKERS: usize = 4;
 
@@ -41,7 +41,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let breaker = Breaker { failures_in_row: 1, ..Breaker::default() };
+        let breaker = Breaker { failures_in_row: 1, ..USUAL };
         let now = Timestamp(1_790_000_000_000_000);
         Self { breaker, gate: 0, now, workers: [Worker::Idle; WORKERS] }
     }

@@ -49,20 +49,17 @@ pub struct Breaker {
     pub probe_timeout: Duration,
 }
 
-/// Seven failures, the back-off and its jitter are Linkerd's. Half: a service that fails less often is better served by
-/// retries (whose budget is a fifth) and by ejecting instances. Twenty requests: if nine of ten succeed, fewer than
-/// half of twenty do so less than once in a million windows.
-impl Default for Breaker {
-    fn default() -> Self {
-        Self {
-            failures_in_row: 7,
-            success_ratio: 0.5,
-            requests_min: 20,
-            window: Duration::from_secs(10),
-            backoff_first: Duration::from_secs(1),
-            backoff_longest: Duration::from_secs(60),
-            jitter: 0.5,
-            probe_timeout: Duration::from_secs(15),
-        }
-    }
-}
+/// The usual jitter, Linkerd's.
+pub const JITTER: f64 = 0.5;
+
+#[cfg(test)]
+const USUAL: Breaker = Breaker {
+    failures_in_row: 7,
+    success_ratio: 0.5,
+    requests_min: 20,
+    window: Duration::from_secs(10),
+    backoff_first: Duration::from_secs(1),
+    backoff_longest: Duration::from_secs(60),
+    jitter: JITTER,
+    probe_timeout: Duration::from_secs(15),
+};

@@ -85,6 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::breaker::USUAL;
 
     const START: Timestamp = Timestamp(1_790_000_000_000_000);
     const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Limited];
@@ -117,15 +118,15 @@ mod tests {
             ("ffflffff", true),
             ("llllllll", false),
         ] {
-            assert_eq!(opens(Breaker::default(), &[(0, outcomes)]), expected, "{outcomes}");
+            assert_eq!(opens(USUAL, &[(0, outcomes)]), expected, "{outcomes}");
         }
-        let without = Breaker { failures_in_row: 0, ..Breaker::default() };
+        let without = Breaker { failures_in_row: 0, ..USUAL };
         assert!(!opens(without, &[(0, "fffffffffffffffffff")]));
     }
 
     #[test]
     fn a_share_opens() {
-        let breaker = Breaker { failures_in_row: 0, ..Breaker::default() };
+        let breaker = Breaker { failures_in_row: 0, ..USUAL };
         let nine = "sfsfsfsfs";
         for (name, outcomes, expected) in [
             ("half", vec![(0, "sfsfsfsfsfsfsfsfsfsf")], false),
@@ -154,7 +155,7 @@ mod tests {
             steps in prop::collection::vec((0..2500_u64, 0..3_usize), 1..120),
             requests_min in 1..30_u32,
         ) {
-            let breaker = Breaker { failures_in_row: 0, requests_min, ..Breaker::default() };
+            let breaker = Breaker { failures_in_row: 0, requests_min, ..USUAL };
             let (mut buckets, mut seen, mut now) = ([0; BUCKETS], Vec::new(), START);
             for (step, outcome) in steps {
                 now = now + Duration::from_millis(step);

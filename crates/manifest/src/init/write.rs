@@ -61,7 +61,9 @@ fn named(found: Vec<Found>) -> Vec<(ServiceName, Found)> {
     for found in found {
         let wish = valid(&found.name).unwrap_or_else(|| "app".into());
         let more = (2_u32..).map(|number| format!("{wish}-{number}"));
-        let free = std::iter::once(wish.clone()).chain(more).find(|name| !taken.contains(name));
+        let free = std::iter::once(wish.clone())
+            .chain(more)
+            .find(|name| !taken.contains(name) && !ServiceName::RESERVED.contains(&&**name));
         if let Some(name) = free.and_then(|name| name.parse::<ServiceName>().ok()) {
             taken.insert(name.to_string());
             services.push((name, found));

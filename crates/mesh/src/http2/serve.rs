@@ -16,6 +16,7 @@ use super::{
 use crate::{
     client::{self, Client, LINGER},
     listener::Entry,
+    tls::Names,
     worker::Worker,
 };
 
@@ -26,6 +27,7 @@ const FIELD_BYTES: usize = 32;
 pub(super) struct Entrance {
     pub(super) entry: Entry,
     pub(super) peer: IpAddr,
+    pub(super) names: Option<Names>,
     pub(super) queue: Rc<Queue>,
     streams: Cell<u32>,
     /// When the last stream ended, or the connection began.
@@ -48,6 +50,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let entrance = Rc::new(Entrance {
         entry: client.entry,
         peer: client.peer,
+        names: client.socket.names().cloned(),
         queue: Rc::default(),
         streams: Cell::new(0),
         quiet_since: Cell::new(Instant::now()),

@@ -129,6 +129,7 @@ fn read(
     }
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
+    exchange::check_host(worker, entrance.peer, entrance.names.as_ref(), &scratch.request, scratch.input.held())?;
     let call = exchange::find(worker, entrance.entry, entrance.peer, &scratch.request, scratch.input.held())?;
     Ok((facts, call))
 }

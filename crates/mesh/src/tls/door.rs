@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use model::Timestamp;
-use rustls::ServerConfig;
+use model::{Timestamp, figures::TlsFigures};
+use rustls::{ServerConfig, pki_types::CertificateDer};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -24,9 +24,16 @@ use super::{
 pub(crate) struct Door {
     source: TlsConfig,
     /// Held for as long as it takes to copy a pointer, once a connection.
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Arc<Shown>>,
     watched: Mutex<Watched>,
     pub(super) counts: Counts,
+}
+
+/// What clients are shown.
+pub(super) struct Shown {
+    settings: Arc<ServerConfig>,
+    /// `None` for our own: it is for this machine alone, whose services no other server answers for.
+    pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
 }
 
 /// What is known of the certificate in force.
@@ -40,19 +47,6 @@ struct Watched {
 /// What changes when a file does: device, inode, length, times of content and inode.
 type Stamp = (u64, u64, u64, [i64; 4]);
 
-/// Connections since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TlsFigures {
-    /// Handshakes that succeeded.
-    pub handshakes: u64,
-    /// Those of them that took up an earlier session.
-    pub resumed: u64,
-    /// Handshakes that failed, or were not done in time.
-    pub failed: u64,
-    /// Connections that spoke in the clear, and were told so.
-    pub in_the_clear: u64,
-}
-
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) handshakes: AtomicU64,
@@ -65,18 +59,19 @@ impl Door {
     /// Reads the certificate, or makes it.
     pub(crate) fn open(source: TlsConfig, now: Timestamp) -> Result<Self, TlsError> {
         let stamps = stamps(&source);
-        let Loaded { settings, validity } = load(&source, now)?;
+        let loaded = load(&source, now)?;
+        let validity = loaded.validity;
         Ok(Self {
+            current: RwLock::new(Shown::new(&source, loaded)),
             source,
-            current: RwLock::new(Arc::new(settings)),
             watched: Mutex::new(Watched { stamps, validity, trouble: None }),
             counts: Counts::default(),
         })
     }
 
-    /// Lets a client in with the certificate that is in force now.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        self.current.read().expect("no holder of the lock panics").clone().into()
+    /// What a client is shown now.
+    pub(super) fn shown(&self) -> Arc<Shown> {
+        self.current.read().expect("no holder of the lock panics").clone()
     }
 
     /// Puts the certificate into force that is in the files now, if it is another one and usable. Reads files.
@@ -87,8 +82,9 @@ impl Door {
             return;
         }
         match load(&self.source, now) {
-            Ok(Loaded { settings, validity }) => {
-                *self.current.write().expect("no holder of the lock panics") = Arc::new(settings);
+            Ok(loaded) => {
+                let validity = loaded.validity;
+                *self.current.write().expect("no holder of the lock panics") = Shown::new(&self.source, loaded);
                 *watched = Watched { stamps, validity, trouble: None };
             }
             Err(error) => watched.trouble = Some(format!("{error}; hint: {}", error.hint())),
@@ -130,6 +126,18 @@ impl Door {
             failed: failed.load(Relaxed),
             in_the_clear: in_the_clear.load(Relaxed),
         }
+    }
+}
+
+impl Shown {
+    fn new(source: &TlsConfig, loaded: Loaded) -> Arc<Self> {
+        let is_ours = matches!(source, TlsConfig::Development { .. });
+        let certificate = (!is_ours).then(|| Arc::new(loaded.certificate));
+        Arc::new(Self { settings: Arc::new(loaded.settings), certificate })
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.settings.clone().into()
     }
 }
 

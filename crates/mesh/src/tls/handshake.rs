@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Door, Secure};
+use super::{Door, Names, Secure};
 use crate::{
     client::{self, Client},
     problem::Fault,
@@ -122,10 +122,14 @@ async fn shake_hands(door: &Door, stream: TcpStream) -> Entered {
     if first[0].is_ascii_alphabetic() {
         return Entered::InTheClear(stream);
     }
-    let Ok(stream) = door.acceptor().accept(stream).await else { return Entered::Failed };
+    let shown = door.shown();
+    let Ok(stream) = shown.acceptor().accept(stream).await else { return Entered::Failed };
+    let session = stream.get_ref().1;
     door.counts.handshakes.fetch_add(1, Relaxed);
-    if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+    if session.handshake_kind() == Some(HandshakeKind::Resumed) {
         door.counts.resumed.fetch_add(1, Relaxed);
     }
-    Entered::Securely(Box::new(Secure::new(stream)))
+    let certificate = shown.certificate.as_ref();
+    let names = certificate.and_then(|certificate| Some(Names::new(session.server_name()?, certificate.clone())));
+    Entered::Securely(Box::new(Secure::new(stream, names)))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model::Timestamp;
-use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls::{Error, InconsistentKeys, ServerConfig, pki_types::CertificateDer};
 
 use super::{
     TlsConfig, TlsError,
@@ -16,6 +16,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) settings: ServerConfig,
+    /// The certificate itself.
+    pub(super) certificate: CertificateDer<'static>,
     /// `None` if it cannot be read; whoever checks the certificate may know better.
     pub(super) validity: Option<Validity>,
 }
@@ -43,9 +45,10 @@ impl Loaded {
 /// Reads a certificate from files.
 pub(super) fn files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> {
     let pair = pair::read(certificate, key)?;
-    let validity = validity::of(&pair.chain[0]);
+    let shown = pair.chain[0].clone();
+    let validity = validity::of(&shown);
     let settings = settings::of(pair).map_err(|error| refused(certificate, key, error))?;
-    Ok(Loaded { settings, validity })
+    Ok(Loaded { settings, certificate: shown, validity })
 }
 
 fn refused(certificate: &Path, key: &Path, error: Error) -> TlsError {

@@ -9,6 +9,7 @@ mod door;
 mod error;
 mod handshake;
 mod load;
+mod names;
 mod pair;
 mod settings;
 mod stream;
@@ -18,9 +19,9 @@ mod watch;
 use std::path::PathBuf;
 
 pub(crate) use door::Door;
-pub use door::TlsFigures;
 pub use error::TlsError;
 pub(crate) use handshake::{Handshakes, enter};
+pub(crate) use names::Names;
 pub(crate) use stream::Secure;
 
 /// Where the gateway's certificate comes from.

@@ -26,3 +26,20 @@ pub(super) fn of(pair: Pair) -> Result<ServerConfig, Error> {
     settings.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(settings)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    #[test]
+    fn cve_2026_123610_certificates_are_not_compressed() {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["a".into()]).unwrap().self_signed(&key).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let settings = of(Pair { chain: vec![certificate.der().clone()], key }).unwrap();
+        assert!(settings.cert_decompressors.is_empty() && settings.cert_compressors.is_empty());
+    }
+}

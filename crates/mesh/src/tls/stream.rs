@@ -17,21 +17,27 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::Names;
+
 /// A client's connection after the handshake.
-pub(crate) struct Secure(RefCell<TlsStream<TcpStream>>);
+pub(crate) struct Secure {
+    stream: RefCell<TlsStream<TcpStream>>,
+    /// `None` where the client asked for none, or any will do.
+    pub(crate) names: Option<Names>,
+}
 
 impl Secure {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self(RefCell::new(stream))
+    pub(super) fn new(stream: TlsStream<TcpStream>, names: Option<Names>) -> Self {
+        Self { stream: RefCell::new(stream), names }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut TlsStream<TcpStream> {
-        self.0.get_mut()
+        self.stream.get_mut()
     }
 
     /// Nothing read is the end that the client declared; an end without its word is an error (RFC 8446 section 6.1).
     pub(crate) fn poll_read(&self, context: &mut Context<'_>, space: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_read(context, space)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, space)
     }
 
     /// Encrypts some of the parts; [`Secure::flush`] sends the last of it.
@@ -40,21 +46,21 @@ impl Secure {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(context, parts)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(context, parts)
     }
 
     pub(crate) async fn flush(&self) -> io::Result<()> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_flush(context)).await
+        poll_fn(|context| Pin::new(&mut *self.stream.borrow_mut()).poll_flush(context)).await
     }
 
     /// Says that nothing more will be written, in TLS and in TCP.
     pub(crate) async fn shutdown(&self) -> io::Result<()> {
-        poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)).await
+        poll_fn(|context| Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(context)).await
     }
 
     /// Whether a read may give something.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         if has_news(stream.get_mut().1) {
             return Poll::Ready(Ok(()));
         }
@@ -63,7 +69,7 @@ impl Secure {
 
     /// Whether the client has neither ended nor sent anything.
     pub(crate) fn is_quiet(&self) -> bool {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let waits = || recv(stream.get_ref().0, &mut [0][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         let is_silent = matches!(waits(), Err(rustix::io::Errno::WOULDBLOCK));
         is_silent && !has_news(stream.get_mut().1)
@@ -71,7 +77,7 @@ impl Secure {
 
     /// Writes what goes without waiting; the number of bytes that were taken.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let (socket, session) = stream.get_mut();
         let count = session.writer().write(bytes)?;
         send_now(socket, session).map(|()| count)
@@ -79,7 +85,7 @@ impl Secure {
 
     /// Says that nothing more will be written, as far as that goes without waiting.
     pub(crate) fn take_leave(&self) {
-        let mut stream = self.0.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
         let (socket, session) = stream.get_mut();
         session.send_close_notify();
         let _ = send_now(socket, session);
@@ -87,7 +93,7 @@ impl Secure {
 
     /// The socket beneath.
     pub(crate) fn socket(&self) -> RefMut<'_, TcpStream> {
-        RefMut::map(self.0.borrow_mut(), |stream| stream.get_mut().0)
+        RefMut::map(self.stream.borrow_mut(), |stream| stream.get_mut().0)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::TlsFigures;
 use crate::Mesh;
 
 /// How often the files of the certificate are looked at.
@@ -32,10 +31,5 @@ impl Mesh {
     /// What is wrong with the gateway's certificate, in a sentence.
     pub fn tls_problem(&self) -> Option<String> {
         self.door.as_ref()?.problem(self.clock.now())
-    }
-
-    /// The gateway's handshakes since the start; `None` if it speaks in the clear.
-    pub fn tls_figures(&self) -> Option<TlsFigures> {
-        self.door.as_ref().map(|door| door.figures())
     }
 }

@@ -20,7 +20,7 @@ use ports::traffic::{Drained, Target, Traffic};
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
-    http2::{connect, request, send},
+    http2_client::{connect, request, send},
     rig::*,
 };
 

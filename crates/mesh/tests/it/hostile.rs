@@ -4,7 +4,7 @@ use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
     frames::*,
-    http2::{connect, request, send},
+    http2_client::{connect, request, send},
     rig::*,
 };
 

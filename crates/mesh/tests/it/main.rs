@@ -4,6 +4,7 @@
 
 mod access_log;
 mod attest;
+mod bounds;
 mod call_sockets;
 mod drain;
 mod figures;
@@ -12,7 +13,10 @@ mod grpc;
 mod hold;
 mod hostile;
 mod http2;
+mod http2_client;
 mod identity;
+mod lessons;
+mod limits;
 mod messages;
 mod policies;
 mod probes;

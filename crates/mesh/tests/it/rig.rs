@@ -332,6 +332,12 @@ impl Conn {
         self.buffer.drain(..count).collect()
     }
 
+    /// All that still comes.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.more().await {}
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
+    }
+
     /// Whether the peer closes without another byte.
     pub(crate) async fn ends(&mut self) -> bool {
         self.buffer.is_empty() && !self.more().await

@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
-use mesh::{MeshError, TlsConfig, TlsError, TlsFigures};
-use model::Reason;
+use mesh::{MeshError, TlsConfig, TlsError};
+use model::{Reason, figures::TlsFigures};
+use ports::traffic::{GatewayRouting, Traffic};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
@@ -29,7 +30,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{http2, rig::*};
+use crate::{http2_client as http2, rig::*};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -53,7 +54,9 @@ impl Files {
 
     fn renew(&self) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".into(), "127.0.0.1".into()]).unwrap();
+        let params =
+            CertificateParams::new(["localhost", "127.0.0.1", "a", "shop.test", "*.b.test"].map(str::to_owned))
+                .unwrap();
         fs::write(self.path("a.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
         fs::write(self.path("a.key"), key.serialize_pem()).unwrap();
     }
@@ -487,4 +490,79 @@ async fn a_websocket_flows_both_ways_at_once() {
     let mut text = Vec::new();
     timeout(PATIENCE, reader.read_to_end(&mut text)).await.unwrap().unwrap();
     assert!(text.ends_with(b"yyy4194304") && text.len() > 64 * 65_536);
+}
+
+/// Status and reason that requests for these hosts get, one after the other, over HTTP/1.1 and over HTTP/2.
+async fn answers_to(rig: &Rig, config: &Files, hosts: &[&str]) -> [Vec<(u16, String)>; 2] {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut conn = Conn::new(connect(rig, &config.client(BOTH, &["http/1.1"])).await);
+    let mut sender = http2::handshake(rig, connect(rig, &config.client(BOTH, &["h2"])).await).await;
+    for host in hosts {
+        conn.send(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        let (status, head, _) = conn.response().await;
+        let reason = head.lines().find_map(|line| line.strip_prefix("x-isles-reason: "));
+        first.push((status, reason.unwrap_or_default().to_owned()));
+        let mut get = http2::request("GET", "/", "");
+        *get.uri_mut() = format!("https://{host}/").parse().unwrap();
+        let (status, response, _) = http2::send(&mut sender, get).await;
+        let reason = response.headers().get("x-isles-reason").map(|reason| reason.to_str().unwrap().to_owned());
+        second.push((status, reason.unwrap_or_default()));
+    }
+    [first, second]
+}
+
+/// The client asked for `localhost`; the certificate is for `a`, `*.b.test` and `127.0.0.1` too.
+#[tokio::test]
+async fn a_host_that_the_connection_is_not_for_is_misdirected() {
+    let files = Files::new();
+    let rig = secured(Some(files.config())).await;
+    let misdirected = || (421, "misdirected".to_owned());
+    let (hosts, expected): (Vec<_>, Vec<_>) = [
+        ("localhost", true),
+        ("LOCALHOST:8443", true),
+        ("a", true),
+        ("other", false),
+        ("x.b.test", true),
+        ("x.y.b.test", false),
+        ("127.0.0.1:1", true),
+        ("127.0.0.2", false),
+        ("[::1]", false),
+        ("localhost", true),
+    ]
+    .map(|(host, fits)| (host, if fits { (200, String::new()) } else { misdirected() }))
+    .into_iter()
+    .unzip();
+    assert_eq!(answers_to(&rig, &files, &hosts).await, [expected.clone(), expected]);
+}
+
+#[tokio::test]
+async fn a_trusted_peer_speaks_for_many_hosts() {
+    let files = Files::new();
+    let rig = Rig::secure(Some(files.config()), |_| {}).await;
+    let target = rig.server(echo).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
+    routing.gateway = Some(Arc::new(GatewayRouting { trusted: vec!["127.0.0.1".parse().unwrap()], ..gateway }));
+    rig.mesh.apply(routing).await;
+    let expected = vec![(200, String::new())];
+    assert_eq!(answers_to(&rig, &files, &["other"]).await, [expected.clone(), expected]);
+}
+
+/// Nobody is asked for by name at an address, and our own certificate is for this machine alone.
+#[tokio::test]
+async fn without_a_name_and_with_a_development_certificate_any_host_will_do() {
+    let files = Files::new();
+    let rig = secured(Some(files.config())).await;
+    let stream = TcpStream::connect(rig.gateway).await.unwrap();
+    let address = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = TlsConnector::from(files.client(BOTH, &[])).connect(address, stream).await.unwrap();
+    let mut nameless = Conn::new(stream);
+    let folder = tempfile::tempdir().unwrap();
+    let ours = secured(Some(TlsConfig::Development { folder: folder.path().into() })).await;
+    let config = client(&folder.path().join("localhost.crt"), BOTH, &[]);
+    let mut development = Conn::new(connect(&ours, &config).await);
+    for conn in [&mut nameless, &mut development] {
+        conn.send("GET / HTTP/1.1\r\nhost: other\r\n\r\n").await;
+        assert_eq!(conn.response().await.0, 200);
+    }
 }

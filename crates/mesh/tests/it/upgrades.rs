@@ -44,7 +44,7 @@ async fn bytes_go_both_ways_after_a_101() {
 }
 
 #[tokio::test]
-async fn without_a_101_it_is_an_ordinary_response() {
+async fn cve_2024_23326_without_a_101_it_is_an_ordinary_response() {
     let rig = Rig::new().await;
     let target = rig
         .server(|mut conn| async move {

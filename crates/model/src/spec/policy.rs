@@ -101,6 +101,7 @@ pub struct RetryBudget {
     pub per_second_min: u32,
 }
 
+/// Those of Finagle and Linkerd.
 impl Default for RetryBudget {
     fn default() -> Self {
         Self { percent: 20, per_second_min: 10 }
@@ -198,6 +199,7 @@ pub struct Outlier {
     pub percent_max: u32,
 }
 
+/// Those of Envoy, but for the share: its 10 % never ejects any of 2 to 9 instances.
 impl Default for Outlier {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What messages say and how they go on; and what holds for every input. What is refused is in `tests/http1_rules.rs`.
+//! What messages say and how they go on; and what holds for every input. What is refused is in `tests/http1_rules`.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -168,14 +168,15 @@ impl RequestHead {
         self.upgrade.map(|span| span.of_head(head))
     }
 
-    /// The value of the first field of that kind.
-    pub fn value_of<'a>(&self, head: &'a [u8], kind: FieldKind) -> Option<&'a [u8]> {
-        self.fields.of(kind).next().map(|field| field.value.of_head(head))
+    /// The values of all fields of that kind, in order: a decision must not hang on one of several.
+    pub fn values_of<'a>(&self, head: &'a [u8], kind: FieldKind) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.of(kind).map(|field| field.value.of_head(head))
     }
 
-    /// The value of the first field of that name, given in lower case.
-    pub fn value<'a>(&self, head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        self.fields.value(head, name)
+    /// The values of all fields of that name, given in lower case, in order.
+    pub fn values<'a>(&self, head: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let named = |field: &&Field| field.name.of_head(head).eq_ignore_ascii_case(name.as_bytes());
+        self.fields().iter().filter(named).map(|field| field.value.of_head(head))
     }
 
     /// The fields in order.

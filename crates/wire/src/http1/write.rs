@@ -136,7 +136,7 @@ fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>)
     }
     put_address(edge.peer, out);
     out.extend_from_slice(b"\r\n");
-    let says = |name| edge.trusted && request.value(head, name).is_some();
+    let says = |name| edge.trusted && request.values(head, name).next().is_some();
     if !says("x-forwarded-proto") {
         put(out, [b"x-forwarded-proto: ", edge.scheme.as_bytes(), b"\r\n"]);
     }

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::shell::{root, run, works};
+use crate::shell::{self, run, works};
 
 /// The peers and tools, each with its Debian package.
 const TOOLS: [(&str, &str); 6] = [
@@ -87,12 +86,6 @@ fn install() -> anyhow::Result<()> {
 
 fn build() -> anyhow::Result<Programs> {
     run("", "cargo", &["build", "--quiet", "--release", "--package", "isles", "--package", "benches"])?;
-    let output = std::process::Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(root())
-        .output()?;
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
-    let folder = Path::new(target).join("release");
+    let folder = shell::target()?.join("release");
     Ok(Programs { isles: folder.join("isles"), folder })
 }

@@ -4,24 +4,30 @@
 mod connections;
 mod instances;
 mod text;
+mod tls;
 
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use model::{Problem, Reason, figures::ConnectionFigures, status::SystemStatus};
+use model::{
+    Problem, Reason,
+    figures::{ConnectionFigures, TlsFigures},
+    status::SystemStatus,
+};
 
 use super::{Api, Refused};
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused> {
     let status = api.system.status(true).await.ok_or_else(|| Box::new(Problem::of(Reason::ShuttingDown)))?;
-    let text = render(&status, &api.traffic.connections());
+    let text = render(&status, api.traffic.tls_figures(), &api.traffic.connections());
     Ok(([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())
 }
 
-fn render(status: &SystemStatus, figures: &[ConnectionFigures]) -> String {
-    let families = instances::families(status).into_iter().chain(connections::families(figures));
+fn render(status: &SystemStatus, tls: Option<TlsFigures>, figures: &[ConnectionFigures]) -> String {
+    let families = instances::families(status).into_iter().chain(tls.map(tls::family));
+    let families = families.chain(connections::families(figures));
     families.map(text::Family::finish).collect()
 }
 

@@ -55,6 +55,12 @@ isles_instance_crashes_total{service="users",slot="2"} 4
 # HELP isles_instance_memory_bytes Memory, where the host can tell.
 # TYPE isles_instance_memory_bytes gauge
 isles_instance_memory_bytes{service="users",slot="1"} 150
+# HELP isles_tls_handshakes_total Connections to the gateway by how their handshake ended.
+# TYPE isles_tls_handshakes_total counter
+isles_tls_handshakes_total{outcome="full"} 7
+isles_tls_handshakes_total{outcome="resumed"} 2
+isles_tls_handshakes_total{outcome="failed"} 1
+isles_tls_handshakes_total{outcome="in_the_clear"} 3
 # HELP isles_requests_total Requests that ended, by how they ended.
 # TYPE isles_requests_total counter
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="success"} 6
@@ -109,7 +115,8 @@ fn the_text_is_exact() {
         { "id": "users/1#3", "phase": "healthy", "crashes": 1, "in_flight": 0, "memory_bytes": 50 },
         { "id": "users/2#1", "phase": "backoff", "crashes": 4, "in_flight": 0 },
     ]);
-    assert_eq!(render(&status(instances), &[busy()]), EXPECTED);
+    let tls = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
+    assert_eq!(render(&status(instances), Some(tls), &[busy()]), EXPECTED);
 }
 
 #[test]
@@ -167,7 +174,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), figures)).values().map(BTreeMap::len).sum()
+        series(&render(&status(json!([])), None, figures)).values().map(BTreeMap::len).sum()
     };
     let none = count(&[]);
     let each = count(&connections(1, 1)) - none;
@@ -187,7 +194,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), &all);
+    let text = render(&status(json!([])), None, &all);
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -198,7 +205,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), &[torn]));
+    let families = series(&render(&status(json!([])), None, &[torn]));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [

@@ -1,0 +1,277 @@
+//! What a changed routing state must leave alone, and what it must change: a check for any bytes, for proptest and libFuzzer.
+//!
+//! Applying states step by step ends as if the last one had come alone, and what two states name alike is the same object: its
+//! connections, figures, breaker and pools with it. Requests may be in flight meanwhile.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{
+    InstanceId, Timestamp,
+    spec::{Balance, ConnectionLimits, Policy, Route},
+};
+use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Upstream};
+
+use crate::{
+    instance::Lease,
+    registry::Registry,
+    table::Table,
+    view::{Locals, View},
+};
+
+const NOW: Timestamp = Timestamp(1_790_000_000_000_000);
+/// The bytes that a state is made of.
+const STATE_BYTES: usize = 6;
+/// The run that may be found elsewhere in the next state; a real one is not moved with a request in flight.
+const MOVES: u64 = 1;
+const SERVICES: [&str; 3] = ["users", "stock", "orders"];
+const CALLS: [(&str, &str); 4] =
+    [("orders/1", "users"), ("orders/2", "users"), ("users/1", "stock"), ("stock/1", "orders")];
+/// Host, prefix, service, and whether the route has a policy of its own.
+const ROUTES: [(Option<&str>, &str, &str, bool); 4] = [
+    (None, "/", "users", false),
+    (None, "/stock", "stock", false),
+    (Some("b"), "/", "orders", true),
+    (None, "/stock/new", "orders", true),
+];
+const REQUESTS: [(&str, &str); 5] = [("a", "/"), ("a", "/stock"), ("a", "/stock/new/x"), ("b", "/"), ("b", "/stockx")];
+
+/// Applies the states that the bytes say, one after the other.
+///
+/// # Panics
+/// When a change harms what it should not, or does not take effect.
+pub fn check(bytes: &[u8]) {
+    let mut stepwise = Applied::default();
+    let mut last = &[0; STATE_BYTES][..];
+    for state in bytes.chunks_exact(STATE_BYTES) {
+        stepwise.step(state);
+        last = state;
+    }
+    stepwise.held.clear();
+    stepwise.apply(&routing(last));
+    let mut alone = Applied::default();
+    alone.apply(&routing(last));
+    assert_eq!(stepwise.observed(), alone.observed());
+}
+
+/// A mesh with one worker, but without a thread.
+#[derive(Default)]
+struct Applied {
+    registry: Registry,
+    locals: Locals,
+    view: Rc<View>,
+    held: Vec<Lease>,
+}
+
+impl Applied {
+    /// Applies a state and looks at what the last one had too; its last byte says which instance gets a request in flight.
+    fn step(&mut self, state: &[u8]) {
+        let before = self.view.clone();
+        self.apply(&routing(state));
+        self.nothing_is_harmed(&before);
+        self.hold(state[STATE_BYTES - 1]);
+    }
+
+    fn apply(&mut self, routing: &Routing) {
+        let table = Arc::new(Table::new(&self.view.table, routing, &self.registry, NOW));
+        self.view = Rc::new(self.view.next(table.clone(), &mut self.locals, 0, NOW));
+        self.locals.release();
+        self.registry.prune(&table);
+    }
+
+    fn nothing_is_harmed(&self, before: &View) {
+        for (place, endpoints) in before.endpoints.iter().enumerate() {
+            for old in endpoints {
+                let all = self.view.endpoints.get(place).into_iter().flatten();
+                let same =
+                    all.filter(|new| (&new.shared.id, &new.shared.target) == (&old.shared.id, &old.shared.target));
+                same.for_each(|new| assert!(Rc::ptr_eq(old, new), "{} was made anew", old.shared.id));
+            }
+        }
+        for old in &before.connections {
+            let all = self.view.connections.iter();
+            for new in all.filter(|new| new.shared.name == old.shared.name) {
+                assert!(Arc::ptr_eq(&old.shared.state, &new.shared.state), "{} lost its state", old.shared.name);
+                assert!(Arc::ptr_eq(&old.shared.load, &new.shared.load), "{} lost its load", old.shared.name);
+                assert!(std::ptr::eq(old.figures(), new.figures()), "{} lost its figures", old.shared.name);
+            }
+        }
+        for instance in self.held.iter().map(|lease| &lease.local().shared) {
+            let known = self.registry.get(&instance.id).expect("a request is in flight to it");
+            assert!(Arc::ptr_eq(&known, instance), "{} was forgotten", instance.id);
+        }
+    }
+
+    /// Zero ends what is in flight; any other number holds a request on an instance.
+    fn hold(&mut self, byte: u8) {
+        if byte == 0 {
+            self.held.clear();
+        }
+        let all = self.view.endpoints.iter().flatten();
+        let all: Vec<_> = all.filter(|local| local.shared.id.run != MOVES).collect();
+        if let Some(local) = (byte > 0).then(|| all.get(usize::from(byte) % all.len().max(1))).flatten() {
+            self.held.push(Lease::new(Rc::clone(local)));
+        }
+    }
+
+    fn observed(&self) -> Observed {
+        let table = &self.view.table;
+        let name = |index: usize| self.view.connections[index].shared.name.to_string();
+        let routes = table.gateway.as_ref().map(|gateway| {
+            let found = REQUESTS.map(|(host, path)| gateway.routes.find(|| host, path));
+            found.map(|found| found.map(|found| (name(gateway.targets[found.index]), found.strip)))
+        });
+        let addresses = table.addresses.iter();
+        let services = SERVICES.map(|name| {
+            let (place, load) = self.registry.service(&name.parse().expect("a name"), NOW);
+            let serving = table.service(place).map(|service| (service.has_been_healthy, load.limit().is_some()));
+            let endpoints = self.view.endpoints.get(place).into_iter().flatten();
+            (serving, endpoints.map(|local| (local.shared.id.clone(), local.shared.target.clone())).collect())
+        });
+        Observed {
+            shutting_down: table.shutting_down,
+            routes,
+            addresses: addresses
+                .map(|(at, address)| (*at, (address.caller.to_string(), name(address.connection))))
+                .collect(),
+            policies: self
+                .view
+                .connections
+                .iter()
+                .map(|one| (one.shared.name.to_string(), one.policy().clone()))
+                .collect(),
+            services,
+            known: self.registry.names(),
+            locals: self.locals.all().map(|local| (local.shared.id.clone(), local.serving.get())).collect(),
+        }
+    }
+}
+
+/// What can be told apart, whatever was in force before.
+#[derive(Debug, PartialEq)]
+struct Observed {
+    shutting_down: bool,
+    routes: Option<[Option<(String, usize)>; REQUESTS.len()]>,
+    addresses: BTreeMap<Ipv4Addr, (String, String)>,
+    policies: BTreeMap<String, Policy>,
+    services: [Service; SERVICES.len()],
+    known: BTreeSet<String>,
+    locals: BTreeSet<(InstanceId, bool)>,
+}
+
+/// Whether it has been healthy and whether its load is limited, unless it is gone; and its instances.
+type Service = (Option<(bool, bool)>, Vec<(InstanceId, Target)>);
+
+/// The state that these bytes say: gateway, connections, a byte for each service.
+fn routing(state: &[u8]) -> Routing {
+    let services = SERVICES.iter().zip(&state[2..]).filter(|(_, byte)| has(**byte, 0));
+    let calls = CALLS.iter().enumerate().filter_map(|(index, call)| connection(index, call, bits(state[1], index * 2)));
+    Routing {
+        gateway: has(state[0], 0).then(|| Arc::new(gateway(state[0]))),
+        connections: Arc::new(calls.collect()),
+        services: services.map(|(name, byte)| (name.parse().expect("a name"), upstream(name, *byte))).collect(),
+        shutting_down: has(state[0], 1),
+    }
+}
+
+fn gateway(byte: u8) -> GatewayRouting {
+    let chosen = ROUTES.iter().enumerate().filter(|(index, _)| has(byte, 4 + index));
+    let route = |(_, (host, prefix, to, own)): (usize, &(Option<&str>, &str, &str, bool))| Route {
+        host: host.map(str::to_owned),
+        strip: *own,
+        policy: own.then(|| Box::new(policy(bits(byte, 3)))),
+        ..Route::new(*prefix, to.parse().expect("a name"))
+    };
+    GatewayRouting {
+        routes: chosen.map(route).collect(),
+        policy: Arc::new(policy(bits(byte, 2))),
+        trusted: Vec::new(),
+        connections: ConnectionLimits::default(),
+    }
+}
+
+/// Slots of one service have one policy, as the manifest cannot say otherwise.
+fn connection(index: usize, (caller, callee): &(&str, &str), variant: u8) -> Option<(Ipv4Addr, Connection)> {
+    let address = Ipv4Addr::new(127, 0, 0, u8::try_from(index).ok()?);
+    let caller = Caller::Slot(caller.parse().expect("a slot"));
+    let policy = Arc::new(policy(if index < 2 { 0 } else { variant }));
+    (variant > 0)
+        .then(|| (address, Connection { caller, callee: callee.parse().expect("a name"), policy, socket: None }))
+}
+
+fn policy(variant: u8) -> Policy {
+    let balance =
+        [Balance::PeakEwma, Balance::RoundRobin, Balance::LeastRequest, Balance::Weighted { weights: vec![2] }];
+    let breaker = Policy::default().breaker.filter(|_| variant < 2);
+    let timeout = Duration::from_secs(u64::from(variant) + 1);
+    Policy { timeout, breaker, balance: balance[usize::from(variant)].clone(), ..Policy::default() }
+}
+
+/// Three instances at most; the first may move.
+fn upstream(name: &str, byte: u8) -> Arc<Upstream> {
+    let endpoint = |run: u64| {
+        let port = if run == MOVES { 1000 + u16::from(bits(byte, 6)) } else { 2000 };
+        let instance = format!("{name}/{run}#{run}").parse().expect("an instance");
+        Endpoint { instance, target: Target::Tcp((Ipv4Addr::LOCALHOST, port).into()) }
+    };
+    Arc::new(Upstream {
+        has_been_healthy: has(byte, 1),
+        adaptive_concurrency: has(byte, 2),
+        endpoints: (1..=3).zip(3..).filter(|(_, bit)| has(byte, *bit)).map(|(run, _)| endpoint(run)).collect(),
+    })
+}
+
+fn has(byte: u8, bit: usize) -> bool {
+    byte >> bit & 1 == 1
+}
+
+fn bits(byte: u8, from: usize) -> u8 {
+    byte >> from & 3
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_change_harms_nothing_that_did_not_change(bytes in prop::collection::vec(any::<u8>(), 0..20 * STATE_BYTES)) {
+            check(&bytes);
+        }
+    }
+
+    #[test]
+    fn an_instance_that_left_comes_back_as_the_same_while_it_has_a_request() {
+        let mut applied = Applied::default();
+        let (with, without) = ([1, 0, 0b10001, 0, 0, 1], [1, 0, 0b00001, 0, 0, 1]);
+        applied.step(&with);
+        let first = applied.view.endpoints[0][0].clone();
+        applied.step(&without);
+        assert!(!first.serving.get());
+        applied.step(&with);
+        assert!(Rc::ptr_eq(&first, &applied.view.endpoints[0][0]) && first.serving.get());
+    }
+
+    #[test]
+    fn a_connection_that_comes_back_knows_what_is_still_in_flight() {
+        let mut applied = Applied::default();
+        let (with, without) = ([0, 0b11, 0b1001, 0, 0, 0], [0, 0, 0b1001, 0, 0, 0]);
+        applied.step(&with);
+        let state = applied.view.connections[0].shared.state.clone();
+        assert!(state.in_flight.try_enter(1));
+        applied.step(&without);
+        applied.step(&with);
+        assert!(Arc::ptr_eq(&state, &applied.view.connections[0].shared.state));
+        state.in_flight.leave();
+        applied.step(&without);
+        applied.step(&with);
+        assert!(!Arc::ptr_eq(&state, &applied.view.connections[0].shared.state), "who left for good is forgotten");
+    }
+}

@@ -1,0 +1,358 @@
+//! What the advisories of other proxies teach, where it is about more than the codec (see `crates/wire/tests/http1_rules`), and the
+//! rules that it takes a whole mesh to keep. HTTP/2's are in `hostile`.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use model::{
+    ByteSize, Reason,
+    spec::{AccessLog, Balance, HashKey, Policy, Rate, Route},
+};
+use ports::traffic::{GatewayRouting, Target, Traffic};
+use tokio::sync::mpsc;
+
+use crate::{
+    http2_client::{connect, request, send},
+    rig::*,
+};
+
+const SMUGGLED: &str = "GET /admin HTTP/1.1\r\nhost: a\r\n\r\n";
+
+async fn rig_with(policy: impl FnOnce(&mut Policy)) -> Rig {
+    let rig = Rig::with(policy).await;
+    let target = rig.server(mirror).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig
+}
+
+/// Answers every request with its head.
+async fn mirror(mut conn: Conn) {
+    while let Some((head, _)) = conn.request().await {
+        let length = head.len();
+        conn.send(&format!("HTTP/1.1 200 OK\r\nX-Isles-Reason: forged\r\ncontent-length: {length}\r\n\r\n{head}"))
+            .await;
+    }
+}
+
+/// The fields of that name in what a mirror answered.
+fn fields<'a>(head: &'a str, name: &'a str) -> Vec<&'a str> {
+    let named = |line: &&str| line.to_ascii_lowercase().starts_with(&format!("{name}:"));
+    head.lines().filter(named).map(|line| line[name.len() + 1..].trim()).collect()
+}
+
+async fn seen(conn: &mut Conn, fields: &str) -> String {
+    conn.send(&format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n")).await;
+    String::from_utf8(conn.response().await.2).unwrap()
+}
+
+#[tokio::test]
+async fn cve_2026_2833_no_byte_goes_on_before_the_101() {
+    let rig = Rig::new().await;
+    let (told, mut asked) = mpsc::channel(1);
+    let (lets, let_go) = mpsc::channel(1);
+    let let_go = Arc::new(tokio::sync::Mutex::new(let_go));
+    let target = rig
+        .server(move |mut conn| {
+            let (told, let_go) = (told.clone(), let_go.clone());
+            async move {
+                conn.request().await;
+                told.send(()).await.unwrap();
+                tokio::select! {
+                    _ = conn.more() => panic!("bytes came before the 101"),
+                    _ = async { let_go.lock().await.recv().await } => {}
+                }
+                conn.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n").await;
+                assert_eq!(conn.exactly(SMUGGLED.len()).await, SMUGGLED.as_bytes());
+                conn.send("done").await;
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut client, mut other) = (rig.client().await, rig.client().await);
+    client.send(&format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n{SMUGGLED}")).await;
+    asked.recv().await.unwrap();
+    // Whatever was there to read has been read once another request has passed through each worker.
+    for _ in 0..20 {
+        other.problem("GET /none HTTP/1.1\r\nhost: a b\r\n\r\n").await;
+        other = rig.client().await;
+    }
+    lets.send(()).await.unwrap();
+    assert_eq!(client.response_head("GET").await.0, 101);
+    assert_eq!(client.exactly(4).await, b"done");
+}
+
+/// We answer before the body is there, or without reading it: what follows the head is never read as a request.
+#[tokio::test]
+async fn cve_2025_4366_an_answer_before_the_body_ends_the_connection() {
+    let rate = |policy: &mut Policy| {
+        policy.rate = Some(Rate { requests: 1, per: Duration::from_secs(3600), burst: 1 });
+        policy.limits.body = Some(ByteSize(1000));
+    };
+    let rig = rig_with(rate).await;
+    assert_eq!(rig.client().await.get("/").await.0, 200);
+    let mut gone = rig.routing(&[("users", true, &[])]);
+    gone.gateway = None;
+    let length = SMUGGLED.len();
+    for (fields, reason) in [
+        (format!("content-length: {length}"), Reason::RateLimited),
+        (format!("content-length: {length}\r\nexpect: 100-continue"), Reason::RateLimited),
+        ("transfer-encoding: chunked".into(), Reason::RateLimited),
+        (format!("content-length: {length}\r\ncontent-type: application/grpc"), Reason::Http2Required),
+        ("content-length: 1001".into(), Reason::BodyTooLarge),
+        ("content-length: 1001\r\nexpect: 100-continue".into(), Reason::BodyTooLarge),
+        (format!("content-length: {length}"), Reason::NoRoute),
+    ] {
+        if reason == Reason::NoRoute {
+            rig.mesh.apply(gone.clone()).await;
+        }
+        let mut client = rig.client().await;
+        client.send(&format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n{SMUGGLED}")).await;
+        let (status, head, _) = client.response().await;
+        assert_eq!(status, reason.status(), "the first answer is the last one, and no 100: {fields}: {head}");
+        assert!(head.contains(&format!("x-isles-reason: {reason}\r\n")) && head.contains("connection: close\r\n"));
+        assert!(client.ends().await, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_answers_before_the_body_is_not_used_again() {
+    let rig = Rig::new().await;
+    let connections = Arc::new(AtomicU32::new(0));
+    let counted = connections.clone();
+    let target = rig
+        .server(move |mut conn: Conn| {
+            counted.fetch_add(1, SeqCst);
+            async move {
+                conn.request_head().await;
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                let rest = conn.rest().await;
+                assert!("abc".starts_with(&rest), "no other request comes here: {rest}");
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for number in 1..=3 {
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc").await;
+        assert_eq!(client.response().await.2, b"ok");
+        assert_eq!(connections.load(SeqCst), number);
+    }
+}
+
+#[tokio::test]
+async fn x_forwarded_for_is_told_from_the_right() {
+    const SAID: &str = "x-forwarded-for: 6.6.6.6, 7.7.7.7\r\nx-forwarded-proto: https\r\nX-Forwarded-For: 8.8.8.8\r\n";
+    for (trusted, addresses, scheme) in [
+        (None, "127.0.0.1", "http"),
+        (Some("10.0.0.0/8"), "127.0.0.1", "http"),
+        (Some("127.0.0.0/8"), "6.6.6.6, 7.7.7.7, 8.8.8.8, 127.0.0.1", "https"),
+    ] {
+        let rig = Rig::new().await;
+        let target = rig.server(mirror).await;
+        let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+        let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
+        let trusted = trusted.into_iter().map(|network| network.parse().unwrap()).collect();
+        routing.gateway = Some(Arc::new(GatewayRouting { trusted, ..gateway }));
+        rig.mesh.apply(routing).await;
+        let head = seen(&mut rig.client().await, SAID).await;
+        assert_eq!(fields(&head, "x-forwarded-for"), [addresses], "one line, the peer that we saw ourselves last");
+        assert_eq!(fields(&head, "x-forwarded-proto"), [scheme]);
+    }
+}
+
+#[tokio::test]
+async fn internal_fields_end_at_every_entry() {
+    const FORGED: &str = "X-Isles-Caller: root\r\nx-isles-reason: a\r\nX-ISLES-User: b\r\n";
+    let rig = rig_with(|_| {}).await;
+    for mut conn in [rig.client().await, rig.caller().await] {
+        conn.send(&format!("GET / HTTP/1.1\r\nhost: a\r\n{FORGED}\r\n")).await;
+        let (_, head, body) = conn.response().await;
+        assert!(!head.to_ascii_lowercase().contains("x-isles-"), "{head}");
+        only_the_time(&String::from_utf8(body).unwrap());
+    }
+    for address in [rig.gateway, rig.connections] {
+        let mut sender = connect(&rig, address).await;
+        let mut get = request("GET", "/", "");
+        get.headers_mut().insert("x-isles-caller", "root".parse().unwrap());
+        let (_, response, body) = send(&mut sender, get).await;
+        assert!(!response.headers().contains_key("x-isles-reason"));
+        only_the_time(&String::from_utf8(body).unwrap());
+    }
+}
+
+fn only_the_time(head: &str) {
+    let ours: Vec<_> = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("x-isles-")).collect();
+    assert!(matches!(ours[..], [time] if time.starts_with("x-isles-timeout-ms: ")), "{ours:?}");
+}
+
+#[tokio::test]
+async fn cve_2026_26308_every_value_of_a_field_counts() {
+    const TRACE: [&str; 2] = [
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-11111111111111111111111111111111-2222222222222222-01",
+    ];
+    let rig = rig_with(|_| {}).await;
+    let mut caller = rig.caller().await;
+    for said in
+        ["x-isles-timeout-ms: 9000\r\nx-isles-timeout-ms: 800\r\n", "grpc-timeout: 9S\r\ngrpc-timeout: 800m\r\n"]
+    {
+        let head = seen(&mut caller, said).await;
+        let left: u64 = fields(&head, "x-isles-timeout-ms")[0].parse().unwrap();
+        assert!((1..=800).contains(&left), "the least counts: {left}");
+    }
+    let one = seen(&mut caller, &format!("traceparent: {}\r\n", TRACE[0])).await;
+    assert_eq!(fields(&one, "traceparent"), [TRACE[0]]);
+    let two = seen(&mut caller, &format!("traceparent: {}\r\ntraceparent: {}\r\n", TRACE[0], TRACE[1])).await;
+    let [begun] = fields(&two, "traceparent")[..] else { panic!("one trace: {two}") };
+    assert!(!TRACE.contains(&begun), "neither of two counts");
+}
+
+#[tokio::test]
+async fn cve_2026_26308_a_hash_takes_every_value() {
+    let servers = Rig::new().await;
+    let names = ["a", "b", "c", "d"];
+    let mut targets: Vec<(u64, Target)> = Vec::new();
+    for (name, run) in names.into_iter().zip(1..) {
+        targets.push((run, servers.server(named(name)).await));
+    }
+    for (key, once, twice) in [
+        (HashKey::Header("x-user".into()), "x-user: same", "x-user: same\r\nx-user: {}"),
+        (HashKey::Cookie("sid".into()), "cookie: sid=same", "cookie: sid=same; sid={}"),
+        (HashKey::Cookie("sid".into()), "cookie: sid=same", "cookie: sid=same\r\ncookie: sid={}"),
+    ] {
+        let rig = Rig::with(|policy| policy.balance = Balance::Hash { key, load_percent_max: 1000 }).await;
+        rig.apply(&[("users", true, &targets)]).await;
+        let mut caller = rig.caller().await;
+        let (mut first, mut second) = (BTreeSet::new(), BTreeSet::new());
+        for number in 0..30 {
+            first.insert(seen(&mut caller, &format!("{once}\r\n")).await);
+            second.insert(seen(&mut caller, &format!("{}\r\n", twice.replace("{}", &number.to_string()))).await);
+        }
+        assert_eq!((first.len(), second.len()), (1, names.len()), "{twice}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_of_http_1_1_end_here() {
+    const CHUNKS: &str = "2\r\nhe\r\n3\r\nllo\r\n0\r\nX-User: root\r\nX-Isles-Reason: a\r\n\r\n";
+    let rig = Rig::new().await;
+    let (told, mut seen) = mpsc::channel(1);
+    let target = rig
+        .server(move |mut conn| {
+            let told = told.clone();
+            async move {
+                conn.request_head().await;
+                let mut body = String::new();
+                while !body.ends_with("0\r\n\r\n") {
+                    body.push_str(&String::from_utf8(conn.exactly(1).await).unwrap());
+                }
+                told.send(body).await.unwrap();
+                conn.send(&format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{CHUNKS}")).await;
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client
+        .send(&format!("POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{CHUNKS}"))
+        .await;
+    let answer = client.rest().await;
+    for body in [seen.recv().await.unwrap(), answer] {
+        let lower = body.to_ascii_lowercase();
+        assert!(lower.ends_with("0\r\n\r\n") && !lower.contains("x-user") && !lower.contains("x-isles"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn cve_2025_43915_figures_do_not_grow_with_what_clients_say() {
+    let rig = rig_with(|_| {}).await;
+    let mut client = rig.client().await;
+    for number in 0..300 {
+        client
+            .send(&format!("M-{} /{number} HTTP/1.1\r\nhost: host-{number}.test\r\n\r\n", "X".repeat(number % 9)))
+            .await;
+        assert_eq!(client.response().await.0, 200);
+    }
+    let names: Vec<_> = rig.mesh.connections().into_iter().map(|one| one.connection).collect();
+    assert_eq!(names, ["gateway -> users", "orders -> users"]);
+}
+
+#[tokio::test]
+async fn cve_2026_47220_every_line_of_the_access_log_is_json() {
+    let rig = rig_with(|policy| policy.access_log = AccessLog::Sampled(1000)).await;
+    let targets = ["/a'b", "/%22%5B%7B", "/a%0d%0Ab", "/%c3%a9%ff", "/a?\\\"", "/%7f", "http://other/x", "/{}", "*"];
+    let mut sent = 0;
+    for target in targets {
+        let mut client = rig.client().await;
+        client
+            .send(&format!("OPTIONS {target} HTTP/1.1\r\nhost: a\r\ntraceparent: \\\"\r\nconnection: close\r\n\r\n"))
+            .await;
+        let head = client.rest().await;
+        sent += usize::from(head.starts_with("HTTP/1.1 200"));
+    }
+    assert!(sent > 5, "{sent}");
+    let path = rig.folder.path().join("access.log");
+    loop {
+        let text = std::fs::read_to_string(&path).unwrap();
+        text.lines().for_each(|line| drop(serde_json::from_str::<serde_json::Value>(line).expect(line)));
+        if text.lines().count() >= sent {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn cve_2026_39350_names_are_compared_as_they_are() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
+    let route = Route { host: Some("api.a.test".into()), ..Route::new("/", "users".parse().unwrap()) };
+    routing.gateway = Some(Arc::new(GatewayRouting { routes: vec![route], ..gateway }));
+    rig.mesh.apply(routing).await;
+    let mut client = rig.client().await;
+    for (host, status) in [
+        ("api.a.test", 200),
+        ("API.A.test:80", 200),
+        ("apixaxtest", 404),
+        ("api-a.test", 404),
+        ("x.api.a.test", 404),
+        ("api.a.test.evil", 404),
+    ] {
+        client.send(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        assert_eq!(client.response().await.0, status, "{host}");
+    }
+}
+
+/// Neither side reads any more, and then both are gone: what waited for room must end.
+#[tokio::test]
+async fn cve_2025_62409_both_sides_vanish_in_the_middle_of_bodies() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|mut conn| async move {
+            conn.request_head().await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n").await;
+            let pour = async { while conn.send_bytes(&[b'x'; 65536]).await {} };
+            let _ = tokio::time::timeout(Duration::from_millis(100), pour).await;
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for _ in 0..4 {
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await;
+        assert_eq!(client.response_head("POST").await.0, 200);
+        let pour = async { while client.send_bytes(&[b'x'; 65536]).await {} };
+        let _ = tokio::time::timeout(Duration::from_millis(100), pour).await;
+    }
+    rig.until_in_flight(&id("users", 1), 0).await;
+    let good = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(2, good)])]).await;
+    assert_eq!(rig.client().await.get("/").await.0, 200);
+}
