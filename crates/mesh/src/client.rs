@@ -10,6 +10,7 @@ use wire::http1::HeadLimits;
 use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
+    crew::Seat,
     exchange,
     guests::Guest,
     http2,
@@ -28,6 +29,7 @@ pub(crate) struct Client {
     pub(crate) peer: IpAddr,
     /// For what it waits for between its messages.
     pub(crate) timer: Timer,
+    pub(crate) _seat: Seat,
 }
 
 /// What happens to a client's connection after a request.

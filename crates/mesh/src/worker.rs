@@ -24,6 +24,7 @@ use crate::{
     buffer::Scratch,
     call_sockets::Change,
     connection,
+    crew::{Crew, Inbox},
     failures::Failures,
     guests::Guests,
     instance::{Instance, Local},
@@ -60,11 +61,12 @@ pub(crate) struct Shared {
     pub(crate) attestation: Option<Attestation>,
     /// The gateway's TLS, if it speaks it.
     pub(crate) door: Option<Arc<Door>>,
+    pub(crate) crew: Arc<Crew>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
 pub(crate) struct Worker {
-    number: usize,
+    pub(crate) number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     /// The time that was read last.
     recent: Cell<Timestamp>,
@@ -77,6 +79,7 @@ pub(crate) struct Worker {
     pub(crate) attestor: Option<Attestor>,
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) handshakes: Handshakes,
+    pub(crate) crew: Arc<Crew>,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -102,11 +105,11 @@ pub(crate) struct View {
 ///
 /// # Errors
 /// When the host gives no thread or no poller.
-pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
+pub(crate) fn start(number: usize, shared: Shared, inbox: Inbox) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
-    let run = move || run(&runtime, shared, attestor, number, commands);
+    let run = move || run(&runtime, shared, attestor, number, commands, inbox);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
@@ -117,6 +120,7 @@ fn run(
     attestor: Option<Attestor>,
     number: usize,
     commands: mpsc::Receiver<Command>,
+    inbox: Inbox,
 ) {
     let now = shared.clock.now();
     let seed = now.0 ^ (number as u64) << 48;
@@ -131,6 +135,7 @@ fn run(
         attestor,
         door: shared.door,
         handshakes: Handshakes::default(),
+        crew: shared.crew,
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
@@ -138,7 +143,10 @@ fn run(
         scratches: RefCell::default(),
         random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
     });
-    LocalSet::new().block_on(runtime, obey(worker, commands));
+    LocalSet::new().block_on(runtime, async {
+        worker.spawn(listener::take_over(worker.clone(), inbox));
+        obey(worker, commands).await;
+    });
 }
 
 async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {

@@ -123,6 +123,10 @@ async fn the_instance_is_served_and_asked_about_once() {
         assert_eq!(caller.get("/").await, (200, "users".into()));
     }
     assert_eq!(called.known.processes_asked(), ["orders/1"]);
+    // A request is counted once its answer is out.
+    while called.rig.mesh.connections().iter().map(|figures| figures.requests).sum::<u64>() < 3 {
+        tokio::task::yield_now().await;
+    }
     let connections = called.rig.mesh.connections();
     let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
     assert_eq!((figures.requests, figures.outcomes.success), (3, 3), "as if it had used the address");

@@ -229,3 +229,25 @@ async fn a_stream_that_is_given_up_is_cancelled_at_the_instance() {
     rig.until_in_flight(&id("users", 1), 0).await;
     let _ = sender.ready().await;
 }
+
+/// The connections of clients that stay are spread over the workers, however they came in.
+#[tokio::test]
+async fn busy_connections_do_not_meet_on_one_worker() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut senders = Vec::new();
+    for address in [rig.gateway; 6].into_iter().chain([rig.connections; 6]) {
+        let mut sender = connect(&rig, address).await;
+        assert_eq!(send(&mut sender, request("GET", "/", "")).await.0, 200);
+        senders.push(sender);
+    }
+    let connections = || ports::traffic::Traffic::connections(&*rig.mesh);
+    // A request is counted once its answer is out.
+    while connections().iter().map(|figures| figures.requests).sum::<u64>() < 12 {
+        tokio::task::yield_now().await;
+    }
+    for connection in connections() {
+        assert_eq!(connection.requests_by_worker, [3, 3], "{}", connection.caller);
+    }
+}
