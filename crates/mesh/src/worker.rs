@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::{Bytes, BytesMut};
 use model::{InstanceId, Timestamp};
 use ports::clock::Clock;
 use tokio::{
@@ -27,6 +28,7 @@ use crate::{
     crew::{Crew, Inbox},
     failures::Failures,
     guests::Guests,
+    http2::Hands,
     instance::{Instance, Local},
     listener::{self, Listener},
     signal::Signal,
@@ -38,6 +40,9 @@ use crate::{
 const COMMANDS_MAX: usize = 64;
 /// How many scratches a worker keeps for later.
 const SCRATCHES_MAX: usize = 256;
+
+/// How much memory is taken at a time for bytes that are shared. What holds some of it holds all of it, so it is little.
+const SHARED_BYTES: usize = 4 * 1024;
 
 /// What a worker is told. Each is acknowledged when it is in force.
 pub(crate) enum Command {
@@ -80,6 +85,7 @@ pub(crate) struct Worker {
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) handshakes: Handshakes,
     pub(crate) crew: Arc<Crew>,
+    pub(crate) hands: Hands,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -88,6 +94,8 @@ pub(crate) struct Worker {
     call_sockets: RefCell<HashMap<Ipv4Addr, AbortHandle>>,
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
+    /// Room for the next bytes that are shared.
+    shared: RefCell<BytesMut>,
     random: Cell<Option<fastrand::Rng>>,
 }
 
@@ -136,11 +144,13 @@ fn run(
         door: shared.door,
         handshakes: Handshakes::default(),
         crew: shared.crew,
+        hands: Hands::default(),
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
         call_sockets: RefCell::default(),
         scratches: RefCell::default(),
+        shared: RefCell::new(BytesMut::with_capacity(SHARED_BYTES)),
         random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
     });
     LocalSet::new().block_on(runtime, async {
@@ -223,6 +233,13 @@ impl Worker {
         let drawn = draw(&mut random);
         self.random.set(Some(random));
         drawn
+    }
+
+    /// A copy of some bytes that can be divided without further memory.
+    pub(crate) fn share(&self, bytes: &[u8]) -> Bytes {
+        let mut shared = self.shared.borrow_mut();
+        shared.extend_from_slice(bytes);
+        shared.split().freeze()
     }
 
     pub(crate) fn take_scratch(&self) -> Box<Scratch> {

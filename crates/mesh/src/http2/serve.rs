@@ -1,6 +1,13 @@
-//! One connection of a client that speaks HTTP/2: each stream is a task of the same worker.
+//! One connection of a client that speaks HTTP/2: each stream is served by a task of the same worker.
 
-use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    net::IpAddr,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
@@ -10,8 +17,8 @@ use wire::http1::HeadLimits;
 
 use super::{
     chunk::{Chunk, Queue},
+    hands::{self, Job},
     io::Io,
-    stream,
 };
 use crate::{
     client::{self, Client, LINGER},
@@ -90,12 +97,7 @@ async fn accept_all(
         }
         tokio::select! {
             biased;
-            accepted = connection.accept() => {
-                let Some(Ok((request, respond))) = accepted else { return };
-                entrance.streams.set(entrance.streams.get() + 1);
-                // Boxed: a task is moved several times before it runs and after it has.
-                worker.spawn(Box::pin(stream::serve(worker.clone(), entrance.clone(), request, respond)));
-            }
+            () = poll_fn(|context| poll_accept(worker, entrance, &mut connection, context)) => return,
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {
                 let limit = if closing { LINGER } else { idle };
@@ -111,4 +113,18 @@ async fn accept_all(
             }
         }
     }
+}
+
+/// Hands over what the client has sent; ready when the connection has ended.
+fn poll_accept(
+    worker: &Rc<Worker>,
+    entrance: &Rc<Entrance>,
+    connection: &mut Connection<Io, Chunk>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    while let Some(Ok((request, respond))) = ready!(connection.poll_accept(context)) {
+        entrance.streams.set(entrance.streams.get() + 1);
+        hands::serve(worker, Job { entrance: entrance.clone(), request, respond });
+    }
+    Poll::Ready(())
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(
     reuse: bool,
 ) -> Result<Next, Failed> {
     let local = lease.local();
-    let now = worker.now();
+    let now = worker.recent();
     let pooled = if reuse { local.pool.take(now) } else { None };
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
@@ -47,7 +47,7 @@ pub(super) async fn run(
     }
     request.scratch.reply.clear();
     request.scratch.response.reset();
-    let flow = Flow::new(worker, request.facts, call, local, now);
+    let flow = Flow { timer: Some(request.timer), ..Flow::new(worker, request.facts, call, local, now) };
     let result = tokio::select! {
         biased;
         result = transfer(&flow, request, &mut upstream.socket) => result.map_err(|stop| flow.judge(stop, is_pooled)),
@@ -62,7 +62,7 @@ pub(super) async fn run(
 
 /// Returns whether the instance takes another request on the connection.
 async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mut Socket) -> Result<bool, Stop> {
-    let Http2Request { inlet, outlet, scratch, facts } = request;
+    let Http2Request { inlet, outlet, scratch, facts, .. } = request;
     let Scratch { outgoing, reply, response, .. } = &mut **scratch;
     let (reader, mut writer) = upstream.split();
     let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
@@ -85,7 +85,7 @@ async fn download(
                 let detail = "it switched to a protocol that the request did not ask for";
                 return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
             }
-            _ => fields::response(reply.data(), response)?,
+            _ => fields::response(flow.worker, reply.data(), response)?,
         };
         let retry_after = retry_after(response, reply.data());
         flow.call.count_sent(response.length());
