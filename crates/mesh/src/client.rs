@@ -3,7 +3,7 @@
 use std::{net::IpAddr, pin::pin, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use model::{Problem, Reason, spec::MessageLimits};
+use model::{Problem, Reason, Timestamp, spec::MessageLimits};
 use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
@@ -29,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) peer: IpAddr,
     /// For what it waits for between its messages.
     pub(crate) timer: Timer,
+    /// When it takes no more requests.
+    pub(crate) retires: Option<Timestamp>,
     pub(crate) _seat: Seat,
 }
 
@@ -51,6 +53,18 @@ pub(crate) enum Next {
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 impl Client {
+    pub(crate) fn new(worker: &Worker, socket: Socket, entry: Entry, peer: IpAddr, seat: Seat) -> Self {
+        // A tenth more or less, so that clients that came together do not leave together.
+        let part = 0.9 + worker.chance() / 5.0;
+        let retires = limits(worker, entry).0.client_age.map(|age| worker.now() + age.mul_f64(part));
+        Self { socket, entry, peer, timer: Timer::default(), retires, _seat: seat }
+    }
+
+    /// Whether it takes no more requests after this one.
+    pub(crate) fn has_retired(&self, worker: &Worker) -> bool {
+        self.retires.is_some_and(|at| at <= worker.recent())
+    }
+
     /// Counts it, unless there are too many. Instances are not counted: their number is known.
     pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
         let view = worker.view();
@@ -114,7 +128,8 @@ async fn requests(worker: &Rc<Worker>, client: &mut Client) -> (Next, Bytes) {
     let mut since = worker.now();
     while next == Next::Keep {
         let (limits, _) = limits(worker, client.entry);
-        let idle = worker.instant(since + limits.client_idle);
+        let idle = since + limits.client_idle;
+        let idle = worker.instant(client.retires.map_or(idle, |retires| retires.min(idle)));
         let is_readable = tokio::select! {
             biased;
             readable = client.socket.readable() => readable.is_ok(),

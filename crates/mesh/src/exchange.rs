@@ -141,7 +141,8 @@ impl Requester for Http1<'_> {
 
 /// Serves the request whose head stands at the front of the input.
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
-    let facts = Facts::of(&scratch.request, scratch.input.data());
+    let mut facts = Facts::of(&scratch.request, scratch.input.data());
+    facts.keep_alive &= !client.has_retired(worker);
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {

@@ -18,7 +18,6 @@ use crate::{
     client::{self, Client},
     crew::{Accepted, Inbox, Seat},
     socket::Socket,
-    timer::Timer,
     tls,
     worker::Worker,
 };
@@ -136,17 +135,11 @@ fn enter_anew(worker: &Rc<Worker>, accepted: Accepted, seat: Seat) {
 
 fn enter_call(worker: &Rc<Worker>, stream: UnixStream, address: Ipv4Addr, seat: Seat) {
     let (socket, entry, peer) = (Socket::Unix(stream), Entry::Address(address), Ipv4Addr::LOCALHOST.into());
-    attest::admit(worker, Client { socket, entry, peer, timer: Timer::default(), _seat: seat });
+    attest::admit(worker, Client::new(worker, socket, entry, peer, seat));
 }
 
 fn enter_tcp(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr, seat: Seat) {
-    let client = |entry, stream| Client {
-        socket: Socket::of_tcp(stream),
-        entry,
-        peer: peer.ip().to_canonical(),
-        timer: Timer::default(),
-        _seat: seat,
-    };
+    let client = |entry, stream| Client::new(worker, Socket::of_tcp(stream), entry, peer.ip().to_canonical(), seat);
     if kind == Kind::Gateway {
         let client = client(Entry::Gateway, stream);
         match &worker.door {

@@ -15,6 +15,8 @@ mod http1;
 mod inlet;
 mod io;
 mod links;
+mod meter;
+mod misuse;
 mod outgoing;
 mod outlet;
 mod pipe;

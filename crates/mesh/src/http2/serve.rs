@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
-use model::spec::MessageLimits;
+use model::{Reason, spec::MessageLimits};
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::http1::HeadLimits;
 
@@ -19,6 +19,8 @@ use super::{
     chunk::{Chunk, Queue},
     hands::{self, Job},
     io::Io,
+    meter::Meter,
+    misuse,
 };
 use crate::{
     client::{self, Client, LINGER},
@@ -35,6 +37,10 @@ pub(super) struct Entrance {
     pub(super) peer: IpAddr,
     pub(super) queue: Rc<Queue>,
     streams: Cell<u32>,
+    /// Whether the client sent too many frames that ask for nothing.
+    over: Rc<Cell<bool>>,
+    /// Whether it was told so.
+    ended: Cell<bool>,
     /// When the last stream ended, or the connection began.
     quiet_since: Cell<Instant>,
 }
@@ -57,11 +63,23 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         peer: client.peer,
         queue: Rc::default(),
         streams: Cell::new(0),
+        over: Rc::default(),
+        ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let io = Io::new(first, client.socket);
-    if let Ok(Ok(connection)) = timeout(limits.head_timeout, settings(&limits, &heads).handshake(io)).await {
-        accept_all(&worker, &entrance, connection, limits.client_idle).await;
+    let meter = Meter::new(limits.http2.control_frames, entrance.over.clone());
+    let io = Io::metered(first, client.socket, meter);
+    let shaken = timeout(limits.head_timeout, settings(&limits, &heads).handshake(io)).await;
+    let misused = match shaken {
+        Ok(Ok(connection)) => {
+            let retires = client.retires.map(|at| worker.instant(at));
+            accept_all(&worker, &entrance, connection, limits.client_idle, retires).await
+        }
+        Ok(Err(error)) => misuse::reason(&error),
+        Err(_) => None,
+    };
+    if let Some(reason) = misused {
+        misuse::write_down(&worker, &entrance, reason);
     }
 }
 
@@ -86,9 +104,11 @@ async fn accept_all(
     entrance: &Rc<Entrance>,
     mut connection: Connection<Io, Chunk>,
     idle: Duration,
-) {
+    retires: Option<Instant>,
+) -> Option<Reason> {
     let mut closing = false;
-    let mut check = Instant::now() + idle;
+    let sooner = |at: Instant| retires.map_or(at, |retires| retires.min(at));
+    let mut check = sooner(Instant::now() + idle);
     loop {
         if !closing && worker.view().table.shutting_down {
             closing = true;
@@ -97,34 +117,45 @@ async fn accept_all(
         }
         tokio::select! {
             biased;
-            () = poll_fn(|context| poll_accept(worker, entrance, &mut connection, context)) => return,
+            ended = poll_fn(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {
+                let now = Instant::now();
                 let limit = if closing { LINGER } else { idle };
-                let quiet = entrance.streams.get() == 0 && entrance.quiet_since.get() + limit <= Instant::now();
+                let quiet = entrance.streams.get() == 0 && entrance.quiet_since.get() + limit <= now;
                 if quiet && closing {
-                    return;
+                    return None;
                 }
-                if quiet {
+                if !closing && (quiet || retires.is_some_and(|at| at <= now)) {
                     closing = true;
                     connection.graceful_shutdown();
                 }
-                check = Instant::now() + if closing { LINGER } else { limit };
+                check = if closing { now + LINGER } else { sooner(now + limit) };
             }
         }
     }
 }
 
-/// Hands over what the client has sent; ready when the connection has ended.
+/// Hands over what the client has sent; ready when the connection has ended, with what its client did wrong.
 fn poll_accept(
     worker: &Rc<Worker>,
     entrance: &Rc<Entrance>,
     connection: &mut Connection<Io, Chunk>,
     context: &mut Context<'_>,
-) -> Poll<()> {
-    while let Some(Ok((request, respond))) = ready!(connection.poll_accept(context)) {
-        entrance.streams.set(entrance.streams.get() + 1);
-        hands::serve(worker, Job { entrance: entrance.clone(), request, respond });
+) -> Poll<Option<Reason>> {
+    loop {
+        let accepted = connection.poll_accept(context);
+        if entrance.over.get() && !entrance.ended.replace(true) {
+            connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+            continue;
+        }
+        match ready!(accepted) {
+            Some(Ok((request, respond))) => {
+                entrance.streams.set(entrance.streams.get() + 1);
+                hands::serve(worker, Job { entrance: entrance.clone(), request, respond });
+            }
+            Some(Err(error)) => return Poll::Ready(misuse::reason(&error)),
+            None => return Poll::Ready(entrance.over.get().then_some(Reason::TooManyFrames)),
+        }
     }
-    Poll::Ready(())
 }

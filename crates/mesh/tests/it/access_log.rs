@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::rig::*;
 
 /// The lines that are there once so many are, without what differs from run to run.
-async fn lines(rig: &Rig, count: usize) -> Vec<Value> {
+pub(crate) async fn lines(rig: &Rig, count: usize) -> Vec<Value> {
     loop {
         let text = std::fs::read_to_string(rig.folder.path().join("access.log")).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
