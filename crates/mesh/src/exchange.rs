@@ -256,7 +256,7 @@ impl Call {
     }
 
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
-    fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
+    pub(crate) fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
         let policy = self.connection.policy();
         let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
         logic::hedge::hedge_after(idempotent, delay, policy.timeout)

@@ -11,6 +11,7 @@ mod fields;
 mod from_http1;
 pub(crate) mod grpc;
 mod hands;
+mod hedged;
 mod http1;
 mod inlet;
 mod io;

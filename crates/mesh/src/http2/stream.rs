@@ -10,6 +10,7 @@ use wire::http1;
 use super::{
     answer::{Manner, answer},
     hands::Job,
+    hedged,
     inlet::{Inlet, Watched},
     outlet::Outlet,
     request,
@@ -51,7 +52,11 @@ impl Requester for Http2Request<'_> {
         outgoing.clear();
         http1::write_request(input.held(), request, call.line(worker), outgoing);
         if call.connection.policy().protocol == Protocol::Http {
-            return to_http1::run(worker, self, call, lease, reuse).await;
+            return match call.hedge_delay(self.facts.repeatable) {
+                // Apart, as few ask for it.
+                Some(delay) if reuse => Box::pin(hedged::run(worker, self, call, lease, delay)).await,
+                _ => to_http1::run(worker, self, call, lease, reuse).await,
+            };
         }
         let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
         let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };

@@ -71,7 +71,7 @@ async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mu
     attempt::both(pin!(up), pin!(download(flow, reader, reply, response, outlet))).await
 }
 
-async fn download(
+pub(super) async fn download(
     flow: &Flow<'_>,
     mut from: Reader<'_>,
     reply: &mut Buffer,
