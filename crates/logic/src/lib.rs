@@ -19,3 +19,4 @@ pub mod route;
 pub mod service;
 #[cfg(test)]
 mod service_spec;
+pub mod spread;

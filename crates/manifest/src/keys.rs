@@ -155,6 +155,7 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
         "head_timeout",
         "progress",
         "client_idle",
+        "client_age",
         "upstream_idle",
         "upstream_connections",
         "http2",
@@ -164,7 +165,7 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
 
 pub(crate) const HTTP2: Keys = Keys {
     home: "`http2` of `limits`",
-    known: &[&["streams", "window", "connection_window", "resets", "local_resets"]],
+    known: &[&["streams", "window", "connection_window", "resets", "local_resets", "control_frames"]],
     planned: &[],
 };
 

@@ -115,9 +115,10 @@ response_head = "32KiB"
 head_timeout = "1s"
 progress = "1KiB"
 client_idle = "1m"
+client_age = "2h"
 upstream_idle = "2s"
 upstream_connections = 8
-http2 = { streams = 10, window = "65535B", connection_window = "2147483647B", resets = 5, local_resets = 6 }
+http2 = { streams = 10, window = "65535B", connection_window = "2147483647B", resets = 5, local_resets = 6, control_frames = 70 }
 
 [services.chat]
 run = "./chat"
@@ -258,6 +259,7 @@ fn limits_of_users() -> MessageLimits {
         head_timeout: seconds(1),
         progress: ByteSize(1 << 10),
         client_idle: seconds(60),
+        client_age: Some(seconds(7200)),
         upstream_idle: seconds(2),
         upstream_connections: 8,
         http2: Http2Limits {
@@ -266,6 +268,7 @@ fn limits_of_users() -> MessageLimits {
             connection_window: ByteSize((1 << 31) - 1),
             resets: 5,
             local_resets: 6,
+            control_frames: 70,
         },
     }
 }

@@ -10,6 +10,7 @@ use wire::http1::HeadLimits;
 use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
+    crew::Seat,
     exchange,
     guests::Guest,
     http2,
@@ -28,6 +29,9 @@ pub(crate) struct Client {
     pub(crate) peer: IpAddr,
     /// For what it waits for between its messages.
     pub(crate) timer: Timer,
+    /// When it takes no more requests.
+    pub(crate) retires: Option<Timestamp>,
+    pub(crate) _seat: Seat,
 }
 
 /// What happens to a client's connection after a request.
@@ -51,6 +55,18 @@ const QUIET: Duration = Duration::from_millis(10);
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 impl Client {
+    pub(crate) fn new(worker: &Worker, socket: Socket, entry: Entry, peer: IpAddr, seat: Seat) -> Self {
+        // A tenth more or less, so that clients that came together do not leave together.
+        let part = 0.9 + worker.chance() / 5.0;
+        let retires = limits(worker, entry).0.client_age.map(|age| worker.now() + age.mul_f64(part));
+        Self { socket, entry, peer, timer: Timer::default(), retires, _seat: seat }
+    }
+
+    /// Whether it takes no more requests after this one.
+    pub(crate) fn has_retired(&self, worker: &Worker) -> bool {
+        self.retires.is_some_and(|at| at <= worker.recent())
+    }
+
     /// Counts it, unless there are too many. Instances are not counted: their number is known.
     pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
         let view = worker.view();
@@ -148,7 +164,8 @@ pub(crate) struct Left {
 
 /// Whether the client sends something, or leaves, before it has been idle for too long.
 async fn wakes(worker: &Worker, Visit { client, idle_since, .. }: &Visit) -> bool {
-    let until = worker.instant(*idle_since + Terms::of(worker, client.entry).idle);
+    let idle = *idle_since + Terms::of(worker, client.entry).idle;
+    let until = worker.instant(client.retires.map_or(idle, |retires| retires.min(idle)));
     poll_fn(|context| {
         if client.socket.poll_readable(context).is_ready() {
             return Poll::Ready(true);

@@ -144,7 +144,8 @@ impl Requester for Http1<'_> {
 
 /// Serves the request whose head stands at the front of the input.
 pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch) -> Next {
-    let facts = Facts::of(&scratch.request, scratch.input.data());
+    let mut facts = Facts::of(&scratch.request, scratch.input.data());
+    facts.keep_alive &= !client.has_retired(worker);
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
@@ -259,7 +260,7 @@ impl Call {
     }
 
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
-    fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
+    pub(crate) fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
         let policy = self.connection.policy();
         let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
         logic::hedge::hedge_after(idempotent, delay, policy.timeout)

@@ -4,7 +4,7 @@
 //! Only for requests that may be done twice and have no body, and only within the retry budget. Up to the first byte of an answer both
 //! are under way; from there on it is a request like any other, and the other connection is closed.
 
-use std::{pin::pin, rc::Rc};
+use std::{pin::pin, rc::Rc, time::Duration};
 
 use model::Reason;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -23,13 +23,13 @@ use crate::{
 };
 
 /// An instance that has begun to answer.
-struct Answering {
-    local: Rc<Local>,
+pub(crate) struct Answering {
+    pub(crate) local: Rc<Local>,
     /// Of a second instance.
-    lease: Option<Lease>,
-    upstream: Upstream,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) upstream: Upstream,
     /// What has come so far.
-    reply: Buffer,
+    pub(crate) reply: Buffer,
 }
 
 /// Sends the request to the leased instance and, in time, to another one; the response goes to the client.
@@ -40,28 +40,19 @@ pub(crate) async fn run(
     facts: &Facts,
     call: &Call,
     lease: &Lease,
-    delay: std::time::Duration,
+    delay: Duration,
 ) -> Result<Next, Failed> {
     let began = worker.recent();
     let answering = {
         let Scratch { input, outgoing, .. } = &mut *scratch;
         let (mut reader, _) = client.socket.split();
-        tokio::select! {
-            biased;
-            answering = race(worker, call, lease, outgoing, delay) => answering?,
-            () = upload::watch(&mut reader, input) => return Err(Failed::Over(Ended::Gone)),
-            () = lease.local().cut.wait() => {
-                return Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, ""))));
-            }
-            () = sleep_until(call.deadline.at) => return Err(Failed::Over(Ended::Fault(attempt::late(call)))),
-        }
+        ask_two(worker, call, lease, outgoing, delay, upload::watch(&mut reader, input)).await?
     };
     let Answering { local, lease: second, mut upstream, reply } = answering;
     scratch.reply = reply;
     scratch.response.reset();
     let Client { socket, timer, .. } = client;
-    let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, &local, began) };
-    [&flow.sent, &flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
+    let flow = flow_of(Flow { timer: Some(timer), ..Flow::new(worker, facts, call, &local, began) });
     let result = transfer(&flow, socket, &mut upstream, scratch).await;
     if second.is_some() {
         call.answered.replace(Some(local.clone()));
@@ -92,13 +83,36 @@ async fn transfer(
     attempt::both(flow, up, down).await
 }
 
-/// The instance that answers first.
+/// The instance that answers first, unless the client has `gone` before.
+pub(crate) async fn ask_two(
+    worker: &Rc<Worker>,
+    call: &Call,
+    lease: &Lease,
+    head: &[u8],
+    delay: Duration,
+    gone: impl Future<Output = ()>,
+) -> Result<Answering, Failed> {
+    tokio::select! {
+        biased;
+        answering = race(worker, call, lease, head, delay) => answering,
+        () = gone => Err(Failed::Over(Ended::Gone)),
+        () = lease.local().cut.wait() => Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, "")))),
+        () = sleep_until(call.deadline.at) => Err(Failed::Over(Ended::Fault(attempt::late(call)))),
+    }
+}
+
+/// The flow of a request that was sent, and whose answer has begun.
+pub(crate) fn flow_of(flow: Flow<'_>) -> Flow<'_> {
+    [&flow.sent, &flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
+    flow
+}
+
 async fn race(
     worker: &Rc<Worker>,
     call: &Call,
     lease: &Lease,
     head: &[u8],
-    delay: std::time::Duration,
+    delay: Duration,
 ) -> Result<Answering, Failed> {
     let mut first = pin!(ask(worker, call, lease.local(), head));
     tokio::select! {

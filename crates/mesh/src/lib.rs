@@ -3,7 +3,7 @@
 //!
 //! Each worker is a thread with a runtime of its own; what it needs for a request is its own, so nothing is locked on the way.
 //! The routing state is a table that is swapped as a whole; its number is the epoch. A request takes this way:
-//! `listener` → `attest` or, where it is spoken, `tls` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
+//! `listener` → `crew` → `attest` or, where it is spoken, `tls` → `client` → `exchange` → `hold` → `attempt` → `upload` beside `download`, or `tunnel` after a 101.
 //! Decisions are in `logic::route` and `logic::balance`, the protocol is in `wire::http1`.
 
 mod access_log;
@@ -18,6 +18,7 @@ mod call_sockets;
 mod client;
 mod config;
 mod connection;
+mod crew;
 #[cfg(any(test, fuzzing))]
 mod differ;
 mod download;
@@ -65,6 +66,7 @@ use attest::Attestation;
 use call_sockets::CallSockets;
 pub use config::MeshConfig;
 use connection::Connection;
+use crew::Crew;
 #[cfg(any(test, fuzzing))]
 pub use differ::check as check_changes;
 use listener::{Kind, Listener};
@@ -141,6 +143,7 @@ impl Mesh {
         let attestation = config.identities.map(Attestation::new);
         let notices = attestation.as_ref().and_then(Attestation::notice).into_iter().collect();
         let door = config.tls.map(|source| Door::open(source, clock.now())).transpose()?.map(Arc::new);
+        let (crew, inboxes) = Crew::new(config.workers.max(1));
         let shared = Shared {
             clock: clock.clone(),
             failures: Arc::default(),
@@ -148,10 +151,11 @@ impl Mesh {
             access_log,
             attestation,
             door: door.clone(),
+            crew,
         };
-        let start = |number| worker::start(number, shared.clone()).map_err(MeshError::Start);
+        let start = |(number, inbox)| worker::start(number, shared.clone(), inbox).map_err(MeshError::Start);
         let mesh = Self {
-            workers: (0..config.workers.max(1)).map(start).collect::<Result<_, _>>()?,
+            workers: inboxes.into_iter().enumerate().map(start).collect::<Result<_, _>>()?,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),

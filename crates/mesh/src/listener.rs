@@ -1,4 +1,4 @@
-//! Listening sockets: every worker accepts from all of them.
+//! Listening sockets: every worker accepts from all of them, and whoever has clearly fewer connections serves what was accepted.
 
 use std::{
     io,
@@ -9,15 +9,15 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     task::{AbortHandle, spawn_local},
 };
 
 use crate::{
     attest,
     client::{self, Client},
+    crew::{Accepted, Inbox, Seat},
     socket::Socket,
-    timer::Timer,
     tls,
     worker::Worker,
 };
@@ -73,15 +73,21 @@ pub(crate) fn start_calls(worker: &Rc<Worker>, address: Ipv4Addr, socket: &StdUn
     Ok(spawn_local(accept_calls(worker.clone(), socket, address)).abort_handle())
 }
 
+/// Serves what other workers have accepted.
+pub(crate) async fn take_over(worker: Rc<Worker>, mut inbox: Inbox) {
+    while let Some((accepted, seat)) = inbox.recv().await {
+        enter_anew(&worker, accepted, seat);
+    }
+}
+
 async fn accept_calls(worker: Rc<Worker>, socket: UnixListener, address: Ipv4Addr) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
-                let (entry, peer) = (Entry::Address(address), Ipv4Addr::LOCALHOST.into());
-                attest::admit(&worker, Client { socket: Socket::Unix(stream), entry, peer, timer: Timer::default() });
-            }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok((stream, _)) => match worker.crew.seat(worker.number) {
+                seat if seat.is_of(worker.number) => enter_call(&worker, stream, address, seat),
+                seat => hand_over(&worker, stream.into_std().map(|stream| Accepted::Call(stream, address)), seat),
+            },
+            Err(error) => pause(&error).await,
         }
     }
 }
@@ -93,20 +99,47 @@ async fn accept_all(worker: Rc<Worker>, socket: TcpListener, kind: Kind) {
             worker.handshakes.room().await;
         }
         match socket.accept().await {
-            Ok((stream, peer)) => enter(&worker, kind, stream, peer),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok((stream, peer)) => match worker.crew.seat(worker.number) {
+                seat if seat.is_of(worker.number) => enter_tcp(&worker, kind, stream, peer, seat),
+                seat => hand_over(&worker, stream.into_std().map(|stream| Accepted::Tcp(stream, kind, peer)), seat),
+            },
+            Err(error) => pause(&error).await,
         }
     }
 }
 
-fn enter(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr) {
-    let client = |entry, stream| Client {
-        socket: Socket::of_tcp(stream),
-        entry,
-        peer: peer.ip().to_canonical(),
-        timer: Timer::default(),
-    };
+async fn pause(error: &io::Error) {
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What this worker's poller has not let go, or another one's does not take, is closed: the host has no memory for it.
+fn hand_over(worker: &Rc<Worker>, accepted: io::Result<Accepted>, seat: Seat) {
+    let Ok(accepted) = accepted else { return };
+    if let Some((accepted, seat)) = worker.crew.hand_over(worker.number, accepted, seat) {
+        enter_anew(worker, accepted, seat);
+    }
+}
+
+fn enter_anew(worker: &Rc<Worker>, accepted: Accepted, seat: Seat) {
+    match accepted {
+        Accepted::Tcp(stream, kind, peer) => {
+            let _ = TcpStream::from_std(stream).map(|stream| enter_tcp(worker, kind, stream, peer, seat));
+        }
+        Accepted::Call(stream, address) => {
+            let _ = UnixStream::from_std(stream).map(|stream| enter_call(worker, stream, address, seat));
+        }
+    }
+}
+
+fn enter_call(worker: &Rc<Worker>, stream: UnixStream, address: Ipv4Addr, seat: Seat) {
+    let (socket, entry, peer) = (Socket::Unix(stream), Entry::Address(address), Ipv4Addr::LOCALHOST.into());
+    attest::admit(worker, Client::new(worker, socket, entry, peer, seat));
+}
+
+fn enter_tcp(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+    let client = |entry, stream| Client::new(worker, Socket::of_tcp(stream), entry, peer.ip().to_canonical(), seat);
     if kind == Kind::Gateway {
         let client = client(Entry::Gateway, stream);
         match &worker.door {

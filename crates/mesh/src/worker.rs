@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::{Bytes, BytesMut};
 use model::{InstanceId, Timestamp};
 use ports::clock::Clock;
 use tokio::{
@@ -24,8 +25,10 @@ use crate::{
     attest::{Attestation, Attestor},
     buffer::Scratch,
     call_sockets::Change,
+    crew::{Crew, Inbox},
     failures::Failures,
     guests::Guests,
+    http2::Hands,
     listener::{self, Listener},
     signal::Signal,
     table::Table,
@@ -37,6 +40,9 @@ use crate::{
 const COMMANDS_MAX: usize = 64;
 /// How many scratches and attendants a worker keeps for later.
 const SPARE_MAX: usize = 256;
+
+/// How much memory is taken at a time for bytes that are shared. What holds some of it holds all of it, so it is little.
+const SHARED_BYTES: usize = 4 * 1024;
 
 /// What a worker is told. Each is acknowledged when it is in force.
 pub(crate) enum Command {
@@ -60,11 +66,12 @@ pub(crate) struct Shared {
     pub(crate) attestation: Option<Attestation>,
     /// The gateway's TLS, if it speaks it.
     pub(crate) door: Option<Arc<Door>>,
+    pub(crate) crew: Arc<Crew>,
 }
 
 /// The state of one worker: everything runs on its thread, so nothing is locked.
 pub(crate) struct Worker {
-    number: usize,
+    pub(crate) number: usize,
     pub(crate) clock: Arc<dyn Clock>,
     /// The time that was read last.
     recent: Cell<Timestamp>,
@@ -77,6 +84,8 @@ pub(crate) struct Worker {
     pub(crate) attestor: Option<Attestor>,
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) handshakes: Handshakes,
+    pub(crate) crew: Arc<Crew>,
+    pub(crate) hands: Hands,
     /// Fired when the routing state changed.
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
@@ -86,6 +95,8 @@ pub(crate) struct Worker {
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
     attendants: RefCell<Vec<Attendant>>,
+    /// Room for the next bytes that are shared.
+    shared: RefCell<BytesMut>,
     random: Cell<Option<fastrand::Rng>>,
 }
 
@@ -93,11 +104,11 @@ pub(crate) struct Worker {
 ///
 /// # Errors
 /// When the host gives no thread or no poller.
-pub(crate) fn start(number: usize, shared: Shared) -> io::Result<Handle> {
+pub(crate) fn start(number: usize, shared: Shared, inbox: Inbox) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
-    let run = move || run(&runtime, shared, attestor, number, commands);
+    let run = move || run(&runtime, shared, attestor, number, commands, inbox);
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
@@ -108,6 +119,7 @@ fn run(
     attestor: Option<Attestor>,
     number: usize,
     commands: mpsc::Receiver<Command>,
+    inbox: Inbox,
 ) {
     let now = shared.clock.now();
     let seed = now.0 ^ (number as u64) << 48;
@@ -122,15 +134,21 @@ fn run(
         attestor,
         door: shared.door,
         handshakes: Handshakes::default(),
+        crew: shared.crew,
+        hands: Hands::default(),
         changed: Signal::default(),
         view: RefCell::default(),
         locals: RefCell::default(),
         call_sockets: RefCell::default(),
         scratches: RefCell::default(),
         attendants: RefCell::default(),
+        shared: RefCell::new(BytesMut::with_capacity(SHARED_BYTES)),
         random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
     });
-    LocalSet::new().block_on(runtime, obey(worker, commands));
+    LocalSet::new().block_on(runtime, async {
+        worker.spawn(listener::take_over(worker.clone(), inbox));
+        obey(worker, commands).await;
+    });
 }
 
 async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
@@ -207,6 +225,13 @@ impl Worker {
         let drawn = draw(&mut random);
         self.random.set(Some(random));
         drawn
+    }
+
+    /// A copy of some bytes that can be divided without further memory.
+    pub(crate) fn share(&self, bytes: &[u8]) -> Bytes {
+        let mut shared = self.shared.borrow_mut();
+        shared.extend_from_slice(bytes);
+        shared.split().freeze()
     }
 
     pub(crate) fn take_scratch(&self) -> Box<Scratch> {

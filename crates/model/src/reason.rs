@@ -63,6 +63,9 @@ reasons! {
     Http2Required "http2-required" 426 "gRPC needs HTTP/2" "speak HTTP/2 with prior knowledge, or TLS with ALPN `h2`";
     /// More requests than the rate allows.
     RateLimited "rate-limited" 429 "more requests came than the rate allows" "send fewer, or raise `rate`";
+    /// An HTTP/2 client sent too many frames that cost something and ask for nothing. It gets a GOAWAY with ENHANCE_YOUR_CALM.
+    TooManyFrames "too-many-frames" 429 "the client sent too many frames that ask for nothing"
+        "send fewer PING, SETTINGS, RST_STREAM and empty frames, or raise the limits of `http2`";
     /// The request head is larger than allowed, or has too many fields.
     HeadTooLarge "head-too-large" 431 "the request head is larger than allowed" "send fewer or shorter header fields";
     /// The method, the transfer coding or the version is not supported.

@@ -1,6 +1,6 @@
 //! `limits` of a policy: how large and how slow messages may be.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use model::{
     ByteSize,
@@ -22,13 +22,17 @@ const TARGET: RangeInclusive<u64> = 64..=MIB;
 const FIELDS: RangeInclusive<u32> = 1..=100;
 const BODY: RangeInclusive<u64> = 0..=1 << 40;
 const PROGRESS: RangeInclusive<u64> = 0..=1 << 30;
+/// Named where there is no default.
+const AGE: Duration = Duration::from_secs(3600);
 const UPSTREAM_CONNECTIONS: RangeInclusive<u32> = 1..=65_536;
 const STREAMS: RangeInclusive<u32> = 1..=10_000;
 /// RFC 9113, section 6.9.1 has the most, section 6.9.2 the least that a peer begins with.
 const WINDOW: RangeInclusive<u64> = 65_535..=(1 << 31) - 1;
 /// What concerns a client's connection, or a head that is not read yet.
-const BEFORE_ROUTE: [&str; 6] = ["head", "target", "fields", "head_timeout", "client_idle", "http2"];
+const BEFORE_ROUTE: [&str; 7] = ["head", "target", "fields", "head_timeout", "client_idle", "client_age", "http2"];
 const RESETS: RangeInclusive<u32> = 1..=100_000;
+/// A client may well send a few at once when it begins.
+const CONTROL_FRAMES: RangeInclusive<u32> = 10..=1_000_000;
 
 /// Fills the keys in that are there.
 pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits: &mut MessageLimits) {
@@ -43,6 +47,9 @@ pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits:
     cx.fill_duration(&table, "client_idle", &mut limits.client_idle);
     cx.fill_duration(&table, "upstream_idle", &mut limits.upstream_idle);
     cx.fill_integer(&table, "upstream_connections", UPSTREAM_CONNECTIONS, &mut limits.upstream_connections);
+    if let Some(entry) = table.get("client_age") {
+        limits.client_age = age(cx, &entry, limits.client_age);
+    }
     if let Some(entry) = table.get("body") {
         limits.body = body(cx, &entry);
     }
@@ -70,6 +77,11 @@ fn body<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<ByteSize> {
     if entry.value.as_str() == Some("none") { None } else { cx.size_within(entry, BODY) }
 }
 
+/// For ever if it is "none".
+fn age<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, default: Option<Duration>) -> Option<Duration> {
+    if entry.value.as_str() == Some("none") { None } else { cx.duration_above_zero(entry, default.unwrap_or(AGE)) }
+}
+
 fn http2<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits: &mut Http2Limits) {
     let Some(table) = cx.table(entry, name) else { return };
     table.check_keys(cx, &HTTP2);
@@ -78,6 +90,7 @@ fn http2<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits: &mut Http
     cx.fill_size(&table, "connection_window", WINDOW, &mut limits.connection_window);
     cx.fill_integer(&table, "resets", RESETS, &mut limits.resets);
     cx.fill_integer(&table, "local_resets", RESETS, &mut limits.local_resets);
+    cx.fill_integer(&table, "control_frames", CONTROL_FRAMES, &mut limits.control_frames);
     if limits.window > limits.connection_window {
         too_large(cx, &table, ("window", limits.window), ("connection_window", limits.connection_window));
     }

@@ -19,9 +19,13 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes.get() < QUEUED_MAX
+    }
+
     /// Ends when there is room for another piece.
     pub(super) async fn room(&self) {
-        while self.bytes.get() >= QUEUED_MAX {
+        while !self.has_room() {
             self.shrunk.wait().await;
         }
     }

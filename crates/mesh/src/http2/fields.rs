@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Reason;
 use wire::http1::{Field, FieldKind, ResponseHead};
 
-use crate::{attempt::Stop, problem::Fault};
+use crate::{attempt::Stop, problem::Fault, worker::Worker};
 
 /// A response of HTTP/1.1 for a client of HTTP/2: without the fields of a connection and without those that Isles alone may say.
 ///
 /// # Errors
 /// When a field cannot be said in HTTP/2.
-pub(super) fn response(head: &[u8], response: &ResponseHead) -> Result<Response<()>, Stop> {
-    let bytes = Bytes::copy_from_slice(&head[..response.length()]);
+pub(super) fn response(worker: &Worker, head: &[u8], response: &ResponseHead) -> Result<Response<()>, Stop> {
+    let bytes = worker.share(&head[..response.length()]);
     let mut fields = HeaderMap::with_capacity(response.fields().len());
     let with_length = response.status() >= 200 && response.status() != 204;
     let kept = response.fields().iter().filter(|field| match field.kind {

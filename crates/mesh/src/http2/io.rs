@@ -3,28 +3,33 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::meter::Meter;
 use crate::socket::Socket;
 
 /// A socket whose first bytes have been read already.
 pub(super) struct Io {
     first: Bytes,
     socket: Socket,
+    /// Of a client.
+    meter: Option<Meter>,
 }
 
 impl Io {
     pub(super) fn new(first: Bytes, socket: Socket) -> Self {
-        Self { first, socket }
+        Self { first, socket, meter: None }
     }
-}
 
-impl AsyncRead for Io {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn metered(first: Bytes, socket: Socket, meter: Meter) -> Self {
+        Self { meter: Some(meter), ..Self::new(first, socket) }
+    }
+
+    fn read(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
             return Pin::new(&mut self.socket).poll_read(context, into);
         }
@@ -33,11 +38,34 @@ impl AsyncRead for Io {
         self.first.advance(count);
         Poll::Ready(Ok(()))
     }
+
+    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(count)), Some(meter)) = (&written, &mut self.meter) {
+            meter.sent(*count);
+        }
+        written
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // Whoever serves the connection ends it now, so nothing has to wake it.
+        if self.meter.as_ref().is_some_and(Meter::is_over) {
+            return Poll::Pending;
+        }
+        let before = into.filled().len();
+        ready!(self.read(context, into))?;
+        if let Some(meter) = &mut self.meter {
+            meter.received(&into.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.written(written)
     }
 
     fn poll_write_vectored(
@@ -45,7 +73,8 @@ impl AsyncWrite for Io {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
+        self.written(written)
     }
 
     fn is_write_vectored(&self) -> bool {

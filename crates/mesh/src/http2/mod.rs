@@ -10,10 +10,14 @@ mod chunk;
 mod fields;
 mod from_http1;
 pub(crate) mod grpc;
+mod hands;
+mod hedged;
 mod http1;
 mod inlet;
 mod io;
 mod links;
+mod meter;
+mod misuse;
 mod outgoing;
 mod outlet;
 mod pipe;
@@ -25,6 +29,7 @@ mod to_http1;
 mod to_http2;
 
 pub(crate) use from_http1::run as from_http1;
+pub(crate) use hands::Hands;
 pub(crate) use links::Links;
 pub(crate) use serve::serve;
 

@@ -16,6 +16,10 @@ use super::{
     chunk::{Chunk, PIECE_MAX, Queue},
 };
 
+/// The largest end of a body that is handed over without asking for the peer's windows: it waits in the connection's queue. How
+/// many wait is bounded, as a stream counts as one until its end is sent.
+const AT_ONCE_MAX: usize = 1024;
+
 /// The way out of one stream.
 pub(super) struct Pipe {
     stream: RefCell<SendStream<Chunk>>,
@@ -59,6 +63,10 @@ impl Sink for &Pipe {
     const WITH_HEAD: bool = false;
 
     async fn send(&mut self, mut piece: Bytes, last: bool) -> Result<(), NotSent> {
+        if last && piece.len() <= AT_ONCE_MAX && self.queue.has_room() {
+            let part = Chunk::new(piece, &self.queue);
+            return self.stream.borrow_mut().send_data(part, true).map_err(|_| NotSent::default());
+        }
         while !piece.is_empty() {
             self.queue.room().await;
             let count = self.capacity(piece.len().min(PIECE_MAX)).await?;

@@ -1,10 +1,9 @@
 //! Bodies on their way: the request's at the client's pace, the response's at both.
 
-use std::{future::ready, time::Duration};
+use std::{future::ready, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use model::Reason;
-use tokio::time::timeout;
 
 use super::{
     body::{Lost, NotSent, Sink, Source},
@@ -13,6 +12,7 @@ use super::{
 use crate::{
     attempt::{Flow, Stop},
     problem::Fault,
+    timer::within,
     upload::{Pace, Stopped},
 };
 
@@ -68,7 +68,7 @@ async fn pass(
     idle: Duration,
     sending: impl Future<Output = Result<(), NotSent>>,
 ) -> Result<(), Stopped> {
-    match timeout(idle, sending).await {
+    match within(idle, pin!(sending)).await {
         Ok(Ok(())) => {
             flow.sent.set(true);
             Ok(())
@@ -92,7 +92,7 @@ fn stopped(lost: Lost) -> Stopped {
 pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stop> {
     let idle = flow.call.connection.policy().idle_timeout;
     loop {
-        let piece = timeout(idle, source.piece()).await.map_err(|_| Stop::Truncated(Reason::IdleTimeout))?;
+        let piece = within(idle, pin!(source.piece())).await.map_err(|_| Stop::Truncated(Reason::IdleTimeout))?;
         let Some(piece) = piece.map_err(truncated)? else { break };
         let (length, last) = (piece.data.len(), piece.last);
         deliver(idle, sink.send(piece.data, last)).await?;
@@ -111,7 +111,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
 
 /// A client that takes nothing for too long has gone.
 async fn deliver(idle: Duration, sending: impl Future<Output = Result<(), NotSent>>) -> Result<(), Stop> {
-    match timeout(idle, sending).await {
+    match within(idle, pin!(sending)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Stop::Vanished),
     }

@@ -1,6 +1,6 @@
 //! A request of HTTP/2, written as HTTP/1.1 for the codec, and what must be checked before (RFC 9113 sections 8.1 to 8.3).
 
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, Method, header, request::Parts};
 use model::Reason;
 
 use crate::problem::Fault;
@@ -12,7 +12,7 @@ use crate::problem::Fault;
 /// # Errors
 /// When the request is malformed in a way that the head would not show.
 pub(super) fn write(parts: &Parts, ended: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let host = host(parts)?;
+    let host = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     let target = match (&parts.method, parts.uri.path_and_query()) {
         (&Method::CONNECT, _) | (_, None) => host.unwrap_or_default(),
         (_, Some(target)) => target.as_str().as_bytes(),
@@ -21,46 +21,56 @@ pub(super) fn write(parts: &Parts, ended: bool, out: &mut Vec<u8>) -> Result<(),
     if let Some(host) = host {
         put(out, &[b"host: ", host, b"\r\n"]);
     }
-    write_fields(&parts.headers, host.is_some(), out)?;
-    if !ended && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+    let seen = write_fields(&parts.headers, host, out)?;
+    if seen.cookie {
+        write_cookie(&parts.headers, out);
+    }
+    if !ended && !seen.length {
         put(out, &[b"transfer-encoding: chunked\r\n"]);
     }
     put(out, &[b"\r\n"]);
     Ok(())
 }
 
-/// `:authority` takes the place of `host`; where both stand they must agree (RFC 9113 section 8.3.1).
-fn host(parts: &Parts) -> Result<Option<&[u8]>, Fault> {
-    let Some(authority) = parts.uri.authority() else { return Ok(None) };
-    let authority = authority.as_str().as_bytes();
-    let agrees = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority);
-    match parts.headers.get_all(header::HOST).iter().all(agrees) {
-        true => Ok(Some(authority)),
-        false => Err(malformed("`:authority` and `host` differ")),
-    }
+/// What was seen among the fields. To look each one of a few fields over once is cheaper than to look for names.
+#[derive(Default)]
+struct Seen {
+    length: bool,
+    cookie: bool,
 }
 
-/// The crumbs of a cookie are put together again (RFC 9113 section 8.2.3).
-fn write_fields(fields: &HeaderMap, has_host: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
+/// `:authority` takes the place of `host`; where both stand they must agree (RFC 9113 section 8.3.1).
+fn write_fields(fields: &HeaderMap, authority: Option<&[u8]>, out: &mut Vec<u8>) -> Result<Seen, Fault> {
+    let mut seen = Seen::default();
     for (name, value) in fields {
         let value = value.as_bytes();
         if value.first().is_some_and(is_blank) || value.last().is_some_and(is_blank) {
             return Err(malformed("a field value begins or ends with a blank"));
         }
-        if (name == header::HOST && has_host) || name == header::COOKIE {
+        if *name == header::COOKIE {
+            seen.cookie = true;
             continue;
         }
+        if let (&header::HOST, Some(authority)) = (name, authority) {
+            match value.eq_ignore_ascii_case(authority) {
+                true => continue,
+                false => return Err(malformed("`:authority` and `host` differ")),
+            }
+        }
+        seen.length |= *name == header::CONTENT_LENGTH;
         put(out, &[name.as_str().as_bytes(), b": ", value, b"\r\n"]);
     }
+    Ok(seen)
+}
+
+/// The crumbs of a cookie are put together again (RFC 9113 section 8.2.3).
+fn write_cookie(fields: &HeaderMap, out: &mut Vec<u8>) {
     let mut before: &[u8] = b"cookie: ";
     for crumb in fields.get_all(header::COOKIE) {
         put(out, &[before, crumb.as_bytes()]);
         before = b"; ";
     }
-    if before == b"; " {
-        put(out, &[b"\r\n"]);
-    }
-    Ok(())
+    put(out, &[b"\r\n"]);
 }
 
 fn is_blank(byte: &u8) -> bool {
@@ -79,7 +89,7 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderValue, Request};
 
     use super::*;
 

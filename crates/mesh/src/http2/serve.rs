@@ -1,17 +1,26 @@
-//! One connection of a client that speaks HTTP/2: each stream is a task of the same worker.
+//! One connection of a client that speaks HTTP/2: each stream is served by a task of the same worker.
 
-use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    net::IpAddr,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
-use model::spec::MessageLimits;
+use model::{Reason, spec::MessageLimits};
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::http1::HeadLimits;
 
 use super::{
     chunk::{Chunk, Queue},
+    hands::{self, Job},
     io::Io,
-    stream,
+    meter::Meter,
+    misuse,
 };
 use crate::{
     client::{self, Client, LINGER},
@@ -30,6 +39,10 @@ pub(super) struct Entrance {
     pub(super) names: Option<Names>,
     pub(super) queue: Rc<Queue>,
     streams: Cell<u32>,
+    /// Whether the client sent too many frames that ask for nothing.
+    over: Rc<Cell<bool>>,
+    /// Whether it was told so.
+    ended: Cell<bool>,
     /// When the last stream ended, or the connection began.
     quiet_since: Cell<Instant>,
 }
@@ -53,11 +66,23 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         names: client.socket.names().cloned(),
         queue: Rc::default(),
         streams: Cell::new(0),
+        over: Rc::default(),
+        ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let io = Io::new(first, client.socket);
-    if let Ok(Ok(connection)) = timeout(limits.head_timeout, settings(&limits, &heads).handshake(io)).await {
-        accept_all(&worker, &entrance, connection, limits.client_idle).await;
+    let meter = Meter::new(limits.http2.control_frames, entrance.over.clone());
+    let io = Io::metered(first, client.socket, meter);
+    let shaken = timeout(limits.head_timeout, settings(&limits, &heads).handshake(io)).await;
+    let misused = match shaken {
+        Ok(Ok(connection)) => {
+            let retires = client.retires.map(|at| worker.instant(at));
+            accept_all(&worker, &entrance, connection, limits.client_idle, retires).await
+        }
+        Ok(Err(error)) => misuse::reason(&error),
+        Err(_) => None,
+    };
+    if let Some(reason) = misused {
+        misuse::write_down(&worker, &entrance, reason);
     }
 }
 
@@ -82,9 +107,11 @@ async fn accept_all(
     entrance: &Rc<Entrance>,
     mut connection: Connection<Io, Chunk>,
     idle: Duration,
-) {
+    retires: Option<Instant>,
+) -> Option<Reason> {
     let mut closing = false;
-    let mut check = Instant::now() + idle;
+    let sooner = |at: Instant| retires.map_or(at, |retires| retires.min(at));
+    let mut check = sooner(Instant::now() + idle);
     loop {
         if !closing && worker.view().table.shutting_down {
             closing = true;
@@ -93,25 +120,45 @@ async fn accept_all(
         }
         tokio::select! {
             biased;
-            accepted = connection.accept() => {
-                let Some(Ok((request, respond))) = accepted else { return };
-                entrance.streams.set(entrance.streams.get() + 1);
-                // Boxed: a task is moved several times before it runs and after it has.
-                worker.spawn(Box::pin(stream::serve(worker.clone(), entrance.clone(), request, respond)));
-            }
+            ended = poll_fn(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {
+                let now = Instant::now();
                 let limit = if closing { LINGER } else { idle };
-                let quiet = entrance.streams.get() == 0 && entrance.quiet_since.get() + limit <= Instant::now();
+                let quiet = entrance.streams.get() == 0 && entrance.quiet_since.get() + limit <= now;
                 if quiet && closing {
-                    return;
+                    return None;
                 }
-                if quiet {
+                if !closing && (quiet || retires.is_some_and(|at| at <= now)) {
                     closing = true;
                     connection.graceful_shutdown();
                 }
-                check = Instant::now() + if closing { LINGER } else { limit };
+                check = if closing { now + LINGER } else { sooner(now + limit) };
             }
+        }
+    }
+}
+
+/// Hands over what the client has sent; ready when the connection has ended, with what its client did wrong.
+fn poll_accept(
+    worker: &Rc<Worker>,
+    entrance: &Rc<Entrance>,
+    connection: &mut Connection<Io, Chunk>,
+    context: &mut Context<'_>,
+) -> Poll<Option<Reason>> {
+    loop {
+        let accepted = connection.poll_accept(context);
+        if entrance.over.get() && !entrance.ended.replace(true) {
+            connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+            continue;
+        }
+        match ready!(accepted) {
+            Some(Ok((request, respond))) => {
+                entrance.streams.set(entrance.streams.get() + 1);
+                hands::serve(worker, Job { entrance: entrance.clone(), request, respond });
+            }
+            Some(Err(error)) => return Poll::Ready(misuse::reason(&error)),
+            None => return Poll::Ready(entrance.over.get().then_some(Reason::TooManyFrames)),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use h2::{RecvStream, server::SendResponse};
+use h2::RecvStream;
 use http::{Request, header};
 use model::spec::Protocol;
 use wire::http1;
 
 use super::{
     answer::{Manner, answer},
-    chunk::Chunk,
+    hands::Job,
+    hedged,
     inlet::{Inlet, Watched},
     outlet::Outlet,
     request,
@@ -27,6 +28,7 @@ use crate::{
     instance::Lease,
     problem::Fault,
     record,
+    timer::Timer,
     worker::Worker,
 };
 
@@ -36,6 +38,8 @@ pub(super) struct Http2Request<'a> {
     pub(super) outlet: &'a Outlet,
     pub(super) scratch: &'a mut Scratch,
     pub(super) facts: &'a Facts,
+    /// For what it waits for, a response's head first of all.
+    pub(super) timer: &'a Timer,
 }
 
 impl Requester for Http2Request<'_> {
@@ -48,7 +52,11 @@ impl Requester for Http2Request<'_> {
         outgoing.clear();
         http1::write_request(input.held(), request, call.line(worker), outgoing);
         if call.connection.policy().protocol == Protocol::Http {
-            return to_http1::run(worker, self, call, lease, reuse).await;
+            return match call.hedge_delay(self.facts.repeatable) {
+                // Apart, as few ask for it.
+                Some(delay) if reuse => Box::pin(hedged::run(worker, self, call, lease, delay)).await,
+                _ => to_http1::run(worker, self, call, lease, reuse).await,
+            };
         }
         let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
         let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };
@@ -58,15 +66,11 @@ impl Requester for Http2Request<'_> {
 }
 
 /// Serves one request.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    entrance: Rc<Entrance>,
-    request: Request<RecvStream>,
-    respond: SendResponse<Chunk>,
-) {
+pub(super) async fn serve(worker: &Rc<Worker>, timer: &Timer, job: Job) {
+    let Job { entrance, request, respond } = job;
     let mut scratch = worker.take_scratch();
     let outlet = Outlet::new(respond, entrance.queue.clone());
-    run(&worker, &entrance, request, &outlet, &mut scratch).await;
+    run(worker, &entrance, timer, request, &outlet, &mut scratch).await;
     worker.keep_scratch(scratch);
     entrance.leave();
 }
@@ -74,13 +78,15 @@ pub(super) async fn serve(
 async fn run(
     worker: &Rc<Worker>,
     entrance: &Entrance,
+    timer: &Timer,
     request: Request<RecvStream>,
     outlet: &Outlet,
     scratch: &mut Scratch,
 ) {
     let (parts, body) = request.into_parts();
     let is_grpc = |value: &http::HeaderValue| super::grpc::is_content_type(value.as_bytes());
-    let grpc = parts.headers.get_all(header::CONTENT_TYPE).iter().any(is_grpc);
+    // Not by name: to look each one of a few fields over is cheaper than to hash it.
+    let grpc = parts.headers.iter().any(|(name, value)| name == header::CONTENT_TYPE && is_grpc(value));
     let manner = Manner { to_head: parts.method == http::Method::HEAD, grpc };
     let read = read(worker, entrance, &parts, body.is_end_stream(), scratch);
     drop(parts);
@@ -91,7 +97,7 @@ async fn run(
             return;
         }
     };
-    let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts };
+    let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts, timer };
     let outcome = match exchange::attempts(worker, &mut request, &mut call).await {
         Ok(_) => Outcome::Status(call.status.get()),
         Err(Ended::Gone) => {

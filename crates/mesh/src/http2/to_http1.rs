@@ -35,7 +35,7 @@ pub(super) async fn run(
     reuse: bool,
 ) -> Result<Next, Failed> {
     let local = lease.local();
-    let now = worker.now();
+    let now = worker.recent();
     let pooled = if reuse { local.pool.take(now) } else { None };
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
@@ -47,7 +47,7 @@ pub(super) async fn run(
     }
     request.scratch.reply.clear();
     request.scratch.response.reset();
-    let flow = Flow::new(worker, request.facts, call, local, now);
+    let flow = Flow { timer: Some(request.timer), ..Flow::new(worker, request.facts, call, local, now) };
     let result = transfer(&flow, request, &mut upstream.socket).await;
     let reusable = result.map_err(|stop| flow.judge(stop, is_pooled))?;
     if reusable && flow.uploaded.get() && request.scratch.reply.is_empty() {
@@ -58,7 +58,7 @@ pub(super) async fn run(
 
 /// Returns whether the instance takes another request on the connection.
 async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mut Socket) -> Result<bool, Stop> {
-    let Http2Request { inlet, outlet, scratch, facts } = request;
+    let Http2Request { inlet, outlet, scratch, facts, .. } = request;
     let Scratch { outgoing, reply, response, .. } = &mut **scratch;
     let (reader, mut writer) = upstream.split();
     let mut sink = Http1Sink::new(&mut writer, outgoing, facts.framing);
@@ -67,7 +67,7 @@ async fn transfer(flow: &Flow<'_>, request: &mut Http2Request<'_>, upstream: &mu
     attempt::both(flow, pin!(up), pin!(download(flow, reader, reply, response, outlet))).await
 }
 
-async fn download(
+pub(super) async fn download(
     flow: &Flow<'_>,
     mut from: Reader<'_>,
     reply: &mut Buffer,
@@ -81,7 +81,7 @@ async fn download(
                 let detail = "it switched to a protocol that the request did not ask for";
                 return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
             }
-            _ => fields::response(reply.data(), response)?,
+            _ => fields::response(flow.worker, reply.data(), response)?,
         };
         let retry_after = retry_after(response, reply.data());
         flow.call.count_sent(response.length());

@@ -78,6 +78,8 @@ enum Entered {
 pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
     // An answer would take a handshake first, and who comes in too great numbers gets none.
     let Ok(_guest) = client.enter(&worker) else { return };
+    // Another worker may have accepted it, without knowing how many there are here.
+    worker.handshakes.room().await;
     let limit = client::limits(&worker, client.entry).0.head_timeout;
     let Client { socket: Socket::Tcp(stream), .. } = client else { return };
     // Apart, so that its memory is given back before the first request.

@@ -3,10 +3,10 @@
 use model::spec::AccessLog;
 use serde_json::Value;
 
-use crate::rig::*;
+use crate::{http2_client, rig::*};
 
 /// The lines that are there once so many are, without what differs from run to run.
-async fn lines(rig: &Rig, count: usize) -> Vec<Value> {
+pub(crate) async fn lines(rig: &Rig, count: usize) -> Vec<Value> {
     loop {
         let text = std::fs::read_to_string(rig.folder.path().join("access.log")).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -44,4 +44,35 @@ async fn failures_are_logged_and_others_only_on_request() {
             assert_eq!(first["trace"].as_str().unwrap().len(), 55);
         }
     }
+}
+
+#[tokio::test]
+async fn requests_of_both_versions_are_logged_alike() {
+    let rig = Rig::with(|policy| policy.access_log = AccessLog::Sampled(1000)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    let mut sender = http2_client::connect(&rig, rig.gateway).await;
+    for path in ["/a?secret=1", "/%00"] {
+        client.send(&format!("GET {path} HTTP/1.1\r\nhost: shop.test\r\n\r\n")).await;
+        let (status, ..) = client.response().await;
+        assert_eq!(http2_client::send(&mut sender, http2_client::request("GET", path, "")).await.0, status);
+        client = rig.client().await;
+    }
+    rig.apply(&[("users", true, &[])]).await;
+    client.send("GET /b HTTP/1.1\r\nhost: shop.test\r\n\r\n").await;
+    assert_eq!(client.response().await.0, 503);
+    assert_eq!(http2_client::send(&mut sender, http2_client::request("GET", "/b", "")).await.0, 503);
+    let mut lines = lines(&rig, 4).await;
+    for line in &mut lines {
+        let line = line.as_object_mut().unwrap();
+        for differs in ["at", "micros", "received", "sent", "trace"] {
+            assert!(line.remove(differs).is_some(), "{differs}");
+        }
+    }
+    lines.sort_by_key(|line| line["path"].to_string());
+    assert_eq!(lines[..2], [lines[0].clone(), lines[0].clone()]);
+    assert_eq!(lines[2..], [lines[2].clone(), lines[2].clone()]);
+    assert_eq!((&lines[0]["path"], &lines[0]["status"]), (&"/a".into(), &200.into()));
+    assert_eq!((&lines[2]["path"], &lines[2]["reason"]), (&"/b".into(), &"no-upstream".into()));
 }

@@ -1,8 +1,10 @@
 //! HTTP/2 clients that mean harm: the stream or the connection ends, the others are served.
 
+use model::ByteSize;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
+    access_log,
     frames::*,
     http2_client::{connect, request, send},
     rig::*,
@@ -174,6 +176,91 @@ async fn empty_data_without_end() {
     assert!(said.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{said:?}");
     rig.until_in_flight(&id("users", 1), 0).await;
     others_are_served(&rig).await;
+}
+
+#[tokio::test]
+async fn frames_that_ask_for_nothing() {
+    let (zeros, one, priority) = ([0; 8], 1_u32.to_be_bytes(), [0, 0, 0, 3, 7]);
+    for (name, attack) in [
+        ("PING", frame(PING, 0, 0, &zeros)),
+        ("SETTINGS", frame(SETTINGS, 0, 0, &[])),
+        ("PRIORITY", frame(PRIORITY, 0, 1, &priority)),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, &one)),
+        ("unknown", frame(99, 0, 0, &[])),
+    ] {
+        // Many at once, so that a second is not over before there are enough.
+        let (rig, attack) = (rig().await, attack.repeat(100));
+        let said = until_it_ends(&rig, move |_| attack.clone()).await;
+        assert!(said.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{name}: {said:?}");
+        let line = &access_log::lines(&rig, 1).await[0];
+        assert_eq!((&line["reason"], &line["method"]), (&"too-many-frames".into(), &"PRI".into()), "{name}");
+        others_are_served(&rig).await;
+    }
+}
+
+/// A client that stops in time hears why.
+#[tokio::test]
+async fn the_limit_of_frames_is_that_of_the_policy() {
+    for (frames, expected) in [(19, Said::Status(200)), (20, Said::GoAway(ENHANCE_YOUR_CALM))] {
+        let rig = Rig::with(|policy| policy.limits.http2.control_frames = 20).await;
+        let target = rig.server(named("ok")).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = Frames::connect(&rig).await;
+        // One more SETTINGS was sent when it connected.
+        let pings = frame(PING, 0, 0, &[0; 8]).repeat(frames);
+        client.send(&[pings, get(1, END_STREAM, &[])].concat()).await;
+        assert_eq!(client.said(1).await, expected, "{frames}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_announced() {
+    let rig = Rig::with(|policy| {
+        let limits = &mut policy.limits.http2;
+        (limits.streams, limits.window, limits.connection_window) = (3, ByteSize(70_000), ByteSize(200_000));
+    })
+    .await;
+    rig.apply(&[("users", true, &[])]).await;
+    let mut client = Frames::connect(&rig).await;
+    let (mut settings, mut window) = (Vec::new(), 65_535);
+    while settings.is_empty() || window == 65_535 {
+        match client.next().await.unwrap() {
+            (SETTINGS, 0, payload) if !payload.is_empty() => settings = payload,
+            (WINDOW_UPDATE, 0, payload) => window += code(&payload),
+            _ => {}
+        }
+    }
+    let setting = |id: u16| settings.chunks(6).find(|it| it[..2] == id.to_be_bytes()).map(|it| code(&it[2..]));
+    let (streams, first_window) = (setting(3), setting(4));
+    assert_eq!((streams, first_window, window), (Some(3), Some(70_000), 200_000));
+}
+
+#[tokio::test]
+async fn a_stream_too_many_is_refused() {
+    const REFUSED_STREAM: u32 = 7;
+    let rig = Rig::with(|policy| policy.limits.http2.streams = 2).await;
+    let target = rig.server(|mut conn| async move { while conn.request().await.is_some() {} }).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = Frames::connect(&rig).await;
+    client.send(&[1, 3, 5].map(|stream| get(stream, END_STREAM, &[])).concat()).await;
+    assert_eq!(client.said(5).await, Said::Reset(REFUSED_STREAM));
+    rig.until_in_flight(&id("users", 1), 2).await;
+}
+
+/// Those that nobody has looked at yet.
+#[tokio::test]
+async fn the_limit_of_resets_is_that_of_the_policy() {
+    for (resets, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
+        let rig = Rig::with(|policy| policy.limits.http2.resets = 5).await;
+        let target = rig.server(named("ok")).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = Frames::connect(&rig).await;
+        let reset =
+            |round| [get(odd(round), END_STREAM, &[]), frame(RST_STREAM, 0, odd(round), &[0, 0, 0, 8])].concat();
+        let last = odd(resets);
+        client.send(&[(0..resets).flat_map(reset).collect(), get(last, END_STREAM, &[])].concat()).await;
+        assert_eq!(client.said(last).await, expected, "{resets}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use model::Reason;
 use tokio::time::timeout;
 
 use crate::{
+    frames::*,
     http2_client::{connect, request, send},
     rig::*,
 };
@@ -196,4 +197,62 @@ async fn a_stream_that_is_given_up_is_cancelled_at_the_instance() {
     assert_eq!(timeout(PATIENCE, ends.recv()).await.unwrap(), Some("end"));
     rig.until_in_flight(&id("users", 1), 0).await;
     let _ = sender.ready().await;
+}
+
+/// The connections of clients that stay are spread over the workers, however they came in.
+#[tokio::test]
+async fn busy_connections_do_not_meet_on_one_worker() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut senders = Vec::new();
+    for address in [rig.gateway; 6].into_iter().chain([rig.connections; 6]) {
+        let mut sender = connect(&rig, address).await;
+        assert_eq!(send(&mut sender, request("GET", "/", "")).await.0, 200);
+        senders.push(sender);
+    }
+    let connections = || ports::traffic::Traffic::connections(&*rig.mesh);
+    // A request is counted once its answer is out.
+    while connections().iter().map(|figures| figures.requests).sum::<u64>() < 12 {
+        tokio::task::yield_now().await;
+    }
+    for connection in connections() {
+        assert_eq!(connection.requests_by_worker, [3, 3], "{}", connection.caller);
+    }
+}
+
+/// What is in flight is answered, and the client goes elsewhere with what comes after.
+#[tokio::test]
+async fn a_connection_that_is_to_end_says_so_and_answers_what_is_in_flight() {
+    for aged in [false, true] {
+        let (answer, answers) = tokio::sync::watch::channel(false);
+        let age = aged.then(|| std::time::Duration::from_millis(50));
+        let rig = Rig::with(|policy| policy.limits.client_age = age).await;
+        let target = rig
+            .server(move |mut conn| {
+                let mut answers = answers.clone();
+                async move {
+                    conn.request().await;
+                    answers.wait_for(|answer| *answer).await.unwrap();
+                    conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                }
+            })
+            .await;
+        let services: &[Service<'_>] = &[("users", true, &[(1, target)])];
+        rig.apply(services).await;
+        let mut client = Frames::connect(&rig).await;
+        client.send(&get(1, END_STREAM, &[])).await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        if !aged {
+            let routing = ports::traffic::Routing { shutting_down: true, ..rig.routing(services) };
+            ports::traffic::Traffic::apply(&*rig.mesh, routing).await;
+        }
+        assert_eq!(client.said(1).await, Said::GoAway(0), "{aged}");
+        answer.send_replace(true);
+        let mut said = client.said(1).await;
+        while said == Said::GoAway(0) {
+            said = client.said(1).await;
+        }
+        assert_eq!(said, Said::Status(200), "{aged}");
+    }
 }

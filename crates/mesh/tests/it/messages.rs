@@ -220,3 +220,26 @@ async fn a_real_client_and_a_real_server_understand_each_other() {
         assert_eq!(body, format!("PUT /x HTTP/1.1|{text}"));
     }
 }
+
+#[tokio::test]
+async fn a_connection_of_a_certain_age_takes_no_more_requests() {
+    let age = std::time::Duration::from_millis(50);
+    let rig = Rig::with(|policy| policy.limits.client_age = Some(age)).await;
+    let target = rig
+        .server(move |mut conn| async move {
+            while conn.request().await.is_some() {
+                tokio::time::sleep(age * 2).await;
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    // The second one is there when the first one ends.
+    client.send(&"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2)).await;
+    for expected in [false, true] {
+        let (status, head, _) = client.response().await;
+        assert_eq!((status, head.contains("connection: close\r\n")), (200, expected));
+    }
+    assert!(client.ends().await);
+}

@@ -15,7 +15,7 @@ use model::{
 };
 use ports::traffic::{GatewayRouting, Target, Traffic};
 
-use crate::rig::*;
+use crate::{http2_client, rig::*};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -250,14 +250,31 @@ async fn what_takes_unusually_long_is_asked_of_another_instance_too() {
         policy.balance = Balance::RoundRobin;
     };
     let rig = rig_with(policy, &[first, second]).await;
-    let mut client = rig.client().await;
+    let (mut client, mut sender) = (rig.client().await, http2_client::connect(&rig, rig.gateway).await);
     assert_eq!(names(&mut client, 200, |_| GET.into()).await.len(), 200);
+    assert_eq!(names_over_http2(&mut sender, 200).await.len(), 200);
     frozen.store(true, SeqCst);
-    let counts = counted(names(&mut client, 10, |_| GET.into()).await);
-    assert_eq!(counts, [("second".into(), 10)].into());
-    while rig.mesh.connections()[0].hedges < 5 {
-        tokio::task::yield_now().await;
+    let mut expected = 0;
+    for over_http2 in [false, true] {
+        let names = match over_http2 {
+            false => names(&mut client, 10, |_| GET.into()).await,
+            true => names_over_http2(&mut sender, 10).await,
+        };
+        assert_eq!(counted(names), [("second".into(), 10)].into(), "{over_http2}");
+        expected += 5;
+        while rig.mesh.connections()[0].hedges < expected {
+            tokio::task::yield_now().await;
+        }
+        // Who lost the race is no longer asked.
+        rig.until_in_flight(&id("users", 1), 0).await;
     }
-    // Who lost the race is no longer asked.
-    rig.until_in_flight(&id("users", 1), 0).await;
+}
+
+async fn names_over_http2(sender: &mut http2_client::Sender, count: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    for _ in 0..count {
+        let (_, _, body) = http2_client::send(sender, http2_client::request("GET", "/", "")).await;
+        names.push(String::from_utf8(body).unwrap());
+    }
+    names
 }

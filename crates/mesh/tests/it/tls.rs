@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{http2_client as http2, rig::*};
+use crate::{http2_client, rig::*};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -151,10 +151,11 @@ async fn http_2_is_preferred() {
     let rig = secured(Some(files.config())).await;
     let stream = connect(&rig, &files.client(BOTH, &["http/1.1", "h2"])).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-    let mut sender = http2::handshake(&rig, stream).await;
+    let mut sender = http2_client::handshake(&rig, stream).await;
     let body = "x".repeat(1_000_000);
     for _ in 0..3 {
-        let (status, _, echoed) = http2::send(&mut sender, http2::request("POST", "/b", body.clone())).await;
+        let (status, _, echoed) =
+            http2_client::send(&mut sender, http2_client::request("POST", "/b", body.clone())).await;
         assert_eq!((status, echoed.len()), (200, "POST /b HTTP/1.1|".len() + body.len()));
     }
     let url = format!("https://localhost:{}/c", rig.gateway.port());
@@ -496,15 +497,15 @@ async fn a_websocket_flows_both_ways_at_once() {
 async fn answers_to(rig: &Rig, config: &Files, hosts: &[&str]) -> [Vec<(u16, String)>; 2] {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let mut conn = Conn::new(connect(rig, &config.client(BOTH, &["http/1.1"])).await);
-    let mut sender = http2::handshake(rig, connect(rig, &config.client(BOTH, &["h2"])).await).await;
+    let mut sender = http2_client::handshake(rig, connect(rig, &config.client(BOTH, &["h2"])).await).await;
     for host in hosts {
         conn.send(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
         let (status, head, _) = conn.response().await;
         let reason = head.lines().find_map(|line| line.strip_prefix("x-isles-reason: "));
         first.push((status, reason.unwrap_or_default().to_owned()));
-        let mut get = http2::request("GET", "/", "");
+        let mut get = http2_client::request("GET", "/", "");
         *get.uri_mut() = format!("https://{host}/").parse().unwrap();
-        let (status, response, _) = http2::send(&mut sender, get).await;
+        let (status, response, _) = http2_client::send(&mut sender, get).await;
         let reason = response.headers().get("x-isles-reason").map(|reason| reason.to_str().unwrap().to_owned());
         second.push((status, reason.unwrap_or_default()));
     }

@@ -28,6 +28,8 @@ pub struct MessageLimits {
     pub progress: ByteSize,
     /// Between two requests of a client.
     pub client_idle: Duration,
+    /// How long a client's connection takes requests; for ever if `None`.
+    pub client_age: Option<Duration>,
     /// Between two requests to an instance, on one connection. Shorter than what programs use, so that they seldom close first.
     pub upstream_idle: Duration,
     /// Connections to one instance.
@@ -51,6 +53,7 @@ impl MessageLimits {
             head_timeout: Duration::from_secs(10),
             progress: ByteSize(240),
             client_idle: Duration::from_secs(75),
+            client_age: Some(Duration::from_secs(3600)),
             upstream_idle: Duration::from_secs(3),
             upstream_connections: 1024,
             http2: Http2Limits::edge(),
@@ -63,6 +66,7 @@ impl MessageLimits {
             head: ByteSize(64 * KIB),
             body: None,
             client_idle: Duration::from_secs(3600),
+            client_age: None,
             http2: Http2Limits::inside(),
             ..Self::edge()
         }
@@ -82,6 +86,8 @@ pub struct Http2Limits {
     pub resets: u32,
     /// Streams that we reset because of what the client did (CVE-2025-8671).
     pub local_resets: u32,
+    /// Frames in a second that ask for nothing, beside one for each request and for each KiB of responses.
+    pub control_frames: u32,
 }
 
 impl Http2Limits {
@@ -92,6 +98,7 @@ impl Http2Limits {
             connection_window: ByteSize(MIB),
             resets: 20,
             local_resets: 1024,
+            control_frames: 1000,
         }
     }
 
