@@ -1,5 +1,5 @@
-//! What serves a client while it sends requests. It has the room of a whole request, so a quiet client has none; and as making it
-//! takes memory, it serves one client after the other.
+//! What serves a client while it sends requests. It has the room and the buffers of a whole request, so a quiet client has none; and
+//! as making it takes memory, it serves one client after the other.
 
 use std::{
     cell::Cell,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    buffer::Scratch,
     client::{self, Left, Visit},
     worker::Worker,
 };
@@ -49,9 +50,11 @@ impl Attendant {
 
 /// Nobody wakes it for a client that comes: whoever brings one polls it.
 async fn work(desk: Rc<Desk>) {
+    let mut scratch = Scratch::default();
     loop {
         let (worker, visit) = poll_fn(|_| desk.comes.take().map_or(Poll::Pending, Poll::Ready)).await;
-        let left = client::requests(&worker, visit).await;
+        let left = client::requests(&worker, visit, &mut scratch).await;
+        scratch.clear();
         desk.leaves.set(Some(left));
     }
 }

@@ -184,46 +184,34 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
 }
 
 /// One request after the other, until there is none for a while.
-pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit) -> Left {
+pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit, scratch: &mut Scratch) -> Left {
     loop {
-        let mut scratch = match first_bytes(worker, &mut visit.client).await {
-            Ok(scratch) => scratch,
-            Err(next) => return Left { visit, next, first: Bytes::new() },
-        };
+        if let Some(next) = first_bytes(worker, &mut visit.client, scratch).await {
+            return Left { visit, next, first: Bytes::new() };
+        }
         let mut next = Next::Keep;
         while next == Next::Keep && !scratch.input.is_empty() {
-            next = serve_one(worker, &mut visit.client, &mut scratch, visit.fresh).await;
+            next = serve_one(worker, &mut visit.client, scratch, visit.fresh).await;
             (visit.idle_since, visit.fresh) = (worker.recent(), false);
         }
-        let first = if next == Next::Http2 { Bytes::copy_from_slice(scratch.input.data()) } else { Bytes::new() };
-        worker.keep_scratch(scratch);
         if next != Next::Keep {
-            return Left { visit, next, first };
+            let first = if next == Next::Http2 { scratch.input.data() } else { &[] };
+            return Left { visit, next, first: Bytes::copy_from_slice(first) };
         }
     }
 }
 
-/// The first bytes of a request. Nothing is held until there are some: the poller may be mistaken.
-async fn first_bytes(worker: &Worker, client: &mut Client) -> Result<Box<Scratch>, Next> {
+/// Reads the first bytes of a request, or says why there are none.
+async fn first_bytes(worker: &Worker, client: &mut Client, scratch: &mut Scratch) -> Option<Next> {
     let quiet = worker.instant(worker.recent() + QUIET);
-    poll_fn(|context| {
-        if client.socket.poll_readable(context).is_ready() {
-            let mut scratch = worker.take_scratch();
-            let (mut reader, _) = client.socket.split();
-            match reader.poll_read(context, scratch.input.space()) {
-                Poll::Ready(Ok(count @ 1..)) => {
-                    scratch.input.filled(count);
-                    return Poll::Ready(Ok(scratch));
-                }
-                read => {
-                    worker.keep_scratch(scratch);
-                    if read.is_ready() {
-                        return Poll::Ready(Err(Next::Close));
-                    }
-                }
-            }
+    let (mut reader, _) = client.socket.split();
+    poll_fn(|context| match reader.poll_read(context, scratch.input.space()) {
+        Poll::Ready(Ok(count @ 1..)) => {
+            scratch.input.filled(count);
+            Poll::Ready(None)
         }
-        client.timer.poll(quiet, context).map(|()| Err(Next::Keep))
+        Poll::Ready(_) => Poll::Ready(Some(Next::Close)),
+        Poll::Pending => client.timer.poll(quiet, context).map(|()| Some(Next::Keep)),
     })
     .await
 }

@@ -17,7 +17,7 @@ use crate::{
     attest,
     client::{self, Client},
     crew::{Accepted, Inbox, Seat},
-    socket::Socket,
+    socket::{Socket, stay_on_host},
     tls,
     worker::Worker,
 };
@@ -51,6 +51,9 @@ impl Listener {
     pub(crate) fn new(kind: Kind, descriptor: OwnedFd) -> io::Result<Self> {
         let socket = std::net::TcpListener::from(descriptor);
         socket.set_nonblocking(true)?;
+        if kind == Kind::Connections || socket.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+            stay_on_host(&socket);
+        }
         Ok(Self { kind, socket })
     }
 

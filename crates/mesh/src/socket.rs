@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice},
     net::SocketAddr,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::Path,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -162,10 +162,19 @@ async fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Between two programs of one host no network is to be spared, and what the host prefers for others, such as pacing, only costs
+/// time. Sockets that are accepted have it from the one that listens. A host that refuses it loses nothing.
+pub(crate) fn stay_on_host(socket: impl AsFd) {
+    let _ = sockopt::set_tcp_congestion(socket, "reno");
+}
+
 /// A socket whose connection is there or on its way.
 pub(crate) fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    if address.ip().is_loopback() {
+        stay_on_host(&socket);
+    }
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error.into()),

@@ -65,16 +65,21 @@ async fn send(
     let framing = flow.facts.framing;
     let mut body = Body::new(framing);
     let mut pace = Pace::new(flow);
-    if framing == Framing::Chunked {
-        // Reading chunks uses them up, so nothing is read before the instance has taken the head.
-        to.write_all([head]).await.map_err(|failed| flow.not_written(&failed))?;
+    let idle = flow.call.connection.policy().idle_timeout;
+    // Reading chunks uses them up, so nothing is read before the instance has taken the head.
+    if framing == Framing::Chunked || body.is_done() {
+        let written = within(idle, pin!(to.write_all([head]))).await.map_err(|_| Stopped::Upstream)?;
+        written.map_err(|failed| flow.not_written(&failed))?;
         flow.sent.set(true);
         head.clear();
+    }
+    if body.is_done() {
+        return Ok(());
     }
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, head);
-        let passed = within(flow.call.connection.policy().idle_timeout, pin!(passed)).await;
+        let passed = within(idle, pin!(passed)).await;
         match passed {
             Ok(Ok(_)) => flow.sent.set(true),
             Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
