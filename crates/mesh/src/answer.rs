@@ -5,8 +5,8 @@ use wire::http1::{RequestHead, Version};
 
 use crate::{
     buffer::Scratch,
+    call::{Call, Facts},
     client::{Client, LINGER, Next},
-    exchange::{Call, Facts},
     problem::{self, Fault},
     worker::Worker,
 };

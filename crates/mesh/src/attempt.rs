@@ -16,9 +16,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     buffer::Scratch,
+    call::{Call, Ended, Facts},
     client::{Client, Next},
     download::{self, Downloaded},
-    exchange::{Call, Ended, Facts},
     instance::{Instance, Lease, Local},
     pool::{self, Reserved, Upstream},
     problem::Fault,

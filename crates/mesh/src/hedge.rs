@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::{
     attempt::{self, Failed, Flow, Stop},
     buffer::{Buffer, Scratch},
+    call::{Call, Ended, Facts},
     client::{Client, Next},
     download,
-    exchange::{Call, Ended, Facts},
     instance::{Lease, Local},
     pool::Upstream,
     problem::Fault,

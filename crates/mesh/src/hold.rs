@@ -7,8 +7,9 @@ use tokio::time::sleep_until;
 
 use crate::{
     bound::{Bound, Place},
+    call::{Call, Ended},
     connection::{self, Connection},
-    exchange::{Call, Ended, Requester},
+    exchange::Requester,
     instance::{Lease, Local},
     picker::Candidates,
     problem::Fault,

@@ -6,7 +6,7 @@ use wire::http1::{FieldKind, RequestHead};
 
 use crate::{
     access_log::Line,
-    exchange::Call,
+    call::Call,
     figures::{Outcome, Record},
     worker::Worker,
 };

@@ -11,9 +11,10 @@ use wire::http1::{RequestHead, RequestLine};
 use crate::{
     attempt::{self, Failed},
     buffer::Scratch,
+    call::{Call, Ended},
     client::{Client, Next},
     connection,
-    exchange::{self, Call, Ended, Requester},
+    exchange::{self, Requester},
     figures::Outcome,
     instance::Lease,
     listener::Entry,

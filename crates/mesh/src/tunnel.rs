@@ -11,7 +11,7 @@ use wire::websocket::{Frames, GOING_AWAY_FROM_CLIENT, GOING_AWAY_FROM_SERVER};
 
 use crate::{
     buffer::Buffer,
-    exchange::Call,
+    call::Call,
     signal::Signal,
     socket::{Reader, Socket, Writer},
 };

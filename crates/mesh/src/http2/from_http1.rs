@@ -18,9 +18,9 @@ use super::{
 use crate::{
     attempt::{Failed, Flow, Stop},
     buffer::Scratch,
+    call::{Call, Facts},
     client::Next,
     download::{connection_option, outgoing_framing},
-    exchange::{Call, Facts},
     instance::Lease,
     problem::Fault,
     socket::{Socket, Writer},

@@ -6,8 +6,8 @@ use super::{stream::Http2Request, to_http1};
 use crate::{
     attempt::{self, Failed, Flow, Stop},
     buffer::Scratch,
+    call::Call,
     client::Next,
-    exchange::Call,
     hedge::{self, Answering},
     instance::Lease,
     pool,

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     attempt::{self, Failed},
+    call::Call,
     client::LINGER,
-    exchange::Call,
     instance::Local,
     pool::Reserved,
     problem::Fault,
@@ -99,7 +99,7 @@ pub(super) async fn place(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -
         if !links.is_growing() {
             break;
         }
-        let late = |_| Failed::Over(crate::exchange::Ended::Fault(attempt::late(call)));
+        let late = |_| Failed::Over(crate::call::Ended::Fault(attempt::late(call)));
         timeout_at(call.deadline.at, links.changed.wait()).await.map_err(late)?;
     }
     let _connecting = Connecting::new(links);

@@ -22,9 +22,11 @@ use crate::{
     answer::{describe, failure},
     attempt::Failed,
     buffer::Scratch,
+    call::{Call, Ended, Facts},
     client::{self, Next},
-    exchange::{self, Call, Ended, Facts, Requester},
+    exchange::{self, Requester},
     figures::Outcome,
+    find,
     instance::Lease,
     problem::Fault,
     record,
@@ -135,7 +137,7 @@ fn read(
     }
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());
-    exchange::check_host(worker, entrance.peer, entrance.names.as_ref(), &scratch.request, scratch.input.held())?;
-    let call = exchange::find(worker, entrance.entry, entrance.peer, &scratch.request, scratch.input.held())?;
+    find::check_host(worker, entrance.peer, entrance.names.as_ref(), &scratch.request, scratch.input.held())?;
+    let call = find::find(worker, entrance.entry, entrance.peer, &scratch.request, scratch.input.held())?;
     Ok((facts, call))
 }

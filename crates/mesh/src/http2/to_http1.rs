@@ -16,9 +16,9 @@ use super::{
 use crate::{
     attempt::{self, Failed, Flow, Stop},
     buffer::{Buffer, Scratch},
+    call::Call,
     client::Next,
     download::{before_deadline, read_head, retry_after},
-    exchange::Call,
     instance::Lease,
     pool,
     problem::Fault,

@@ -14,8 +14,8 @@ use model::Reason;
 use super::{body::Source, fields, grpc, links, outgoing, relay};
 use crate::{
     attempt::{self, Failed, Flow, Stop},
+    call::{Call, Ended, Facts},
     download::before_deadline,
-    exchange::{Call, Ended, Facts},
     instance::Lease,
     problem::Fault,
     worker::Worker,

@@ -1,0 +1,208 @@
+//! A request on its way: what its head said, when its answer is due, what is known of it so far.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use logic::outcome as health;
+use model::{InstanceId, Reason, Timestamp};
+use tokio::time::Instant;
+use wire::http1::{Framing, RequestHead, RequestLine, Version};
+
+use crate::{
+    connection, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker, problem::Fault, retry,
+    worker::Worker,
+};
+
+/// What the request's head said, as far as it is needed after the head has gone.
+pub(crate) struct Facts {
+    pub(crate) to_head: bool,
+    pub(crate) version: Version,
+    pub(crate) keep_alive: bool,
+    pub(crate) framing: Framing,
+    /// It may be done twice.
+    pub(crate) repeatable: bool,
+    /// The protocol that it asks to change to.
+    pub(crate) upgrade: Option<Box<[u8]>>,
+}
+
+/// A request on its way to a service.
+pub(crate) struct Call {
+    pub(crate) connection: Rc<connection::Local>,
+    pub(crate) entry: Entry,
+    pub(crate) line: RequestLine,
+    pub(crate) arrived: Timestamp,
+    pub(crate) deadline: Deadline,
+    /// The instances that failed it, in order.
+    pub(crate) tried: Vec<InstanceId>,
+    /// The one that answered.
+    pub(crate) answered: RefCell<Option<Rc<Local>>>,
+    /// A second instance was asked because the first one took long.
+    pub(crate) hedged: Cell<bool>,
+    pub(crate) retries: u32,
+    /// The hash of what the policy takes as the key.
+    pub(crate) key: u64,
+    pub(crate) passed: Passed,
+    pub(crate) permit: Permit,
+    /// What the instance answered, once it did.
+    pub(crate) status: Cell<u16>,
+    pub(crate) grpc_status: Cell<Option<u8>>,
+    /// Bytes from the client and to it.
+    pub(crate) received: Cell<u64>,
+    pub(crate) sent: Cell<u64>,
+}
+
+/// When the response's head is due, and who says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) reason: Reason,
+    /// When the caller itself gives up; then the body's progress gains no time.
+    pub(crate) caller: Option<Instant>,
+}
+
+/// Why a request ends without the whole response of an instance.
+pub(crate) enum Ended {
+    /// The client has gone.
+    Gone,
+    /// The response broke off after its head was sent.
+    Broken(Reason),
+    /// An answer of our own is due.
+    Fault(Fault),
+}
+
+impl Facts {
+    pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
+        let method = request.method(head);
+        Self {
+            to_head: method == b"HEAD",
+            version: request.version(),
+            keep_alive: request.keep_alive(),
+            framing: request.framing(),
+            repeatable: request.framing().is_empty() && retry::is_idempotent(method),
+            upgrade: request.upgrade(head).map(Into::into),
+        }
+    }
+}
+
+impl Call {
+    /// A request that arrives now, unless the connection takes none.
+    pub(crate) fn new(
+        worker: &Worker,
+        entry: Entry,
+        connection: Rc<connection::Local>,
+        line: RequestLine,
+        key: u64,
+        caller_waits: Option<Duration>,
+    ) -> Result<Self, Fault> {
+        let arrived = worker.now();
+        let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
+        let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        Ok(Self {
+            connection,
+            entry,
+            line,
+            arrived,
+            deadline,
+            tried: Vec::new(),
+            answered: RefCell::default(),
+            hedged: Cell::new(false),
+            retries: 0,
+            key,
+            passed,
+            permit: Permit::default(),
+            status: Cell::new(0),
+            grpc_status: Cell::new(None),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+        })
+    }
+
+    pub(crate) fn count_received(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
+    }
+
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
+    }
+
+    /// Which slot calls whom: `orders/1 -> users`.
+    pub(crate) fn label(&self, worker: &Worker) -> String {
+        let view = worker.view();
+        let caller = match self.entry {
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
+            Entry::Gateway => None,
+        };
+        let shared = &self.connection.shared;
+        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    }
+
+    /// How the request goes on to an instance now.
+    pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
+        let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
+        RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
+    }
+
+    /// What the answer says of who gave it.
+    pub(crate) fn health(&self) -> health::Outcome {
+        health::Outcome::of(self.status.get(), self.grpc_status.get())
+    }
+
+    /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
+    pub(crate) fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
+        let policy = self.connection.policy();
+        let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
+        logic::hedge::hedge_after(idempotent, delay, policy.timeout)
+    }
+
+    /// An instance besides one that is being asked and those that failed.
+    pub(crate) fn another(&self, worker: &Worker, asked: &InstanceId) -> Option<Rc<Local>> {
+        let view = worker.view();
+        let tried: Vec<InstanceId> = self.tried.iter().chain([asked]).cloned().collect();
+        view.pick(worker, self, &tried)
+    }
+
+    /// Takes a retry out of the connection's budget.
+    pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
+        let shared = &self.connection.shared;
+        shared.state.guard.may_retry(&shared.rules, worker.now())
+    }
+
+    /// Takes note of how an instance did.
+    pub(crate) fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
+        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
+        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
+            return;
+        }
+        let view = worker.view();
+        let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
+        let now = worker.recent();
+        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+    }
+}
+
+impl Ended {
+    /// What it says of the instance that was tried last.
+    pub(crate) fn says_of_instance(&self) -> Option<health::Outcome> {
+        let reason = match self {
+            Self::Gone => return None,
+            Self::Broken(reason) => *reason,
+            Self::Fault(fault) => fault.reason,
+        };
+        reason.blames_callee().then_some(health::Outcome::Failure)
+    }
+}
+
+impl Deadline {
+    /// That of the policy, or of the caller if it waits less.
+    fn new(now: Instant, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
+        let caller = caller.filter(|caller| *caller < policy);
+        match caller {
+            None => Ok(Self { at: now + policy, reason: Reason::Timeout, caller: None }),
+            Some(Duration::ZERO) => Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came")),
+            Some(left) => Ok(Self { at: now + left, reason: Reason::DeadlineExceeded, caller: Some(now + left) }),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which connection a request takes, and with what it goes on: route or address, hash, deadline, trace.
+
+use std::{net::IpAddr, time::Duration};
+
+use logic::{balance, deadline};
+use model::{
+    Reason,
+    spec::{Balance, HashKey},
+};
+use wire::{
+    http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine},
+    trace,
+};
+
+use crate::{call::Call, listener::Entry, problem::Fault, tls::Names, view::View, worker::Worker};
+
+/// The connection that the request takes.
+pub(crate) fn find(
+    worker: &Worker,
+    entry: Entry,
+    peer: IpAddr,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<Call, Fault> {
+    let view = worker.view();
+    let (index, strip) = match entry {
+        Entry::Gateway => find_route(&view, request, head)?,
+        Entry::Address(address) => {
+            let found = view.table.addresses.get(&address);
+            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?.connection, 0)
+        }
+    };
+    let connection = view.connections[index].clone();
+    let policy = connection.policy();
+    if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
+        && length > most.0
+    {
+        return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
+    }
+    let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
+    let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
+    let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
+    let key = key_of(request, head, &policy.balance);
+    let call = Call::new(worker, entry, connection, line, key, caller_timeout(request, head))?;
+    call.count_received(request.length());
+    Ok(call)
+}
+
+/// The connection of a route, as an index, and how much of the path is taken off.
+fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(usize, usize), Fault> {
+    // Calls between services go on, so that what is in flight can end.
+    if view.table.shutting_down {
+        return Err(Fault::new(Reason::ShuttingDown, ""));
+    }
+    let (host, path) = (|| http1::host_name(request.host(head)), request.path(head));
+    let gateway = view.table.gateway.as_ref();
+    let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
+    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{}{path}", host())))?;
+    Ok((gateway.targets[found.index], found.strip))
+}
+
+/// Refuses a request for a host that its connection was not opened for. A trusted peer speaks for many.
+pub(crate) fn check_host(
+    worker: &Worker,
+    peer: IpAddr,
+    names: Option<&Names>,
+    request: &RequestHead,
+    head: &[u8],
+) -> Result<(), Fault> {
+    let Some(names) = names else { return Ok(()) };
+    let host = http1::host_name(request.host(head));
+    if names.cover(host) || worker.view().trusts(peer) {
+        return Ok(());
+    }
+    Err(Fault::new(Reason::Misdirected, host))
+}
+
+/// The hash of what the policy takes as the key; the same for all requests that lack it.
+fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
+    let Balance::Hash { key, .. } = balance else { return 0 };
+    match key {
+        HashKey::Header(name) => hash_all(request.values(head, name)),
+        HashKey::Cookie(name) => hash_all(request.values(head, "cookie").flat_map(|field| cookies(field, name))),
+        HashKey::Path => balance::hash(request.path(head).as_bytes()),
+    }
+}
+
+/// Whoever adds a value cannot choose which of them is looked at: all are.
+fn hash_all<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let first = balance::hash(values.next().unwrap_or_default());
+    values.fold(first, |hash, value| hash.rotate_left(1) ^ balance::hash(value))
+}
+
+/// The values of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
+fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// How long the caller itself waits: the least of what it says.
+fn caller_timeout(request: &RequestHead, head: &[u8]) -> Option<Duration> {
+    let millis = |value| std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis);
+    let ours = request.values_of(head, FieldKind::IslesTimeout).filter_map(millis);
+    let grpc = request.values_of(head, FieldKind::GrpcTimeout).filter_map(deadline::parse_grpc_timeout);
+    ours.chain(grpc).min()
+}
+
+/// Whether the request belongs to a trace already: to one, not to several.
+fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
+    let mut values = request.values_of(head, FieldKind::Traceparent);
+    values.next().is_some_and(trace::is_valid) && values.next().is_none()
+}
+
+impl Worker {
+    fn edge(&self, peer: IpAddr, trusted: bool) -> Edge {
+        Edge { peer, scheme: self.gateway_scheme(), trusted }
+    }
+
+    fn begin_trace(&self) -> [u8; trace::LENGTH] {
+        let (high, low) = (u128::from(self.random_bits()), u128::from(self.random_bits()));
+        trace::begin(high << 64 | low, self.random_bits())
+    }
+}
+
+impl View {
+    /// Whether the peer's word on who the client is counts.
+    fn trusts(&self, peer: IpAddr) -> bool {
+        let trusted = self.table.gateway.as_ref().map_or(&[][..], |gateway| &gateway.trusted);
+        trusted.iter().any(|network| network.contains(peer))
+    }
+}
