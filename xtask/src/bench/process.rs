@@ -55,6 +55,19 @@ fn one_processor_time(pid: u32) -> anyhow::Result<Duration> {
     Ok(TICK * u32::try_from(ticks.sum::<anyhow::Result<u64>>()?)?)
 }
 
+/// The time that a core was busy so far, with what the kernel did on behalf of the network and accounts to no process.
+///
+/// # Errors
+/// When the host does not say.
+pub(super) fn busy_time(core: usize) -> anyhow::Result<Duration> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("cpu{core} "))).context("no such core")?;
+    let ticks: Vec<u32> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    // user, nice, system, idle, iowait, irq, softirq.
+    let [user, nice, system, _, _, irq, softirq, ..] = ticks[..] else { anyhow::bail!("an odd line: {line}") };
+    Ok(TICK * (user + nice + system + irq + softirq))
+}
+
 /// The processor time of the live threads of processes, to the nanosecond: `schedstat` of proc(5).
 ///
 /// # Errors

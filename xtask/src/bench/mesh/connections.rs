@@ -38,7 +38,8 @@ pub(super) fn unix(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
         load: Load::get(64),
     };
     let [port, socket] = rounds::run(setup, [contender("port", "/"), contender("Unix socket", "/unix")])?;
-    Ok(vec![socket.against(&port, Measure::Cpu, "GET 100 B", Bar::AtMost(0.8))])
+    let row = |measure, bar| socket.against(&port, measure, "GET 100 B", bar);
+    Ok(vec![row(Measure::Cpu, Bar::AtMost(0.8)), row(Measure::Core, Bar::None)])
 }
 
 /// HTTP/2 from clients, HTTP/1.1 to instances.

@@ -57,11 +57,13 @@ pub(super) fn p99(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
 
 fn cpu(compared: &Compared, what: &str, bars: &Bars) -> Vec<Row> {
     let Compared { nginx, haproxy, floor, gateway, address } = compared;
-    let mut rows = Vec::new();
+    // How far below nginx any proxy can be on this host.
+    let mut rows = vec![floor.against(nginx, Measure::Cpu, what, Bar::None)];
     for ours in [gateway, address] {
         for (other, bar) in [(nginx, bars.nginx), (haproxy, bars.haproxy), (floor, bars.floor)] {
             rows.push(ours.against(other, Measure::Cpu, what, bar));
         }
+        rows.push(ours.against(nginx, Measure::Core, what, Bar::None));
         rows.push(ours.against(nginx, Measure::PerSecond, what, Bar::None));
         rows.push(ours.against(nginx, Measure::P50, what, Bar::None));
     }

@@ -22,6 +22,7 @@ pub(super) struct Contender {
 pub(super) struct Samples {
     pub(super) name: &'static str,
     pub(super) cpu_us: Vec<f64>,
+    pub(super) core_us: Vec<f64>,
     pub(super) per_second: Vec<f64>,
     pub(super) p50_us: Vec<f64>,
     pub(super) p99_us: Vec<f64>,
@@ -48,8 +49,11 @@ pub(super) fn run<const N: usize>(setup: &Setup, contenders: [Contender; N]) -> 
 impl Contender {
     fn turn(&self, setup: &Setup, seconds: u32, samples: &mut Samples) -> anyhow::Result<()> {
         let before = process::exact_processor_time(&self.pids)?;
+        let busy_before = process::busy_time(setup.proxy_core)?;
         let counted = self.load.run(setup.load_core, &self.seat, &self.url, seconds)?;
         let used = process::exact_processor_time(&self.pids)?.saturating_sub(before);
+        let busy = process::busy_time(setup.proxy_core)?.saturating_sub(busy_before);
+        samples.core_us.push(busy.as_secs_f64() * 1e6 / counted.requests);
         samples.cpu_us.push(used.as_secs_f64() * 1e6 / counted.requests);
         samples.per_second.push(counted.per_second);
         samples.p50_us.push(counted.p50_us);
@@ -62,6 +66,8 @@ impl Contender {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Measure {
     Cpu,
+    /// The whole core's, with what the kernel accounts to no process.
+    Core,
     PerSecond,
     P50,
     P99,
@@ -72,6 +78,7 @@ impl Samples {
     pub(super) fn of(&self, measure: Measure) -> &[f64] {
         match measure {
             Measure::Cpu => &self.cpu_us,
+            Measure::Core => &self.core_us,
             Measure::PerSecond => &self.per_second,
             Measure::P50 => &self.p50_us,
             Measure::P99 => &self.p99_us,
@@ -87,6 +94,7 @@ impl Samples {
     pub(super) fn against(&self, other: &Self, measure: Measure, what: &str, bar: Bar) -> Row {
         let (name, unit) = match measure {
             Measure::Cpu => ("CPU", "µs a request"),
+            Measure::Core => ("the whole core", "µs a request"),
             Measure::PerSecond => ("throughput", "a second"),
             Measure::P50 => ("p50", "µs"),
             Measure::P99 => ("p99", "µs"),
