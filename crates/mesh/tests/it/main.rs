@@ -6,6 +6,7 @@ mod access_log;
 mod attest;
 mod bounds;
 mod call_sockets;
+mod change;
 mod drain;
 mod figures;
 mod frames;
