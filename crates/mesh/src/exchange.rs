@@ -36,7 +36,9 @@ use crate::{
     listener::Entry,
     picker,
     problem::Fault,
-    record, retry,
+    record,
+    refused::{self, Refusal, Refused},
+    retry,
     tls::Names,
     upload,
     view::View,
@@ -149,14 +151,18 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
-        true => Err(Fault::new(Reason::Http2Required, "")),
+        true => Err(Fault::new(Reason::Http2Required, "").into()),
         false => check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
+            .map_err(Refusal::from)
             .and_then(|()| find(worker, client.entry, client.peer, &scratch.request, head)),
     };
     let mut call = match found {
         Ok(call) => call,
-        Err(fault) => {
+        Err(Refusal { fault, connection }) => {
+            let reason = fault.reason;
             let next = answer(worker, client, scratch, Some(&facts), None, fault).await;
+            let refused = Refused { connection, sent: scratch.answer.len(), ..Refused::of(scratch) };
+            refused::write_down(worker, client.entry, reason, refused);
             scratch.input.release();
             return next;
         }
@@ -179,7 +185,10 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
 
 /// Refuses what is no request; the connection ends.
 pub(crate) async fn refuse(worker: &Worker, client: &mut Client, scratch: &mut Scratch, fault: Fault) -> Next {
-    answer(worker, client, scratch, None, None, fault).await
+    let reason = fault.reason;
+    let next = answer(worker, client, scratch, None, None, fault).await;
+    refused::write_down(worker, client.entry, reason, Refused { sent: scratch.answer.len(), ..Refused::default() });
+    next
 }
 
 impl Facts {
@@ -349,7 +358,7 @@ pub(crate) fn find(
     peer: IpAddr,
     request: &RequestHead,
     head: &[u8],
-) -> Result<Call, Fault> {
+) -> Result<Call, Refusal> {
     let view = worker.view();
     let (index, strip) = match entry {
         Entry::Gateway => find_route(&view, request, head)?,
@@ -359,17 +368,19 @@ pub(crate) fn find(
         }
     };
     let connection = view.connections[index].clone();
+    let refused = |fault| Refusal { fault, connection: Some(connection.clone()) };
     let policy = connection.policy();
     if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
         && length > most.0
     {
-        return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
+        return Err(refused(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed"))));
     }
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
-    let call = Call::new(worker, entry, connection, line, key, caller_timeout(request, head))?;
+    let waits = caller_timeout(request, head);
+    let call = Call::new(worker, entry, connection.clone(), line, key, waits).map_err(refused)?;
     call.count_received(request.length());
     Ok(call)
 }

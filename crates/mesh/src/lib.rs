@@ -39,6 +39,7 @@ mod pool;
 mod probe;
 mod problem;
 mod record;
+mod refused;
 mod registry;
 mod retry;
 mod signal;
@@ -72,7 +73,7 @@ pub use differ::check as check_changes;
 use listener::{Kind, Listener};
 use model::{
     Epoch, InstanceId, ServiceName,
-    figures::{ConnectionFigures, TlsFigures},
+    figures::{ConnectionFigures, EntryFigures, TlsFigures},
     status::Failure,
 };
 use ports::{
@@ -80,6 +81,7 @@ use ports::{
     probes::{Probe, ProbeFailure, Probes},
     traffic::{Drained, Routing, Traffic},
 };
+use refused::Entrances;
 use registry::Registry;
 use table::Table;
 use tls::Door;
@@ -110,6 +112,8 @@ pub enum MeshError {
 /// A running mesh. It ends when the last reference is dropped: connections are closed where they stand.
 pub struct Mesh {
     workers: Vec<Handle>,
+    /// What each of them refused.
+    entrances: Vec<Arc<Entrances>>,
     registry: Registry,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
@@ -153,9 +157,13 @@ impl Mesh {
             door: door.clone(),
             crew,
         };
-        let start = |(number, inbox)| worker::start(number, shared.clone(), inbox).map_err(MeshError::Start);
+        let entrances: Vec<Arc<Entrances>> = inboxes.iter().map(|_| Arc::default()).collect();
+        let start = |((number, inbox), entrances): (_, &Arc<Entrances>)| {
+            worker::start(number, shared.clone(), entrances.clone(), inbox).map_err(MeshError::Start)
+        };
         let mesh = Self {
-            workers: inboxes.into_iter().enumerate().map(start).collect::<Result<_, _>>()?,
+            workers: inboxes.into_iter().enumerate().zip(&entrances).map(start).collect::<Result<_, _>>()?,
+            entrances,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),
@@ -279,6 +287,10 @@ impl Traffic for Mesh {
         let mut all: Vec<_> = table.connections.iter().map(figures).collect();
         all.sort_by(|a, b| a.connection.cmp(&b.connection));
         all
+    }
+
+    fn entries(&self) -> Vec<EntryFigures> {
+        Entrances::figures(self.entrances.iter().map(|entrances| &**entrances))
     }
 
     fn tls_figures(&self) -> Option<TlsFigures> {

@@ -22,6 +22,7 @@ mod messages;
 mod policies;
 mod probes;
 mod refusals;
+mod refused;
 mod retries;
 mod rig;
 mod streams;
