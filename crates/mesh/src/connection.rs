@@ -87,7 +87,7 @@ impl Connection {
             hedges: sum.hedges,
             in_flight: self.state.in_flight.inside(),
             concurrency_limit: self.load.limit(),
-            queued: self.state.in_flight.waiting(),
+            queued: self.state.in_flight.queued(),
             breaker: self.state.guard.breaker(),
             ejected: Vec::new(),
             latency: sum.latency,

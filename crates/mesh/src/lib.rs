@@ -35,6 +35,7 @@ mod instance;
 mod listener;
 mod load;
 mod picker;
+mod place;
 mod pool;
 mod probe;
 mod problem;
