@@ -39,14 +39,14 @@ pub(crate) struct Record {
 
 /// A number that one worker alone changes.
 #[derive(Default)]
-struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    fn add(&self, number: u64) {
+    pub(crate) fn add(&self, number: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(number), Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

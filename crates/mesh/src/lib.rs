@@ -291,7 +291,7 @@ impl Traffic for Mesh {
     }
 
     fn entries(&self) -> Vec<EntryFigures> {
-        Entrances::figures(self.entrances.iter().map(|entrances| &**entrances))
+        Entrances::figures(self.entrances.iter().map(AsRef::as_ref))
     }
 
     fn tls_figures(&self) -> Option<TlsFigures> {
@@ -303,7 +303,9 @@ impl Traffic for Mesh {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.iter().cloned().chain(self.tls_problem()).chain(self.socket_notice().clone()).collect()
+        let defects = Entrances::notice(self.entrances.iter().map(AsRef::as_ref));
+        let changing = [self.tls_problem(), self.socket_notice().clone(), defects];
+        self.notices.iter().cloned().chain(changing.into_iter().flatten()).collect()
     }
 }
 

@@ -6,7 +6,13 @@ use std::rc::Rc;
 use model::{Reason, figures::EntryFigures, spec::AccessLog};
 
 use crate::{
-    access_log::Line, buffer::Scratch, connection, figures::Reasons, listener::Entry, problem::Fault, worker::Worker,
+    access_log::Line,
+    buffer::Scratch,
+    connection,
+    figures::{Count, Reasons},
+    listener::Entry,
+    problem::Fault,
+    worker::Worker,
 };
 
 /// What one worker refused where no connection was known. One writer, any reader.
@@ -14,9 +20,25 @@ use crate::{
 pub(crate) struct Entrances {
     gateway: Reasons,
     undeclared: Reasons,
+    panics: Count,
 }
 
 impl Entrances {
+    /// A task has panicked. Only its worker may.
+    pub(crate) fn panicked(&self) {
+        self.panics.add(1);
+    }
+
+    /// What a person should know of it, in a sentence.
+    pub(crate) fn notice<'a>(all: impl Iterator<Item = &'a Self>) -> Option<String> {
+        let panics: u64 = all.map(|one| one.panics.get()).sum();
+        (panics > 0).then(|| {
+            format!(
+                "{panics} connections were ended by a defect of Isles: please report what `isles up` wrote of a panic"
+            )
+        })
+    }
+
     /// The sum of all workers, without entrances where nothing was refused.
     pub(crate) fn figures<'a>(all: impl Iterator<Item = &'a Self>) -> Vec<EntryFigures> {
         let named = |entry: &str| EntryFigures { entry: entry.into(), refused: std::collections::BTreeMap::new() };

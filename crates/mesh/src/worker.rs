@@ -147,6 +147,17 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
     }
 }
 
+/// Counts the panic that ends what it is part of. The panic itself is told where the process tells its errors.
+struct Witness(Arc<Entrances>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panicked();
+        }
+    }
+}
+
 impl Worker {
     fn new(number: usize, shared: Shared, attestor: Option<Attestor>, entrances: Arc<Entrances>) -> Self {
         let now = shared.clock.now();
@@ -181,9 +192,13 @@ impl Worker {
         self.view.borrow().clone()
     }
 
-    /// Runs a future on this worker until it ends or the worker does.
+    /// Runs a future on this worker until it ends or the worker does. If it panics, it ends alone, and is counted.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        tokio::task::spawn_local(future);
+        let witness = Witness(self.entrances.clone());
+        tokio::task::spawn_local(async move {
+            let _witness = witness;
+            future.await;
+        });
     }
 
     /// The scheme of the gateway's URIs.

@@ -68,12 +68,11 @@ impl Requester for Http2Request<'_> {
 
 /// Serves one request.
 pub(super) async fn serve(worker: &Rc<Worker>, timer: &Timer, job: Job) {
-    let Job { entrance, request, respond } = job;
+    let Job { place, request, respond } = job;
     let mut scratch = worker.take_scratch();
-    let outlet = Outlet::new(respond, entrance.queue.clone());
-    run(worker, &entrance, timer, request, &outlet, &mut scratch).await;
+    let outlet = Outlet::new(respond, place.entrance().queue.clone());
+    run(worker, place.entrance(), timer, request, &outlet, &mut scratch).await;
     worker.keep_scratch(scratch);
-    entrance.leave();
 }
 
 async fn run(

@@ -19,6 +19,7 @@ mod identity;
 mod lessons;
 mod limits;
 mod messages;
+mod panics;
 mod policies;
 mod probes;
 mod refusals;
