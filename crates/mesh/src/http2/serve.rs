@@ -77,7 +77,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         entry: client.entry,
         peer: client.peer,
         names: client.socket.names().cloned(),
-        queue: Rc::default(),
+        queue: Queue::new(limits.buffer),
         streams: Cell::new(0),
         over: Rc::default(),
         ended: Cell::new(false),

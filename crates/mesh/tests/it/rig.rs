@@ -337,6 +337,14 @@ impl Conn {
         self.buffer.drain(..count).collect()
     }
 
+    /// What comes up to an end, that with it.
+    pub(crate) async fn until(&mut self, end: &str) -> String {
+        while !self.buffer.ends_with(end.as_bytes()) {
+            assert!(self.more().await, "the connection ended early");
+        }
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
+    }
+
     /// All that still comes.
     pub(crate) async fn rest(&mut self) -> String {
         while self.more().await {}
