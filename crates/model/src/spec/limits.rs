@@ -120,7 +120,7 @@ impl Http2Limits {
 pub struct ConnectionLimits {
     /// In all.
     pub total: u32,
-    /// From one address.
+    /// From one address; of IPv6, from one network of 64 bits.
     pub per_peer: u32,
 }
 
