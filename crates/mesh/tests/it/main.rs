@@ -8,6 +8,7 @@ mod bounds;
 mod call_sockets;
 mod change;
 mod drain;
+mod expect;
 mod figures;
 mod frames;
 mod grpc;
