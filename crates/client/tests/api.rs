@@ -15,7 +15,7 @@ use client::{Call, Client, ClientError};
 use model::{
     Problem, ServiceName, Timestamp,
     api::{Accepted, LogLine, LogQuery, Scale, Why},
-    figures::{BreakerState, ConnectionFigures, Latency, Outcomes},
+    figures::{BreakerState, ConnectionFigures, EntryFigures, Latency, Outcomes},
     status::{Inbound, ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
 use tokio::{
@@ -84,6 +84,7 @@ fn system(phase: SystemPhase) -> SystemStatus {
         gateway_tls: false,
         problem: None,
         notices: vec![],
+        entries: vec![EntryFigures { entry: "gateway".into(), refused: [(model::Reason::NoRoute, 2)].into() }],
         services: vec![service(2)],
     }
 }

@@ -10,7 +10,7 @@ use ports::traffic::Target;
 pub(crate) fn trouble(cause: &Cause, target: Option<&Target>, listening: &[SocketAddr], log: Vec<String>) -> Trouble {
     let (cause, hint) = match cause {
         Cause::Ended(ending) => ended(*ending),
-        Cause::NotStarted(cause, hint) => (cause.clone(), hint.clone()),
+        Cause::NotStarted { cause, hint, .. } => (cause.clone(), hint.clone()),
         Cause::NotHealthyInTime(_) | Cause::CheckFails(_) => (cause.to_string(), unhealthy(target, listening)),
         Cause::Interrupted => (cause.to_string(), String::new()),
     };

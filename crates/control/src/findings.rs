@@ -1,13 +1,15 @@
 //! What the figures of a service's connections tell a person, the most important first.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use model::{
     Reason, ServiceName,
     api::Finding,
-    figures::{BreakerState, ConnectionFigures},
+    figures::{BreakerState, ConnectionFigures, EntryFigures},
 };
 
+/// The entry, and the caller, of what comes from outside.
+const GATEWAY: &str = "gateway";
 /// Of each connection, the most frequent reasons.
 const REASONS_MAX: usize = 3;
 /// All in all.
@@ -16,11 +18,22 @@ const FINDINGS_MAX: usize = 20;
 /// A finding and its weight: what is so now, then calls to the service before its own, then the larger count.
 type Weighed = ((bool, bool, u8, Reverse<u64>), Finding);
 
-/// What the connections by which the service is called or calls tell.
-pub(crate) fn of(service: &ServiceName, figures: &[ConnectionFigures]) -> Vec<Finding> {
+/// What the connections by which the service is called or calls tell, and the gateway if it leads there: requests that it refused
+/// may have been meant for the service.
+pub(crate) fn of(service: &ServiceName, figures: &[ConnectionFigures], entries: &[EntryFigures]) -> Vec<Finding> {
     let mut weighed: Vec<Weighed> = figures.iter().flat_map(|figures| of_connection(service, figures)).collect();
+    let is_routed = figures.iter().any(|figures| figures.caller == GATEWAY && figures.callee == *service);
+    weighed.extend(entries.iter().filter(|entry| is_routed && entry.entry == GATEWAY).flat_map(of_entry));
     weighed.sort_by(|(one, a), (other, b)| (one, &a.connection).cmp(&(other, &b.connection)));
     weighed.into_iter().take(FINDINGS_MAX).map(|(_, finding)| finding).collect()
+}
+
+fn of_entry(figures: &EntryFigures) -> impl Iterator<Item = Weighed> {
+    ranked(&figures.refused).into_iter().take(REASONS_MAX).map(|(reason, count)| {
+        let what = format!("{count} refused before a route was known: {reason}, {}", reason.title());
+        let finding = Finding { connection: figures.entry.clone(), now: false, what, hint: reason.hint().to_owned() };
+        ((true, true, 4, Reverse(count)), finding)
+    })
 }
 
 fn of_connection(service: &ServiceName, figures: &ConnectionFigures) -> Vec<Weighed> {
@@ -49,7 +62,7 @@ fn breaker(figures: &ConnectionFigures) -> Option<Found> {
 fn since(figures: &ConnectionFigures) -> String {
     let errors = Some(figures.outcomes.server_error).filter(|count| *count > 0);
     let errors = errors.map(|count| format!("{count} answers with 5xx"));
-    let failures = ranked(figures).into_iter().filter(|(reason, _)| reason.blames_callee());
+    let failures = ranked(&figures.reasons).into_iter().filter(|(reason, _)| reason.blames_callee());
     let failures = failures.take(REASONS_MAX).map(|(reason, count)| format!("{count} {reason}"));
     let causes: Vec<_> = errors.into_iter().chain(failures).collect();
     if causes.is_empty() { String::new() } else { format!(" (after {})", causes.join(", ")) }
@@ -83,15 +96,15 @@ fn server_errors(figures: &ConnectionFigures) -> Option<Found> {
 
 fn reasons(figures: &ConnectionFigures) -> impl Iterator<Item = Found> {
     let requests = figures.requests;
-    ranked(figures).into_iter().take(REASONS_MAX).map(move |(reason, count)| {
+    ranked(&figures.reasons).into_iter().take(REASONS_MAX).map(move |(reason, count)| {
         let what = format!("{count} of {requests} requests: {reason}, {}", reason.title());
         (3, false, count, what, reason.hint().to_owned())
     })
 }
 
 /// The reasons, the most frequent first.
-fn ranked(figures: &ConnectionFigures) -> Vec<(Reason, u64)> {
-    let mut reasons: Vec<_> = figures.reasons.iter().map(|(reason, count)| (*reason, *count)).collect();
+fn ranked(reasons: &BTreeMap<Reason, u64>) -> Vec<(Reason, u64)> {
+    let mut reasons: Vec<_> = reasons.iter().map(|(reason, count)| (*reason, *count)).collect();
     reasons.sort_by_key(|(_, count)| Reverse(*count));
     reasons
 }
@@ -105,7 +118,12 @@ mod tests {
 
     #[track_caller]
     fn check(figures: &[ConnectionFigures], expected: &[(bool, &str)]) {
-        let found = of(&"users".parse().unwrap(), figures);
+        check_with(figures, &[], expected);
+    }
+
+    #[track_caller]
+    fn check_with(figures: &[ConnectionFigures], entries: &[EntryFigures], expected: &[(bool, &str)]) {
+        let found = of(&"users".parse().unwrap(), figures, entries);
         let shown: Vec<_> = found.iter().map(|f| (f.now, format!("{}: {}", f.connection, f.what))).collect();
         let expected: Vec<_> = expected.iter().map(|(now, text)| (*now, (*text).to_owned())).collect();
         assert_eq!(shown, expected);
@@ -137,6 +155,22 @@ mod tests {
             ),
         ] {
             check(&[orders(fields)], &[expected]);
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_refused_is_told_of_what_it_leads_to() {
+        let refused = |entry: &str, reason| EntryFigures { entry: entry.into(), refused: [(reason, 3)].into() };
+        let entries = [refused("gateway", Reason::NoRoute), refused("undeclared", Reason::NotDeclared)];
+        for (connection, expected) in [
+            (
+                "gateway -> users",
+                &[(false, "gateway: 3 refused before a route was known: no-route, no route fits this host and path")][..],
+            ),
+            ("gateway -> stock", &[]),
+            ("orders -> users", &[]),
+        ] {
+            check_with(&[figures(connection, json!({}))], &entries, expected);
         }
     }
 
@@ -178,6 +212,6 @@ mod tests {
     #[test]
     fn however_many_connections_the_list_is_bounded() {
         let many: Vec<_> = (0..99).map(|i| figures(&format!("c{i} -> users"), json!({ "breaker": "open" }))).collect();
-        assert_eq!(of(&"users".parse().unwrap(), &many).len(), FINDINGS_MAX);
+        assert_eq!(of(&"users".parse().unwrap(), &many, &[]).len(), FINDINGS_MAX);
     }
 }

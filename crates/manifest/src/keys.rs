@@ -154,6 +154,8 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
         "response_head",
         "head_timeout",
         "progress",
+        "progress_grace",
+        "buffer",
         "client_idle",
         "client_age",
         "upstream_idle",

@@ -114,6 +114,8 @@ body = "1MiB"
 response_head = "32KiB"
 head_timeout = "1s"
 progress = "1KiB"
+progress_grace = "3s"
+buffer = "64KiB"
 client_idle = "1m"
 client_age = "2h"
 upstream_idle = "2s"
@@ -258,6 +260,8 @@ fn limits_of_users() -> MessageLimits {
         response_head: ByteSize(32 << 10),
         head_timeout: seconds(1),
         progress: ByteSize(1 << 10),
+        progress_grace: seconds(3),
+        buffer: ByteSize(64 << 10),
         client_idle: seconds(60),
         client_age: Some(seconds(7200)),
         upstream_idle: seconds(2),

@@ -1,138 +1,167 @@
-//! A bound that all workers share: how many may be inside at a time, exactly.
+//! A bound that all workers share: how many may be inside at a time, exactly, in the order in which they came.
+//!
+//! Who finds room and nobody in line enters by one atomic step. Who does not stands in line; who leaves lets the first ones in. The line
+//! is locked only by those that wait, and by those that let them in.
 
-use std::sync::atomic::{
-    AtomicU32,
-    Ordering::{Relaxed, SeqCst},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
-use tokio::sync::{Notify, futures::Notified};
+use crate::place::{Held, Place, Ticket};
 
 /// Alone on its cache line.
 #[derive(Default)]
 #[repr(align(64))]
 pub(crate) struct Padded<T>(pub(crate) T);
 
+/// One more inside, one more in line, and one more that is held: their numbers share a word.
+const INSIDE: u64 = 1;
+pub(crate) const WAITING: u64 = 1 << 24;
+pub(crate) const HELD: u64 = 1 << 44;
+/// The most that fit into the word, each above what a policy may ask for.
+const INSIDE_MAX: u32 = (1 << 24) - 1;
+const QUEUE_MAX: u32 = (1 << 20) - 1;
+
 /// How many are inside, and those that wait for room.
 #[derive(Default)]
 pub(crate) struct Bound {
-    inside: Padded<AtomicU32>,
-    waiting: Padded<AtomicU32>,
-    left: Notify,
+    word: Padded<AtomicU64>,
+    line: Mutex<VecDeque<Arc<Ticket>>>,
+}
+
+/// What the word says.
+#[derive(Clone, Copy)]
+struct Numbers {
+    inside: u32,
+    waiting: u32,
+    held: u32,
+}
+
+impl Numbers {
+    #[allow(clippy::cast_possible_truncation, reason = "each is cut down to its bits before")]
+    fn of(word: u64) -> Self {
+        let [inside, waiting] = [word % WAITING, word % HELD / WAITING];
+        Self { inside: inside as u32, waiting: waiting as u32, held: (word / HELD) as u32 }
+    }
+
+    fn has_room(self, max: u32) -> bool {
+        self.waiting == 0 && self.inside < max.min(INSIDE_MAX)
+    }
+
+    fn queued(self) -> u32 {
+        self.waiting + self.held
+    }
+}
+
+/// How somebody comes in.
+pub(crate) enum Entry<'a> {
+    Inside,
+    InLine(Place<'a>),
 }
 
 impl Bound {
-    /// Enters if fewer than `max` are inside.
+    /// Enters if fewer than `max` are inside and nobody is in line.
     pub(crate) fn try_enter(&self, max: u32) -> bool {
-        let enter = |inside| (inside < max).then_some(inside + 1);
-        self.inside.0.fetch_update(SeqCst, SeqCst, enter).is_ok()
+        self.update(|numbers| numbers.has_room(max).then_some(INSIDE)).is_some()
     }
 
-    /// Makes room for one more. Must follow each successful [`Bound::try_enter`] once.
-    pub(crate) fn leave(&self) {
-        self.inside.0.fetch_sub(1, SeqCst);
-        if self.waiting.0.load(SeqCst) > 0 {
-            self.left.notify_one();
+    /// Enters, or takes the last place in line; `None` if `queue_max` wait already.
+    pub(crate) fn enter(&self, max: u32, queue_max: u32) -> Option<Entry<'_>> {
+        let mut line = self.line();
+        let has_place = |numbers: Numbers| numbers.queued() < queue_max.min(QUEUE_MAX);
+        let step =
+            |numbers: Numbers| if numbers.has_room(max) { Some(INSIDE) } else { has_place(numbers).then_some(WAITING) };
+        if self.update(step)?.has_room(max) {
+            return Some(Entry::Inside);
+        }
+        let ticket = Arc::new(Ticket::new(max));
+        line.push_back(ticket.clone());
+        Some(Entry::InLine(Place::new(self, ticket)))
+    }
+
+    /// Makes room for one more; of those in line, as many enter as leave fewer than `max` inside. Must follow each entry once.
+    pub(crate) fn leave(&self, max: u32) {
+        let before = Numbers::of(self.word.0.fetch_sub(INSIDE, SeqCst));
+        if before.waiting > 0 {
+            self.let_in(max);
         }
     }
 
-    pub(crate) fn inside(&self) -> u32 {
-        self.inside.0.load(Relaxed)
+    #[cold]
+    fn let_in(&self, max: u32) {
+        let mut line = self.line();
+        while let Some(first) = line.front() {
+            let most = max.min(first.max);
+            // From waiting to inside, in one step.
+            let enter = |numbers: Numbers| (numbers.inside < most).then_some(INSIDE.wrapping_sub(WAITING));
+            if self.update(enter).is_none() {
+                return;
+            }
+            line.pop_front().into_iter().for_each(|ticket| ticket.call());
+        }
     }
 
-    pub(crate) fn waiting(&self) -> u32 {
-        self.waiting.0.load(Relaxed)
+    /// Gives a place in line up. If it was called meanwhile, the next one gets its place inside.
+    pub(crate) fn give_up(&self, ticket: &Arc<Ticket>) {
+        let mut line = self.line();
+        if !ticket.was_called() {
+            line.retain(|other| !Arc::ptr_eq(other, ticket));
+            self.word.0.fetch_sub(WAITING, SeqCst);
+            return;
+        }
+        match line.pop_front_if(|next| self.inside() <= next.max) {
+            Some(next) => {
+                self.word.0.fetch_sub(WAITING, SeqCst);
+                next.call();
+            }
+            None => {
+                self.word.0.fetch_sub(INSIDE, SeqCst);
+            }
+        }
+    }
+
+    /// Counts somebody among those that wait, but not for room; `None` if `queue_max` wait already.
+    pub(crate) fn hold(&self, queue_max: u32) -> Option<Held<'_>> {
+        let hold = |numbers: Numbers| (numbers.queued() < queue_max.min(QUEUE_MAX)).then_some(HELD);
+        self.update(hold).map(|_| Held(self))
+    }
+
+    pub(crate) fn release(&self) {
+        self.word.0.fetch_sub(HELD, SeqCst);
+    }
+
+    pub(crate) fn inside(&self) -> u32 {
+        self.numbers().inside
+    }
+
+    /// Those that wait, for room or for anything else.
+    pub(crate) fn queued(&self) -> u32 {
+        self.numbers().queued()
     }
 
     /// Whether somebody is inside or waits.
     pub(crate) fn is_used(&self) -> bool {
-        self.inside.0.load(SeqCst) > 0 || self.waiting.0.load(SeqCst) > 0
+        self.word.0.load(SeqCst) > 0
     }
 
-    /// A place among those that wait, unless `max` wait already.
-    pub(crate) fn queue(&self, max: u32) -> Option<Place<'_>> {
-        let enter = |waiting| (waiting < max).then_some(waiting + 1);
-        self.waiting.0.fetch_update(SeqCst, SeqCst, enter).is_ok().then(|| Place(self))
+    fn numbers(&self) -> Numbers {
+        Numbers::of(self.word.0.load(SeqCst))
     }
-}
 
-/// A place among those that wait, until it is dropped.
-pub(crate) struct Place<'a>(&'a Bound);
-
-impl Place<'_> {
-    /// Ends when one may have left after this call: enable it, try to enter, and only then wait.
-    pub(crate) fn left(&self) -> Notified<'_> {
-        self.0.left.notified()
+    /// Adds what a step says, unless it says nothing; the numbers before it.
+    fn update(&self, step: impl Fn(Numbers) -> Option<u64>) -> Option<Numbers> {
+        let next = |word: u64| Some(word.wrapping_add(step(Numbers::of(word))?));
+        self.word.0.fetch_update(SeqCst, SeqCst, next).ok().map(Numbers::of)
     }
-}
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.0.fetch_sub(1, SeqCst);
+    fn line(&self) -> MutexGuard<'_, VecDeque<Arc<Ticket>>> {
+        self.line.lock().expect("no holder of the lock panics")
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        /// However many workers enter and leave at the same time, no more than `max` are inside, and nobody waits for ever.
-        #[test]
-        fn is_exact_with_any_number_of_workers(workers in prop::sample::select(vec![1_usize, 2, 8]), max in 1_u32..6, rounds in 1_u32..60) {
-            let bound = Arc::new(Bound::default());
-            let seen = Arc::new(AtomicU32::new(0));
-            let threads: Vec<_> = (0..workers)
-                .map(|_| {
-                    let (bound, seen) = (bound.clone(), seen.clone());
-                    std::thread::spawn(move || {
-                        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                        runtime.block_on(async {
-                            for _ in 0..rounds {
-                                enter(&bound, max).await;
-                                let inside = seen.fetch_add(1, SeqCst) + 1;
-                                assert!(inside <= max, "{inside} of {max}");
-                                tokio::task::yield_now().await;
-                                seen.fetch_sub(1, SeqCst);
-                                bound.leave();
-                            }
-                        });
-                    })
-                })
-                .collect();
-            for thread in threads {
-                thread.join().unwrap();
-            }
-            prop_assert_eq!((bound.inside(), bound.waiting()), (0, 0));
-        }
-    }
-
-    async fn enter(bound: &Bound, max: u32) {
-        if bound.try_enter(max) {
-            return;
-        }
-        let place = bound.queue(u32::MAX).unwrap();
-        loop {
-            let mut left = std::pin::pin!(place.left());
-            left.as_mut().enable();
-            if bound.try_enter(max) {
-                return;
-            }
-            left.await;
-        }
-    }
-
-    #[test]
-    fn the_queue_is_bounded() {
-        let bound = Bound::default();
-        let first = bound.queue(1);
-        assert!(first.is_some() && bound.queue(1).is_none());
-        drop(first);
-        assert!(bound.queue(1).is_some());
-    }
-}
+mod tests;

@@ -2,8 +2,10 @@
 
 use wire::http1::{RequestHead, ResponseHead};
 
-/// The usual size of a buffer.
+/// The usual size of a buffer, [`model::spec::MessageLimits::BUFFER_MIN`].
 const CAPACITY: usize = 16 * 1024;
+/// Room for a piece of a body, however much is held.
+const PIECE: usize = 8 * 1024;
 
 /// Bytes that were read and not yet used up, behind bytes that are held. Its memory comes with the first of them.
 #[derive(Default)]
@@ -67,6 +69,15 @@ impl Buffer {
         if self.bytes.len() < self.held + count {
             self.bytes.resize(self.held + count, 0);
         }
+    }
+
+    /// Where to read a body to, so that no more than `most` bytes of it are data. What is held takes of the same room.
+    pub(crate) fn body_space(&mut self, most: usize) -> &mut [u8] {
+        self.reserve(most.saturating_sub(self.held).max(PIECE));
+        let most = most.saturating_sub(self.data().len());
+        let space = self.space();
+        let count = space.len().min(most);
+        &mut space[..count]
     }
 
     /// Holds bytes at the front of the data: they are no data any more, but stay until [`Buffer::release`].
@@ -153,5 +164,26 @@ mod tests {
         assert_eq!(buffer.held(), b"head");
         buffer.release();
         assert_eq!((buffer.held(), buffer.data()), (&b""[..], &b"next"[..]));
+    }
+
+    #[test]
+    fn no_more_of_a_body_is_held_than_may_be() {
+        for (head, data, most, space) in [
+            (100, 0, CAPACITY, CAPACITY - 100),
+            (100, 50, CAPACITY, CAPACITY - 150),
+            (100, 0, 4 * CAPACITY, 4 * CAPACITY - 100),
+            (2 * CAPACITY, 0, CAPACITY, PIECE),
+            (2 * CAPACITY, 0, 4 * CAPACITY, 2 * CAPACITY),
+            (0, 50, CAPACITY, CAPACITY - 50),
+        ] {
+            let mut buffer = Buffer::default();
+            buffer.reserve(head + data);
+            buffer.put(&vec![1; head + data]);
+            buffer.hold(head);
+            assert_eq!(buffer.body_space(most).len(), space, "{head} {data} {most}");
+        }
+        let mut grown = Buffer::default();
+        grown.reserve(4 * CAPACITY);
+        assert_eq!(grown.body_space(CAPACITY).len(), CAPACITY, "a large head does not make it more");
     }
 }

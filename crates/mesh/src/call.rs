@@ -46,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) key: u64,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
+    /// The client was told to go on with its body.
+    pub(crate) invited: Cell<bool>,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
@@ -113,6 +115,7 @@ impl Call {
             key,
             passed,
             permit: Permit::default(),
+            invited: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
             received: Cell::new(0),

@@ -16,6 +16,7 @@ use crate::{
     http2,
     listener::Entry,
     problem::{self, Fault},
+    refused::{self, Refused},
     socket::Socket,
     tcp,
     timer::{Timer, within},
@@ -121,7 +122,10 @@ impl Terms {
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
     match client.enter(&worker) {
         Ok(_guest) => attend(worker, client).await,
-        Err(fault) => turn_away(&mut client.socket, &fault),
+        Err(fault) => {
+            let sent = turn_away(&mut client.socket, &fault);
+            refused::write_down(&worker, client.entry, fault.reason, Refused { sent, ..Refused::default() });
+        }
     }
 }
 
@@ -225,11 +229,12 @@ async fn close(worker: &Worker, mut client: Client, next: Next) {
 }
 
 /// Answers before anything was read, as far as that goes without waiting: who comes in too great numbers gets no more of our time.
-fn turn_away(socket: &mut Socket, fault: &Fault) {
+/// Returns the bytes that went.
+fn turn_away(socket: &mut Socket, fault: &Fault) -> usize {
     let problem = Problem { detail: fault.detail.clone(), ..Problem::of(fault.reason) };
     let mut answer = Vec::new();
     problem::write(&problem, fault, false, Some("close"), &mut answer);
-    socket.try_write(&answer);
+    socket.try_write(&answer)
 }
 
 async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scratch, fresh: bool) -> Next {

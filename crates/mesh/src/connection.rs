@@ -9,7 +9,7 @@ use std::{
 
 use logic::{hedge, outlier::Outlier};
 use model::{
-    ServiceName,
+    ByteSize, ServiceName,
     figures::ConnectionFigures,
     spec::{MessageLimits, Policy},
 };
@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) policy: Arc<Policy>,
     /// The heads that it takes.
     pub(crate) heads: Heads,
+    /// The bytes of a body that are held in each direction.
+    pub(crate) buffer: usize,
     pub(crate) rules: Rules,
     pub(crate) outlier: Option<Outlier>,
     pub(crate) state: Arc<State>,
@@ -59,13 +61,17 @@ pub(crate) struct Heads {
     pub(crate) response: HeadLimits,
 }
 
+/// A size as it is counted in memory.
+pub(crate) fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
+}
+
 impl Heads {
     pub(crate) fn new(limits: &MessageLimits) -> Self {
-        let size = |size: model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
         let fields_max = usize::try_from(limits.fields).unwrap_or(usize::MAX);
         let request =
-            HeadLimits { head_bytes_max: size(limits.head), target_bytes_max: size(limits.target), fields_max };
-        let response = HeadLimits { head_bytes_max: size(limits.response_head), ..HeadLimits::default() };
+            HeadLimits { head_bytes_max: bytes(limits.head), target_bytes_max: bytes(limits.target), fields_max };
+        let response = HeadLimits { head_bytes_max: bytes(limits.response_head), ..HeadLimits::default() };
         Self { request, response }
     }
 }
@@ -87,7 +93,7 @@ impl Connection {
             hedges: sum.hedges,
             in_flight: self.state.in_flight.inside(),
             concurrency_limit: self.load.limit(),
-            queued: self.state.in_flight.waiting(),
+            queued: self.state.in_flight.queued(),
             breaker: self.state.guard.breaker(),
             ejected: Vec::new(),
             latency: sum.latency,

@@ -269,7 +269,7 @@ mod tests {
         applied.step(&without);
         applied.step(&with);
         assert!(Arc::ptr_eq(&state, &applied.view.connections[0].shared.state));
-        state.in_flight.leave();
+        state.in_flight.leave(1);
         applied.step(&without);
         applied.step(&with);
         assert!(!Arc::ptr_eq(&state, &applied.view.connections[0].shared.state), "who left for good is forgotten");

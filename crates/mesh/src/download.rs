@@ -147,7 +147,7 @@ async fn stream(
     response: &ResponseHead,
     answer: &mut Vec<u8>,
 ) -> Result<Downloaded, Stop> {
-    let idle = flow.call.connection.policy().idle_timeout;
+    let (idle, room) = (flow.call.connection.policy().idle_timeout, flow.call.connection.shared.buffer);
     let framing = outgoing_framing(response.framing(), flow.facts.version);
     let keep = flow.keeps_client(framing);
     answer.clear();
@@ -165,7 +165,7 @@ async fn stream(
         if body.is_done() {
             break;
         }
-        let read = within(idle, pin!(from.read(reply.space()))).await;
+        let read = within(idle, pin!(from.read(reply.body_space(room)))).await;
         match read {
             Ok(Ok(0)) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };

@@ -16,7 +16,9 @@ use crate::{
     find, hedge, hold, http2,
     instance::Lease,
     problem::Fault,
-    record, upload,
+    record,
+    refused::{self, Refusal, Refused},
+    upload,
     worker::Worker,
 };
 
@@ -69,14 +71,18 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
     let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
-        true => Err(Fault::new(Reason::Http2Required, "")),
+        true => Err(Fault::new(Reason::Http2Required, "").into()),
         false => find::check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
+            .map_err(Refusal::from)
             .and_then(|()| find::find(worker, client.entry, client.peer, &scratch.request, head)),
     };
     let mut call = match found {
         Ok(call) => call,
-        Err(fault) => {
+        Err(Refusal { fault, connection }) => {
+            let reason = fault.reason;
             let next = answer(worker, client, scratch, Some(&facts), None, fault).await;
+            let refused = Refused { connection, sent: scratch.answer.len(), ..Refused::of(scratch) };
+            refused::write_down(worker, client.entry, reason, refused);
             scratch.input.release();
             return next;
         }
@@ -99,7 +105,10 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
 
 /// Refuses what is no request; the connection ends.
 pub(crate) async fn refuse(worker: &Worker, client: &mut Client, scratch: &mut Scratch, fault: Fault) -> Next {
-    answer(worker, client, scratch, None, None, fault).await
+    let reason = fault.reason;
+    let next = answer(worker, client, scratch, None, None, fault).await;
+    refused::write_down(worker, client.entry, reason, Refused { sent: scratch.answer.len(), ..Refused::default() });
+    next
 }
 
 /// Tries one instance after the other, as the policy allows.

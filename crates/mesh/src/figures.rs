@@ -1,8 +1,11 @@
 //! Figures of one connection in one worker: one writer, any reader, no lock.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use logic::histogram;
@@ -36,15 +39,38 @@ pub(crate) struct Record {
 
 /// A number that one worker alone changes.
 #[derive(Default)]
-struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    fn add(&self, number: u64) {
+    pub(crate) fn add(&self, number: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(number), Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+/// How often each reason was given.
+pub(crate) struct Reasons([Count; Reason::ALL.len()]);
+
+impl Default for Reasons {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Count::default()))
+    }
+}
+
+impl Reasons {
+    /// Only its worker may.
+    pub(crate) fn add(&self, reason: Reason) {
+        self.0[reason as usize].add(1);
+    }
+
+    /// Adds those that were given to a sum.
+    pub(crate) fn add_to(&self, sum: &mut BTreeMap<Reason, u64>) {
+        for (reason, count) in Reason::ALL.iter().zip(&self.0).filter(|(_, count)| count.get() > 0) {
+            *sum.entry(*reason).or_default() += count.get();
+        }
     }
 }
 
@@ -56,7 +82,7 @@ pub(crate) struct Figures {
     server_error: Count,
     failed: Count,
     cancelled: Count,
-    reasons: [Count; Reason::ALL.len()],
+    reasons: Reasons,
     received: Count,
     sent: Count,
     retries: Count,
@@ -75,7 +101,7 @@ impl Figures {
             server_error: Count::default(),
             failed: Count::default(),
             cancelled: Count::default(),
-            reasons: std::array::from_fn(|_| Count::default()),
+            reasons: Reasons::default(),
             received: Count::default(),
             sent: Count::default(),
             retries: Count::default(),
@@ -94,7 +120,7 @@ impl Figures {
             Outcome::Status(_) => self.server_error.add(1),
             Outcome::Failed(reason) => {
                 self.failed.add(1);
-                self.reasons[reason as usize].add(1);
+                self.reasons.add(reason);
             }
             Outcome::Cancelled => self.cancelled.add(1),
         }
@@ -113,6 +139,14 @@ impl Figures {
         self.buckets[histogram::bucket(record.micros)].add(1);
     }
 
+    /// Writes down a request that was refused at once: it has no latency. Only its worker may.
+    pub(crate) fn refuse(&self, reason: Reason, received: usize, sent: usize) {
+        self.failed.add(1);
+        self.reasons.add(reason);
+        self.received.add(received as u64);
+        self.sent.add(sent as u64);
+    }
+
     pub(crate) fn requests(&self) -> u64 {
         let all = [&self.success, &self.client_error, &self.server_error, &self.failed, &self.cancelled];
         all.into_iter().map(Count::get).sum()
@@ -128,7 +162,7 @@ impl Figures {
 #[derive(Default)]
 pub(crate) struct Sum {
     pub(crate) outcomes: Outcomes,
-    pub(crate) reasons: std::collections::BTreeMap<Reason, u64>,
+    pub(crate) reasons: BTreeMap<Reason, u64>,
     pub(crate) received: u64,
     pub(crate) sent: u64,
     pub(crate) retries: u64,
@@ -160,9 +194,7 @@ impl Sum {
         self.outcomes.server_error += one.server_error.get();
         self.outcomes.failed += one.failed.get();
         self.outcomes.cancelled += one.cancelled.get();
-        for (reason, count) in Reason::ALL.iter().zip(&one.reasons).filter(|(_, count)| count.get() > 0) {
-            *self.reasons.entry(*reason).or_default() += count.get();
-        }
+        one.reasons.add_to(&mut self.reasons);
         self.received += one.received.get();
         self.sent += one.sent.get();
         self.retries += one.retries.get();

@@ -12,7 +12,7 @@ use wire::{
     trace,
 };
 
-use crate::{call::Call, listener::Entry, problem::Fault, tls::Names, view::View, worker::Worker};
+use crate::{call::Call, listener::Entry, problem::Fault, refused::Refusal, tls::Names, view::View, worker::Worker};
 
 /// The connection that the request takes.
 pub(crate) fn find(
@@ -21,7 +21,7 @@ pub(crate) fn find(
     peer: IpAddr,
     request: &RequestHead,
     head: &[u8],
-) -> Result<Call, Fault> {
+) -> Result<Call, Refusal> {
     let view = worker.view();
     let (index, strip) = match entry {
         Entry::Gateway => find_route(&view, request, head)?,
@@ -31,17 +31,19 @@ pub(crate) fn find(
         }
     };
     let connection = view.connections[index].clone();
+    let refused = |fault| Refusal { fault, connection: Some(connection.clone()) };
     let policy = connection.policy();
     if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
         && length > most.0
     {
-        return Err(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed")));
+        return Err(refused(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed"))));
     }
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
-    let call = Call::new(worker, entry, connection, line, key, caller_timeout(request, head))?;
+    let waits = caller_timeout(request, head);
+    let call = Call::new(worker, entry, connection.clone(), line, key, waits).map_err(refused)?;
     call.count_received(request.length());
     Ok(call)
 }

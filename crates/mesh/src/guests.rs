@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -18,10 +18,23 @@ struct Counts {
     of: HashMap<IpAddr, u32>,
 }
 
+/// Who counts as one: an address of IPv4, or the 64 bits of one of IPv6 that name its network (RFC 4291 section 2.5.4): whoever has
+/// one address there has all of them.
+fn peer(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(whole) => Ipv6Addr::from_bits(whole.to_bits() >> 64 << 64).into(),
+    }
+}
+
+fn shown(peer: IpAddr) -> String {
+    if peer.is_ipv4() { peer.to_string() } else { format!("{peer}/64") }
+}
+
 /// A client that is counted until this is dropped.
 pub(crate) struct Guest {
     guests: Arc<Guests>,
-    address: IpAddr,
+    peer: IpAddr,
 }
 
 impl Guests {
@@ -30,17 +43,17 @@ impl Guests {
     /// # Errors
     /// Says which limit is reached.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, limits: ConnectionLimits) -> Result<Guest, String> {
-        let mut counts = self.lock();
-        let here = counts.of.get(&address).copied().unwrap_or_default();
+        let (mut counts, peer) = (self.lock(), peer(address));
+        let here = counts.of.get(&peer).copied().unwrap_or_default();
         if counts.total >= limits.total {
             return Err(format!("{} in all", limits.total));
         }
         if here >= limits.per_peer {
-            return Err(format!("{} from {address}", limits.per_peer));
+            return Err(format!("{} from {}", limits.per_peer, shown(peer)));
         }
         counts.total += 1;
-        counts.of.insert(address, here + 1);
-        Ok(Guest { guests: self.clone(), address })
+        counts.of.insert(peer, here + 1);
+        Ok(Guest { guests: self.clone(), peer })
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -52,10 +65,10 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let mut counts = self.guests.lock();
         counts.total -= 1;
-        if let Some(here) = counts.of.get_mut(&self.address) {
+        if let Some(here) = counts.of.get_mut(&self.peer) {
             *here -= 1;
             if *here == 0 {
-                counts.of.remove(&self.address);
+                counts.of.remove(&self.peer);
             }
         }
     }
@@ -78,5 +91,21 @@ mod tests {
         assert!(guests.enter(one, limits).is_ok());
         let counts = guests.lock();
         assert_eq!((counts.total, counts.of.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_peer() {
+        let limits = ConnectionLimits { total: 9, per_peer: 1 };
+        for (one, other, refused) in [
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", Some("1 from 2001:db8:0:1::/64")),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", None),
+            ("10.0.0.1", "10.0.0.2", None),
+            ("10.0.0.1", "10.0.0.1", Some("1 from 10.0.0.1")),
+        ] {
+            let guests = Arc::new(Guests::default());
+            let _inside = guests.enter(one.parse().unwrap(), limits).unwrap();
+            let entered = guests.enter(other.parse().unwrap(), limits);
+            assert_eq!(entered.err().as_deref(), refused, "{one} and {other}");
+        }
     }
 }

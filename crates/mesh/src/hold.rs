@@ -1,17 +1,18 @@
 //! An instance for a request, within the bounds of its connection and its service; until then the request is held.
 
-use std::{pin::pin, rc::Rc};
+use std::rc::Rc;
 
 use model::{InstanceId, Reason};
 use tokio::time::sleep_until;
 
 use crate::{
-    bound::{Bound, Place},
+    bound::{Bound, Entry},
     call::{Call, Ended},
     connection::{self, Connection},
     exchange::Requester,
     instance::{Lease, Local},
     picker::Candidates,
+    place::Held,
     problem::Fault,
     view::View,
     worker::Worker,
@@ -32,14 +33,23 @@ impl Permit {
             self.connection = Some(connection.clone());
         }
         if self.connection.is_some() && !self.service {
-            self.service = shared.load.in_flight.try_enter(shared.load.limit().unwrap_or(u32::MAX));
+            self.service = shared.load.in_flight.try_enter(shared.load.max());
         }
         self.service
     }
 
-    /// What it still waits for.
-    fn missing<'a>(&self, connection: &'a Connection) -> &'a Bound {
-        if self.connection.is_none() { &connection.state.in_flight } else { &connection.load.in_flight }
+    /// The bound that it has yet to enter, and how many may be inside.
+    fn missing<'a>(&self, connection: &'a Connection) -> Option<(&'a Bound, u32)> {
+        match self.connection {
+            None => Some((&connection.state.in_flight, connection.policy.in_flight_max)),
+            Some(_) => (!self.service).then(|| (&connection.load.in_flight, connection.load.max())),
+        }
+    }
+
+    /// Takes note that what was missing is there.
+    fn entered(&mut self, connection: &Rc<connection::Local>) {
+        self.service = self.connection.is_some();
+        self.connection.get_or_insert_with(|| connection.clone());
     }
 }
 
@@ -47,9 +57,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let Some(connection) = &self.connection else { return };
         if self.service {
-            connection.shared.load.in_flight.leave();
+            connection.shared.load.in_flight.leave(connection.shared.load.max());
         }
-        connection.shared.state.in_flight.leave();
+        // Who waits has a policy of its own, which may allow less than that of whoever leaves.
+        connection.shared.state.in_flight.leave(u32::MAX);
     }
 }
 
@@ -68,7 +79,7 @@ pub(crate) async fn acquire(
         } else {
             return Ok(None);
         }
-        wait_for_room(request, call, &connection.shared).await?;
+        wait_for_room(request, call).await?;
     }
 }
 
@@ -93,7 +104,7 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
         }
         drop(view);
         if place.is_none() {
-            place = Some(queue(&shared.state.in_flight, call.connection.policy().queue)?);
+            place = Some(hold(&shared.state.in_flight, call.connection.policy().queue)?);
         }
         let changed = worker.changed.wait();
         let late = || fault(Reason::NotReady, waited(call));
@@ -116,33 +127,27 @@ impl View {
     }
 }
 
-/// Until the permit is complete.
-async fn wait_for_room(request: &mut impl Requester, call: &mut Call, connection: &Connection) -> Result<(), Ended> {
+/// Until the permit is complete. What the latency does not allow waits like what the policy does not: only who would wait too long is
+/// turned away.
+async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<(), Ended> {
     let local = call.connection.clone();
-    loop {
-        let bound = call.permit.missing(connection);
-        let place = queue_for_room(bound, call)?;
-        let mut left = pin!(place.left());
-        left.as_mut().enable();
-        if call.permit.try_complete(&local) {
-            return Ok(());
+    let most = local.policy().queue;
+    while let Some((bound, max)) = call.permit.missing(&local.shared) {
+        match bound.enter(max, most) {
+            None => return Err(fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound)))),
+            Some(Entry::Inside) => {}
+            Some(Entry::InLine(mut place)) => {
+                let late = || fault(Reason::Overloaded, format!("{}, {}", full(bound), waited(call)));
+                first_of(place.entered(), request, call, late).await?;
+            }
         }
-        if !std::ptr::eq(bound, call.permit.missing(connection)) {
-            continue;
-        }
-        let late = || fault(Reason::Overloaded, format!("{}, {}", full(bound), waited(call)));
-        first_of(left, request, call, late).await?;
+        call.permit.entered(&local);
     }
+    Ok(())
 }
 
-/// What the latency does not allow waits like what the policy does not: only who would wait too long is turned away.
-fn queue_for_room<'a>(bound: &'a Bound, call: &Call) -> Result<Place<'a>, Ended> {
-    let most = call.connection.policy().queue;
-    bound.queue(most).ok_or_else(|| fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound))))
-}
-
-fn queue(bound: &Bound, most: u32) -> Result<Place<'_>, Ended> {
-    bound.queue(most).ok_or_else(|| fault(Reason::QueueFull, format!("{most} wait already")))
+fn hold(bound: &Bound, most: u32) -> Result<Held<'_>, Ended> {
+    bound.hold(most).ok_or_else(|| fault(Reason::QueueFull, format!("{most} wait already")))
 }
 
 /// Waits for an event, the end of the client, or the deadline.

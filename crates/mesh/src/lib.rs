@@ -37,10 +37,12 @@ mod instance;
 mod listener;
 mod load;
 mod picker;
+mod place;
 mod pool;
 mod probe;
 mod problem;
 mod record;
+mod refused;
 mod registry;
 mod retry;
 mod signal;
@@ -74,7 +76,7 @@ pub use differ::check as check_changes;
 use listener::{Kind, Listener};
 use model::{
     Epoch, InstanceId, ServiceName,
-    figures::{ConnectionFigures, TlsFigures},
+    figures::{ConnectionFigures, EntryFigures, TlsFigures},
     status::Failure,
 };
 use ports::{
@@ -82,6 +84,7 @@ use ports::{
     probes::{Probe, ProbeFailure, Probes},
     traffic::{Drained, Routing, Traffic},
 };
+use refused::Entrances;
 use registry::Registry;
 use table::Table;
 use tls::Door;
@@ -112,6 +115,8 @@ pub enum MeshError {
 /// A running mesh. It ends when the last reference is dropped: connections are closed where they stand.
 pub struct Mesh {
     workers: Vec<Handle>,
+    /// What each of them refused.
+    entrances: Vec<Arc<Entrances>>,
     registry: Registry,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
@@ -155,9 +160,13 @@ impl Mesh {
             door: door.clone(),
             crew,
         };
-        let start = |(number, inbox)| worker::start(number, shared.clone(), inbox).map_err(MeshError::Start);
+        let entrances: Vec<Arc<Entrances>> = inboxes.iter().map(|_| Arc::default()).collect();
+        let start = |((number, inbox), entrances): (_, &Arc<Entrances>)| {
+            worker::start(number, shared.clone(), entrances.clone(), inbox).map_err(MeshError::Start)
+        };
         let mesh = Self {
-            workers: inboxes.into_iter().enumerate().map(start).collect::<Result<_, _>>()?,
+            workers: inboxes.into_iter().enumerate().zip(&entrances).map(start).collect::<Result<_, _>>()?,
+            entrances,
             registry: Registry::default(),
             clock,
             failures: shared.failures.clone(),
@@ -283,6 +292,10 @@ impl Traffic for Mesh {
         all
     }
 
+    fn entries(&self) -> Vec<EntryFigures> {
+        Entrances::figures(self.entrances.iter().map(AsRef::as_ref))
+    }
+
     fn tls_figures(&self) -> Option<TlsFigures> {
         self.door.as_ref().map(|door| door.figures())
     }
@@ -292,7 +305,9 @@ impl Traffic for Mesh {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.iter().cloned().chain(self.tls_problem()).chain(self.socket_notice().clone()).collect()
+        let defects = Entrances::notice(self.entrances.iter().map(AsRef::as_ref));
+        let changing = [self.tls_problem(), self.socket_notice().clone(), defects];
+        self.notices.iter().cloned().chain(changing.into_iter().flatten()).collect()
     }
 }
 

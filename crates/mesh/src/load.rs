@@ -43,6 +43,11 @@ impl Load {
         self.adaptive.load(Relaxed).then(|| self.limit.load(Relaxed))
     }
 
+    /// The same as a number.
+    pub(crate) fn max(&self) -> u32 {
+        self.limit().unwrap_or(u32::MAX)
+    }
+
     /// Takes note of how long an instance took to answer.
     pub(crate) fn observe(&self, latency: Duration, now: Timestamp) {
         if !self.adaptive.load(Relaxed) {

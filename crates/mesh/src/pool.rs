@@ -33,7 +33,7 @@ impl Upstream {
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.instance.connections.leave();
+        self.instance.connections.leave(u32::MAX);
     }
 }
 
@@ -50,7 +50,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if let Some(instance) = &self.0 {
-            instance.connections.leave();
+            instance.connections.leave(u32::MAX);
         }
     }
 }

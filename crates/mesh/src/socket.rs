@@ -14,7 +14,7 @@ use std::{
 use ports::traffic::Target;
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt},
+    net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, socket_with, sockopt},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -90,13 +90,15 @@ impl Socket {
         }
     }
 
-    /// Writes what goes without waiting.
-    pub(crate) fn try_write(&self, bytes: &[u8]) {
-        let _ = match self {
-            Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Unix(stream) => stream.try_write(bytes),
-            Self::Tls(stream) => stream.try_write(bytes),
+    /// Writes what goes without waiting; the number of bytes that went. The poller is not asked: of a socket that was just accepted
+    /// it knows nothing yet.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> usize {
+        let sent = match self {
+            Self::Tcp(stream) => send(stream, bytes, SendFlags::NOSIGNAL),
+            Self::Unix(stream) => send(stream, bytes, SendFlags::NOSIGNAL),
+            Self::Tls(stream) => return stream.try_write(bytes).unwrap_or_default(),
         };
+        sent.unwrap_or_default()
     }
 
     /// Whether there is something to read; if not, the task is woken then.

@@ -10,7 +10,7 @@ use model::{
 use ports::traffic::{Caller, GatewayRouting, Routing, Upstream};
 
 use crate::{
-    connection::{Connection, Heads},
+    connection::{self, Connection, Heads},
     guard::Rules,
     instance::Instance,
     picker,
@@ -134,6 +134,7 @@ impl Connections<'_> {
             service,
             policy: policy.clone(),
             heads: Heads::new(&policy.limits),
+            buffer: connection::bytes(policy.limits.buffer),
             rules: Rules::new(policy),
             outlier: policy.outlier.map(picker::outlier),
             state: self.registry.connection(&name),

@@ -20,6 +20,7 @@ use crate::{
     listener::Entry,
     problem::Fault,
     record,
+    refused::{self, Refused},
     socket::Socket,
     tunnel::{self, Terms},
     worker::Worker,
@@ -36,9 +37,13 @@ pub(crate) fn connection(worker: &Worker, entry: Entry) -> Option<Rc<connection:
 /// Connects the caller to an instance until both are done. Where that fails, the caller's connection is reset.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, connection: Rc<connection::Local>) {
     let line = RequestLine { upgrade: false, ..RequestLine::AS_IT_CAME };
-    let mut call = match Call::new(&worker, client.entry, connection, line, 0, None) {
+    let mut call = match Call::new(&worker, client.entry, connection.clone(), line, 0, None) {
         Ok(call) => call,
-        Err(_) => return client.socket.reset_on_close(),
+        Err(fault) => {
+            client.socket.reset_on_close();
+            let refused = Refused { connection: Some(connection), ..Refused::default() };
+            return refused::write_down(&worker, client.entry, fault.reason, refused);
+        }
     };
     let mut scratch = worker.take_scratch();
     let mut request = Tcp { socket: &mut client.socket, scratch: &mut scratch };

@@ -15,9 +15,6 @@ use crate::{
     timer::within,
 };
 
-/// Room for a piece of a body.
-const PIECE: usize = 8 * 1024;
-
 /// Why nothing more goes to the instance.
 pub(crate) enum Stopped {
     /// The client has gone, or stopped in the middle of the body.
@@ -100,14 +97,15 @@ async fn send(
 pub(crate) struct Pace<'a> {
     limits: &'a MessageLimits,
     idle: Duration,
+    buffer: usize,
     bytes: usize,
     waited: Duration,
 }
 
 impl<'a> Pace<'a> {
     pub(crate) fn new(flow: &Flow<'a>) -> Self {
-        let policy = flow.call.connection.policy();
-        Self { limits: &policy.limits, idle: policy.idle_timeout, bytes: 0, waited: Duration::ZERO }
+        let (policy, buffer) = (flow.call.connection.policy(), flow.call.connection.shared.buffer);
+        Self { limits: &policy.limits, idle: policy.idle_timeout, buffer, bytes: 0, waited: Duration::ZERO }
     }
 
     /// Takes note of bytes that went on, framing included.
@@ -128,8 +126,7 @@ impl<'a> Pace<'a> {
 
     /// Reads the next piece.
     async fn receive(&mut self, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
-        input.reserve(PIECE);
-        match self.wait(from.read(input.space())).await? {
+        match self.wait(from.read(input.body_space(self.buffer))).await? {
             Ok(count @ 1..) => input.filled(count),
             _ => return Err(Stopped::Vanished),
         }
@@ -147,7 +144,7 @@ impl<'a> Pace<'a> {
     /// How long the next piece may take.
     fn patience(&self) -> Duration {
         let Some(seconds) = (self.bytes as u64).checked_div(self.limits.progress.0) else { return self.idle };
-        let allowed = MessageLimits::PROGRESS_GRACE + Duration::from_secs(seconds);
+        let allowed = self.limits.progress_grace + Duration::from_secs(seconds);
         allowed.saturating_sub(self.waited).min(self.idle)
     }
 

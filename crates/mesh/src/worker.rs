@@ -30,6 +30,7 @@ use crate::{
     guests::Guests,
     http2::Hands,
     listener::{self, Listener},
+    refused::Entrances,
     signal::Signal,
     table::Table,
     tls::{Door, Handshakes},
@@ -78,6 +79,7 @@ pub(crate) struct Worker {
     /// One moment in both ways to say it.
     start: (Timestamp, Instant),
     pub(crate) failures: Arc<Failures>,
+    pub(crate) entrances: Arc<Entrances>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
     /// `None` where callers are not attested.
@@ -104,47 +106,19 @@ pub(crate) struct Worker {
 ///
 /// # Errors
 /// When the host gives no thread or no poller.
-pub(crate) fn start(number: usize, shared: Shared, inbox: Inbox) -> io::Result<Handle> {
+pub(crate) fn start(number: usize, shared: Shared, entrances: Arc<Entrances>, inbox: Inbox) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
-    let run = move || run(&runtime, shared, attestor, number, commands, inbox);
+    let run = move || {
+        let worker = Worker::new(number, shared, attestor, entrances);
+        run(&runtime, Rc::new(worker), commands, inbox);
+    };
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
     Ok(handle)
 }
 
-fn run(
-    runtime: &Runtime,
-    shared: Shared,
-    attestor: Option<Attestor>,
-    number: usize,
-    commands: mpsc::Receiver<Command>,
-    inbox: Inbox,
-) {
-    let now = shared.clock.now();
-    let seed = now.0 ^ (number as u64) << 48;
-    let worker = Rc::new(Worker {
-        number,
-        clock: shared.clock,
-        recent: Cell::new(now),
-        start: (now, Instant::now()),
-        failures: shared.failures,
-        guests: shared.guests,
-        access_log: shared.access_log,
-        attestor,
-        door: shared.door,
-        handshakes: Handshakes::default(),
-        crew: shared.crew,
-        hands: Hands::default(),
-        changed: Signal::default(),
-        view: RefCell::default(),
-        locals: RefCell::default(),
-        call_sockets: RefCell::default(),
-        scratches: RefCell::default(),
-        attendants: RefCell::default(),
-        shared: RefCell::new(BytesMut::with_capacity(SHARED_BYTES)),
-        random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
-    });
+fn run(runtime: &Runtime, worker: Rc<Worker>, commands: mpsc::Receiver<Command>, inbox: Inbox) {
     LocalSet::new().block_on(runtime, async {
         worker.spawn(listener::take_over(worker.clone(), inbox));
         obey(worker, commands).await;
@@ -173,15 +147,58 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
     }
 }
 
+/// Counts the panic that ends what it is part of. The panic itself is told where the process tells its errors.
+struct Witness(Arc<Entrances>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panicked();
+        }
+    }
+}
+
 impl Worker {
+    fn new(number: usize, shared: Shared, attestor: Option<Attestor>, entrances: Arc<Entrances>) -> Self {
+        let now = shared.clock.now();
+        let seed = now.0 ^ (number as u64) << 48;
+        Self {
+            number,
+            clock: shared.clock,
+            recent: Cell::new(now),
+            start: (now, Instant::now()),
+            failures: shared.failures,
+            entrances,
+            guests: shared.guests,
+            access_log: shared.access_log,
+            attestor,
+            door: shared.door,
+            handshakes: Handshakes::default(),
+            crew: shared.crew,
+            hands: Hands::default(),
+            changed: Signal::default(),
+            view: RefCell::default(),
+            locals: RefCell::default(),
+            call_sockets: RefCell::default(),
+            scratches: RefCell::default(),
+            attendants: RefCell::default(),
+            shared: RefCell::new(BytesMut::with_capacity(SHARED_BYTES)),
+            random: Cell::new(Some(fastrand::Rng::with_seed(seed))),
+        }
+    }
+
     /// The routing state in force.
     pub(crate) fn view(&self) -> Rc<View> {
         self.view.borrow().clone()
     }
 
-    /// Runs a future on this worker until it ends or the worker does.
+    /// Runs a future on this worker until it ends or the worker does. If it panics, it ends alone, and is counted.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        tokio::task::spawn_local(future);
+        let witness = Witness(self.entrances.clone());
+        tokio::task::spawn_local(async move {
+            let _witness = witness;
+            future.await;
+        });
     }
 
     /// The scheme of the gateway's URIs.

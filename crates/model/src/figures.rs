@@ -61,6 +61,16 @@ impl ConnectionFigures {
     }
 }
 
+/// What was refused before it was known which connection a request belongs to, since the platform process started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EntryFigures {
+    /// Where it came in: `gateway`, or `undeclared` for an address that belongs to no connection.
+    pub entry: String,
+    /// Requests and connections that were refused, by reason.
+    pub refused: BTreeMap<Reason, u64>,
+}
+
 /// How requests ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

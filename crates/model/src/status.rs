@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, Reason, ServiceName, SystemName, Timestamp};
+use crate::{InstanceId, Reason, ServiceName, SystemName, Timestamp, figures::EntryFigures};
 
 /// The state of a system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct SystemStatus {
     /// What the host cannot do, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// What was refused before it was known for which service it is; empty where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<EntryFigures>,
     /// The services in the order of their names.
     pub services: Vec<ServiceStatus>,
 }

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use model::{
     Epoch, InstanceId, ServiceName, Slot,
-    figures::{ConnectionFigures, TlsFigures},
+    figures::{ConnectionFigures, EntryFigures, TlsFigures},
     spec::{ConnectionLimits, Network, Policy, Route},
     status::Failure,
 };
@@ -139,6 +139,8 @@ pub trait Traffic: Send + Sync + 'static {
     fn in_flight(&self, instance: &InstanceId) -> u32;
     /// The figures of every connection of the routing state, in the order of their names.
     fn connections(&self) -> Vec<ConnectionFigures>;
+    /// What was refused before a connection was known, by where it came in.
+    fn entries(&self) -> Vec<EntryFigures>;
     /// The gateway's handshakes; `None` if it speaks in the clear.
     fn tls_figures(&self) -> Option<TlsFigures>;
     /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.

@@ -98,7 +98,8 @@ impl Supervisor {
             }
             Err(error) => {
                 self.note(&name, Some(id), format!("did not start: {}", error.cause));
-                self.tell(&name, Event::StartFailed(id.clone(), Cause::NotStarted(error.cause, error.hint)));
+                let StartError { cause, hint, retry } = error;
+                self.tell(&name, Event::StartFailed(id.clone(), Cause::NotStarted { cause, hint, retry }));
             }
         }
     }

@@ -33,6 +33,7 @@ impl Supervisor {
             gateway_tls: self.config.system.gateway.as_ref().is_some_and(|gateway| gateway.tls.is_some()),
             problem: self.problem.clone(),
             notices,
+            entries: self.engines.traffic.entries(),
             services: self.services.keys().filter_map(|name| self.service_status(name, memory)).collect(),
         }
     }
@@ -92,7 +93,7 @@ impl Supervisor {
         let failures = self.engines.traffic.failures(name);
         let mut connections = self.engines.traffic.connections();
         connections.retain(|figures| figures.is_of(name));
-        let findings = findings::of(name, &connections);
+        let findings = findings::of(name, &connections, &self.engines.traffic.entries());
         let urgent = findings.iter().find(|finding| finding.now);
         Some(Why {
             summary: summary(&service, urgent, failures.len()),

@@ -74,8 +74,15 @@ impl Instance {
 pub enum Cause {
     /// Its process ended by itself.
     Ended(Ending),
-    /// Its process could not be started: the cause, and what to do.
-    NotStarted(String, String),
+    /// Its process could not be started.
+    NotStarted {
+        /// The cause in one line.
+        cause: String,
+        /// What a person can do.
+        hint: String,
+        /// Whether trying again may help without it.
+        retry: bool,
+    },
     /// It was not healthy in time; what the last check said.
     NotHealthyInTime(String),
     /// It was healthy, and now the check fails: what it said.
@@ -90,7 +97,7 @@ impl fmt::Display for Cause {
             Self::Ended(Ending::Code(code)) => write!(f, "the program exited with code {code}"),
             Self::Ended(Ending::Signal(signal)) => write!(f, "the program was ended by signal {signal}"),
             Self::Ended(Ending::OutOfMemory) => f.write_str("the program used more memory than its limit"),
-            Self::NotStarted(cause, _) => f.write_str(cause),
+            Self::NotStarted { cause, .. } => f.write_str(cause),
             Self::NotHealthyInTime(last) => write!(f, "it was not healthy in time: the health check {last}"),
             Self::CheckFails(last) => write!(f, "the health check {last}"),
             Self::Interrupted => f.write_str("it was asked to stop"),

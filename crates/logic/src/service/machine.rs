@@ -307,7 +307,8 @@ impl Machine {
         slot.failures += 1;
         slot.crashes += 1;
         slot.retry_at = Some(now + backoff::pause(slot.failures, was_healthy, jitter));
-        let hopeless = slot.failures >= CRASH_LOOP || matches!(cause, Cause::NotHealthyInTime(_));
+        let hopeless = slot.failures >= CRASH_LOOP
+            || matches!(cause, Cause::NotHealthyInTime(_) | Cause::NotStarted { retry: false, .. });
         actions.push(Action::Trouble(id.clone(), cause.clone()));
         if hopeless && !self.has_been_healthy && !self.stopping {
             actions.push(Action::GaveUp(id.clone(), cause.clone()));

@@ -155,6 +155,26 @@ fn gives_up_only_what_was_never_healthy() {
     assert!(did.contains("not healthy in time: the health check was refused), gave up 1#1, terminate 1#1"), "{did}");
 }
 
+fn not_started(retry: bool) -> Cause {
+    Cause::NotStarted { cause: "no".into(), hint: String::new(), retry }
+}
+
+#[test]
+fn gives_up_at_once_where_another_start_cannot_help() {
+    for (retry, gives_up) in [(true, false), (false, true)] {
+        let mut w = World::new(1);
+        w.tell(Event::Go);
+        let did = w.tell(Event::StartFailed(id(1, 1), not_started(retry)));
+        assert_eq!(did.contains("gave up 1#1"), gives_up, "{did}");
+        assert_eq!(w.next().1, "start 1#2", "somebody may mend it while the system runs");
+
+        let mut w = World::healthy(1);
+        w.tell(Event::Exited(id(1, 1), Ending::Code(1)));
+        let did = w.tell(Event::StartFailed(id(1, 2), not_started(retry)));
+        assert!(!did.contains("gave up"), "it was healthy once: {did}");
+    }
+}
+
 #[test]
 fn leaves_when_it_fails_and_comes_back() {
     let mut w = World::healthy(1);
@@ -275,7 +295,7 @@ fn random_event(
         0 => Event::Scale(rng.u32(..5)),
         1 => Event::Restart,
         2 | 3 => Event::Started(any),
-        4 => Event::StartFailed(any, Cause::NotStarted("no".into(), String::new())),
+        4 => Event::StartFailed(any, not_started(rng.bool())),
         5 | 6 => Event::Probed(any, ProbeVerdict::Passed),
         7 => Event::Probed(any, ProbeVerdict::Refused("no".into())),
         8 => Event::Drained(any),

@@ -22,6 +22,7 @@ const TARGET: RangeInclusive<u64> = 64..=MIB;
 const FIELDS: RangeInclusive<u32> = 1..=100;
 const BODY: RangeInclusive<u64> = 0..=1 << 40;
 const PROGRESS: RangeInclusive<u64> = 0..=1 << 30;
+const BUFFER: RangeInclusive<u64> = MessageLimits::BUFFER_MIN.0..=MIB;
 /// Named where there is no default.
 const AGE: Duration = Duration::from_secs(3600);
 const UPSTREAM_CONNECTIONS: RangeInclusive<u32> = 1..=65_536;
@@ -44,6 +45,8 @@ pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits:
     cx.fill_size(&table, "response_head", HEAD, &mut limits.response_head);
     cx.fill_duration(&table, "head_timeout", &mut limits.head_timeout);
     cx.fill_size(&table, "progress", PROGRESS, &mut limits.progress);
+    cx.fill_duration(&table, "progress_grace", &mut limits.progress_grace);
+    cx.fill_size(&table, "buffer", BUFFER, &mut limits.buffer);
     cx.fill_duration(&table, "client_idle", &mut limits.client_idle);
     cx.fill_duration(&table, "upstream_idle", &mut limits.upstream_idle);
     cx.fill_integer(&table, "upstream_connections", UPSTREAM_CONNECTIONS, &mut limits.upstream_connections);

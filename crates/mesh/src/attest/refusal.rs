@@ -10,8 +10,9 @@ use crate::{
     buffer::Scratch,
     client::{self, Client, Read},
     connection::Local,
-    figures::{Outcome, Record},
+    listener::Entry,
     problem::{self, Fault},
+    refused::{self, Refused},
     worker::Worker,
 };
 
@@ -31,13 +32,13 @@ impl Wanted {
 /// Answers a caller's first request with the refusal, then closes; a connection that carries bytes is reset.
 pub(super) async fn refuse(worker: Rc<Worker>, mut client: Client, wanted: Option<Wanted>, fault: Fault) {
     let is_bytes = |wanted: &Wanted| wanted.connection.policy().protocol == Protocol::Tcp;
-    if let Some(wanted) = wanted.as_ref().filter(|wanted| is_bytes(wanted)) {
-        remember(&worker, wanted, "a connection".into(), &fault, 0);
+    if wanted.as_ref().is_some_and(is_bytes) {
+        remember(&worker, client.entry, wanted.as_ref(), "a connection", &fault, Refused::default());
         return client.socket.reset_on_close();
     }
     let limit = client::limits(&worker, client.entry).0.head_timeout;
     let mut scratch = worker.take_scratch();
-    let answered = timeout(limit, answer(&worker, &mut client, &mut scratch, wanted, fault)).await;
+    let answered = timeout(limit, answer(&worker, &mut client, &mut scratch, wanted.as_ref(), fault)).await;
     worker.keep_scratch(scratch);
     if answered.unwrap_or(false) {
         client::linger(&worker, &mut client.socket).await;
@@ -49,45 +50,51 @@ async fn answer(
     worker: &Worker,
     client: &mut Client,
     scratch: &mut Scratch,
-    wanted: Option<Wanted>,
+    wanted: Option<&Wanted>,
     fault: Fault,
 ) -> bool {
     let (_, heads) = client::limits(worker, client.entry);
-    let (request, to_head) = match client::read_head(client, scratch, &heads, true).await {
-        Ok(Read::Head) => {
-            let (head, request) = (scratch.input.data(), &scratch.request);
-            let method = request.method(head);
-            (format!("{} {}", String::from_utf8_lossy(method), request.path(head)), method == b"HEAD")
-        }
+    match client::read_head(client, scratch, &heads, true).await {
+        Ok(Read::Head) => scratch.input.hold(scratch.request.length()),
         Ok(Read::Preface) => {
             // The end of the connection has to do as an answer.
-            if let Some(wanted) = &wanted {
-                remember(worker, wanted, "a connection of HTTP/2".into(), &fault, 0);
-            }
+            remember(worker, client.entry, wanted, "a connection of HTTP/2", &fault, Refused::default());
             return false;
         }
         Ok(Read::End) => return false,
-        Err(_) => ("a malformed request".into(), false),
-    };
-    let connection = wanted.as_ref().map(|wanted| wanted.label.clone());
+        Err(_) => {}
+    }
+    let connection = wanted.map(|wanted| wanted.label.clone());
     let problem = Problem { detail: fault.detail.clone(), connection, ..Problem::of(fault.reason) };
+    let to_head = Refused::of(scratch).method == "HEAD";
     scratch.answer.clear();
     problem::write(&problem, &fault, to_head, Some("close"), &mut scratch.answer);
-    if let Some(wanted) = &wanted {
-        remember(worker, wanted, request, &fault, scratch.answer.len() as u64);
-    }
+    let refused = Refused { sent: scratch.answer.len(), ..Refused::of(scratch) };
+    let request = match refused.method {
+        "" => "a malformed request".to_owned(),
+        method => format!("{method} {}", refused.path),
+    };
+    remember(worker, client.entry, wanted, &request, &fault, refused);
     let (_, mut writer) = client.socket.split();
     writer.write_all([&scratch.answer]).await.is_ok()
 }
 
-fn remember(worker: &Worker, wanted: &Wanted, request: String, fault: &Fault, sent: u64) {
-    let outcome = Outcome::Failed(fault.reason);
-    wanted.connection.record(&Record { outcome, micros: 0, received: 0, sent, retries: 0, hedged: false });
+fn remember(
+    worker: &Worker,
+    entry: Entry,
+    wanted: Option<&Wanted>,
+    request: &str,
+    fault: &Fault,
+    refused: Refused<'_>,
+) {
+    let connection = wanted.map(|wanted| wanted.connection.clone());
+    refused::write_down(worker, entry, fault.reason, Refused { connection, ..refused });
+    let Some(wanted) = wanted else { return };
     worker.failures.record(Failure {
         at: worker.now(),
         connection: wanted.label.clone(),
         service: wanted.connection.shared.callee.clone(),
-        request,
+        request: request.into(),
         reason: fault.reason,
         detail: fault.detail.clone(),
         instances: Vec::new(),

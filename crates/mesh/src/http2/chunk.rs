@@ -3,24 +3,31 @@
 use std::{cell::Cell, rc::Rc};
 
 use bytes::{Buf, Bytes};
+use model::ByteSize;
 
-use crate::signal::Signal;
+use crate::{connection, signal::Signal};
 
-/// The most bytes of bodies that wait on one connection: a peer that stops reading costs no more.
-const QUEUED_MAX: usize = 64 * 1024;
+/// So many buffers of a body may wait on one connection: a peer that stops reading costs no more.
+const BUFFERS: usize = 4;
 /// The largest piece of a body that is handed over at once, so that streams take turns.
 pub(super) const PIECE_MAX: usize = 16 * 1024;
 
 /// The bytes of bodies that wait to be written on one connection.
-#[derive(Default)]
 pub(super) struct Queue {
+    most: usize,
     bytes: Cell<usize>,
     shrunk: Signal,
 }
 
 impl Queue {
+    /// A queue for bodies of which so many bytes are held.
+    pub(super) fn new(buffer: ByteSize) -> Rc<Self> {
+        let most = connection::bytes(buffer).saturating_mul(BUFFERS);
+        Rc::new(Self { most, bytes: Cell::default(), shrunk: Signal::default() })
+    }
+
     pub(super) fn has_room(&self) -> bool {
-        self.bytes.get() < QUEUED_MAX
+        self.bytes.get() < self.most
     }
 
     /// Ends when there is room for another piece.
@@ -50,7 +57,7 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         let before = self.queue.bytes.get();
         self.queue.bytes.set(before - self.counted);
-        if before >= QUEUED_MAX && self.queue.bytes.get() < QUEUED_MAX {
+        if before >= self.queue.most && self.queue.has_room() {
             self.queue.shrunk.fire();
         }
     }
@@ -72,11 +79,13 @@ impl Buf for Chunk {
 
 #[cfg(test)]
 mod tests {
+    use model::spec::MessageLimits;
+
     use super::*;
 
     #[test]
     fn what_waits_is_counted_until_it_is_written() {
-        let queue = Rc::new(Queue::default());
+        let queue = Queue::new(MessageLimits::BUFFER_MIN);
         let piece = || Chunk::new(Bytes::from_static(&[0; PIECE_MAX]), &queue);
         let mut pieces: Vec<_> = (0..4).map(|_| piece()).collect();
         let has_room = |queue: &Queue| {

@@ -10,7 +10,7 @@ use std::{
 use h2::{RecvStream, server::SendResponse};
 use http::Request;
 
-use super::{chunk::Chunk, serve::Entrance, stream};
+use super::{chunk::Chunk, serve::Place, stream};
 use crate::{timer::Timer, worker::Worker};
 
 /// How many tasks of a worker wait for a stream at the most.
@@ -22,7 +22,7 @@ pub(crate) struct Hands(RefCell<Vec<Rc<Hand>>>);
 
 /// A request that a client has sent.
 pub(super) struct Job {
-    pub(super) entrance: Rc<Entrance>,
+    pub(super) place: Place,
     pub(super) request: Request<RecvStream>,
     pub(super) respond: SendResponse<Chunk>,
 }

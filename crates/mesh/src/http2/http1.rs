@@ -14,21 +14,20 @@ use crate::{
     upload,
 };
 
-/// Room for a piece of a body.
-const PIECE: usize = 8 * 1024;
-
 /// A body that is read from a connection.
 pub(super) struct Http1Source<'a> {
     reader: Reader<'a>,
     buffer: &'a mut Buffer,
+    /// How much of the body is held.
+    room: usize,
     body: Body,
     held: Option<Bytes>,
     untouched: bool,
 }
 
 impl<'a> Http1Source<'a> {
-    pub(super) fn new(reader: Reader<'a>, buffer: &'a mut Buffer, framing: Framing) -> Self {
-        Self { reader, buffer, body: Body::new(framing), held: None, untouched: true }
+    pub(super) fn new(reader: Reader<'a>, buffer: &'a mut Buffer, room: usize, framing: Framing) -> Self {
+        Self { reader, buffer, room, body: Body::new(framing), held: None, untouched: true }
     }
 
     /// What the buffer holds of the body, if it holds any.
@@ -54,8 +53,7 @@ impl Source for Http1Source<'_> {
             if self.body.is_done() {
                 return Ok(None);
             }
-            self.buffer.reserve(PIECE);
-            match self.reader.read(self.buffer.space()).await {
+            match self.reader.read(self.buffer.body_space(self.room)).await {
                 Ok(count @ 1..) => self.buffer.filled(count),
                 Ok(_) if self.body.may_close() => return Ok(None),
                 _ => return Err(Lost::Gone),

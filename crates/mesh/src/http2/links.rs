@@ -137,7 +137,7 @@ async fn connect(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -> Result<
     };
     let link = Rc::new(Link {
         sender,
-        queue: Rc::default(),
+        queue: Queue::new(limits.buffer),
         streams: Cell::new(0),
         is_settled: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),

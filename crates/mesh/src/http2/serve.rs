@@ -47,12 +47,25 @@ pub(super) struct Entrance {
     quiet_since: Cell<Instant>,
 }
 
-impl Entrance {
-    /// A stream has ended.
-    pub(super) fn leave(&self) {
-        self.streams.set(self.streams.get() - 1);
-        if self.streams.get() == 0 {
-            self.quiet_since.set(Instant::now());
+/// A stream that counts as one of its connection's until this is dropped.
+pub(super) struct Place(Rc<Entrance>);
+
+impl Place {
+    fn new(entrance: &Rc<Entrance>) -> Self {
+        entrance.streams.set(entrance.streams.get() + 1);
+        Self(entrance.clone())
+    }
+
+    pub(super) fn entrance(&self) -> &Entrance {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+        if self.0.streams.get() == 0 {
+            self.0.quiet_since.set(Instant::now());
         }
     }
 }
@@ -64,7 +77,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         entry: client.entry,
         peer: client.peer,
         names: client.socket.names().cloned(),
-        queue: Rc::default(),
+        queue: Queue::new(limits.buffer),
         streams: Cell::new(0),
         over: Rc::default(),
         ended: Cell::new(false),
@@ -154,8 +167,7 @@ fn poll_accept(
         }
         match ready!(accepted) {
             Some(Ok((request, respond))) => {
-                entrance.streams.set(entrance.streams.get() + 1);
-                hands::serve(worker, Job { entrance: entrance.clone(), request, respond });
+                hands::serve(worker, Job { place: Place::new(entrance), request, respond });
             }
             Some(Err(error)) => return Poll::Ready(misuse::reason(&error)),
             None => return Poll::Ready(entrance.over.get().then_some(Reason::TooManyFrames)),

@@ -30,6 +30,7 @@ use crate::{
     instance::Lease,
     problem::Fault,
     record,
+    refused::{self, Refusal, Refused},
     timer::Timer,
     worker::Worker,
 };
@@ -69,12 +70,11 @@ impl Requester for Http2Request<'_> {
 
 /// Serves one request.
 pub(super) async fn serve(worker: &Rc<Worker>, timer: &Timer, job: Job) {
-    let Job { entrance, request, respond } = job;
+    let Job { place, request, respond } = job;
     let mut scratch = worker.take_scratch();
-    let outlet = Outlet::new(respond, entrance.queue.clone());
-    run(worker, &entrance, timer, request, &outlet, &mut scratch).await;
+    let outlet = Outlet::new(respond, place.entrance().queue.clone());
+    run(worker, place.entrance(), timer, request, &outlet, &mut scratch).await;
     worker.keep_scratch(scratch);
-    entrance.leave();
 }
 
 async fn run(
@@ -94,9 +94,10 @@ async fn run(
     drop(parts);
     let (facts, mut call) = match read {
         Ok(read) => read,
-        Err(fault) => {
-            answer(outlet, manner, &describe(worker, &fault, None), &fault).await;
-            return;
+        Err(Refusal { fault, connection }) => {
+            let sent = answer(outlet, manner, &describe(worker, &fault, None), &fault).await;
+            let refused = Refused { connection, sent, ..Refused::of(scratch) };
+            return refused::write_down(worker, entrance.entry, fault.reason, refused);
         }
     };
     let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts, timer };
@@ -127,13 +128,13 @@ fn read(
     parts: &http::request::Parts,
     ended: bool,
     scratch: &mut Scratch,
-) -> Result<(Facts, Call), Fault> {
+) -> Result<(Facts, Call), Refusal> {
     let (_, limits) = client::limits(worker, entrance.entry);
     scratch.answer.clear();
     request::write(parts, ended, &mut scratch.answer)?;
     scratch.input.put(&scratch.answer);
     if !scratch.request.parse(scratch.input.data(), &limits).map_err(Fault::of_request)? {
-        return Err(Fault::new(model::Reason::BadRequest, "the head is not whole"));
+        return Err(Fault::new(model::Reason::BadRequest, "the head is not whole").into());
     }
     let facts = Facts::of(&scratch.request, scratch.input.data());
     scratch.input.hold(scratch.request.length());

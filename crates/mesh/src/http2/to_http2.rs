@@ -8,7 +8,7 @@ use std::{
 };
 
 use h2::{RecvStream, client::ResponseFuture};
-use http::Response;
+use http::{Response, StatusCode, header};
 use model::Reason;
 
 use super::{body::Source, fields, grpc, links, outgoing, relay};
@@ -57,10 +57,11 @@ pub(super) async fn run<S: Source, B: Back>(
     first: bool,
 ) -> Result<Passed, Failed> {
     let local = lease.local();
-    let Some(request) = outgoing::request(passage.head) else {
+    let Some(mut request) = outgoing::request(passage.head) else {
         let fault = Fault::new(Reason::BadRequest, "HTTP/2 cannot say this request");
         return Err(Failed::Over(Ended::Fault(fault)));
     };
+    let expects = request.headers_mut().remove(header::EXPECT).is_some();
     let place = links::place(worker, local, call).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -78,6 +79,9 @@ pub(super) async fn run<S: Source, B: Back>(
     let Passage { source, back, .. } = passage;
     let mut sink = &pipe;
     let transfer = async {
+        if expects {
+            invite(&flow, back).await?;
+        }
         let up = pin!(relay::send(&flow, source, &mut sink, ends));
         attempt::both(&flow, up, pin!(download(&flow, back, response))).await
     };
@@ -94,10 +98,22 @@ pub(super) async fn run<S: Source, B: Back>(
     Ok(Passed { keep: result?, uploaded: flow.uploaded.get() })
 }
 
+/// Answers `expect: 100-continue` (RFC 9110 section 10.1.1), once: few programs that speak HTTP/2 do, as streams have windows instead.
+async fn invite(flow: &Flow<'_>, back: &mut impl Back) -> Result<(), Stop> {
+    if flow.call.invited.replace(true) {
+        return Ok(());
+    }
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::CONTINUE;
+    back.inform(flow, response).await
+}
+
 async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseFuture) -> Result<bool, Stop> {
     loop {
         let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
         match head {
+            // That was said already.
+            Head::Interim(response) if response.status() == StatusCode::CONTINUE && flow.call.invited.get() => {}
             Head::Interim(response) => back.inform(flow, response).await?,
             Head::Final(response) => {
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));

@@ -19,6 +19,7 @@ use super::{Door, Names, Secure};
 use crate::{
     client::{self, Client},
     problem::Fault,
+    refused::{self, Refused},
     signal::Signal,
     socket::Socket,
     worker::Worker,
@@ -77,7 +78,10 @@ enum Entered {
 /// Serves a client that has yet to shake hands, until its connection ends.
 pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
     // An answer would take a handshake first, and who comes in too great numbers gets none.
-    let Ok(_guest) = client.enter(&worker) else { return };
+    let _guest = match client.enter(&worker) {
+        Ok(guest) => guest,
+        Err(fault) => return refused::write_down(&worker, client.entry, fault.reason, Refused::default()),
+    };
     // Another worker may have accepted it, without knowing how many there are here.
     worker.handshakes.room().await;
     let limit = client::limits(&worker, client.entry).0.head_timeout;

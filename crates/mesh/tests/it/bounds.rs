@@ -112,6 +112,48 @@ fn in_flight_is_never_exceeded() {
     });
 }
 
+/// Each one comes when the one before it waits; the later ones would have room at once after every answer.
+#[tokio::test]
+async fn those_that_wait_are_served_in_the_order_in_which_they_came() {
+    let rig = Rig::start(|policy| policy.in_flight_max = 1, |config| config.workers = 2).await;
+    let (came, mut order) = tokio::sync::mpsc::channel(16);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let opened = gate.clone();
+    let script = move |mut conn: Conn| {
+        let (came, gate) = (came.clone(), opened.clone());
+        async move {
+            while let Some((head, _)) = conn.request().await {
+                came.send(head.split(' ').nth(1).unwrap().to_owned()).await.unwrap();
+                gate.acquire().await.unwrap().forget();
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        }
+    };
+    let target = rig.server(script).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut clients = Vec::new();
+    for number in 0..8 {
+        let mut client = rig.client().await;
+        client.send(&format!("GET /{number} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        clients.push(client);
+        match number {
+            0 => rig.until_in_flight(&id("users", 1), 1).await,
+            _ => {
+                let waits = async {
+                    while rig.mesh.connections()[0].queued < number {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                timeout(PATIENCE, waits).await.unwrap();
+            }
+        }
+    }
+    gate.add_permits(8);
+    for number in 0..8 {
+        assert_eq!(timeout(PATIENCE, order.recv()).await.unwrap().unwrap(), format!("/{number}"));
+    }
+}
+
 /// Those in flight and those that wait are no more than both bounds together; all others are turned away.
 #[test]
 fn the_queue_is_never_exceeded() {

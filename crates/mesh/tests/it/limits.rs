@@ -14,7 +14,10 @@ use model::{
     spec::{ConnectionLimits, MessageLimits, Policy},
 };
 use ports::traffic::{GatewayRouting, Target, Traffic};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 use crate::rig::*;
 
@@ -109,13 +112,60 @@ async fn a_body_that_stops() {
     assert!(client.ends().await);
 }
 
-/// Sends a byte ten times a second; the status, and whether it was the pace.
-async fn trickle(progress: ByteSize) -> (u16, bool) {
-    let rig = rig(limited(|limits| limits.progress = progress)).await;
+/// The chunks that a body went on in, one for each time that some of it was read.
+fn chunks(body: &str) -> Vec<usize> {
+    let (mut rest, mut lengths) = (body, Vec::new());
+    loop {
+        let (length, data) = rest.split_once("\r\n").unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        if length == 0 {
+            return lengths;
+        }
+        lengths.push(length);
+        rest = &data[length + 2..];
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_of_a_body() {
+    const BODY: usize = 4 << 20;
+    for (buffer, least) in [(MessageLimits::BUFFER_MIN, 8 << 10), (ByteSize(256 << 10), 16 << 10)] {
+        let rig = Rig::with(limited(|limits| (limits.buffer, limits.body) = (buffer, None))).await;
+        let (received, mut at_instance) = mpsc::channel(1);
+        let script = move |mut conn: Conn| {
+            let received = received.clone();
+            async move {
+                let (_, framing) = conn.request_head().await.unwrap();
+                assert_eq!(framing, wire::http1::Framing::Chunked);
+                received.send(conn.until("\r\n0\r\n\r\n").await).await.unwrap();
+                conn.send("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
+                conn.send_bytes(&vec![b'x'; BODY]).await;
+            }
+        };
+        let target = rig.server(script).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        client.send(&format!("{BODY:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(BODY))).await;
+        let up = timeout(PATIENCE, at_instance.recv()).await.unwrap().unwrap();
+        client.response_head("GET").await;
+        let down = client.until("\r\n0\r\n\r\n").await;
+        for (direction, body) in [("up", up), ("down", down)] {
+            let chunks = chunks(&body);
+            let (most, bound) = (*chunks.iter().max().unwrap(), usize::try_from(buffer.0).unwrap());
+            assert_eq!(chunks.iter().sum::<usize>(), BODY);
+            assert!(most <= bound && most > least, "{direction}: {most} of {bound}");
+        }
+    }
+}
+
+/// Sends a byte twenty times a second, for a second; the status, and whether it was the pace.
+async fn trickle(progress: u64, grace: Duration) -> (u16, bool) {
+    let rig = rig(limited(|limits| (limits.progress, limits.progress_grace) = (ByteSize(progress), grace))).await;
     let mut client = rig.client().await;
-    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 60\r\n\r\n").await;
-    let mut tick = tokio::time::interval(Duration::from_millis(100));
-    for _ in 0..60 {
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 20\r\n\r\n").await;
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    for _ in 0..20 {
         tick.tick().await;
         client.send("x").await;
     }
@@ -125,8 +175,12 @@ async fn trickle(progress: ByteSize) -> (u16, bool) {
 
 #[tokio::test]
 async fn a_body_that_moves_but_makes_no_progress() {
-    let (limited, any) = tokio::join!(trickle(ByteSize(1024)), trickle(ByteSize(0)));
-    assert_eq!((limited, any), ((408, true), (200, false)));
+    let (short, long) = (Duration::from_millis(300), Duration::from_secs(30));
+    for (progress, grace, expected) in
+        [(1024, short, (408, true)), (1024, long, (200, false)), (0, short, (200, false))]
+    {
+        assert_eq!(trickle(progress, grace).await, expected, "{progress} after {grace:?}");
+    }
 }
 
 #[tokio::test]
@@ -178,7 +232,7 @@ async fn connections_to_an_instance_that_nobody_uses() {
     let mut client = rig.client().await;
     for _ in 0..2 {
         assert_eq!(client.get("/").await.0, 200);
-        assert!(tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap(), "we close it ourselves");
+        assert!(timeout(PATIENCE, ended.recv()).await.unwrap().unwrap(), "we close it ourselves");
     }
 }
 

@@ -16,7 +16,7 @@ use model::{
     spec::{ConnectionLimits, MessageLimits, Policy, Route},
 };
 use ports::{
-    clock::HostClock,
+    clock::{Clock, HostClock},
     identity::Identities,
     tasks::{TaskKind, Tasks},
     traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
@@ -76,6 +76,13 @@ impl Rig {
     }
 
     pub(crate) async fn start(policy: impl FnOnce(&mut Policy), change: impl FnOnce(&mut MeshConfig)) -> Self {
+        let mut rig = Self::with_clock(Arc::new(HostClock::start()), change).await;
+        policy(&mut rig.policy);
+        rig
+    }
+
+    /// A rig with a clock of its own.
+    pub(crate) async fn with_clock(clock: Arc<dyn Clock>, change: impl FnOnce(&mut MeshConfig)) -> Self {
         let ((gateway_socket, gateway), (connections_socket, connections)) = (free_socket(), free_socket());
         let folder = tempfile::tempdir().unwrap();
         let mut config = MeshConfig {
@@ -86,16 +93,14 @@ impl Rig {
             ..MeshConfig::default()
         };
         change(&mut config);
-        let mut rig = Self {
-            mesh: Mesh::start(config, Arc::new(HostClock::start())).await.unwrap(),
+        Self {
+            mesh: Mesh::start(config, clock).await.unwrap(),
             gateway,
             connections,
             policy: Policy::default(),
             tasks: Tasks::default(),
             folder,
-        };
-        policy(&mut rig.policy);
-        rig
+        }
     }
 
     /// A rig with one service behind `/`, one instance of it.
@@ -330,6 +335,14 @@ impl Conn {
             assert!(self.more().await, "the connection ended early");
         }
         self.buffer.drain(..count).collect()
+    }
+
+    /// What comes up to an end, that with it.
+    pub(crate) async fn until(&mut self, end: &str) -> String {
+        while !self.buffer.ends_with(end.as_bytes()) {
+            assert!(self.more().await, "the connection ended early");
+        }
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
     }
 
     /// All that still comes.

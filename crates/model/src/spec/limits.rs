@@ -24,8 +24,13 @@ pub struct MessageLimits {
     pub response_head: ByteSize,
     /// From the first byte of a request's head to its last.
     pub head_timeout: Duration,
-    /// The least of a request's body in a second, after [`MessageLimits::PROGRESS_GRACE`]; 0 for any.
+    /// The least of a request's body in a second; 0 for any.
     pub progress: ByteSize,
+    /// How long a request's body may be slower than `progress`.
+    pub progress_grace: Duration,
+    /// How much of a body is held in each direction until it has gone on; on a connection of HTTP/2, four times as much of the bodies
+    /// of all its streams. At least [`MessageLimits::BUFFER_MIN`].
+    pub buffer: ByteSize,
     /// Between two requests of a client.
     pub client_idle: Duration,
     /// How long a client's connection takes requests; for ever if `None`.
@@ -39,8 +44,8 @@ pub struct MessageLimits {
 }
 
 impl MessageLimits {
-    /// How long a request's body may be slower than `progress`.
-    pub const PROGRESS_GRACE: Duration = Duration::from_secs(5);
+    /// What a head and the begin of its body are read into, so less would bound nothing.
+    pub const BUFFER_MIN: ByteSize = ByteSize(16 * KIB);
 
     /// Of clients outside.
     pub fn edge() -> Self {
@@ -52,6 +57,8 @@ impl MessageLimits {
             response_head: ByteSize(64 * KIB),
             head_timeout: Duration::from_secs(10),
             progress: ByteSize(240),
+            progress_grace: Duration::from_secs(5),
+            buffer: Self::BUFFER_MIN,
             client_idle: Duration::from_secs(75),
             client_age: Some(Duration::from_secs(3600)),
             upstream_idle: Duration::from_secs(3),
@@ -113,7 +120,7 @@ impl Http2Limits {
 pub struct ConnectionLimits {
     /// In all.
     pub total: u32,
-    /// From one address.
+    /// From one address; of IPv6, from one network of 64 bits.
     pub per_peer: u32,
 }
 

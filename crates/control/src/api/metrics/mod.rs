@@ -2,6 +2,7 @@
 //! a host, a path or a header field of a request, with which anyone could fill the memory (CVE-2025-43915).
 
 mod connections;
+mod entries;
 mod instances;
 mod text;
 mod tls;
@@ -27,7 +28,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused>
 
 fn render(status: &SystemStatus, tls: Option<TlsFigures>, figures: &[ConnectionFigures]) -> String {
     let families = instances::families(status).into_iter().chain(tls.map(tls::family));
-    let families = families.chain(connections::families(figures));
+    let families = families.chain([entries::family(&status.entries)]).chain(connections::families(figures));
     families.map(text::Family::finish).collect()
 }
 

@@ -15,6 +15,10 @@ fn status(instances: Value) -> SystemStatus {
     serde_json::from_value(json!({
         "name": "shop", "version": "0.1.0", "phase": "running", "keeper_pid": 1, "platform_pid": 2,
         "started_at": 1_700_000_000_250_000_u64, "services": [users],
+        "entries": [
+            { "entry": "gateway", "refused": { "bad-request": 3, "no-route": 5 } },
+            { "entry": "undeclared", "refused": { "not-declared": 1 } },
+        ],
     }))
     .unwrap()
 }
@@ -61,6 +65,11 @@ isles_tls_handshakes_total{outcome="full"} 7
 isles_tls_handshakes_total{outcome="resumed"} 2
 isles_tls_handshakes_total{outcome="failed"} 1
 isles_tls_handshakes_total{outcome="in_the_clear"} 3
+# HELP isles_refused_total Requests and connections refused before it was known which connection they use, by reason code.
+# TYPE isles_refused_total counter
+isles_refused_total{entry="gateway",reason="bad-request"} 3
+isles_refused_total{entry="gateway",reason="no-route"} 5
+isles_refused_total{entry="undeclared",reason="not-declared"} 1
 # HELP isles_requests_total Requests that ended, by how they ended.
 # TYPE isles_requests_total counter
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="success"} 6
