@@ -75,7 +75,9 @@ fn message<'a>(
         (true, [subject, sid, headers, total]) => (*subject, *sid, None, Some(*headers), *total),
         (true, [subject, sid, reply, headers, total]) => (*subject, *sid, Some(*reply), Some(*headers), *total),
         _ => {
-            return Err(ParseError::Malformed("MSG and HMSG take a subject, an id, perhaps a reply subject, and sizes"));
+            return Err(ParseError::Malformed(
+                "MSG and HMSG take a subject, an id, perhaps a reply subject, and sizes",
+            ));
         }
     };
     let (header_bytes, total) = (headers.map_or(Ok(0), line::size)?, line::size(total)?);
