@@ -19,4 +19,4 @@ pub use error::ParseError;
 pub use header::{HeaderBlock, is_header_block, write_field, write_headers_end, write_status};
 pub use line::Parsed;
 pub use server::{Delivery, ServerOp, parse_server};
-pub use write::{OK, PING, PONG, write_error, write_info, write_message};
+pub use write::{OK, PING, PONG, write_error, write_info, write_message, write_message_line};

@@ -31,7 +31,22 @@ pub fn write_message(
     out: &mut Vec<u8>,
 ) {
     out.reserve(subject.len() + sid.len() + reply.map_or(0, <[u8]>::len) + headers.len() + payload.len() + ROOM);
-    out.extend_from_slice(if headers.is_empty() { b"MSG " } else { b"HMSG " });
+    write_message_line(subject, sid, reply, headers.len(), payload.len(), out);
+    out.extend_from_slice(headers);
+    out.extend_from_slice(payload);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the control line of `MSG`, or of `HMSG` where there are header bytes. Headers, payload and CR LF follow.
+pub fn write_message_line(
+    subject: &[u8],
+    sid: &[u8],
+    reply: Option<&[u8]>,
+    header_bytes: usize,
+    payload_bytes: usize,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(if header_bytes == 0 { b"MSG " } else { b"HMSG " });
     out.extend_from_slice(subject);
     out.push(b' ');
     out.extend_from_slice(sid);
@@ -40,14 +55,11 @@ pub fn write_message(
         out.extend_from_slice(reply);
         out.push(b' ');
     }
-    if !headers.is_empty() {
-        write_number(headers.len() as u64, out);
+    if header_bytes > 0 {
+        write_number(header_bytes as u64, out);
         out.push(b' ');
     }
-    write_number((headers.len() + payload.len()) as u64, out);
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(headers);
-    out.extend_from_slice(payload);
+    write_number((header_bytes + payload_bytes) as u64, out);
     out.extend_from_slice(b"\r\n");
 }
 
