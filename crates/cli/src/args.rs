@@ -67,6 +67,9 @@ pub enum Command {
     /// What needs no engine.
     #[command(flatten)]
     Verb(Verb),
+    /// Run a NATS server alone, with the flags of nats-server
+    #[command(disable_help_flag = true)]
+    NatsServer(InnerArgs),
     /// The keeper process (internal)
     #[command(hide = true)]
     Keeper(InnerArgs),
@@ -130,7 +133,7 @@ pub struct UpArgs {
     pub detach: bool,
 }
 
-/// The arguments of `keeper`, `platform` and `view`: for their own code to read.
+/// The arguments of `nats-server`, `keeper`, `platform` and `view`: for their own code to read.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct InnerArgs {
     /// The arguments

@@ -7,6 +7,7 @@ pub mod exit;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "only tests use it")]
 mod fixture;
+pub mod nats_server;
 pub mod paint;
 pub mod project;
 pub mod report;

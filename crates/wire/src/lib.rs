@@ -4,5 +4,6 @@
 //! specification does not allow; none repairs.
 
 pub mod http1;
+pub mod nats;
 pub mod trace;
 pub mod websocket;

@@ -1,0 +1,94 @@
+//! What a client says in `CONNECT`, and the server in `INFO`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::server::{Config, config::PROTOCOL_VERSION};
+
+/// The options of `CONNECT` that matter here. Those that it leaves out are as before it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub(crate) struct Options {
+    /// Each operation is answered `+OK`.
+    pub(crate) verbose: bool,
+    /// Subjects of messages are looked at.
+    pub(crate) pedantic: bool,
+    /// Its own messages come back to it.
+    pub(crate) echo: bool,
+    /// It reads `HMSG`.
+    pub(crate) headers: bool,
+    /// It wants to know when nobody answers.
+    pub(crate) no_responders: bool,
+    /// 1: it reads `INFO` at any time.
+    pub(crate) protocol: i64,
+    pub(crate) user: String,
+    pub(crate) pass: String,
+    pub(crate) auth_token: String,
+    pub(crate) name: String,
+    pub(crate) lang: String,
+    pub(crate) version: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            verbose: true,
+            pedantic: true,
+            echo: true,
+            headers: false,
+            no_responders: false,
+            protocol: 0,
+            user: String::new(),
+            pass: String::new(),
+            auth_token: String::new(),
+            name: String::new(),
+            lang: String::new(),
+            version: String::new(),
+        }
+    }
+}
+
+/// What `INFO` says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Info<'a> {
+    server_id: &'a str,
+    server_name: &'a str,
+    version: &'a str,
+    git_commit: &'a str,
+    proto: u8,
+    host: &'a str,
+    port: u16,
+    headers: bool,
+    max_payload: usize,
+    jetstream: bool,
+    client_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ip: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    auth_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ldm: bool,
+}
+
+/// What stands in `git_commit`: whose server this is.
+const OWN_VERSION: &str = concat!("isles-", env!("CARGO_PKG_VERSION"));
+
+impl<'a> Info<'a> {
+    pub(crate) fn new(config: &'a Config, server_id: &'a str, client: &super::client::Client, ldm: bool) -> Self {
+        Self {
+            server_id,
+            server_name: &config.server_name,
+            version: PROTOCOL_VERSION,
+            git_commit: OWN_VERSION,
+            proto: 1,
+            host: &config.host,
+            port: config.port,
+            headers: true,
+            max_payload: config.payload_bytes_max,
+            jetstream: false,
+            client_id: client.origin.client,
+            client_ip: client.peer.map(|peer| peer.ip().to_string()),
+            auth_required: config.auth.is_required() && !client.known,
+            ldm,
+        }
+    }
+}

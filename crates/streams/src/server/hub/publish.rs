@@ -1,0 +1,120 @@
+//! The way of a message from the one who publishes it to all who get it.
+
+use std::mem::take;
+
+use logic::subject::{Found, is_subject};
+use wire::nats::{write_field, write_headers_end, write_status};
+
+use super::{
+    Hub,
+    client::Recent,
+    errors,
+    parties::{Owner, Sending},
+};
+use crate::server::{Batch, Message};
+
+impl Hub {
+    /// A client publishes a message.
+    pub(super) fn publish(&mut self, key: u32, message: Message<'_>, recent: &mut Recent) {
+        let Some(client) = self.parties.clients.get_mut(key as usize) else { return };
+        let bytes = (message.headers.len() + message.payload.len()) as u64;
+        client.counts.in_messages += 1;
+        client.counts.in_bytes += bytes;
+        self.parties.counts.in_messages += 1;
+        self.parties.counts.in_bytes += bytes;
+        let (options, limited) = (&client.options, client.limited);
+        let (echo, verbose, no_responders) = (options.echo, options.verbose, options.no_responders);
+        if !message.headers.is_empty() && !options.headers {
+            return self.parties.refuse(key, errors::HEADERS);
+        }
+        if options.pedantic && !is_subject(message.subject) {
+            return self.parties.error(key, errors::PUBLISH_SUBJECT);
+        }
+        if recent.subject != message.subject || !self.sublist.is_current(&recent.found) {
+            recent.is_allowed = !limited || client.origin.identity.permissions.may_publish(message.subject);
+            recent.subject.clear();
+            recent.subject.extend_from_slice(message.subject);
+            self.sublist.find(message.subject, &mut recent.found);
+        }
+        if !recent.is_allowed {
+            let subject = String::from_utf8_lossy(message.subject);
+            return self.parties.error(key, &format!("Permissions Violation for Publish to \"{subject}\""));
+        }
+        if verbose {
+            self.confirm(key);
+        }
+        let reached = self.route(message, Some(key), echo, &recent.found);
+        if !reached && no_responders {
+            self.tell_of_nobody(key, &message);
+        }
+        self.end_subscriptions();
+    }
+
+    /// Publishes messages that no client sent.
+    pub(crate) fn publish_batch(&mut self, batch: &Batch) {
+        self.publish_all(batch);
+        self.settle();
+        // Nobody here can be held back.
+        self.parties.full.clear();
+    }
+
+    fn publish_all(&mut self, batch: &Batch) {
+        let mut found = take(&mut self.found);
+        for message in batch.iter() {
+            self.sublist.find(message.subject, &mut found);
+            self.route(message, None, true, &found);
+            self.end_subscriptions();
+        }
+        self.found = found;
+    }
+
+    /// Tells services that got something that this is all, and does what they want, until they want nothing.
+    pub(super) fn settle(&mut self) {
+        while let Some(index) = self.parties.called.pop() {
+            let mut outgoing = take(&mut self.parties.outgoing[index]);
+            self.parties.services[index].settle(&mut outgoing);
+            outgoing.changes.drain(..).for_each(|change| self.change(index, change));
+            self.publish_all(&outgoing.messages);
+            outgoing.messages.clear();
+            // What it asked for meanwhile is in the other one: it was called again then.
+            if self.parties.outgoing[index].is_empty() {
+                self.parties.outgoing[index] = outgoing;
+            }
+        }
+    }
+
+    /// Gives a message to all that it is for; says whether anybody took it.
+    fn route(&mut self, message: Message<'_>, from: Option<u32>, echo: bool, found: &Found<u32>) -> bool {
+        let to_many = found.members().len() > 1;
+        let mut sending = Sending { message, from, echo, body: None, to_many };
+        let mut reached = false;
+        for member in found.members() {
+            reached |= self.parties.give(*member, &mut sending, &self.config);
+        }
+        for group in found.groups() {
+            let mut order = self.sublist.order(group, self.random.u64(..));
+            reached |= order.any(|member| self.parties.give(member, &mut sending, &self.config));
+        }
+        reached
+    }
+
+    /// Answers a request that nobody got, where somebody waits for the answer.
+    fn tell_of_nobody(&mut self, key: u32, request: &Message<'_>) {
+        let Some(reply) = request.reply else { return };
+        let mut headers = Vec::new();
+        write_status(Some((503, "")), &mut headers);
+        write_field("Nats-Subject", request.subject, &mut headers);
+        write_headers_end(&mut headers);
+        let message = Message { subject: reply, reply: None, headers: &headers, payload: b"" };
+        let mut found = take(&mut self.found);
+        self.sublist.find(reply, &mut found);
+        let mut sending = Sending { message, from: Some(key), echo: true, body: None, to_many: false };
+        for member in found.members() {
+            let owner = self.parties.subscriptions.get(*member as usize).map(|subscription| subscription.owner);
+            if owner == Some(Owner::Client(key)) {
+                self.parties.give(*member, &mut sending, &self.config);
+            }
+        }
+        self.found = found;
+    }
+}

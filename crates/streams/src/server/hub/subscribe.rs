@@ -1,0 +1,122 @@
+//! Subscriptions come and go.
+
+use std::{collections::hash_map::Entry, mem::take};
+
+use logic::subject::{SubscribeVerdict, is_filter};
+use wire::nats::Subscribe;
+
+use super::{
+    Hub, errors,
+    parties::{Owner, Subscription},
+};
+use crate::server::service::Change;
+
+impl Hub {
+    /// A client subscribes.
+    pub(super) fn subscribe(&mut self, key: u32, asked: Subscribe<'_>) {
+        let Some(client) = self.client(key) else { return };
+        let Subscribe { subject, queue, sid } = asked;
+        if !is_filter(subject) || queue.is_some_and(|queue| !is_filter(queue)) {
+            return self.parties.error(key, errors::SUBJECT);
+        }
+        let permissions = &client.origin.identity.permissions;
+        let verdict = if client.limited { permissions.may_subscribe(subject) } else { SubscribeVerdict::Allowed };
+        if verdict == SubscribeVerdict::Denied {
+            return self.parties.error(key, &violation(subject, queue));
+        }
+        let is_new = !client.subscriptions.contains_key(sid);
+        if is_new && client.subscriptions.len() >= self.config.subscriptions_max {
+            return self.parties.error(key, errors::SUBSCRIPTIONS);
+        }
+        if is_new {
+            let in_part = verdict == SubscribeVerdict::InPart;
+            let subscription = self.add(Owner::Client(key), subject, queue, sid, in_part);
+            self.client_mut(key).into_iter().for_each(|client| {
+                client.subscriptions.insert(sid.into(), subscription);
+            });
+        }
+        self.confirm(key);
+    }
+
+    /// A client wants no more of a subscription, at once or after `max` messages in all.
+    pub(super) fn unsubscribe(&mut self, key: u32, sid: &[u8], max: Option<u64>) {
+        let Some(client) = self.parties.clients.get_mut(key as usize) else { return };
+        if let Some(subscription) = client.subscriptions.get(sid).copied()
+            && let Some(known) = self.parties.subscriptions.get_mut(subscription as usize)
+        {
+            match max.filter(|max| *max > known.delivered) {
+                Some(max) => known.max = max,
+                None => {
+                    client.subscriptions.remove(sid);
+                    self.forget(subscription);
+                }
+            }
+        }
+        self.confirm(key);
+    }
+
+    /// Takes away the subscriptions that got their last message.
+    pub(super) fn end_subscriptions(&mut self) {
+        while let Some(subscription) = self.parties.ended.pop() {
+            let Some(known) = self.parties.subscriptions.get_mut(subscription as usize) else { continue };
+            if let Owner::Client(key) = known.owner
+                && let Some(client) = self.parties.clients.get_mut(key as usize)
+            {
+                client.subscriptions.remove(&known.sid);
+            }
+            self.forget(subscription);
+        }
+    }
+
+    /// Removes a subscription that its owner does not know any more.
+    pub(super) fn forget(&mut self, subscription: u32) {
+        if let Some(known) = self.parties.subscriptions.try_remove(subscription as usize) {
+            self.sublist.remove(&known.filter, known.queue.as_deref(), subscription);
+        }
+    }
+
+    /// Lets the services subscribe to what they are there for.
+    pub(super) fn start_services(&mut self) {
+        for index in 0..self.parties.services.len() {
+            let mut outgoing = take(&mut self.parties.outgoing[index]);
+            self.parties.services[index].start(&mut outgoing);
+            self.parties.outgoing[index] = outgoing;
+            self.parties.called.push(index);
+        }
+        self.settle();
+    }
+
+    pub(super) fn change(&mut self, service: usize, change: Change) {
+        match change {
+            Change::Subscribe(filter) => {
+                let subscription = self.add(Owner::Service(service), &filter, None, b"", false);
+                self.parties.of_services.entry((service, filter)).or_default().push(subscription);
+            }
+            Change::Unsubscribe(filter) => {
+                let Entry::Occupied(mut entry) = self.parties.of_services.entry((service, filter)) else { return };
+                let last = entry.get_mut().pop();
+                if entry.get().is_empty() {
+                    entry.remove();
+                }
+                last.into_iter().for_each(|subscription| self.forget(subscription));
+            }
+        }
+    }
+
+    fn add(&mut self, owner: Owner, filter: &[u8], queue: Option<&[u8]>, sid: &[u8], in_part: bool) -> u32 {
+        let (of, boxed) = (queue.map(Into::into), filter.into());
+        let known = Subscription { owner, filter: boxed, queue: of, sid: sid.into(), delivered: 0, max: 0, in_part };
+        let subscription = self.parties.subscriptions.insert(known);
+        let subscription = u32::try_from(subscription).expect("memory ends before 2^32 subscriptions do");
+        self.sublist.insert(filter, queue, subscription);
+        subscription
+    }
+}
+
+fn violation(subject: &[u8], queue: Option<&[u8]>) -> String {
+    let subject = String::from_utf8_lossy(subject);
+    match queue.map(String::from_utf8_lossy) {
+        Some(queue) => format!("Permissions Violation for Subscription to \"{subject}\" using queue \"{queue}\""),
+        None => format!("Permissions Violation for Subscription to \"{subject}\""),
+    }
+}

@@ -1,0 +1,8 @@
+//! The hub under a clock that only moves when told to: what clients say, and what they hear.
+
+mod limits;
+mod messages;
+mod model;
+mod rig;
+mod services;
+mod sessions;

@@ -1,0 +1,21 @@
+//! The NATS server: the core of the protocol, without JetStream.
+//!
+//! One thread of its own does everything: it reads what a client sent as one batch, gives each message to whom it is for by appending
+//! it to what waits for them, and then wakes each of them once to write it as one batch. So there is no lock, no hand-over and no
+//! allocation per message, which is what a message costs otherwise; what is beyond one core is for a NATS cluster.
+//! [`hub`] decides, without sockets; the rest moves bytes.
+
+mod accept;
+mod batch;
+mod config;
+mod connection;
+mod handle;
+mod hub;
+mod monitor;
+mod service;
+mod worker;
+
+pub use batch::Batch;
+pub use config::{Auth, Config, Identity, PROTOCOL_VERSION, User};
+pub use handle::{Handle, Listeners, Stopped, Stream, start};
+pub use service::{Message, Origin, Outgoing, Service};

@@ -1,0 +1,66 @@
+//! Services inside the process, which get messages as clients do.
+//!
+//! A service has the subjects that it subscribed to. It is called on the server's thread, so it must not wait: what takes time it
+//! gives to a thread of its own, which answers through [`Handle::publish`](super::Handle::publish).
+
+use std::sync::Arc;
+
+use super::{Batch, Identity};
+
+/// A message: subject, reply subject, header block (empty without) and payload.
+pub use wire::nats::Publish as Message;
+
+/// A service inside the process.
+pub trait Service: Send + 'static {
+    /// Called once, before the first client: subscribes to the subjects that are there from the beginning.
+    fn start(&mut self, out: &mut Outgoing);
+
+    /// A message to one of its subjects; `from` is the client that published it, `None` if a service did. The service counts as
+    /// somebody who answers, whether it does or not. A subject may be malformed: clients are not made to be pedantic.
+    fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing);
+
+    /// Everything that had arrived together has been handed over: a good moment for one write of it all.
+    fn settle(&mut self, out: &mut Outgoing) {
+        let _ = out;
+    }
+}
+
+/// The client that a message came from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The number of the connection, never used again.
+    pub client: u64,
+    /// Whose it is.
+    pub identity: Arc<Identity>,
+}
+
+/// What a service wants to happen once it returns, in this order: first subscriptions, then messages. No permissions apply.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    pub(super) changes: Vec<Change>,
+    /// Messages to publish.
+    pub messages: Batch,
+}
+
+/// A change of a service's subscriptions.
+#[derive(Debug)]
+pub(super) enum Change {
+    Subscribe(Box<[u8]>),
+    Unsubscribe(Box<[u8]>),
+}
+
+impl Outgoing {
+    /// Subscribes to a filter, which must be one (`logic::subject::is_filter`). Subscribing twice is unsubscribed once.
+    pub fn subscribe(&mut self, filter: &[u8]) {
+        self.changes.push(Change::Subscribe(filter.into()));
+    }
+
+    /// Ends the subscription to a filter.
+    pub fn unsubscribe(&mut self, filter: &[u8]) {
+        self.changes.push(Change::Unsubscribe(filter.into()));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.messages.is_empty()
+    }
+}
