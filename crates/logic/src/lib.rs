@@ -20,3 +20,4 @@ pub mod service;
 #[cfg(test)]
 mod service_spec;
 pub mod spread;
+pub mod stream;
