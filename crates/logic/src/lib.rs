@@ -20,4 +20,5 @@ pub mod service;
 #[cfg(test)]
 mod service_spec;
 pub mod spread;
+pub mod stream;
 pub mod subject;

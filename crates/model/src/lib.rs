@@ -7,8 +7,10 @@ pub mod figures;
 mod id;
 mod problem;
 mod reason;
+mod rfc3339;
 pub mod spec;
 pub mod status;
+pub mod streams;
 mod time;
 mod units;
 

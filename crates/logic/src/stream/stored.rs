@@ -1,0 +1,56 @@
+//! What a machine asks of the messages that storage holds.
+
+use std::sync::Arc;
+
+use model::Timestamp;
+
+/// What is known of a stored message without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its sequence, from 1.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: Arc<str>,
+    /// Bytes of subject, headers and payload.
+    pub bytes: u64,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// When it goes by itself.
+    pub expires: Expires,
+    /// Whether it only tells that its subject's last message has expired.
+    pub marker: bool,
+}
+
+/// When a message goes by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Expires {
+    /// When it is older than the stream allows.
+    #[default]
+    ByAge,
+    /// Then, or when it is older than the stream allows.
+    At(Timestamp),
+    /// Never, whatever the stream allows.
+    Never,
+}
+
+/// The messages of one stream, as they are after everything that its machine has decided so far. Storage carries a
+/// decision out in here before it asks for the next one; when it is on disk is another matter.
+///
+/// None may cost more than finding one place, whatever is stored.
+pub trait Stored {
+    /// The first message after a sequence.
+    fn next(&self, after: u64) -> Option<Head>;
+    /// The first message of a subject after a sequence.
+    fn next_of(&self, subject: &str, after: u64) -> Option<Head>;
+    /// The last message of a subject before a sequence.
+    fn last_of(&self, subject: &str, before: u64) -> Option<Head>;
+    /// How many messages are after a sequence: all, or those of one subject.
+    fn count(&self, subject: Option<&str>, after: u64) -> u64;
+    /// The first message that was stored at a time or later.
+    fn since(&self, at: Timestamp) -> Option<Head>;
+
+    /// The message with a sequence.
+    fn get(&self, seq: u64) -> Option<Head> {
+        self.next(seq.checked_sub(1)?).filter(|head| head.seq == seq)
+    }
+}
