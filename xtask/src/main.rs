@@ -1,6 +1,7 @@
 //! The repository's own chores: `cargo xtask --help` lists them.
 
 mod bench;
+mod compat;
 mod docs;
 mod fuzz;
 mod shell;
@@ -24,6 +25,9 @@ enum Chore {
     /// Measures the figures of docs/performance.md, with release builds
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Runs the tests that other projects ship against Isles
+    #[command(subcommand)]
+    Compat(compat::Compat),
     /// Writes docs/api.md from the types of the control API, and docs/shop.svg from the shop's manifest
     Docs {
         /// Write nothing; fail if a file is out of date
@@ -37,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::all(),
         Chore::Fuzz(fuzz) => fuzz::all(&fuzz),
         Chore::Bench(bench) => bench::run(&bench),
+        Chore::Compat(compat) => compat::run(&compat),
         Chore::Docs { check: true } => docs::check(),
         Chore::Docs { check: false } => docs::write(),
     }

@@ -1,7 +1,8 @@
 //! Streams: implements `ports::streams`. The embedded engine keeps each bucket in one checksummed file. The NATS server carries
-//! messages between services.
+//! messages between services. The API of JetStream is here as text and values; nothing serves it yet.
 
 mod embedded;
+pub mod jetstream;
 pub mod server;
 
 pub use embedded::Buckets;

@@ -1,0 +1,230 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::jetstream::{Action, Nanos};
+
+const API: Api = Api { domain: None, strict: true, level: 1 };
+
+fn parse(api: &Api, subject: &str, body: &str) -> Result<Request, Refusal> {
+    let call = Call { subject: &format!("$JS.API.{subject}"), required_level: None, body: body.as_bytes() };
+    api.parse(&call).expect("the subject is of the API")
+}
+
+#[test]
+fn streams() {
+    let s = || "s".to_owned();
+    let config = StreamConfig { name: s(), subjects: vec!["s.>".into()], ..StreamConfig::default() };
+    let details = StreamDetailsRequest { offset: 3, deleted_details: true, subjects_filter: ">".into() };
+    let about_a = StreamsRequest { offset: 0, subject: "a".into() };
+    for (subject, body, expected) in [
+        ("INFO", "", Request::AccountInfo),
+        (
+            "STREAM.CREATE.s",
+            r#"{"name":"s","subjects":["s.>"]}"#,
+            Request::StreamCreate { config: config.clone(), pedantic: false },
+        ),
+        (
+            "STREAM.UPDATE.s",
+            r#"{"name":"s","subjects":["s.>"],"pedantic":true}"#,
+            Request::StreamUpdate { config, pedantic: true },
+        ),
+        ("STREAM.DELETE.s", "", Request::StreamDelete { stream: s() }),
+        ("STREAM.DELETE.s", "{}", Request::StreamDelete { stream: s() }),
+        ("STREAM.INFO.s", "", Request::StreamInfo { stream: s(), details: StreamDetailsRequest::default() }),
+        (
+            "STREAM.INFO.s",
+            r#"{"offset":3,"deleted_details":true,"subjects_filter":">"}"#,
+            Request::StreamInfo { stream: s(), details },
+        ),
+        ("STREAM.PURGE.s", "", Request::StreamPurge { stream: s(), purge: Purge::default() }),
+        (
+            "STREAM.PURGE.s",
+            r#"{"keep":1,"filter":"s.a"}"#,
+            Request::StreamPurge { stream: s(), purge: Purge { seq: 0, filter: "s.a".into(), keep: 1 } },
+        ),
+        ("STREAM.NAMES", "null", Request::StreamNames(StreamsRequest::default())),
+        ("STREAM.NAMES", r#"{"subject":"a"}"#, Request::StreamNames(about_a.clone())),
+        ("STREAM.LIST", r#"{"offset":0,"subject":"a"}"#, Request::StreamList(about_a)),
+        (
+            "STREAM.MSG.DELETE.s",
+            r#"{"seq":7,"no_erase":true}"#,
+            Request::MessageDelete { stream: s(), delete: MessageDelete { seq: 7, no_erase: true } },
+        ),
+    ] {
+        assert_eq!(parse(&API, subject, body), Ok(expected), "{subject} {body}");
+    }
+}
+
+#[test]
+fn messages() {
+    let s = || "KV_b".to_owned();
+    let last = MessageGet { last_by_subj: "$KV.b.k".into(), ..MessageGet::default() };
+    let first = MessageGet { seq: 1, batch: 5, ..MessageGet::default() };
+    for (subject, body, expected) in [
+        (
+            "STREAM.MSG.GET.KV_b",
+            r#"{"last_by_subj":"$KV.b.k"}"#,
+            Request::MessageGet { stream: s(), get: last.clone() },
+        ),
+        ("DIRECT.GET.KV_b", r#"{"seq":1,"batch":5}"#, Request::DirectGet { stream: s(), get: first }),
+        ("DIRECT.GET.KV_b.$KV.b.k", "", Request::DirectGet { stream: s(), get: last }),
+    ] {
+        assert_eq!(parse(&API, subject, body), Ok(expected), "{subject} {body}");
+    }
+}
+
+#[test]
+fn consumers() {
+    let (stream, consumer) = (|| "s".to_owned(), || "c".to_owned());
+    let next = Next { batch: 2, expires: Nanos::from_secs(1), ..Next::default() };
+    let until = "2026-01-02T03:04:05Z".parse().ok();
+    for (subject, body, expected) in [
+        ("CONSUMER.INFO.s.c", "", Request::ConsumerInfo { stream: stream(), consumer: consumer() }),
+        ("CONSUMER.DELETE.s.c", "", Request::ConsumerDelete { stream: stream(), consumer: consumer() }),
+        ("CONSUMER.NAMES.s", "", Request::ConsumerNames { stream: stream(), offset: 0 }),
+        ("CONSUMER.LIST.s", r#"{"offset":256}"#, Request::ConsumerList { stream: stream(), offset: 256 }),
+        (
+            "CONSUMER.MSG.NEXT.s.c",
+            r#"{"batch":2,"expires":1000000000}"#,
+            Request::ConsumerNext { stream: stream(), consumer: consumer(), next },
+        ),
+        (
+            "CONSUMER.PAUSE.s.c",
+            r#"{"pause_until":"2026-01-02T03:04:05Z"}"#,
+            Request::ConsumerPause { stream: stream(), consumer: consumer(), until },
+        ),
+        ("CONSUMER.PAUSE.s.c", "", Request::ConsumerPause { stream: stream(), consumer: consumer(), until: None }),
+    ] {
+        assert_eq!(parse(&API, subject, body), Ok(expected), "{subject} {body}");
+    }
+}
+
+#[test]
+fn consumers_to_be() {
+    let body = r#"{"stream_name":"s","config":{"name":"c","filter_subject":"a"},"action":"create"}"#;
+    for (subject, name) in [("CONSUMER.CREATE.s.c.a", "c"), ("CONSUMER.CREATE.s", "c")] {
+        let Ok(Request::ConsumerCreate { stream, create }) = parse(&API, subject, body) else { panic!("{subject}") };
+        assert_eq!((stream.as_str(), create.action, create.config.name.as_str()), ("s", Action::Create, name));
+    }
+    let durable = r#"{"stream_name":"s","config":{"durable_name":"c"}}"#;
+    let Ok(Request::ConsumerCreate { create, .. }) = parse(&API, "CONSUMER.DURABLE.CREATE.s.c", durable) else {
+        panic!("it is a durable consumer");
+    };
+    assert_eq!(create.config.name, "c");
+}
+
+#[test]
+fn failures() {
+    for (subject, body, kind, number) in [
+        ("FONI", "", Kind::System, 10003),
+        ("STREAM.CREATE.s", "", Kind::StreamCreate, 10056),
+        ("STREAM.CREATE.s", "{", Kind::StreamCreate, 10025),
+        ("STREAM.CREATE.s", r#"{"name":"t"}"#, Kind::StreamCreate, 10056),
+        ("STREAM.CREATE.a/b", r#"{"name":"a/b"}"#, Kind::StreamCreate, 10128),
+        ("STREAM.CREATE.s", r#"{"name":"s","num_replicas":3}"#, Kind::StreamCreate, 10074),
+        ("STREAM.UPDATE.s", r#"{"name":"s","mirror":{"name":"m"}}"#, Kind::StreamUpdate, 10052),
+        ("STREAM.CREATE.s", r#"{"name":"s","unheard_of":1}"#, Kind::StreamCreate, 10025),
+        ("STREAM.DELETE.s", r#"{"name":"s"}"#, Kind::StreamDelete, 10038),
+        ("STREAM.PURGE.s", r#"{"keep":1,"seq":2}"#, Kind::StreamPurge, 10003),
+        ("STREAM.LIST", "[]", Kind::StreamList, 10025),
+        ("STREAM.MSG.GET.s", "", Kind::MessageGet, 10003),
+        ("STREAM.MSG.GET.s", r#"{"seq":1,"batch":2}"#, Kind::MessageGet, 10003),
+        ("STREAM.MSG.DELETE.s", "{}", Kind::MessageDelete, 10003),
+        ("STREAM.SNAPSHOT.s", r#"{"deliver_subject":"x"}"#, Kind::StreamSnapshot, 10064),
+        ("STREAM.RESTORE.s", "{}", Kind::StreamRestore, 10062),
+        ("STREAM.PEER.REMOVE.s", "{}", Kind::StreamRemovePeer, 10010),
+        ("STREAM.LEADER.STEPDOWN.s", "", Kind::StreamLeaderStepdown, 10010),
+        ("CONSUMER.LEADER.STEPDOWN.s.c", "", Kind::ConsumerLeaderStepdown, 10010),
+        ("CONSUMER.CREATE.s.c", r#"{"stream_name":"t"}"#, Kind::ConsumerCreate, 10056),
+        ("CONSUMER.INFO.s.c", "x", Kind::ConsumerInfo, 10038),
+        ("CONSUMER.DELETE.s.c", "x", Kind::ConsumerDelete, 10038),
+        ("CONSUMER.PAUSE.s.c", r#"{"pause_until":"soon"}"#, Kind::ConsumerPause, 10025),
+        ("CONSUMER.RESET.s.c", r#"{"seq":1}"#, Kind::ConsumerReset, 10204),
+        ("CONSUMER.UNPIN.s.c", r#"{"group":"a"}"#, Kind::ConsumerUnpin, 10160),
+    ] {
+        let Err(Refusal::Failed(found, error)) = parse(&API, subject, body) else { panic!("{subject} {body}") };
+        assert_eq!((found, error.err_code), (kind, number), "{subject} {body}");
+    }
+    assert_eq!(parse(&API, "META.LEADER.STEPDOWN", ""), Err(Refusal::Silence));
+}
+
+#[test]
+fn statuses() {
+    for (subject, body, status) in [
+        ("DIRECT.GET.s", "", Status::EmptyRequest),
+        ("DIRECT.GET.s", "{}", Status::EmptyRequest),
+        ("DIRECT.GET.s", "{", Status::MalformedRequest),
+        ("DIRECT.GET.s", r#"{"seq":1,"last_by_subj":"a"}"#, Status::BadRequest),
+        ("DIRECT.GET.s.a", "{", Status::MalformedRequest),
+        ("DIRECT.GET.s.a", r#"{"seq":1}"#, Status::BadRequest),
+        (
+            "CONSUMER.MSG.NEXT.s.c",
+            r#"{"idle_heartbeat":1}"#,
+            Status::BadPullRequest("heartbeat value too large".into()),
+        ),
+    ] {
+        assert_eq!(parse(&API, subject, body), Err(Refusal::Status(status)), "{subject} {body}");
+    }
+}
+
+/// A reader of an older server's answers may be newer than the server: keys that it does not know are left out.
+#[test]
+fn strictness() {
+    let lenient = Api { strict: false, ..API };
+    for (subject, body) in [
+        ("STREAM.CREATE.s", r#"{"name":"s","unheard_of":1}"#),
+        ("STREAM.NAMES", r#"{"unheard_of":1}"#),
+        ("CONSUMER.CREATE.s.c", r#"{"stream_name":"s","config":{"unheard_of":1}}"#),
+    ] {
+        assert!(parse(&lenient, subject, body).is_ok(), "{subject} {body}");
+        let Err(Refusal::Failed(_, error)) = parse(&API, subject, body) else { panic!("{subject} {body}") };
+        assert_eq!(error.err_code, 10025, "{subject} {body}");
+    }
+}
+
+#[test]
+fn levels() {
+    let level = Refusal::Failed(Kind::StreamNames, ErrorCode::RequiredApiLevel.error());
+    let status = Refusal::Status(Status::RequiredApiLevel);
+    for required in ["2", "x", ""] {
+        for (subject, expected) in [
+            ("STREAM.NAMES", &level),
+            ("DIRECT.GET.s.a", &status),
+            ("DIRECT.GET.s", &status),
+            ("CONSUMER.MSG.NEXT.s.c", &status),
+        ] {
+            let subject = &format!("$JS.API.{subject}");
+            let call = Call { subject, required_level: Some(required), body: b"" };
+            assert_eq!(API.parse(&call), Some(Err(expected.clone())), "{subject} {required}");
+        }
+    }
+    for required in ["0", "1"] {
+        let call = Call { subject: "$JS.API.STREAM.NAMES", required_level: Some(required), body: b"" };
+        assert!(API.parse(&call).is_some_and(|read| read.is_ok()), "{required}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics(tokens in prop::collection::vec(token(), 0..6), body in body(), strict: bool, level in prop::option::of("[0-9]{0,2}")) {
+        let subject = format!("$JS.API.{}", tokens.join("."));
+        let call = Call { subject: &subject, required_level: level.as_deref(), body: &body };
+        let api = Api { strict, ..API };
+        prop_assert!(api.parse(&call).is_some());
+    }
+}
+
+fn token() -> impl Strategy<Value = String> {
+    let verbs =
+        ["STREAM", "CONSUMER", "DIRECT", "MSG", "GET", "NEXT", "CREATE", "DURABLE", "INFO", "PAUSE", "PURGE", "LIST"];
+    prop_oneof![prop::sample::select(verbs.to_vec()).prop_map(str::to_owned), "[a-z*>/]{0,3}"]
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let keys =
+        ["name", "stream_name", "config", "seq", "batch", "expires", "pedantic", "pause_until", "max_age", "action"];
+    let value = prop_oneof!["-?[0-9]{1,20}", "\"[a-z]{0,3}\"", Just("null".to_owned()), Just("{}".to_owned())];
+    let field = (prop::sample::select(keys.to_vec()), value).prop_map(|(key, value)| format!("\"{key}\":{value}"));
+    let object = prop::collection::vec(field, 0..4).prop_map(|fields| format!("{{{}}}", fields.join(",")).into_bytes());
+    prop_oneof![object, prop::collection::vec(any::<u8>(), 0..20)]
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask compat nats`: what the published crate `async-nats` brings as tests, run against a server.
+//!
+//! `tests/compat/async-nats.toml` pins the crate and the peer, and lists the tests that do not pass, each with its reason.
+//! `tests/compat/nats-server` stands in for the helper crate that starts the servers, which is not published.
+
+mod list;
+mod programs;
+mod server;
+mod source;
+
+use std::{fs, num::NonZero, path::PathBuf, thread};
+
+use anyhow::{bail, ensure};
+
+use crate::shell::root;
+use list::List;
+use programs::{Outcome, Test};
+
+/// Where the copy of the crate, its build and the servers lie, in the repository's folder.
+const SCRATCH: &str = "target/compat/nats";
+const LIST: &str = "tests/compat/async-nats.toml";
+
+/// Against what, and how much.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A server program with the flags of nats-server; one called `isles` is given `nats-server` first
+    /// [default: isles, built here]
+    #[arg(long, value_name = "PATH", conflicts_with = "peer")]
+    server: Option<PathBuf>,
+    /// The nats-server that the list pins, built with Go
+    #[arg(long)]
+    peer: bool,
+    /// Only the tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// How many tests run at once [default: one a core]
+    #[arg(long)]
+    jobs: Option<NonZero<usize>>,
+    /// After how many seconds a test has failed
+    #[arg(long, default_value_t = 120)]
+    seconds: u32,
+}
+
+/// Runs the tests and holds the outcome against the list.
+///
+/// # Errors
+/// When something cannot be built, or a test passes or fails unlike the list says.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let list = List::parse(&fs::read_to_string(root().join(LIST))?)?;
+    let server = server::prepare(arguments.server.as_deref(), arguments.peer, list.peer())?;
+    let folder = source::prepare(list.version())?;
+    let only = arguments.only.as_deref().unwrap_or_default();
+    let tests: Vec<_> = programs::tests(&folder)?.into_iter().filter(|test| test.name.contains(only)).collect();
+    ensure!(!tests.is_empty(), "there is no test `{only}`");
+    let cores = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let jobs = arguments.jobs.unwrap_or_else(cores);
+    let limits = programs::Limits { jobs: jobs.get(), seconds: arguments.seconds };
+    let outcomes = programs::run(&tests, &folder, &server.folder, &limits)?;
+    judge(&list, server.name, &tests, &outcomes, only)
+}
+
+fn judge(list: &List, server: &str, tests: &[Test], outcomes: &[Outcome], only: &str) -> anyhow::Result<()> {
+    let outcomes: Vec<_> =
+        tests.iter().zip(outcomes).map(|(test, outcome)| (test.name.as_str(), outcome.passed)).collect();
+    let verdict = list.judge(server, &outcomes, only);
+    for line in &verdict.notes {
+        println!("{line}");
+    }
+    let passed = outcomes.iter().filter(|(_, passed)| *passed).count();
+    println!("{server}: {passed} of {} tests of async-nats {} passed", outcomes.len(), list.version());
+    if !verdict.wrong.is_empty() {
+        bail!("{} unlike {LIST}:\n{}", verdict.wrong.len(), verdict.wrong.join("\n"));
+    }
+    Ok(())
+}
