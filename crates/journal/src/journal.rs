@@ -1,0 +1,151 @@
+//! The journal: its threads, and what callers may ask.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    batch::{Batch, Durability},
+    core::Core,
+    disk::Disk,
+    error::JournalError,
+    mover,
+    open::open,
+    options::Options,
+    queue::Queue,
+    read::{self, Records},
+    stream::Bounds,
+    ticker::Ticker,
+    writer::{Request, Writer},
+};
+
+/// An open journal. Dropping it makes durable what is written, and waits for that.
+pub struct Journal {
+    core: Arc<Core>,
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// Opens the journal of a disk, or makes one where there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], [`JournalError::Newer`], [`JournalError::Full`] or [`JournalError::Io`].
+    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, JournalError> {
+        let (core, writer) = open(disk, options)?;
+        let mut journal = Self { core: core.clone(), queue: Arc::default(), threads: Vec::new() };
+        let queue = journal.queue.clone();
+        journal.spawn("journal-writer", move || write_on(writer, &queue))?;
+        journal.spawn("journal-mover", move || {
+            while core.to_move.wait() {
+                // On a full disk it is tried again when something is written; any other error stays in the core.
+                let _ = mover::run(&core);
+            }
+        })?;
+        Ok(journal)
+    }
+
+    /// Writes a batch, all of it or nothing, and calls `done` once: when its durability is reached, or with why it was not
+    /// written. Does not wait for the disk. Batches take effect in the order of the calls; those that arrive while the disk
+    /// syncs share the next sync. `done` is called by the journal's thread or by this one: it must not block, nor drop the
+    /// journal.
+    pub fn commit(
+        &self,
+        batch: Batch,
+        durability: Durability,
+        done: impl FnOnce(Result<(), JournalError>) + Send + 'static,
+    ) {
+        self.queue.put(Request { batch, durability, done: Box::new(done) }, self.core.options.waiting_bytes);
+    }
+
+    /// A record that is written, durable or not.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] or [`JournalError::Io`].
+    pub fn get(&self, stream: u64, sequence: u64) -> Result<Option<Bytes>, JournalError> {
+        read::get(&self.core, stream, sequence)
+    }
+
+    /// The records of a stream from a sequence on, ascending.
+    pub fn records(&self, stream: u64, from: u64) -> Records {
+        Records::new(self.core.clone(), stream, from)
+    }
+
+    /// What a stream holds; `None` if there is no such stream.
+    pub fn bounds(&self, stream: u64) -> Option<Bounds> {
+        self.core.state().streams.get(&stream).map(|stream| stream.bounds())
+    }
+
+    /// What is wrong with a stream, which is then read-only.
+    pub fn damage(&self, stream: u64) -> Option<JournalError> {
+        self.core.state().streams.get(&stream).and_then(|stream| stream.damage.clone())
+    }
+
+    /// All streams with their descriptions, by number.
+    pub fn streams(&self) -> Vec<(u64, Bytes)> {
+        self.core.state().streams.iter().map(|(id, stream)| (*id, stream.description.clone())).collect()
+    }
+
+    /// How much of what may wait does so, in percent: the more of the bounds of what waits to be written and of what waits to
+    /// be moved. From 100 on, batches get [`JournalError::Backlog`].
+    pub fn pressure_percent(&self) -> u64 {
+        let options = &self.core.options;
+        let moving = self.core.backlog_bytes().saturating_mul(100) / options.backlog_bytes.max(1);
+        let waiting = (self.queue.bytes() as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
+        moving.max(waiting)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
+        let thread = Builder::new().name(name.into()).spawn(run);
+        self.threads.push(thread.map_err(JournalError::io("start", name))?);
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.core.to_move.close();
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_on(mut writer: Writer, queue: &Arc<Queue>) {
+    let mut ticker = None;
+    loop {
+        let work = queue.take();
+        let interval = work.requests.iter().filter_map(|request| match request.durability {
+            Durability::Interval(after) => Some(after),
+            Durability::Always | Durability::None => None,
+        });
+        let interval = interval.min();
+        writer.write(work.requests);
+        let is_armed = interval.is_none_or(|after| arm(&mut ticker, queue, after).is_ok());
+        if work.is_sync_due || work.is_closed || !is_armed {
+            // An error stays in the core.
+            let _ = writer.sync();
+        }
+        if queue.is_empty() {
+            writer.mark();
+            if work.is_closed {
+                let _ = writer.sync();
+                return;
+            }
+        }
+    }
+}
+
+fn arm(ticker: &mut Option<Ticker>, queue: &Arc<Queue>, after: Duration) -> io::Result<()> {
+    if ticker.is_none() {
+        *ticker = Some(Ticker::start(queue.clone())?);
+    }
+    ticker.iter().for_each(|ticker| ticker.arm(after));
+    Ok(())
+}
