@@ -3,35 +3,41 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::meter::Meter;
+use super::{meter::Meter, wire::Wire};
 use crate::socket::Socket;
 
 /// A socket whose first bytes have been read already.
 pub(super) struct Io {
     first: Bytes,
-    socket: Socket,
+    wire: Rc<Wire>,
     /// Of a client.
     meter: Option<Meter>,
 }
 
 impl Io {
     pub(super) fn new(first: Bytes, socket: Socket) -> Self {
-        Self { first, socket, meter: None }
+        Self { first, wire: Wire::new(socket), meter: None }
     }
 
     pub(super) fn metered(first: Bytes, socket: Socket, meter: Meter) -> Self {
         Self { meter: Some(meter), ..Self::new(first, socket) }
     }
 
+    /// What the connection has to be driven by.
+    pub(super) fn wire(&self) -> Rc<Wire> {
+        self.wire.clone()
+    }
+
     fn read(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(context, into);
+            return self.wire.poll_read(context, into);
         }
         let count = self.first.len().min(into.remaining());
         into.put_slice(&self.first[..count]);
@@ -63,9 +69,8 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.written(written)
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -73,7 +78,7 @@ impl AsyncWrite for Io {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
+        let written = self.wire.poll_write(context, parts);
         self.written(written)
     }
 
@@ -81,11 +86,12 @@ impl AsyncWrite for Io {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+    /// The crate flushes after nearly every frame; [`Wire::drive`] does once for all of them.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.poll_shutdown(context)
     }
 }

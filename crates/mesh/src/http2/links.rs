@@ -19,6 +19,7 @@ use super::{
     chunk::{Chunk, Queue},
     io::Io,
     pipe::Pipe,
+    wire::Wire,
 };
 use crate::{
     attempt::{self, Failed},
@@ -128,7 +129,9 @@ impl Drop for Connecting<'_> {
 async fn connect(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -> Result<Place, Failed> {
     let (reserved, socket) = attempt::dial(&local.shared, call).await?;
     let limits = &call.connection.policy().limits;
-    let handshake = settings(limits).handshake(Io::new(Bytes::new(), socket));
+    let io = Io::new(Bytes::new(), socket);
+    let wire = io.wire();
+    let handshake = settings(limits).handshake(io);
     let broken = |detail: String| Failed::Again(Fault::new(Reason::Reset, format!("{}: {detail}", local.shared.id)));
     let (sender, connection) = match timeout_at(call.deadline.at, handshake).await {
         Ok(Ok(made)) => made,
@@ -146,7 +149,8 @@ async fn connect(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -> Result<
     if local.serving.get() {
         local.links.open.borrow_mut().push(link.clone());
     }
-    worker.spawn(drive(local.clone(), Rc::downgrade(&link), connection, reserved, limits.upstream_idle));
+    let driven = Driven { link: Rc::downgrade(&link), connection, _counted: reserved };
+    worker.spawn(drive(local.clone(), wire, driven, limits.upstream_idle));
     Ok(place)
 }
 
@@ -164,47 +168,44 @@ fn settings(limits: &MessageLimits) -> Builder {
     settings
 }
 
-/// Reads and writes the connection until it ends. It ends by itself once nothing refers to it and its last stream has ended.
-async fn drive(
-    local: Rc<Local>,
+/// A connection, and what its driver needs.
+struct Driven {
     link: Weak<Link>,
     connection: Connection<Io, Chunk>,
     _counted: Reserved,
-    idle: Duration,
-) {
-    let mut connection = std::pin::pin!(connection);
+}
+
+/// Reads and writes the connection until it ends. It ends by itself once nothing refers to it and its last stream has ended.
+async fn drive(local: Rc<Local>, wire: Rc<Wire>, mut driven: Driven, idle: Duration) {
     loop {
         tokio::select! {
             biased;
-            () = poll_fn(|context| poll(&local, &link, connection.as_mut(), context)) => break,
-            () = sleep(idle) => match link.upgrade() {
+            () = wire.drive(|context| driven.poll(&local, context)) => break,
+            () = sleep(idle) => match driven.link.upgrade() {
                 None => {
-                    let _ = timeout(LINGER, &mut connection).await;
+                    let _ = timeout(LINGER, wire.drive(|context| driven.poll(&local, context))).await;
                     break;
                 }
-                Some(link) if link.is_quiet_for(idle) => local.links.remove(&Rc::downgrade(&link)),
+                Some(link) if link.is_quiet_for(idle) => local.links.remove(&driven.link),
                 Some(_) => {}
             }
         }
     }
-    local.links.remove(&link);
+    local.links.remove(&driven.link);
     local.links.changed.fire();
 }
 
-/// Ready when the connection has ended.
-fn poll(
-    local: &Local,
-    link: &Weak<Link>,
-    connection: Pin<&mut Connection<Io, Chunk>>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    let polled = connection.poll(context).map(drop);
-    if let Some(link) = link.upgrade()
-        && link.sender.current_max_send_streams() != STREAMS_BEFORE_SETTINGS
-    {
-        link.settle(local);
+impl Driven {
+    /// Ready when the connection has ended.
+    fn poll(&mut self, local: &Local, context: &mut Context<'_>) -> Poll<()> {
+        let polled = Pin::new(&mut self.connection).poll(context).map(drop);
+        if let Some(link) = self.link.upgrade()
+            && link.sender.current_max_send_streams() != STREAMS_BEFORE_SETTINGS
+        {
+            link.settle(local);
+        }
+        polled
     }
-    polled
 }
 
 impl Link {

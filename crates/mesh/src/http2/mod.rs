@@ -27,6 +27,7 @@ mod serve;
 mod stream;
 mod to_http1;
 mod to_http2;
+mod wire;
 
 pub(crate) use from_http1::run as from_http1;
 pub(crate) use hands::Hands;

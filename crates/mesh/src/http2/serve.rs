@@ -2,8 +2,8 @@
 
 use std::{
     cell::Cell,
-    future::poll_fn,
     net::IpAddr,
+    pin::pin,
     rc::Rc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -21,6 +21,7 @@ use super::{
     io::Io,
     meter::Meter,
     misuse,
+    wire::Wire,
 };
 use crate::{
     client::{self, Client, LINGER},
@@ -85,11 +86,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     });
     let meter = Meter::new(limits.http2.control_frames, entrance.over.clone());
     let io = Io::metered(first, client.socket, meter);
-    let shaken = timeout(limits.head_timeout, settings(&limits, &heads).handshake(io)).await;
+    let wire = io.wire();
+    let mut handshake = pin!(settings(&limits, &heads).handshake(io));
+    let handshake = wire.drive(|context| handshake.as_mut().poll(context));
+    let shaken = timeout(limits.head_timeout, handshake).await;
     let misused = match shaken {
         Ok(Ok(connection)) => {
             let retires = client.retires.map(|at| worker.instant(at));
-            accept_all(&worker, &entrance, connection, limits.client_idle, retires).await
+            accept_all(&worker, &entrance, (connection, wire), limits.client_idle, retires).await
         }
         Ok(Err(error)) => misuse::reason(&error),
         Err(_) => None,
@@ -118,7 +122,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
 async fn accept_all(
     worker: &Rc<Worker>,
     entrance: &Rc<Entrance>,
-    mut connection: Connection<Io, Chunk>,
+    (mut connection, wire): (Connection<Io, Chunk>, Rc<Wire>),
     idle: Duration,
     retires: Option<Instant>,
 ) -> Option<Reason> {
@@ -133,7 +137,7 @@ async fn accept_all(
         }
         tokio::select! {
             biased;
-            ended = poll_fn(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
+            ended = wire.drive(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {
                 let now = Instant::now();
