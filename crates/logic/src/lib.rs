@@ -6,10 +6,12 @@
 pub mod balance;
 pub mod breaker;
 pub mod budget;
+pub mod consumer;
 pub mod deadline;
 pub mod gradient;
 pub mod hedge;
 pub mod histogram;
+pub mod hub;
 pub mod order;
 pub mod outcome;
 pub mod outlier;

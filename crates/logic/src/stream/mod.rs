@@ -18,7 +18,7 @@ mod snapshot;
 mod stored;
 pub(crate) mod subjects;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wishes;
 
 pub use batch::{MESSAGES_MAX as BATCH_MESSAGES_MAX, OPEN_MAX as BATCHES_OPEN_MAX, TIMEOUT as BATCH_TIMEOUT};
@@ -26,6 +26,7 @@ pub use check::{check, check_update};
 pub use dedup::{Dedup, IDS_MAX};
 pub use expiry::{DEADLINES_MAX, Expiry};
 pub use filters::Filters;
+pub(crate) use index::wants;
 pub use index::{Entry, Index};
 pub use machine::{Counts, Stream};
 pub use outcome::{Due, Outcome, Placed, Purge, Purged, Removals, Removed};

@@ -1,0 +1,99 @@
+//! Messages that were delivered and not acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Timestamp;
+
+/// A message that waits for its acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// The count of its first delivery.
+    pub consumer_seq: u64,
+    /// How often it was delivered.
+    pub deliveries: u64,
+    /// When it was delivered last.
+    pub at: Timestamp,
+    /// When it comes again.
+    pub due: Timestamp,
+}
+
+/// The messages that wait, at most [`super::OUTSTANDING_MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outstanding {
+    pending: BTreeMap<u64, Pending>,
+    timers: BTreeSet<(Timestamp, u64)>,
+    /// Those whose time has come.
+    ready: BTreeSet<u64>,
+    redelivered: u64,
+}
+
+impl Outstanding {
+    pub(super) fn len(&self) -> u64 {
+        self.pending.len() as u64
+    }
+
+    /// How many of them were delivered more than once.
+    pub(super) fn redelivered(&self) -> u64 {
+        self.redelivered
+    }
+
+    pub(super) fn contains(&self, seq: u64) -> bool {
+        self.pending.contains_key(&seq)
+    }
+
+    pub(super) fn get(&self, seq: u64) -> Option<&Pending> {
+        self.pending.get(&seq)
+    }
+
+    pub(super) fn first(&self) -> Option<(u64, &Pending)> {
+        self.pending.first_key_value().map(|(seq, pending)| (*seq, pending))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Pending)> {
+        self.pending.iter().map(|(seq, pending)| (*seq, *pending))
+    }
+
+    /// Those up to a sequence.
+    pub(super) fn through(&self, seq: u64) -> Vec<u64> {
+        self.pending.range(..=seq).map(|(seq, _)| *seq).collect()
+    }
+
+    pub(super) fn insert(&mut self, seq: u64, pending: Pending) {
+        self.remove(seq);
+        self.timers.insert((pending.due, seq));
+        self.redelivered += u64::from(pending.deliveries > 1);
+        self.pending.insert(seq, pending);
+    }
+
+    pub(super) fn remove(&mut self, seq: u64) {
+        if let Some(pending) = self.pending.remove(&seq) {
+            self.timers.remove(&(pending.due, seq));
+            self.ready.remove(&seq);
+            self.redelivered -= u64::from(pending.deliveries > 1);
+        }
+    }
+
+    /// Drops those before a sequence.
+    pub(super) fn drop_before(&mut self, seq: u64) {
+        while let Some((first, _)) = self.first().filter(|(first, _)| *first < seq) {
+            self.remove(first);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// A message whose time has come; it is ready from then on.
+    pub(super) fn wake(&mut self, now: Timestamp) -> Option<u64> {
+        let (at, seq) = *self.timers.first().filter(|(at, _)| *at <= now)?;
+        self.timers.remove(&(at, seq));
+        self.ready.insert(seq);
+        Some(seq)
+    }
+
+    /// The first that is ready.
+    pub(super) fn ready(&self) -> Option<u64> {
+        self.ready.first().copied()
+    }
+}

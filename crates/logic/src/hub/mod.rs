@@ -1,0 +1,228 @@
+//! A stream and its consumers: who must be told of what, so that a decision costs in proportion to those it concerns.
+//!
+//! Whoever drives it lets the stream decide, carries the decision out in storage, then has the consumers told here, and
+//! does what they ask for. What it may let go after an acknowledgement comes back as a decision of the stream.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::{Timestamp, streams::Retention};
+
+use crate::{
+    consumer::{Action, Consumer, Event, Settings, Snapshot, View},
+    stream::{Filters, Head, Placed, Removals, Search, Stored, Stream, scan, wants},
+};
+
+/// Messages that are looked for at a time when a consumer goes.
+const ORPHANS_STEP: usize = 256;
+
+/// A stream and its consumers.
+#[derive(Debug)]
+pub struct Hub {
+    /// The stream.
+    pub stream: Stream,
+    consumers: BTreeMap<u64, Consumer>,
+    filters: Filters<u64>,
+    timers: BTreeSet<(Timestamp, u64)>,
+    timer_of: HashMap<u64, Timestamp>,
+}
+
+impl Hub {
+    /// A stream without consumers.
+    pub fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            consumers: BTreeMap::new(),
+            filters: Filters::default(),
+            timers: BTreeSet::new(),
+            timer_of: HashMap::new(),
+        }
+    }
+
+    /// Adds a new consumer under a number that none has had before.
+    pub fn create(&mut self, id: u64, settings: Settings, now: Timestamp, stored: &dyn Stored) {
+        let consumer = Consumer::new(settings, view(&self.stream, stored), now);
+        self.add(id, consumer);
+    }
+
+    /// Adds a consumer as it was before a restart.
+    pub fn restore(
+        &mut self,
+        id: u64,
+        settings: Settings,
+        snapshot: (Snapshot, Vec<crate::consumer::Change>),
+        now: Timestamp,
+        stored: &dyn Stored,
+    ) {
+        let (snapshot, changes) = snapshot;
+        let consumer = Consumer::restore(settings, snapshot, changes, view(&self.stream, stored), now);
+        self.add(id, consumer);
+    }
+
+    fn add(&mut self, id: u64, consumer: Consumer) {
+        self.filters.insert(&consumer.settings().config.filters(), id);
+        self.consumers.insert(id, consumer);
+        self.set_timer(id);
+    }
+
+    /// Takes a consumer away, after [`Event::Delete`]. Returns the messages that nobody needs any more, with interest
+    /// retention: settle them.
+    pub fn remove(&mut self, id: u64, stored: &dyn Stored) -> Vec<u64> {
+        let Some(consumer) = self.consumers.remove(&id) else { return Vec::new() };
+        self.filters.remove(&consumer.settings().config.filters(), id);
+        self.set_timer(id);
+        if self.stream.config().retention == Retention::Interest { self.orphans(&consumer, stored) } else { Vec::new() }
+    }
+
+    /// A consumer.
+    pub fn get(&self, id: u64) -> Option<&Consumer> {
+        self.consumers.get(&id)
+    }
+
+    /// The consumers, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Consumer)> {
+        self.consumers.iter().map(|(id, consumer)| (*id, consumer))
+    }
+
+    /// Whether any consumer wants a subject.
+    pub fn has_interest(&self, subject: &str) -> bool {
+        self.filters.has_interest(subject)
+    }
+
+    /// Something happened to one consumer.
+    pub fn handle(
+        &mut self,
+        id: u64,
+        event: Event,
+        now: Timestamp,
+        stored: &dyn Stored,
+        actions: &mut Vec<(u64, Action)>,
+    ) {
+        let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        let mut asked = Vec::new();
+        let filters = matches!(event, Event::Update(_)).then(|| owned(consumer));
+        consumer.handle(event, now, view(&self.stream, stored), &mut asked);
+        if let Some(before) = filters {
+            self.filters.remove(&before, id);
+            self.filters.insert(&owned(consumer), id);
+        }
+        actions.extend(asked.into_iter().map(|action| (id, action)));
+        self.set_timer(id);
+    }
+
+    /// The stream has stored messages, and storage has them.
+    pub fn placed(&mut self, all: &[Placed], now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
+        let mut touched = Vec::new();
+        for placed in all {
+            self.note_removals(&placed.removals, &mut touched);
+            if placed.kept {
+                let Placed { seq, bytes, at, expires, .. } = *placed;
+                let head = Head { seq, subject: placed.subject.clone(), bytes, at, expires, marker: false };
+                self.note(&placed.subject, &mut touched, |consumer| consumer.published(head.clone()));
+            }
+        }
+        self.wake(touched, now, stored, actions);
+    }
+
+    /// The stream has let messages go, and storage has them no more.
+    pub fn gone(&mut self, removals: &Removals, now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
+        let mut touched = Vec::new();
+        self.note_removals(removals, &mut touched);
+        self.wake(touched, now, stored, actions);
+    }
+
+    /// A consumer is done with a message ([`Action::Release`]): lets it go if the stream keeps messages for consumers only
+    /// and none needs it.
+    pub fn release(&mut self, seq: u64, stored: &dyn Stored) -> Removals {
+        let Some(head) = stored.get(seq) else { return Removals::default() };
+        let free = match self.stream.config().retention {
+            Retention::Limits => false,
+            Retention::WorkQueue => true,
+            Retention::Interest => !self.is_needed(&head),
+        };
+        if free { self.stream.settle(seq, stored) } else { Removals::default() }
+    }
+
+    /// When [`Hub::due`] must be called. The stream has a deadline of its own.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Consumers whose deadline has passed, each once.
+    pub fn due(&mut self, now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
+        let due: Vec<u64> = self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        due.into_iter().for_each(|id| self.handle(id, Event::Due, now, stored, actions));
+    }
+
+    fn is_needed(&self, head: &Head) -> bool {
+        let mut wanting = Vec::new();
+        self.filters.matching(&head.subject, &mut wanting);
+        wanting.iter().any(|id| self.consumers[id].needs(head.seq))
+    }
+
+    fn note_removals(&mut self, removals: &Removals, touched: &mut Vec<u64>) {
+        if let Some(before) = removals.before {
+            self.consumers.values_mut().for_each(|consumer| consumer.cleared(before));
+            touched.extend(self.consumers.keys());
+        }
+        for removed in &removals.each {
+            self.note(&removed.subject, touched, |consumer| consumer.removed(removed.seq));
+        }
+    }
+
+    fn note(&mut self, subject: &str, touched: &mut Vec<u64>, mut tell: impl FnMut(&mut Consumer)) {
+        let mut wanting = Vec::new();
+        self.filters.matching(subject, &mut wanting);
+        for id in wanting {
+            self.consumers.get_mut(&id).into_iter().for_each(&mut tell);
+            touched.push(id);
+        }
+    }
+
+    fn wake(&mut self, mut touched: Vec<u64>, now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
+        touched.sort_unstable();
+        touched.dedup();
+        touched.into_iter().for_each(|id| self.handle(id, Event::Changed, now, stored, actions));
+    }
+
+    fn set_timer(&mut self, id: u64) {
+        let next = self.consumers.get(&id).and_then(Consumer::deadline);
+        let before = match next {
+            Some(at) => self.timer_of.insert(id, at),
+            None => self.timer_of.remove(&id),
+        };
+        if before != next {
+            if let Some(at) = before {
+                self.timers.remove(&(at, id));
+            }
+            self.timers.extend(next.map(|at| (at, id)));
+        }
+    }
+
+    /// Messages that only this consumer needed.
+    fn orphans(&self, consumer: &Consumer, stored: &dyn Stored) -> Vec<u64> {
+        let (filters, last) = (owned(consumer), self.stream.counts().last_seq);
+        let mut orphans = Vec::new();
+        let mut pending = self.stream.index().pending(&filters, 0, stored);
+        let mut after = 0;
+        while after < last {
+            let mut found = Vec::new();
+            let search = Search { filters: &filters, after, limit: ORPHANS_STEP, pending };
+            after = scan(search, last, self.stream.index(), stored, &mut found);
+            pending = pending.saturating_sub(found.len() as u64);
+            let free = found.into_iter().filter(|head| wants(&filters, &head.subject) && !self.is_needed(head));
+            orphans.extend(free.map(|head| head.seq));
+        }
+        orphans
+    }
+}
+
+fn owned(consumer: &Consumer) -> Vec<Box<str>> {
+    consumer.settings().config.filters().into_iter().map(Into::into).collect()
+}
+
+fn view<'a>(stream: &'a Stream, stored: &'a dyn Stored) -> View<'a> {
+    View { index: stream.index(), last: stream.counts().last_seq, stored }
+}
