@@ -1,10 +1,11 @@
 //! What a client says in `CONNECT`, and the server in `INFO`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::server::{Config, config::PROTOCOL_VERSION};
 
-/// The options of `CONNECT` that matter here. Those that it leaves out are as before it.
+/// The options of `CONNECT` that matter here. Those that it leaves out are as without it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub(crate) struct Options {
@@ -44,6 +45,15 @@ impl Default for Options {
             lang: String::new(),
             version: String::new(),
         }
+    }
+}
+
+impl Options {
+    /// Reads the JSON of `CONNECT`; `None` if it is wrong. What is `null` is left out: some clients write all they know of.
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
+        let mut fields: Map<String, Value> = serde_json::from_slice(json).ok()?;
+        fields.retain(|_, value| !value.is_null());
+        serde_json::from_value(Value::Object(fields)).ok()
     }
 }
 

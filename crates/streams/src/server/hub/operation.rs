@@ -65,9 +65,7 @@ impl Hub {
     }
 
     fn connect(&mut self, key: u32, json: &[u8], recent: &mut Recent) {
-        // An array would be taken for the fields in their order.
-        let options = json.starts_with(b"{").then(|| serde_json::from_slice::<Options>(json));
-        let Some(Ok(options)) = options else { return self.parties.refuse(key, errors::PARSER) };
+        let Some(options) = Options::parse(json) else { return self.parties.refuse(key, errors::PARSER) };
         if options.no_responders && !options.headers {
             return self.parties.refuse(key, errors::NO_RESPONDERS);
         }

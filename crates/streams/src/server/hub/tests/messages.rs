@@ -20,6 +20,7 @@ fn a_client_alone() {
             "CONNECT {}\r\nSUB a 1\r\nPUB a 1\r\nx\r\nUNSUB 1\r\nPING\r\n",
             "+OK\r\n+OK\r\n+OK\r\nMSG a 1 1\r\nx\r\n+OK\r\nPONG\r\n",
         ),
+        ("CONNECT {\"user\":null,\"verbose\":null,\"other\":[]}\r\n", "+OK\r\n"),
         ("SUB a..b 1\r\nSUB > q..r 2\r\n", "-ERR 'Invalid Subject'\r\n-ERR 'Invalid Subject'\r\n"),
         ("PUB a.* 0\r\n\r\n", "-ERR 'Invalid Publish Subject'\r\n"),
         (&plain("SUB a.> 1\r\nPUB a.* 0\r\n\r\nPUB a..b 0\r\n\r\n"), "MSG a.* 1 0\r\n\r\n"),
