@@ -1,22 +1,30 @@
-//! `cargo xtask compat`: the tests that other projects ship, run against Isles. Never part of the tests.
+//! `cargo xtask compat`: the tests and the clients of other projects, run against Isles. Never part of the tests.
 
+mod clients;
 mod nats;
+mod server;
 
 use clap::Subcommand;
 
-/// Whose tests are run.
+/// Where servers, copies, builds and installed clients lie, in the repository's folder.
+const SCRATCH: &str = "target/compat/nats";
+
+/// What is run.
 #[derive(Subcommand)]
 pub(crate) enum Compat {
-    /// Those of the published crate async-nats, against a server that speaks NATS
+    /// The tests of the published crate async-nats, against a server that speaks NATS
     Nats(nats::Arguments),
+    /// Tests of ours with the NATS clients of other languages, against a server that speaks NATS
+    NatsClients(server::Choice),
 }
 
-/// Runs them, and prints each one that did not pass.
+/// Runs it, and prints what did not pass.
 ///
 /// # Errors
-/// When they cannot be run, or the outcome is not the one that the repository's list tells.
+/// When it cannot be run, or the outcome is not as it should be.
 pub(crate) fn run(compat: &Compat) -> anyhow::Result<()> {
     match compat {
         Compat::Nats(arguments) => nats::run(arguments),
+        Compat::NatsClients(server) => clients::run(server),
     }
 }

@@ -1,8 +1,11 @@
 //! Three servers that know each other.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
 
-use crate::{Server, start};
+use crate::{PROGRAM, Server, start};
 
 /// How many servers a cluster has.
 const SIZE: usize = 3;
@@ -24,7 +27,7 @@ impl Cluster {
 /// Starts a cluster whose servers share a configuration file.
 pub fn run_cluster(config: &str) -> Cluster {
     let routes = free_ports();
-    let server = |number: usize| start(config, None, &arguments(number, &routes));
+    let server = |number: usize| start(Path::new(PROGRAM), config, None, &arguments(number, &routes));
     Cluster { servers: (0..SIZE).map(server).collect() }
 }
 

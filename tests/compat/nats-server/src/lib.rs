@@ -1,7 +1,7 @@
 //! Stands in for the helper crate of the same name that the tests of `async-nats` start their servers with.
 //!
-//! The server is the program `nats-server` found along `PATH`, whichever that is: `cargo xtask compat nats` puts it there.
-//! Names and shapes are what those tests call; a failure panics, for these are tests.
+//! The server is the program `nats-server` found along `PATH`, whichever that is: `cargo xtask compat nats` puts it there;
+//! [`run_program`] takes another. Names and shapes are what those tests call; a failure panics, for these are tests.
 
 mod cluster;
 mod info;
@@ -9,13 +9,18 @@ mod process;
 
 pub use cluster::{Cluster, run_cluster};
 
+use std::path::{Path, PathBuf};
+
 use info::Info;
 use process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
+const PROGRAM: &str = "nats-server";
+
 /// A running server. Dropping it kills it and removes what it stored.
 #[derive(Debug)]
 pub struct Server {
+    program: PathBuf,
     process: Process,
     store: tempfile::TempDir,
     config: String,
@@ -33,7 +38,12 @@ pub fn run_server(config: &str) -> Server {
 
 /// As [`run_server`], on this port.
 pub fn run_server_with_port(config: &str, port: Option<&str>) -> Server {
-    start(config, port, &[])
+    start(Path::new(PROGRAM), config, port, &[])
+}
+
+/// As [`run_server`], with a program of one's own that takes the flags of nats-server.
+pub fn run_program(program: &Path, config: &str) -> Server {
+    start(program, config, None, &[])
 }
 
 /// Sends the signal that asks for lame duck mode.
@@ -71,7 +81,7 @@ impl Server {
     pub fn restart(&mut self) {
         let port = self.client_port().to_string();
         self.process.kill();
-        self.process = Process::start(&arguments(&self.config, Some(&port), &self.store, &[]));
+        self.process = Process::start(&self.program, &arguments(&self.config, Some(&port), &self.store, &[]));
     }
 
     fn info(&self) -> Info {
@@ -79,11 +89,11 @@ impl Server {
     }
 }
 
-fn start(config: &str, port: Option<&str>, more: &[String]) -> Server {
+fn start(program: &Path, config: &str, port: Option<&str>, more: &[String]) -> Server {
     let store =
         tempfile::Builder::new().prefix("nats-server-").tempdir().expect("there is a folder for temporary files");
-    let process = Process::start(&arguments(config, port, &store, more));
-    Server { process, store, config: config.into() }
+    let process = Process::start(program, &arguments(config, port, &store, more));
+    Server { program: program.into(), process, store, config: config.into() }
 }
 
 /// The flags, by their names in `nats-server --help`; `-1` is a port of the server's own choice.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader},
+    path::Path,
     process::{Child, ChildStderr, Command, Stdio},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
@@ -23,10 +24,11 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts the server and waits until it is ready.
-    pub(crate) fn start(arguments: &[String]) -> Self {
-        let mut command = Command::new("nats-server");
+    pub(crate) fn start(program: &Path, arguments: &[String]) -> Self {
+        let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("nats-server cannot be started: {error}"));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
         let log = child.stderr.take().expect("it is piped");
         let (sender, receiver) = sync_channel(1);
         thread::spawn(move || read(log, &sender));
@@ -34,7 +36,7 @@ impl Process {
             Ok(port) => Self { child, port },
             Err(cause) => {
                 end(&mut child);
-                panic!("nats-server {} is not ready: {cause}", arguments.join(" "));
+                panic!("{} {} is not ready: {cause}", program.display(), arguments.join(" "));
             }
         }
     }

@@ -5,31 +5,24 @@
 
 mod list;
 mod programs;
-mod server;
 mod source;
 
-use std::{fs, num::NonZero, path::PathBuf, thread};
+use std::{fs, num::NonZero, thread};
 
 use anyhow::{bail, ensure};
 
+use super::server::{self, Choice};
 use crate::shell::root;
 use list::List;
 use programs::{Outcome, Test};
 
-/// Where the copy of the crate, its build and the servers lie, in the repository's folder.
-const SCRATCH: &str = "target/compat/nats";
 const LIST: &str = "tests/compat/async-nats.toml";
 
 /// Against what, and how much.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// A server program with the flags of nats-server; one called `isles` is given `nats-server` first
-    /// [default: isles, built here]
-    #[arg(long, value_name = "PATH", conflicts_with = "peer")]
-    server: Option<PathBuf>,
-    /// The nats-server that the list pins, built with Go
-    #[arg(long)]
-    peer: bool,
+    #[command(flatten)]
+    server: Choice,
     /// Only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -46,8 +39,8 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When something cannot be built, or a test passes or fails unlike the list says.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let list = List::parse(&fs::read_to_string(root().join(LIST))?)?;
-    let server = server::prepare(arguments.server.as_deref(), arguments.peer, list.peer())?;
+    let list = list()?;
+    let server = server::prepare(&arguments.server, list.peer())?;
     let folder = source::prepare(list.version())?;
     let only = arguments.only.as_deref().unwrap_or_default();
     let tests: Vec<_> = programs::tests(&folder)?.into_iter().filter(|test| test.name.contains(only)).collect();
@@ -57,6 +50,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let limits = programs::Limits { jobs: jobs.get(), seconds: arguments.seconds };
     let outcomes = programs::run(&tests, &folder, &server.folder, &limits)?;
     judge(&list, server.name, &tests, &outcomes, only)
+}
+
+/// The list of the repository.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn list() -> anyhow::Result<List> {
+    List::parse(&fs::read_to_string(root().join(LIST))?)
 }
 
 fn judge(list: &List, server: &str, tests: &[Test], outcomes: &[Outcome], only: &str) -> anyhow::Result<()> {

@@ -12,8 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::SCRATCH;
-use crate::shell::root;
+use crate::{compat::SCRATCH, shell::root};
 
 /// One test of a test program.
 #[derive(Debug, Clone, PartialEq, Eq)]

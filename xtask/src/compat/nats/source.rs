@@ -10,8 +10,10 @@ use std::{
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::SCRATCH;
-use crate::shell::{root, run};
+use crate::{
+    compat::SCRATCH,
+    shell::{root, run},
+};
 
 /// Copies the crate from the registry, once a version; returns its folder.
 ///

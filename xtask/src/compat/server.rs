@@ -14,6 +14,18 @@ use crate::shell::{root, run, run_with, target, works};
 /// The server's module, as Go names it.
 const MODULE: &str = "github.com/nats-io/nats-server/v2";
 
+/// Which server.
+#[derive(clap::Args)]
+pub(crate) struct Choice {
+    /// A server program with the flags of nats-server; one called `isles` is given `nats-server` first
+    /// [default: isles, built here]
+    #[arg(long, value_name = "PATH", conflicts_with = "peer")]
+    server: Option<PathBuf>,
+    /// The nats-server that tests/compat/async-nats.toml pins, built with Go
+    #[arg(long)]
+    peer: bool,
+}
+
 /// A server that is ready to be started.
 pub(crate) struct Prepared {
     /// What the list calls it.
@@ -26,10 +38,10 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// When it cannot be built, or there is no such program.
-pub(crate) fn prepare(given: Option<&Path>, is_peer: bool, version: &str) -> anyhow::Result<Prepared> {
-    let program = match given {
+pub(crate) fn prepare(choice: &Choice, version: &str) -> anyhow::Result<Prepared> {
+    let program = match &choice.server {
         Some(program) => program.canonicalize().with_context(|| format!("{} cannot be run", program.display()))?,
-        None if is_peer => peer(version)?,
+        None if choice.peer => peer(version)?,
         None => isles()?,
     };
     let is_isles = program.file_name().is_some_and(|name| name == "isles");
