@@ -1,4 +1,4 @@
-//! Streams: implements `ports::streams`. The embedded engine keeps each bucket in one checksummed file.
+//! Streams: implements `ports::streams`. The embedded engine keeps all buckets in one journal.
 
 mod embedded;
 
