@@ -84,7 +84,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     }
     let hint = match error.downcast_ref::<StreamsError>() {
         Some(StreamsError::Damaged { .. }) => {
-            "restore the file from a copy, or move it away: Isles then makes a new one, and the stores stay"
+            "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
         Some(_) => "check the permissions and the free space of the state folder",

@@ -17,6 +17,7 @@ const VERSION: u32 = 1;
 pub(crate) struct State(pub(crate) PathBuf);
 
 impl State {
+    /// What Isles itself remembers: the journal lies there.
     pub(crate) fn buckets(&self) -> PathBuf {
         self.0.join("state")
     }

@@ -24,7 +24,7 @@ use crate::{
     writer::{Request, Writer},
 };
 
-/// An open journal. Dropping it makes durable what is written, and waits for that.
+/// An open journal. Dropping it makes durable what is written, and waits for that, unless it is dropped by its own thread.
 pub struct Journal {
     core: Arc<Core>,
     queue: Arc<Queue>,
@@ -52,8 +52,7 @@ impl Journal {
 
     /// Writes a batch, all of it or nothing, and calls `done` once: when its durability is reached, or with why it was not
     /// written. Does not wait for the disk. Batches take effect in the order of the calls; those that arrive while the disk
-    /// syncs share the next sync. `done` is called by the journal's thread or by this one: it must not block, nor drop the
-    /// journal.
+    /// syncs share the next sync. `done` is called by the journal's thread or by this one: it must not block.
     pub fn commit(
         &self,
         batch: Batch,
@@ -111,7 +110,8 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.core.to_move.close();
         self.queue.close();
-        for thread in self.threads.drain(..) {
+        let own = std::thread::current().id();
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != own) {
             let _ = thread.join();
         }
     }

@@ -37,6 +37,8 @@ mod options;
 mod plan;
 mod queue;
 mod read;
+#[cfg(fuzzing)]
+mod repair;
 mod reserve;
 mod segment;
 mod signal;
@@ -56,4 +58,6 @@ pub use folder::Folder;
 pub use journal::Journal;
 pub use options::{BATCH_BYTES_MAX, Options};
 pub use read::Records;
+#[cfg(fuzzing)]
+pub use repair::repair;
 pub use stream::Bounds;

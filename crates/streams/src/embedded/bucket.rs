@@ -1,59 +1,58 @@
-//! One bucket: its content in memory and in its file. Writes that arrive while the file is being replaced share the
-//! next replacement.
+//! One bucket: its content in memory and in its stream. Writes that arrive while others are being written share the next
+//! batch.
 
 use std::{
+    collections::VecDeque,
     ops::Bound,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use ports::streams::{Change, Entry, Expect, StreamsError};
+use journal::{Batch, Durability, JournalError};
+use ports::streams::{Change, Entry, StreamsError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    file,
-    format::{self, Content, FORMAT, Unreadable},
+    content::{Content, Operation, Wave},
+    error::from_journal,
+    node::{Node, blocking, description},
+    record,
 };
 
 /// How far a watcher may fall behind, in changes.
 const WATCHER_LAG_MAX: usize = 1024;
-
-/// A write.
-pub(super) struct Operation {
-    pub(super) key: String,
-    /// `None` deletes.
-    pub(super) value: Option<Vec<u8>>,
-    pub(super) expect: Expect,
-}
+/// Values of about so many bytes are written together; a batch of the journal takes somewhat more.
+const WAVE_BYTES: usize = 4 << 20;
+/// What an operation takes beyond its key and value.
+const OPERATION_BYTES: usize = 64;
 
 type Answer = oneshot::Sender<Result<u64, StreamsError>>;
+type Outcome = (Result<u64, StreamsError>, Answer);
 
 pub(super) struct Bucket {
     name: String,
-    path: PathBuf,
+    node: Arc<Node>,
+    stream: u64,
     state: Mutex<State>,
-    /// Held while the file is replaced.
-    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What the file holds.
-    content: Arc<Content>,
-    waiting: Vec<(Operation, Answer)>,
+    /// What is durable.
+    content: Content,
+    is_created: bool,
+    /// Whether a batch is being written.
+    is_writing: bool,
+    waiting: VecDeque<(Operation, Answer)>,
     watchers: Vec<mpsc::Sender<Change>>,
 }
 
 impl Bucket {
-    pub(super) async fn open(name: &str, path: PathBuf) -> Result<Self, StreamsError> {
-        let read_path = path.clone();
-        let read = blocking(move || file::read(&read_path)).await;
-        let bytes =
-            read.map_err(|source| StreamsError::Io { doing: format!("cannot read {}", path.display()), source });
-        let content = bytes?.map_or(Ok(Content::default()), |bytes| format::decode(&bytes));
-        let content = Arc::new(content.map_err(|error| unreadable(name, &path, &error))?);
-        let state = Mutex::new(State { content, ..State::default() });
-        Ok(Self { name: name.into(), path, state, turn: Arc::default() })
+    pub(super) async fn open(name: &str, node: Arc<Node>) -> Result<Self, StreamsError> {
+        let (stream, is_created) = node.stream(name);
+        let (reader, bucket) = (node.clone(), name.to_owned());
+        let content = blocking(move || reader.read(&bucket, stream)).await?;
+        let state = Mutex::new(State { content, is_created, ..State::default() });
+        Ok(Self { name: name.into(), node, stream, state })
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
@@ -61,8 +60,8 @@ impl Bucket {
     }
 
     pub(super) fn list(&self, prefix: &str) -> Vec<Entry> {
-        let content = self.state().content.clone();
-        let from = content.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let state = self.state();
+        let from = state.content.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(|(key, _)| key.starts_with(prefix)).map(entry).collect()
     }
 
@@ -76,115 +75,109 @@ impl Bucket {
         receiver
     }
 
-    /// Returns when the write is durable.
+    /// Returns when the write is durable. A caller that goes away leaves nothing half done.
     pub(super) async fn write(self: &Arc<Self>, operation: Operation) -> Result<u64, StreamsError> {
-        let (answer, mut answered) = oneshot::channel();
-        self.state().waiting.push((operation, answer));
-        let turn = self.clone().replace();
-        tokio::select! {
-            biased;
-            answer = &mut answered => return answer.unwrap_or_else(|_| Err(self.given_up())),
-            () = turn => {}
-        }
-        answered.await.unwrap_or_else(|_| Err(self.given_up()))
+        let (answer, answered) = oneshot::channel();
+        self.state().waiting.push_back((operation, answer));
+        self.begin();
+        answered.await.unwrap_or_else(|_| Err(self.failed(JournalError::Closed)))
     }
 
-    /// Carries out everything that waits, with one replacement of the file.
-    async fn replace(self: Arc<Self>) {
-        let turn = self.turn.clone().lock_owned().await;
-        if self.state().waiting.is_empty() {
-            return;
-        }
-        // The thread holds the turn: a caller that goes away can neither leave it half done nor let the next one begin.
-        let _ = tokio::task::spawn_blocking(move || {
-            self.replace_now();
-            drop(turn);
-        })
-        .await;
-    }
-
-    fn replace_now(&self) {
-        let (waiting, mut content) = {
+    /// Writes what waits, unless something is being written: then its end begins this.
+    fn begin(self: &Arc<Self>) {
+        let (wave, outcomes, batch) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.waiting), Content::clone(&state.content))
+            if state.is_writing || state.waiting.is_empty() {
+                return;
+            }
+            state.is_writing = true;
+            let (wave, outcomes) = state.next_wave();
+            let batch = self.batch(&wave, !state.is_created);
+            (wave, outcomes, batch)
         };
-        let mut changes = Vec::new();
-        let outcomes: Vec<_> = waiting
-            .into_iter()
-            .map(|(operation, answer)| (apply(&mut content, operation, &mut changes), answer))
-            .collect();
-        let written = if changes.is_empty() { Ok(()) } else { file::replace(&self.path, &format::encode(&content)) };
-        if written.is_ok() {
-            self.publish(content, &changes);
+        if wave.changes.is_empty() {
+            return self.clone().end(&wave, outcomes, &Ok(()));
         }
+        let this = self.clone();
+        self.node.journal.commit(batch, Durability::Always, move |written| this.end(&wave, outcomes, &written));
+    }
+
+    /// Begins with what came meanwhile, and answers. Whoever has an answer may take it that the bucket is not in use by it any
+    /// more.
+    fn end(self: Arc<Self>, wave: &Wave, outcomes: Vec<Outcome>, written: &Result<(), JournalError>) {
+        let written = || written.clone().map_err(|error| self.failed(error));
+        let outcomes: Vec<_> = outcomes
+            .into_iter()
+            .map(|(outcome, answer)| (outcome.and_then(|revision| written().map(|()| revision)), answer))
+            .collect();
+        {
+            let mut state = self.state();
+            state.is_writing = false;
+            if written().is_ok() {
+                state.publish(wave);
+            }
+        }
+        self.begin();
+        drop(self);
         for (outcome, answer) in outcomes {
-            let _ = answer.send(outcome.and_then(|revision| match &written {
-                Ok(()) => Ok(revision),
-                Err(error) => Err(self.not_written(error)),
-            }));
+            let _ = answer.send(outcome);
         }
     }
 
-    fn publish(&self, content: Content, changes: &[Change]) {
-        let mut state = self.state();
-        state.content = Arc::new(content);
-        state.watchers.retain(|watcher| changes.iter().all(|change| watcher.try_send(change.clone()).is_ok()));
+    /// What Isles itself remembers is what it takes to stop and to roll back, so it may use the reserve.
+    fn batch(&self, wave: &Wave, is_first: bool) -> Batch {
+        let mut batch = Batch::new().for_reserve();
+        if is_first {
+            batch.create(self.stream, &description(&self.name));
+        }
+        for (change, replaced) in &wave.changes {
+            match change {
+                Change::Put(entry) => {
+                    batch.append(self.stream, entry.revision, &record::encode(&entry.key, &entry.value));
+                }
+                // The stream remembers its greatest sequence, though the record is gone at once.
+                Change::Delete { revision, .. } => {
+                    batch.append(self.stream, *revision, &[]);
+                    batch.remove(self.stream, *revision);
+                }
+            }
+            replaced.iter().for_each(|revision| batch.remove(self.stream, *revision));
+        }
+        batch
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn not_written(&self, error: &std::io::Error) -> StreamsError {
-        let source = error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
-        StreamsError::Io { doing: format!("cannot write {}", self.path.display()), source }
-    }
-
-    fn given_up(&self) -> StreamsError {
-        StreamsError::Invalid(format!("the bucket `{}` is closing", self.name))
+    fn failed(&self, error: JournalError) -> StreamsError {
+        from_journal(error, &self.name, &self.node.folder)
     }
 }
 
-fn apply(content: &mut Content, operation: Operation, changes: &mut Vec<Change>) -> Result<u64, StreamsError> {
-    let Operation { key, value, expect } = operation;
-    let found = content.entries.get(&key).map(|(revision, _)| *revision);
-    let as_expected = match expect {
-        Expect::Any => true,
-        Expect::Absent => found.is_none(),
-        Expect::Revision(revision) => found == Some(revision),
-    };
-    if !as_expected {
-        return Err(StreamsError::Conflict { key, found: found.unwrap_or(0) });
+impl State {
+    /// Decides on what waits, as far as it fits into one batch.
+    fn next_wave(&mut self) -> (Wave, Vec<Outcome>) {
+        let (mut wave, mut outcomes, mut bytes) = (Wave::default(), Vec::new(), 0);
+        while bytes < WAVE_BYTES
+            && let Some((operation, answer)) = self.waiting.pop_front()
+        {
+            bytes += OPERATION_BYTES + operation.key.len() + operation.value.as_ref().map_or(0, Vec::len);
+            outcomes.push((self.content.decide(&mut wave, operation), answer));
+        }
+        (wave, outcomes)
     }
-    if value.is_none() && found.is_none() {
-        return Ok(content.revision);
+
+    fn publish(&mut self, wave: &Wave) {
+        self.is_created |= !wave.changes.is_empty();
+        wave.changes.iter().for_each(|(change, _)| self.content.change(change));
+        let is_kept = |watcher: &mut mpsc::Sender<Change>| {
+            wave.changes.iter().all(|(change, _)| watcher.try_send(change.clone()).is_ok())
+        };
+        self.watchers.retain_mut(is_kept);
     }
-    content.revision += 1;
-    let revision = content.revision;
-    if let Some(value) = value {
-        content.entries.insert(key.clone(), (revision, value.clone()));
-        changes.push(Change::Put(Entry { key, value, revision }));
-    } else {
-        content.entries.remove(&key);
-        changes.push(Change::Delete { key, revision });
-    }
-    Ok(revision)
 }
 
 fn entry((key, (revision, value)): (&String, &(u64, Vec<u8>))) -> Entry {
     Entry { key: key.clone(), value: value.clone(), revision: *revision }
-}
-
-fn unreadable(bucket: &str, path: &std::path::Path, error: &Unreadable) -> StreamsError {
-    let bucket = bucket.to_owned();
-    match error {
-        Unreadable::Newer(found) => StreamsError::Newer { bucket, found: u32::from(*found), known: u32::from(FORMAT) },
-        Unreadable::Damaged(cause) => {
-            StreamsError::Damaged { bucket, cause: (*cause).into(), file: path.display().to_string() }
-        }
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }

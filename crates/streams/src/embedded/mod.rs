@@ -1,8 +1,11 @@
-//! The embedded engine: one file a bucket, replaced as a whole.
+//! The embedded engine: one journal for all buckets; a bucket is a stream of which the last record per key is kept.
 
 mod bucket;
-mod file;
-mod format;
+mod content;
+mod error;
+mod node;
+mod older;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +19,9 @@ use async_trait::async_trait;
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::{OnceCell, mpsc};
 
-use bucket::{Bucket, Operation};
+use bucket::Bucket;
+use content::Operation;
+use node::Node;
 
 /// The longest name of a bucket, in bytes.
 const BUCKET_NAME_BYTES_MAX: usize = 64;
@@ -28,13 +33,15 @@ const VALUE_BYTES_MAX: usize = 1 << 20;
 /// The buckets of one folder.
 pub struct Buckets {
     folder: PathBuf,
+    node: OnceCell<Arc<Node>>,
     open: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
 }
 
 impl Buckets {
-    /// The buckets of a folder, which must exist. Only one process may use it at a time.
+    /// The buckets of a folder, which must exist; its journal is opened, or made, when it is first needed. Only one process
+    /// can use it at a time.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, open: Mutex::default() }
+        Self { folder, node: OnceCell::new(), open: Mutex::default() }
     }
 
     async fn bucket(&self, name: &str) -> Result<Arc<Bucket>, StreamsError> {
@@ -43,9 +50,11 @@ impl Buckets {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.entry(name.to_owned()).or_default().clone()
         };
-        let path = self.folder.join(format!("{name}.bucket"));
-        let bucket = cell.get_or_try_init(|| async { Bucket::open(name, path).await.map(Arc::new) }).await?;
-        Ok(bucket.clone())
+        let bucket = cell.get_or_try_init(|| async {
+            let node = self.node.get_or_try_init(|| Node::open(self.folder.clone(), name)).await?.clone();
+            Bucket::open(name, node).await.map(Arc::new)
+        });
+        bucket.await.cloned()
     }
 }
 

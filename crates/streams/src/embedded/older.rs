@@ -1,22 +1,17 @@
-//! The bytes of a bucket file, all numbers little-endian:
+//! Bucket files of the format before the journal, which are read once and moved over. All numbers little-endian:
 //! `ISLESKV` · format u8 · CRC32C of the rest u32 · revision u64 · count u32 · entries, each key length u16, key,
 //! revision u64, value length u32, value.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, path::Path};
 
-/// The newest format.
-pub(super) const FORMAT: u8 = 1;
+use ports::streams::StreamsError;
+
+use super::content::Content;
+
+/// The only format there was.
+const FORMAT: u8 = 1;
 const MAGIC: &[u8; 7] = b"ISLESKV";
 const HEADER_BYTES: usize = 12;
-
-/// A bucket's content.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Content {
-    /// Of the last change.
-    pub(super) revision: u64,
-    /// Revision and value by key.
-    pub(super) entries: BTreeMap<String, (u64, Vec<u8>)>,
-}
 
 /// Why bytes are not a bucket.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,28 +22,27 @@ pub(super) enum Unreadable {
     Damaged(&'static str),
 }
 
-pub(super) fn encode(content: &Content) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + 12 + content.entries.len() * 64);
-    bytes.extend_from_slice(MAGIC);
-    bytes.push(FORMAT);
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&content.revision.to_le_bytes());
-    bytes.extend_from_slice(&length(content.entries.len()).to_le_bytes());
-    for (key, (revision, value)) in &content.entries {
-        let key_length = u16::try_from(key.len()).expect("a key has at most 256 bytes");
-        bytes.extend_from_slice(&key_length.to_le_bytes());
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(&revision.to_le_bytes());
-        bytes.extend_from_slice(&length(value.len()).to_le_bytes());
-        bytes.extend_from_slice(value);
-    }
-    let checksum = crc32c::crc32c(&bytes[HEADER_BYTES..]);
-    bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-    bytes
+/// The buckets that lie as files in a folder, by name.
+pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    let names = entries.iter().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".bucket").map(str::to_owned)
+    });
+    Ok(names.collect())
 }
 
-fn length(count: usize) -> u32 {
-    u32::try_from(count).expect("a bucket has fewer than 2^32 entries and a value at most 1 MiB")
+/// What a file holds.
+pub(super) fn read(path: &Path, bucket: &str) -> Result<Content, StreamsError> {
+    let failed = |source| StreamsError::Io { doing: format!("cannot read {}", path.display()), source };
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let bucket = bucket.to_owned();
+    decode(&bytes).map_err(|error| match error {
+        Unreadable::Newer(found) => StreamsError::Newer { bucket, found: found.into(), known: FORMAT.into() },
+        Unreadable::Damaged(cause) => {
+            StreamsError::Damaged { bucket, cause: cause.into(), file: path.display().to_string() }
+        }
+    })
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Content, Unreadable> {
