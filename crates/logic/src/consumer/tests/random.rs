@@ -105,6 +105,8 @@ fn any_order_of_events_agrees_with_the_model() {
         let config = StreamConfig {
             max_msgs_per_subject: per_subject,
             max_msgs: 40,
+            max_age: Duration::from_millis(if rng.bool() { 3_000 } else { 0 }),
+            subject_delete_marker_ttl: Duration::from_secs(if rng.bool() { 1 } else { 0 }),
             allow_rollup_hdrs: true,
             ..Default::default()
         };
@@ -145,6 +147,7 @@ impl Run {
             }
             11 | 12 => {
                 self.world.now = self.world.now + Duration::from_millis(self.rng.u64(..800));
+                self.observe(World::age);
                 self.observe(World::due);
             }
             13 => self.restart(),
@@ -214,13 +217,13 @@ impl Run {
         let ack = [Ack::Done, Ack::Done, Ack::Nak(None), Ack::Nak(Some(delay)), Ack::Progress, Ack::Term(None)]
             [self.rng.usize(..6)]
         .clone();
-        if naive.waiting.contains_key(&seq) {
-            match &ack {
-                Ack::Done if naive.config.ack_policy == AckPolicy::All => naive.waiting.retain(|other, _| *other > seq),
-                Ack::Done | Ack::Term(_) | Ack::Next(_) => drop(naive.waiting.remove(&seq)),
-                Ack::Nak(delay) => drop(naive.waiting.insert(seq, now + delay.unwrap_or_default())),
-                Ack::Progress => drop(naive.waiting.insert(seq, now + Duration::from_millis(ACK_WAIT_MS))),
-            }
+        let all = naive.config.ack_policy == AckPolicy::All && seq <= naive.last_new;
+        match &ack {
+            Ack::Done if all => naive.waiting.retain(|other, _| *other > seq),
+            _ if !naive.waiting.contains_key(&seq) => {}
+            Ack::Done | Ack::Term(_) | Ack::Next(_) => drop(naive.waiting.remove(&seq)),
+            Ack::Nak(delay) => drop(naive.waiting.insert(seq, now + delay.unwrap_or_default())),
+            Ack::Progress => drop(naive.waiting.insert(seq, now + Duration::from_millis(ACK_WAIT_MS))),
         }
         self.observe(|world| world.event(id, Event::Ack { seq, ack, answer: None }));
     }
