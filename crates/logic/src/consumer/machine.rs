@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{
-    Ack, Action, Advisory, Change, Event, OUTSTANDING_MAX, Pull, Status, Target, ahead::Ahead, flow::Flow,
+    Ack, Action, Advisory, Change, Event, OUTSTANDING_MAX, Pending, Pull, Status, Target, ahead::Ahead, flow::Flow,
     outstanding::Outstanding, pace::Pace, pull::Requests,
 };
 use crate::stream::{Head, Index, Stored};
@@ -226,34 +226,50 @@ impl Consumer {
     }
 
     fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {
-        if let Ack::Next(pull) = &ack {
-            self.pull(pull, now, actions);
-        }
-        let Some(pending) = self.outstanding.get(seq).copied() else { return };
-        let (consumer_seq, deliveries) = (pending.consumer_seq, pending.deliveries);
         match ack {
-            Ack::Done | Ack::Next(_) => self.done(seq, actions),
-            Ack::Nak(delay) => {
-                actions.push(Action::Advise(Advisory::Naked { seq, consumer_seq, deliveries }));
-                self.record(Change::Delayed { seq, due: now + delay.unwrap_or(Duration::ZERO) }, actions);
+            Ack::Done => self.done(seq, actions),
+            Ack::Next(pull) => {
+                self.pull(&pull, now, actions);
+                self.done(seq, actions);
             }
+            Ack::Nak(delay) => self.nak(seq, delay, now, actions),
             Ack::Progress => {
-                let due = now + self.ack_wait(deliveries);
-                self.record(Change::Delayed { seq, due }, actions);
+                if let Some(pending) = self.outstanding.get(seq) {
+                    let due = now + self.ack_wait(pending.deliveries);
+                    self.record(Change::Delayed { seq, due }, actions);
+                }
             }
-            Ack::Term(reason) => {
-                actions.push(Action::Advise(Advisory::Terminated { seq, consumer_seq, deliveries, reason }));
-                self.record(Change::Done { seq, through: false }, actions);
-                actions.push(Action::Release(seq));
-            }
+            Ack::Term(reason) => self.terminate(seq, reason, actions),
         }
     }
 
+    fn nak(&mut self, seq: u64, delay: Option<Duration>, now: Timestamp, actions: &mut Vec<Action>) {
+        if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
+            actions.push(Action::Advise(Advisory::Naked { seq, consumer_seq, deliveries }));
+            self.record(Change::Delayed { seq, due: now + delay.unwrap_or(Duration::ZERO) }, actions);
+        }
+    }
+
+    fn terminate(&mut self, seq: u64, reason: Option<Box<str>>, actions: &mut Vec<Action>) {
+        if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
+            actions.push(Action::Advise(Advisory::Terminated { seq, consumer_seq, deliveries, reason }));
+            self.record(Change::Done { seq, through: false }, actions);
+            actions.push(Action::Release(seq));
+        }
+    }
+
+    /// A message, or with [`AckPolicy::All`] every one up to it, is done with; it may be gone itself.
     fn done(&mut self, seq: u64, actions: &mut Vec<Action>) {
         let through = self.settings.config.ack_policy == AckPolicy::All;
-        let done = if through { self.outstanding.through(seq) } else { vec![seq] };
-        self.record(Change::Done { seq, through }, actions);
-        actions.extend(done.into_iter().map(Action::Release));
+        let done = match through {
+            true if seq <= self.stream_seq => self.outstanding.through(seq),
+            false if self.outstanding.contains(seq) => vec![seq],
+            _ => Vec::new(),
+        };
+        if !done.is_empty() {
+            self.record(Change::Done { seq, through }, actions);
+            actions.extend(done.into_iter().map(Action::Release));
+        }
     }
 
     fn set_interest(&mut self, interest: bool, now: Timestamp) {

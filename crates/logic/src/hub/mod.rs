@@ -1,7 +1,8 @@
 //! A stream and its consumers: who must be told of what, so that a decision costs in proportion to those it concerns.
 //!
-//! Whoever drives it lets the stream decide, carries the decision out in storage, then has the consumers told here, and
-//! does what they ask for. What it may let go after an acknowledgement comes back as a decision of the stream.
+//! Whoever drives it lets the stream decide, carries the decision out in storage, then has the consumers told here, before
+//! the stream decides again. What consumers ask for goes out when all decisions before are on disk, so that nobody gets a
+//! message that a crash could take back. What may go after an acknowledgement comes back as a decision of the stream.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use model::{Timestamp, streams::Retention};
 
 use crate::{
     consumer::{Action, Consumer, Event, Settings, Snapshot, View},
-    stream::{Filters, Head, Placed, Removals, Search, Stored, Stream, scan, wants},
+    stream::{Due, Filters, Head, Placed, Removals, Search, Stored, Stream, scan, wants},
 };
 
 /// Messages that are looked for at a time when a consumer goes.
@@ -115,14 +116,15 @@ impl Hub {
     /// The stream has stored messages, and storage has them.
     pub fn placed(&mut self, all: &[Placed], now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
         let mut touched = Vec::new();
-        for placed in all {
-            self.note_removals(&placed.removals, &mut touched);
-            if placed.kept {
-                let Placed { seq, bytes, at, expires, .. } = *placed;
-                let head = Head { seq, subject: placed.subject.clone(), bytes, at, expires, marker: false };
-                self.note(&placed.subject, &mut touched, |consumer| consumer.published(head.clone()));
-            }
-        }
+        self.note_placed(all, &mut touched);
+        self.wake(touched, now, stored, actions);
+    }
+
+    /// Time has changed the stream ([`Stream::due`]), and storage has it so.
+    pub fn aged(&mut self, due: &Due, now: Timestamp, stored: &dyn Stored, actions: &mut Vec<(u64, Action)>) {
+        let mut touched = Vec::new();
+        self.note_removals(&due.removals, &mut touched);
+        self.note_placed(&due.markers, &mut touched);
         self.wake(touched, now, stored, actions);
     }
 
@@ -160,6 +162,17 @@ impl Hub {
         let mut wanting = Vec::new();
         self.filters.matching(&head.subject, &mut wanting);
         wanting.iter().any(|id| self.consumers[id].needs(head.seq))
+    }
+
+    fn note_placed(&mut self, all: &[Placed], touched: &mut Vec<u64>) {
+        for placed in all {
+            self.note_removals(&placed.removals, touched);
+            if placed.kept {
+                let Placed { seq, bytes, at, expires, .. } = *placed;
+                let head = Head { seq, subject: placed.subject.clone(), bytes, at, expires, marker: false };
+                self.note(&placed.subject, touched, |consumer| consumer.published(head.clone()));
+            }
+        }
     }
 
     fn note_removals(&mut self, removals: &Removals, touched: &mut Vec<u64>) {

@@ -54,7 +54,8 @@ struct Bench {
 
 impl Bench {
     fn new(consumers: u64) -> Self {
-        let config = StreamConfig { name: "S".into(), subjects: vec!["n.*".into()], ..StreamConfig::default() };
+        let config =
+            StreamConfig { name: "S".into(), subjects: vec!["n.*".into(), "r.*".into()], ..StreamConfig::default() };
         let mut hub = Hub::new(Stream::new(crate::stream::check(config).unwrap()));
         let stored = Counting::default();
         for id in 0..consumers {
@@ -128,4 +129,21 @@ fn catching_up_costs_what_is_found_and_not_what_lies_between() {
     assert_eq!(delivered, (1..=10).map(|i| i * 200).collect::<Vec<_>>());
     let asked = bench.stored.asked.get() - before;
     assert!(asked <= 30, "{asked} questions for ten messages");
+}
+
+#[test]
+fn a_long_search_is_done_in_steps() {
+    let mut bench = Bench::new(0);
+    (0..66_000).for_each(|_| drop(bench.publish("n.often")));
+    (0..4_000).for_each(|i| drop(bench.publish(&format!("r.{i}"))));
+    let config = ConsumerConfig { name: "c".into(), filter_subject: "r.*".into(), ..ConsumerConfig::default() };
+    let config = check(config, bench.hub.stream.config()).unwrap();
+    bench.hub.create(1, Settings { config, dead_letter: false }, NOW, &bench.stored);
+    let mut actions = Vec::new();
+    bench.hub.handle(1, Event::Pull(Pull { id: 1, batch: 1, ..Pull::default() }), NOW, &bench.stored, &mut actions);
+    assert_eq!((actions.len(), bench.hub.deadline()), (0, Some(NOW)), "nothing among the first 65,536");
+    bench.hub.due(NOW, &bench.stored, &mut actions);
+    let found =
+        actions.iter().find_map(|(_, a)| if let Action::Deliver(d) = a { Some((d.seq, d.pending)) } else { None });
+    assert_eq!(found, Some((66_001, 3_999)));
 }

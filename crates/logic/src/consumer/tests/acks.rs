@@ -25,6 +25,7 @@ fn what_is_not_acknowledged_comes_again() {
     assert_eq!((world.wait(9_000), world.ack(3, Ack::Progress), world.wait(9_999)), Default::default());
     assert_eq!((world.wait(1), world.fetch(5)), (String::new(), "3x2 4 404#2".into()));
     assert_eq!(counts(&world), (0, 2, 1, 2));
+    assert_eq!(world.info().ack_floor_consumer_seq, 2, "3 counts as what it was delivered first");
     assert_eq!((world.ack(3, Ack::Nak(None)), world.fetch(5)), (String::new(), "3x3 404#3".into()));
     world.ack(4, Ack::Nak(Some(Duration::from_secs(60))));
     assert_eq!((world.wait(5_000), world.fetch(5)), (String::new(), "404#4".into()));

@@ -91,6 +91,16 @@ impl World {
         self.take(actions);
     }
 
+    /// Lets the stream do what time has brought.
+    pub(crate) fn age(&mut self) {
+        let due = self.hub.stream.due(self.now, &self.stored);
+        self.stored.remove(&due.removals);
+        due.markers.iter().for_each(|marker| self.stored.place_marker(marker));
+        let mut actions = Vec::new();
+        self.hub.aged(&due, self.now, &self.stored, &mut actions);
+        self.take(actions);
+    }
+
     pub(crate) fn due(&mut self) {
         for _ in 0..10_000 {
             let mut actions = Vec::new();

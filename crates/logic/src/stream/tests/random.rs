@@ -1,12 +1,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
-use model::streams::{Discard, StreamConfig, limit};
+use model::{
+    Timestamp,
+    streams::{Discard, StreamConfig, limit},
+};
 
 use super::world::{World, incoming};
-use crate::stream::{Head, Purge, Stored, Stream, Wishes};
+use crate::stream::{Expires, Head, Purge, Stored, Stream, Wishes};
 
 const SUBJECTS: [&str; 6] = ["a", "a.b", "a.c", "b.b", "b.c.d", "c"];
+const HEADERS: [&str; 10] =
+    ["", "", "", "TTL: 1", "TTL: 2s", "TTL: never", "Rollup: sub", "Msg-Id: 1", "Msg-Id: 2", "Rollup: all"];
 const PATTERNS: [&str; 6] = [">", "a.*", "*.b", "a", "b.>", "*.*.*"];
 
 /// A stream as a list that keeps everything, with the limits written as what they mean.
@@ -34,6 +39,26 @@ impl Naive {
         };
         while over(&self.messages, &self.config) {
             self.messages.remove(0);
+        }
+    }
+
+    /// Takes away what is too old, and returns it.
+    fn expire(&mut self, now: Timestamp) -> Vec<Head> {
+        let age = self.config.max_age;
+        let goes = |head: &mut Head| match head.expires {
+            Expires::Never => false,
+            Expires::At(at) if at <= now => true,
+            _ => !age.is_zero() && head.at + age <= now,
+        };
+        self.messages.extract_if(.., goes).collect()
+    }
+
+    /// No subject of which only ordinary messages have expired is without a marker, where the stream wants them.
+    fn expect_markers(&self, gone: &[Head], context: &str) {
+        let is_plain = |subject: &str| gone.iter().all(|head| &*head.subject != subject || !head.marker);
+        for head in gone.iter().filter(|head| is_plain(&head.subject)) {
+            let is_there = self.messages.iter().any(|other| other.subject == head.subject);
+            assert!(is_there || self.config.subject_delete_marker_ttl.is_zero(), "{context}: {head:?}");
         }
     }
 
@@ -65,6 +90,8 @@ fn any_config(rng: &mut Rng) -> StreamConfig {
         max_msgs_per_subject: maybe(4),
         max_age: Duration::from_millis(u64::try_from(maybe(5_000)).map_or(0, |ms| ms + 100)),
         allow_rollup_hdrs: true,
+        allow_msg_ttl: true,
+        subject_delete_marker_ttl: Duration::from_secs(if rng.bool() { 1 } else { 0 }),
         ..StreamConfig::default()
     }
 }
@@ -113,9 +140,16 @@ fn step_once(rng: &mut Rng, world: &mut World, naive: &mut Naive, log: &mut Log,
     match rng.u8(..16) {
         0 => {
             world.wait_ms(rng.u64(..1_000));
-            world.due();
-            let (age, now) = (naive.config.max_age, world.now);
-            naive.messages.retain(|head| age.is_zero() || head.at + age > now);
+            let due = world.due();
+            let gone = naive.expire(world.now);
+            for marker in &due.markers {
+                let head = world.stored.get(marker.seq).unwrap();
+                let may = gone.iter().any(|gone| gone.subject == head.subject && !gone.marker);
+                assert!(may && naive.messages.iter().all(|other| other.subject != head.subject), "{context}: {head:?}");
+                naive.messages.push(head.clone());
+                log.since.push(Record::Stored(head, Wishes::default()));
+            }
+            naive.expect_markers(&gone, context);
         }
         1 => {
             let seq = rng.u64(..=world.stream.counts().last_seq + 1);
@@ -142,7 +176,7 @@ fn step_once(rng: &mut Rng, world: &mut World, naive: &mut Naive, log: &mut Log,
 
 fn publish(rng: &mut Rng, world: &mut World, naive: &mut Naive, log: &mut Log) {
     let subject = SUBJECTS[rng.usize(..SUBJECTS.len())];
-    let headers = ["", "", "", "", "Rollup: sub", "Msg-Id: 1", "Msg-Id: 2", "Rollup: all"][rng.usize(..8)];
+    let headers = HEADERS[rng.usize(..HEADERS.len())];
     let message = incoming(subject, headers, rng.u64(..10));
     let last = world.stream.counts().last_seq;
     world.tell(&message);
