@@ -204,7 +204,8 @@ fn levels() {
     }
 }
 
-/// As they were recorded, of nats-py 2.16.0 and of the client for JavaScript 3.3.1; a strict server takes them all.
+/// As they were recorded, of nats-py 2.16.0, of the client for JavaScript 3.3.1 and of async-nats 0.51.0; a strict server takes
+/// them all.
 #[test]
 fn what_clients_send() {
     for (subject, body) in [
@@ -253,6 +254,23 @@ fn what_clients_send() {
             "CONSUMER.MSG.NEXT.s.worker",
             r#"{"batch":2,"max_bytes":0,"idle_heartbeat":15000000000,"expires":30000000000}"#,
         ),
+        (
+            "CONSUMER.MSG.NEXT.events.pull",
+            r#"{"batch":200,"expires":30000000000,"max_bytes":0,"idle_heartbeat":15000000000,"min_pending":null,
+            "min_ack_pending":null,"group":null,"priority":null}"#,
+        ),
+        (
+            "STREAM.CREATE.events",
+            r#"{"name":"events","max_bytes":0,"max_msgs":0,"max_msgs_per_subject":0,"discard":"old",
+            "subjects":["events"],"retention":"limits","max_consumers":0,"max_age":0,"storage":"file",
+            "num_replicas":0,"consumer_limits":null}"#,
+        ),
+        (
+            "CONSUMER.CREATE.events.pull",
+            r#"{"action":"","config":{"ack_policy":"explicit","deliver_policy":"all","durable_name":"pull",
+            "replay_policy":"instant"},"stream_name":"events"}"#,
+        ),
+        ("STREAM.INFO.events", "null"),
         ("STREAM.PURGE.OBJ_b", r#"{"filter": "$O.b.C.jIOP"}"#),
         ("STREAM.LIST", r#"{"offset":0}"#),
     ] {
