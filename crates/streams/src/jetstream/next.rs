@@ -25,19 +25,20 @@ impl Default for Next {
     }
 }
 
-/// The JSON form. Priority groups are not supported, and a name of one says nothing to a consumer without them.
+/// The JSON form, in which clients also write `null` for what they do not ask for. Priority groups are not supported, and the
+/// name of one says nothing to a consumer without them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    expires: Nanos,
-    batch: i64,
-    max_bytes: i64,
-    no_wait: bool,
-    idle_heartbeat: Nanos,
-    min_pending: i64,
-    min_ack_pending: i64,
-    id: String,
-    priority: i64,
+    expires: Option<Nanos>,
+    batch: Option<i64>,
+    max_bytes: Option<i64>,
+    no_wait: Option<bool>,
+    idle_heartbeat: Option<Nanos>,
+    min_pending: Option<i64>,
+    min_ack_pending: Option<i64>,
+    id: Option<String>,
+    priority: Option<i64>,
 }
 
 impl Next {
@@ -56,24 +57,25 @@ impl Next {
     }
 
     fn from_body(body: Body) -> Result<Self, Status> {
-        if body.idle_heartbeat.0 > 0 && body.idle_heartbeat.0.saturating_mul(2) > body.expires.0 {
+        let (expires, idle_heartbeat) = (body.expires.unwrap_or_default(), body.idle_heartbeat.unwrap_or_default());
+        if idle_heartbeat.0 > 0 && idle_heartbeat.0.saturating_mul(2) > expires.0 {
             return Err(bad("heartbeat value too large"));
         }
-        if body.min_pending != 0 || body.min_ack_pending != 0 {
+        if [body.min_pending, body.min_ack_pending].iter().any(|least| least.unwrap_or(0) != 0) {
             return Err(bad("Not a Overflow Priority consumer"));
         }
-        if !body.id.is_empty() {
+        if body.id.is_some_and(|id| !id.is_empty()) {
             return Err(bad("Not a Pinned Client Priority consumer"));
         }
-        if !(0..=9).contains(&body.priority) {
+        if !(0..=9).contains(&body.priority.unwrap_or(0)) {
             return Err(bad("Priority must be between 0 and 9"));
         }
         Ok(Self {
-            batch: at_least_one(body.batch),
-            expires: body.expires,
-            max_bytes: u64::try_from(body.max_bytes).unwrap_or(0),
-            no_wait: body.no_wait,
-            idle_heartbeat: body.idle_heartbeat,
+            batch: at_least_one(body.batch.unwrap_or(0)),
+            expires,
+            max_bytes: body.max_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+            no_wait: body.no_wait.unwrap_or(false),
+            idle_heartbeat,
         })
     }
 }
@@ -108,6 +110,11 @@ mod tests {
                 Next { expires: Nanos::from_secs(5), max_bytes: 1024, idle_heartbeat: Nanos::from_secs(1), ..batch(2) },
             ),
             (r#"{"max_bytes":-1,"more":true}"#, batch(1)),
+            (
+                r#"{"batch":9,"expires":null,"max_bytes":null,"no_wait":null,"idle_heartbeat":null,"min_pending":null,
+                "min_ack_pending":null,"group":null,"id":null,"priority":null}"#,
+                batch(9),
+            ),
         ] {
             assert_eq!(Next::parse(text.as_bytes()), Ok(expected), "{text}");
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccountInfo, ApiError, ConsumerInfo, Paged, Pause, StoredMessage, StreamInfo};
+use super::{AccountInfo, ApiError, ConsumerInfo, Paged, Pause, StoredMessage, StreamInfo, is_default};
 
 /// Which answer it is: the `type` that clients read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,7 @@ pub struct Created {
     #[serde(flatten)]
     pub info: StreamInfo,
     /// Whether it is new.
+    #[serde(skip_serializing_if = "is_default")]
     pub did_create: bool,
 }
 

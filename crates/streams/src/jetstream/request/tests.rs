@@ -204,6 +204,81 @@ fn levels() {
     }
 }
 
+/// As they were recorded, of nats-py 2.16.0, of the client for JavaScript 3.3.1 and of async-nats 0.51.0; a strict server takes
+/// them all.
+#[test]
+fn what_clients_send() {
+    for (subject, body) in [
+        (
+            "STREAM.CREATE.KV_b",
+            r#"{"name": "KV_b", "subjects": ["$KV.b.>"], "max_consumers": -1, "max_msgs": -1, "discard": "new",
+            "discard_new_per_subject": false, "max_msgs_per_subject": 3, "num_replicas": 1, "no_ack": false,
+            "duplicate_window": 120000000000, "sealed": false, "deny_delete": true, "deny_purge": false,
+            "allow_rollup_hdrs": true, "allow_msg_ttl": true, "max_age": 0}"#,
+        ),
+        (
+            "STREAM.CREATE.OBJ_b",
+            r#"{"max_age":0,"name":"OBJ_b","allow_direct":true,"allow_rollup_hdrs":true,"num_replicas":1,
+            "discard":"new","subjects":["$O.b.C.>","$O.b.M.>"]}"#,
+        ),
+        (
+            "CONSUMER.CREATE.KV_b",
+            r#"{"stream_name": "KV_b", "config": {"deliver_policy": "last_per_subject", "ack_policy": "none",
+            "ack_wait": 79200000000000, "max_deliver": 1, "filter_subject": "$KV.b.>", "replay_policy": "instant",
+            "flow_control": true, "idle_heartbeat": 5000000000, "headers_only": false,
+            "deliver_subject": "_INBOX.YqWr", "inactive_threshold": 300000000000, "num_replicas": 1,
+            "mem_storage": true}}"#,
+        ),
+        (
+            "CONSUMER.DURABLE.CREATE.s.workers",
+            r#"{"stream_name": "s", "config": {"durable_name": "workers", "deliver_policy": "all",
+            "ack_policy": "explicit", "filter_subject": "s.>", "replay_policy": "instant", "flow_control": false,
+            "deliver_subject": "_INBOX.l4SO", "deliver_group": "workers", "ack_wait": 0, "idle_heartbeat": 0,
+            "inactive_threshold": 0}}"#,
+        ),
+        (
+            "CONSUMER.CREATE.KV_b.oc_W1.$KV.b.>",
+            r#"{"config":{"deliver_policy":"last_per_subject","ack_policy":"none","filter_subject":"$KV.b.>",
+            "flow_control":true,"idle_heartbeat":30000000000,"headers_only":true,
+            "inactive_threshold":300000000000,"num_replicas":1,"max_deliver":1,"name":"oc_W1",
+            "deliver_subject":"_INBOX.WBL5.1"},"stream_name":"KV_b","action":"create","pedantic":false}"#,
+        ),
+        (
+            "CONSUMER.CREATE.s",
+            r#"{"config":{"name":"W_1","deliver_policy":"by_start_sequence","opt_start_seq":1,"ack_policy":"none",
+            "inactive_threshold":300000000000,"num_replicas":1,"max_deliver":1,"mem_storage":true,
+            "filter_subjects":["s.>"]},"stream_name":"s","action":"create","pedantic":false}"#,
+        ),
+        ("CONSUMER.MSG.NEXT.s.worker", r#"{"batch": 2, "expires": 4999900000, "no_wait": true}"#),
+        (
+            "CONSUMER.MSG.NEXT.s.worker",
+            r#"{"batch":2,"max_bytes":0,"idle_heartbeat":15000000000,"expires":30000000000}"#,
+        ),
+        (
+            "CONSUMER.MSG.NEXT.events.pull",
+            r#"{"batch":200,"expires":30000000000,"max_bytes":0,"idle_heartbeat":15000000000,"min_pending":null,
+            "min_ack_pending":null,"group":null,"priority":null}"#,
+        ),
+        (
+            "STREAM.CREATE.events",
+            r#"{"name":"events","max_bytes":0,"max_msgs":0,"max_msgs_per_subject":0,"discard":"old",
+            "subjects":["events"],"retention":"limits","max_consumers":0,"max_age":0,"storage":"file",
+            "num_replicas":0,"consumer_limits":null}"#,
+        ),
+        (
+            "CONSUMER.CREATE.events.pull",
+            r#"{"action":"","config":{"ack_policy":"explicit","deliver_policy":"all","durable_name":"pull",
+            "replay_policy":"instant"},"stream_name":"events"}"#,
+        ),
+        ("STREAM.INFO.events", "null"),
+        ("STREAM.PURGE.OBJ_b", r#"{"filter": "$O.b.C.jIOP"}"#),
+        ("STREAM.LIST", r#"{"offset":0}"#),
+    ] {
+        let read = parse(&API, subject, body);
+        assert!(read.is_ok(), "{subject} {body}: {read:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_panics(tokens in prop::collection::vec(token(), 0..6), body in body(), strict: bool, level in prop::option::of("[0-9]{0,2}")) {

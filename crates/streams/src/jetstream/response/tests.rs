@@ -88,6 +88,7 @@ fn large_answers() {
             "stream_create",
             with(&stream_json, json!({"did_create": true})),
         ),
+        (Response::StreamCreate(Created { info: stream(), did_create: false }), "stream_create", stream_json.clone()),
         (Response::StreamUpdate(stream()), "stream_update", stream_json.clone()),
         (Response::StreamInfo(StreamDetails { paged, info: stream() }), "stream_info", with(&stream_json, part)),
         (
