@@ -1,7 +1,8 @@
 //! Streams: implements `ports::streams`. The embedded engine keeps all buckets in one journal. The NATS server carries messages
-//! between services. The API of JetStream is here as text and values; nothing serves it yet.
+//! between services. `jetstream` is the API of JetStream as text and values; `engine` serves its streams over the journal.
 
 mod embedded;
+pub mod engine;
 pub mod jetstream;
 pub mod server;
 

@@ -112,6 +112,9 @@ pub struct StreamConfig {
     /// For how long an id is remembered; zero for the default.
     #[serde(with = "nanos")]
     pub duplicate_window: Duration,
+    /// Where in a cluster: not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Unsupported>,
     /// A copy of another stream: not supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Unsupported>,
@@ -218,7 +221,8 @@ impl Serialize for Unsupported {
 
 impl<'de> Deserialize<'de> for Unsupported {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        // Not `IgnoredAny`: whoever looks for keys that nobody knows would take this for one.
+        serde_json::Value::deserialize(deserializer).map(|_| Self)
     }
 }
 
@@ -240,6 +244,7 @@ impl Default for StreamConfig {
             num_replicas: 1,
             no_ack: false,
             duplicate_window: Duration::ZERO,
+            placement: None,
             mirror: None,
             sources: Vec::new(),
             compression: Compression::None,

@@ -181,6 +181,13 @@ impl ErrorCode {
     }
 }
 
+/// A decision's error as a response carries it.
+impl From<model::streams::ApiError> for ApiError {
+    fn from(error: model::streams::ApiError) -> Self {
+        Self { code: error.code(), err_code: error.err_code(), description: error.to_string() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

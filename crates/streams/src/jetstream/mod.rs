@@ -23,7 +23,6 @@ mod pub_ack;
 mod request;
 mod response;
 mod status;
-mod stream_config;
 mod stream_info;
 mod support;
 mod time;
@@ -45,11 +44,10 @@ pub use pub_ack::PubAck;
 pub use request::{Api, Call, Refusal, Request};
 pub use response::{Consumers, Created, Done, Kind, Purged, Response, StreamDetails, Streams};
 pub use status::{BatchEnd, Status, Unmet};
-pub use stream_config::{
-    Compression, ConsumerLimits, Discard, PersistMode, Republish, Retention, Storage, StreamConfig, SubjectTransform,
-};
 pub use stream_info::{StoredMessage, StreamInfo, StreamState};
 pub use time::Time;
+
+pub use model::streams::{Compression, StreamConfig};
 
 /// Whether a field is left out of JSON.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -5,7 +5,7 @@ use super::{ApiError, Compression, ConsumerConfig, ErrorCode, StreamConfig};
 /// # Errors
 /// What a stream's configuration asks for that there is not.
 pub(crate) fn check_stream(config: &StreamConfig) -> Result<(), ApiError> {
-    check_replicas(config.num_replicas)?;
+    check_replicas(config.num_replicas.into())?;
     if config.placement.is_some() {
         return Err(ErrorCode::ClusterTags.error());
     }

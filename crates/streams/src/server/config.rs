@@ -17,6 +17,8 @@ pub struct Config {
     pub host: String,
     /// The port that `INFO` names.
     pub port: u16,
+    /// Whether `INFO` says that there is JetStream.
+    pub jetstream: bool,
     /// Who may connect.
     pub auth: Auth,
     /// Bytes of headers and payload of a message.
@@ -45,6 +47,7 @@ impl Default for Config {
             server_name: "isles".into(),
             host: "127.0.0.1".into(),
             port: 4222,
+            jetstream: false,
             auth: Auth::default(),
             payload_bytes_max: 1 << 20,
             connections_max: 65_536,

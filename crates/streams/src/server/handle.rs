@@ -48,8 +48,28 @@ pub struct Handle {
 #[error("the NATS server has stopped")]
 pub struct Stopped;
 
+/// Reaches a running server from a thread that may wait, and does not keep it running.
+pub(crate) struct Postman {
+    commands: mpsc::WeakSender<Command>,
+}
+
+impl Postman {
+    /// Publishes messages, and then lets the services settle if they are to be woken.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub(crate) fn deliver(&self, batch: Batch, wakes: bool) -> Result<(), Stopped> {
+        let commands = self.commands.upgrade().ok_or(Stopped)?;
+        if !batch.is_empty() {
+            commands.blocking_send(Command::Publish(batch)).map_err(|_| Stopped)?;
+        }
+        if wakes { commands.blocking_send(Command::Settle).map_err(|_| Stopped) } else { Ok(()) }
+    }
+}
+
 enum Command {
     Publish(Batch),
+    Settle,
     Serve { stream: Box<dyn Stream>, peer: Option<SocketAddr>, known: Option<Arc<Identity>> },
     Stop(oneshot::Sender<()>),
 }
@@ -83,6 +103,10 @@ impl Handle {
     /// When the server has stopped.
     pub async fn publish(&self, batch: Batch) -> Result<(), Stopped> {
         self.commands.send(Command::Publish(batch)).await.map_err(|_| Stopped)
+    }
+
+    pub(crate) fn postman(&self) -> Postman {
+        Postman { commands: self.commands.downgrade() }
     }
 
     /// Serves a client on this stream. With an identity it need not say who it is.
@@ -129,6 +153,10 @@ async fn run(
         match command {
             Command::Publish(batch) => {
                 worker.hub.borrow_mut().publish_batch(&batch);
+                worker.wake(None);
+            }
+            Command::Settle => {
+                worker.hub.borrow_mut().settle_services();
                 worker.wake(None);
             }
             Command::Serve { stream, peer, known } => worker.serve(stream, peer, known),

@@ -19,7 +19,8 @@ pub trait Service: Send + 'static {
     /// somebody who answers, whether it does or not. A subject may be malformed: clients are not made to be pedantic.
     fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing);
 
-    /// Everything that had arrived together has been handed over: a good moment for one write of it all.
+    /// Everything that had arrived together has been handed over: a good moment for one write of it all. Also called when
+    /// somebody wakes the services, for what time has brought.
     fn settle(&mut self, out: &mut Outgoing) {
         let _ = out;
     }

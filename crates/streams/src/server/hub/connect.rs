@@ -94,7 +94,7 @@ impl<'a> Info<'a> {
             port: config.port,
             headers: true,
             max_payload: config.payload_bytes_max,
-            jetstream: false,
+            jetstream: config.jetstream,
             client_id: client.origin.client,
             client_ip: client.peer.map(|peer| peer.ip().to_string()),
             auth_required: config.auth.is_required() && !client.known,

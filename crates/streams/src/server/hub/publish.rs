@@ -58,6 +58,13 @@ impl Hub {
         self.parties.full.clear();
     }
 
+    /// Lets the services settle although nothing came for them.
+    pub(crate) fn settle_services(&mut self) {
+        self.parties.called = (0..self.parties.services.len()).collect();
+        self.settle();
+        self.parties.full.clear();
+    }
+
     fn publish_all(&mut self, batch: &Batch) {
         let mut found = take(&mut self.found);
         for message in batch.iter() {

@@ -1,0 +1,112 @@
+//! Reading single messages.
+
+use logic::{
+    stream::{Head, Search, Stored as _, scan},
+    subject::is_subject,
+};
+use model::Timestamp;
+
+use super::{
+    Engine,
+    api::{Reply, Served},
+    info::time,
+    kept::Kept,
+    record::Record,
+};
+use crate::{
+    jetstream::{ErrorCode, MessageGet, Response, Status, Stored, StoredMessage},
+    server::{Message, Outgoing},
+};
+
+/// What a client is told where nobody answers.
+const NOBODY: &[u8] = b"NATS/1.0 503\r\n\r\n";
+
+impl Engine {
+    pub(super) fn get(&self, name: &str, get: &MessageGet) -> Served {
+        let kept = self.find(name)?;
+        let head = find(kept, get).ok_or_else(|| ErrorCode::NoMessageFound.error())?;
+        let read = self.writer.read(kept.id, head.seq);
+        let bytes = read.map_err(|error| ErrorCode::StreamGeneral.because(error.to_string()))?;
+        let record = bytes.as_deref().and_then(Record::decode).ok_or_else(|| ErrorCode::NoMessageFound.error())?;
+        let message = StoredMessage {
+            subject: record.subject.into(),
+            seq: head.seq,
+            hdrs: if get.no_hdr { Vec::new() } else { record.headers.into() },
+            data: record.payload.into(),
+            time: time(record.at).into(),
+        };
+        Ok(Reply::Now(Response::MessageGet { message }))
+    }
+
+    /// For a stream that does not allow it, nobody answers.
+    pub(super) fn direct_get(
+        &self,
+        name: &str,
+        get: &MessageGet,
+        reply: &[u8],
+        out: &mut Outgoing,
+    ) -> Result<(), Status> {
+        let Some(kept) = self.find(name).ok().filter(|kept| kept.stream.config().allow_direct) else {
+            if !reply.is_empty() {
+                out.messages.push(&Message { subject: reply, reply: None, headers: NOBODY, payload: b"" });
+            }
+            return Ok(());
+        };
+        if get.batch > 0 || !get.multi_last.is_empty() {
+            // Several messages at once are not supported yet.
+            return Err(Status::BadRequest);
+        }
+        let head = find(kept, get).ok_or(Status::MessageNotFound)?;
+        let bytes = self.writer.read(kept.id, head.seq).ok().flatten().ok_or(Status::MessageNotFound)?;
+        let record = Record::decode(&bytes).ok_or(Status::MessageNotFound)?;
+        let headers = if get.no_hdr { "" } else { str::from_utf8(record.headers).unwrap_or_default() };
+        let stored = Stored { stream: name, subject: record.subject, seq: head.seq, time: time(record.at), headers };
+        let headers = stored.block(None);
+        let payload = record.payload;
+        if !reply.is_empty() {
+            out.messages.push(&Message { subject: reply, reply: None, headers: headers.as_bytes(), payload });
+        }
+        Ok(())
+    }
+}
+
+/// The message that is asked for: the last of a subject, the next of one, one by its sequence, or the first from a time on.
+fn find(kept: &Kept, get: &MessageGet) -> Option<Head> {
+    if !get.last_by_subj.is_empty() {
+        return last(kept, &get.last_by_subj);
+    }
+    let from = match get.start_time {
+        Some(at) => {
+            let micros = u64::try_from(at.as_microsecond()).unwrap_or(0);
+            kept.heads.since(Timestamp(micros))?.seq
+        }
+        None => get.seq,
+    };
+    if !get.next_by_subj.is_empty() {
+        return next(kept, &get.next_by_subj, from.saturating_sub(1));
+    }
+    if get.start_time.is_some() { kept.heads.next(from - 1) } else { kept.heads.get(from) }
+}
+
+fn last(kept: &Kept, filter: &str) -> Option<Head> {
+    if is_subject(filter.as_bytes()) {
+        return kept.heads.last_of(filter, u64::MAX);
+    }
+    let mut last = 0;
+    kept.stream.index().visit(filter, &mut |_, entry| {
+        last = last.max(entry.last);
+        true
+    });
+    kept.heads.get(last)
+}
+
+fn next(kept: &Kept, filter: &str, mut after: u64) -> Option<Head> {
+    let filters: [Box<str>; 1] = [filter.into()];
+    let (index, last) = (kept.stream.index(), kept.stream.counts().last_seq);
+    let pending = index.pending(&filters, after, &kept.heads);
+    let mut found = Vec::new();
+    while found.is_empty() && after < last {
+        after = scan(Search { filters: &filters, after, limit: 1, pending }, last, index, &kept.heads, &mut found);
+    }
+    found.into_iter().next()
+}

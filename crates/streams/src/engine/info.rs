@@ -1,0 +1,110 @@
+//! What is told of streams.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp as Time;
+use logic::{stream::Stored as _, subject::overlap};
+use model::{Timestamp, streams::Storage};
+
+use super::{
+    Engine,
+    api::{Reply, Served},
+    kept::Kept,
+};
+use crate::jetstream::{
+    AccountInfo, LIST_MAX, NAMES_MAX, Paged, Response, SUBJECTS_MAX, StreamDetails, StreamDetailsRequest, StreamInfo,
+    StreamState, Streams, StreamsRequest, page,
+};
+
+impl Engine {
+    pub(super) fn account(&self) -> AccountInfo {
+        let bytes = |storage: Storage| {
+            let kept = self.streams.values().filter(|kept| kept.stream.config().storage == storage);
+            kept.map(|kept| kept.stream.counts().bytes).sum()
+        };
+        AccountInfo {
+            memory: bytes(Storage::Memory),
+            storage: bytes(Storage::File),
+            streams: self.streams.len() as u64,
+            api: self.stats.clone(),
+            ..AccountInfo::default()
+        }
+    }
+
+    pub(super) fn info(&self, kept: &Kept) -> StreamInfo {
+        StreamInfo {
+            config: kept.stream.config().clone(),
+            created: time(kept.created),
+            state: state(kept),
+            domain: String::new(),
+            ts: time(self.clock.now()),
+        }
+    }
+
+    pub(super) fn details(&self, name: &str, request: &StreamDetailsRequest) -> Served {
+        let kept = self.find(name)?;
+        let mut info = self.info(kept);
+        if request.deleted_details {
+            info.state.deleted = kept.heads.gaps(kept.stream.counts().last_seq);
+        }
+        let mut paged = Paged::default();
+        if !request.subjects_filter.is_empty() {
+            let mut found = Vec::new();
+            kept.stream.index().visit(&request.subjects_filter, &mut |subject, entry| {
+                found.push((subject.to_owned(), entry.messages));
+                true
+            });
+            let (part, subjects) = page(found.into_iter(), offset(request.offset), SUBJECTS_MAX);
+            (paged, info.state.subjects) = (part, BTreeMap::from_iter(subjects));
+        }
+        Ok(Reply::Now(Response::StreamInfo(StreamDetails { paged, info })))
+    }
+
+    pub(super) fn list_names(&self, which: &StreamsRequest) -> Response {
+        let names: Vec<_> = self.chosen(which).map(|kept| kept.name.to_string()).collect();
+        let (paged, streams) = page(names.into_iter(), offset(which.offset), NAMES_MAX);
+        Response::StreamNames(Streams { paged, streams })
+    }
+
+    pub(super) fn list(&self, which: &StreamsRequest) -> Response {
+        let kept: Vec<_> = self.chosen(which).collect();
+        let (paged, kept) = page(kept.into_iter(), offset(which.offset), LIST_MAX);
+        Response::StreamList(Streams { paged, streams: kept.into_iter().map(|kept| self.info(kept)).collect() })
+    }
+
+    /// By name, those with a subject that overlaps with the one that is asked for.
+    fn chosen(&self, which: &StreamsRequest) -> impl Iterator<Item = &Kept> {
+        let all = self.names.values().filter_map(move |id| self.streams.get(id));
+        all.filter(move |kept| {
+            let mut subjects = kept.stream.config().subjects.iter();
+            which.subject.is_empty() || subjects.any(|ours| overlap(ours.as_bytes(), which.subject.as_bytes()))
+        })
+    }
+}
+
+/// A moment as the API writes it.
+pub(super) fn time(at: Timestamp) -> Time {
+    i64::try_from(at.0).ok().and_then(|micros| Time::from_microsecond(micros).ok()).unwrap_or(Time::MAX)
+}
+
+fn state(kept: &Kept) -> StreamState {
+    let counts = kept.stream.counts();
+    let first = kept.stream.first(&kept.heads);
+    let first_seq = first.as_ref().map_or(counts.last_seq + 1, |head| head.seq);
+    let some = |at: Option<Timestamp>| at.filter(|at| at.0 > 0).map(time);
+    StreamState {
+        messages: counts.messages,
+        bytes: counts.bytes,
+        first_seq: if counts.last_seq == 0 { 0 } else { first_seq },
+        first_ts: crate::jetstream::Time(some(first.map(|head| head.at))),
+        last_seq: counts.last_seq,
+        last_ts: crate::jetstream::Time(some(Some(counts.last_at))),
+        num_subjects: kept.stream.index().subjects() as u64,
+        num_deleted: (counts.last_seq + 1 - first_seq).saturating_sub(kept.heads.count(None, 0)),
+        ..StreamState::default()
+    }
+}
+
+fn offset(offset: i64) -> usize {
+    usize::try_from(offset).unwrap_or(0)
+}

@@ -1,0 +1,22 @@
+//! JetStream's streams over the journal, without consumers.
+//!
+//! [`Engine`] is a service of the NATS server: it decides with `logic::stream` on the server's thread, gives one batch to the
+//! journal for all that arrived together, and whoever waits for an answer gets it from the [`Courier`] once the batch is durable.
+
+mod answer;
+mod api;
+mod get;
+mod heads;
+mod info;
+mod kept;
+mod mail;
+mod publish;
+mod record;
+mod recover;
+mod service;
+mod streams;
+mod writer;
+
+pub use mail::Courier;
+pub use recover::{OpenError, open};
+pub use service::Engine;

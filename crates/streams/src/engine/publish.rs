@@ -1,0 +1,103 @@
+//! Messages that come into streams.
+
+use std::collections::HashMap;
+
+use logic::stream::{Incoming, Outcome, Placed};
+
+use super::{
+    Engine,
+    answer::{Answer, Asked, push},
+    kept::wishes,
+};
+use crate::{
+    jetstream::{ApiError, ErrorCode, PubAck},
+    server::{Message, Outgoing},
+};
+
+/// The headers and payloads of unfinished batches, by their ids.
+pub(super) type Staged = HashMap<Box<str>, Vec<(Box<[u8]>, Box<[u8]>)>>;
+
+impl Engine {
+    pub(super) fn publish(&mut self, subject: &str, message: &Message<'_>, out: &mut Outgoing) {
+        let mut found = Vec::new();
+        self.filters.matching(subject, &mut found);
+        // Subjects of streams do not overlap, so there is one at most.
+        let Some(id) = found.first().copied() else { return };
+        let answered = self.decide(id, subject, message);
+        self.watch(id);
+        let Some(kept) = self.streams.get(&id).filter(|kept| !kept.stream.config().no_ack) else { return };
+        let Some(reply) = message.reply else { return };
+        let asked = Asked::Publish(kept.name.clone());
+        match answered {
+            Ok(Some(ack)) => self.writer.answer(Answer { reply: reply.into(), body: ack.body(), asked }),
+            Ok(None) => push(reply, "", &mut out.messages),
+            Err(error) => push(reply, &asked.failed(&error), &mut out.messages),
+        }
+    }
+
+    /// The acknowledgement to give once all is durable; `None` for a message that waits for the rest of its batch.
+    fn decide(&mut self, id: u64, subject: &str, message: &Message<'_>) -> Result<Option<PubAck>, ApiError> {
+        let now = self.clock.now();
+        if self.is_closed(now) || self.writer.journal().pressure_percent() >= 100 {
+            return Err(ErrorCode::InsufficientResources.error());
+        }
+        let wishes = wishes(message.headers).ok_or_else(|| ErrorCode::BadRequest.error())?;
+        let incoming = Incoming {
+            subject: subject.into(),
+            header_bytes: message.headers.len() as u64,
+            payload_bytes: message.payload.len() as u64,
+            wishes,
+            is_firing: false,
+        };
+        let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
+        // There are no consumers, so nobody is interested.
+        match kept.stream.publish(&incoming, &|_| false, now, &kept.heads) {
+            Outcome::Stored(placed) => {
+                kept.place(&placed, message.headers, message.payload, false, &mut self.writer);
+                Ok(Some(PubAck { seq: placed.seq, ..ack }))
+            }
+            Outcome::Duplicate(seq) => Ok(Some(PubAck { seq, duplicate: true, ..ack })),
+            Outcome::Staged => {
+                self.stage(id, &incoming, message);
+                Ok(None)
+            }
+            Outcome::Committed(all) => {
+                let batch = batch_of(&incoming).unwrap_or_default().into();
+                self.place_all(id, &incoming, &all, message);
+                let seq = all.last().map_or(0, |placed| placed.seq);
+                Ok(Some(PubAck { seq, batch, count: all.len() as u64, ..ack }))
+            }
+            Outcome::Refused(error) => {
+                if let Some(batch) = batch_of(&incoming).filter(|batch| !kept.stream.has_batch(batch)) {
+                    self.staged.entry(id).or_default().remove(batch);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn stage(&mut self, id: u64, incoming: &Incoming, message: &Message<'_>) {
+        if let Some(batch) = batch_of(incoming) {
+            let members = self.staged.entry(id).or_default().entry(batch.into()).or_default();
+            members.push((message.headers.into(), message.payload.into()));
+        }
+    }
+
+    fn place_all(&mut self, id: u64, incoming: &Incoming, all: &[Placed], message: &Message<'_>) {
+        let batch = batch_of(incoming).unwrap_or_default();
+        let mut members = self.staged.entry(id).or_default().remove(batch).unwrap_or_default();
+        // The message that ends a batch may be one of it.
+        if members.len() < all.len() {
+            members.push((message.headers.into(), message.payload.into()));
+        }
+        let Some(kept) = self.streams.get_mut(&id) else { return };
+        for (placed, (headers, payload)) in all.iter().zip(&members) {
+            kept.place(placed, headers, payload, false, &mut self.writer);
+        }
+    }
+}
+
+fn batch_of(incoming: &Incoming) -> Option<&str> {
+    incoming.wishes.batch.as_deref().map(|batch| &*batch.id)
+}

@@ -1,0 +1,215 @@
+//! JetStream's streams over a socket, spoken to in the protocol's own words.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::Arc,
+};
+
+use ports::clock::HostClock;
+use serde_json::Value;
+use streams::{
+    engine,
+    server::{Config, Handle, Listeners, start},
+};
+
+struct Client {
+    _handle: Handle,
+    lines: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn new(folder: &Path) -> Self {
+        let clock = Arc::new(HostClock::start());
+        let (engine, courier) = engine::open(folder, clock.clone()).unwrap();
+        let clients = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = clients.local_addr().unwrap();
+        let listeners = Listeners { clients: Some(clients), monitor: None };
+        let config = Config { jetstream: true, ..Config::default() };
+        let handle = start(config, vec![Box::new(engine)], listeners, clock, 1).unwrap();
+        courier.start(&handle).unwrap();
+        let mut lines = BufReader::new(TcpStream::connect(address).unwrap());
+        let mut info = String::new();
+        lines.read_line(&mut info).unwrap();
+        assert!(info.contains(r#""jetstream":true"#), "{info}");
+        let hello =
+            "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}\r\nSUB r 1\r\n";
+        lines.get_mut().write_all(hello.as_bytes()).unwrap();
+        Self { _handle: handle, lines }
+    }
+
+    /// Sends a message with headers (`Name: value`, may be none), and returns headers and payload of the answer.
+    fn ask(&mut self, subject: &str, header: &str, payload: &str) -> (String, String) {
+        let text = if header.is_empty() {
+            format!("PUB {subject} r {}\r\n{payload}\r\n", payload.len())
+        } else {
+            let block = format!("NATS/1.0\r\n{header}\r\n\r\n");
+            format!("HPUB {subject} r {} {}\r\n{block}{payload}\r\n", block.len(), block.len() + payload.len())
+        };
+        self.lines.get_mut().write_all(text.as_bytes()).unwrap();
+        self.hear()
+    }
+
+    fn hear(&mut self) -> (String, String) {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        let numbers: Vec<usize> = words[3..].iter().map(|word| word.parse().unwrap()).collect();
+        let (head, total) = match (words[0], numbers.as_slice()) {
+            ("MSG", [total]) => (0, *total),
+            ("HMSG", [head, total]) => (*head, *total),
+            _ => panic!("{line}"),
+        };
+        let mut bytes = vec![0; total + 2];
+        self.lines.read_exact(&mut bytes).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (text(&bytes[..head]), text(&bytes[head..total]))
+    }
+
+    /// The answer of the API.
+    fn api(&mut self, subject: &str, payload: &str) -> Value {
+        let (_, body) = self.ask(&format!("$JS.API.{subject}"), "", payload);
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// `seq 1`, `seq 1 duplicate`, `error 10071`.
+    fn publish(&mut self, subject: &str, header: &str) -> String {
+        let (_, body) = self.ask(subject, header, "hi");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        match (&body["error"]["err_code"], &body["duplicate"]) {
+            (Value::Number(code), _) => format!("error {code}"),
+            (_, Value::Bool(true)) => format!("seq {} duplicate", body["seq"]),
+            _ => format!("seq {}", body["seq"]),
+        }
+    }
+}
+
+#[test]
+fn publishes_are_decided_and_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    let config = r#"{"name":"s","subjects":["s.>"],"allow_direct":true,"max_msgs_per_subject":2}"#;
+    assert_eq!(client.api("STREAM.CREATE.s", config)["did_create"], true);
+    assert_eq!(client.api("STREAM.CREATE.s", config)["did_create"], false);
+    for (subject, header, expected) in [
+        ("s.a", "", "seq 1"),
+        ("s.b", "Nats-Msg-Id: x", "seq 2"),
+        ("s.b", "Nats-Msg-Id: x", "seq 2 duplicate"),
+        ("s.a", "Nats-Expected-Last-Sequence: 1", "error 10071"),
+        ("s.a", "Nats-Expected-Last-Sequence: 2", "seq 3"),
+        ("s.a", "Nats-Expected-Last-Subject-Sequence: 3", "seq 4"),
+        ("s.a", "Nats-Expected-Stream: other", "error 10060"),
+    ] {
+        assert_eq!(client.publish(subject, header), expected, "{subject} {header}");
+    }
+    let deleted = client.api("STREAM.MSG.DELETE.s", r#"{"seq":4}"#);
+    assert_eq!(deleted["success"], true);
+    for _ in 0..2 {
+        let state = client.api("STREAM.INFO.s", "")["state"].clone();
+        let found = ["messages", "first_seq", "last_seq", "num_subjects"].map(|key| state[key].as_u64());
+        assert_eq!(found, [2, 2, 4, 2].map(Some), "sequence 1 gave way, 4 was deleted: {state}");
+        assert_eq!(client.publish("s.b", "Nats-Msg-Id: x"), "seq 2 duplicate");
+        drop(client);
+        client = reopened(folder.path());
+    }
+    assert_eq!(client.publish("s.c", ""), "seq 5");
+}
+
+/// The server of a dropped client ends on a thread of its own, and lets go of the folder then.
+fn reopened(folder: &Path) -> Client {
+    while journal::Folder::open(folder).is_err() {
+        std::thread::yield_now();
+    }
+    Client::new(folder)
+}
+
+#[test]
+fn messages_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    client.api("STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"],"allow_direct":true}"#);
+    for (subject, expected) in [("s.a", "seq 1"), ("s.b", "seq 2"), ("s.a", "seq 3")] {
+        assert_eq!(client.publish(subject, "K: v"), expected);
+    }
+    for (body, seq) in [
+        (r#"{"seq":2}"#, 2),
+        (r#"{"last_by_subj":"s.a"}"#, 3),
+        (r#"{"last_by_subj":"s.*"}"#, 3),
+        (r#"{"seq":2,"next_by_subj":"s.a"}"#, 3),
+        (r#"{"next_by_subj":"s.>"}"#, 1),
+        (r#"{"start_time":"2026-01-01T00:00:00Z"}"#, 1),
+    ] {
+        let message = client.api("STREAM.MSG.GET.s", body)["message"].clone();
+        assert_eq!((&message["seq"], &message["data"]), (&seq.into(), &"aGk=".into()), "{body}");
+        let (headers, payload) = client.ask("$JS.API.DIRECT.GET.s", "", body);
+        assert!(headers.contains("K: v\r\nNats-Stream: s\r\n"), "{headers}");
+        assert!(headers.contains(&format!("Nats-Sequence: {seq}\r\n")) && payload == "hi", "{headers}");
+    }
+    let (headers, _) = client.ask("$JS.API.DIRECT.GET.s.s.b", "", "");
+    assert!(headers.contains("Nats-Sequence: 2\r\n"), "{headers}");
+    let (headers, _) = client.ask("$JS.API.DIRECT.GET.s.s.x", "", "");
+    assert_eq!(headers, "NATS/1.0 404 Message Not Found\r\n\r\n");
+    assert_eq!(client.api("STREAM.MSG.GET.s", r#"{"seq":9}"#)["error"]["err_code"], 10037);
+}
+
+#[test]
+fn streams_are_changed_emptied_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    client.api("STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"],"max_msgs":3,"discard":"new"}"#);
+    let published = ["s.a", "s.a", "s.b", "s.b"].map(|subject| client.publish(subject, ""));
+    assert_eq!(published, ["seq 1", "seq 2", "seq 3", "error 10077"]);
+    for (subject, body, pointer, expected) in [
+        ("STREAM.PURGE.s", r#"{"filter":"s.a","keep":1}"#, "/purged", 1.into()),
+        ("STREAM.UPDATE.s", r#"{"name":"s","subjects":["t.>"],"discard":"new"}"#, "/config/subjects/0", "t.>".into()),
+        ("STREAM.CREATE.t", r#"{"name":"t","subjects":["t.a"]}"#, "/error/err_code", 10065.into()),
+        ("STREAM.CREATE.t", r#"{"name":"t","subjects":["s.>"]}"#, "/did_create", true.into()),
+        ("STREAM.CREATE.t", r#"{"name":"t","subjects":["x"]}"#, "/error/err_code", 10058.into()),
+        ("STREAM.NAMES", "", "/streams", serde_json::json!(["s", "t"])),
+        ("STREAM.NAMES", r#"{"subject":"t.x"}"#, "/streams", serde_json::json!(["s"])),
+        ("STREAM.LIST", "", "/streams/1/config/name", "t".into()),
+        ("INFO", "", "/streams", 2.into()),
+        ("STREAM.PURGE.s", "", "/purged", 2.into()),
+        ("STREAM.DELETE.s", "", "/success", true.into()),
+        ("STREAM.INFO.s", "", "/error/err_code", 10059.into()),
+        ("CONSUMER.CREATE.t", r#"{"stream_name":"t","config":{}}"#, "/error/err_code", 10012.into()),
+        ("CONSUMER.INFO.t.c", "", "/error/err_code", 10014.into()),
+        ("CONSUMER.NAMES.t", "", "/total", 0.into()),
+    ] {
+        let answer = client.api(subject, body);
+        assert_eq!(answer.pointer(pointer), Some(&expected), "{subject} {body}: {answer}");
+    }
+    assert_eq!(client.publish("s.x", ""), "seq 1", "the subject is that of another stream now");
+    let (headers, _) = client.ask("t.x", "", "");
+    assert!(headers.starts_with("NATS/1.0 503"), "nobody takes it any more: {headers}");
+}
+
+/// Nobody asks for it: the messages go when their time has come.
+#[test]
+fn messages_expire_by_the_timer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    client.api("STREAM.CREATE.s", r#"{"name":"s","subjects":["s"],"max_age":100000000,"duplicate_window":100000000}"#);
+    assert_eq!(client.publish("s", ""), "seq 1");
+    while client.api("STREAM.INFO.s", "")["state"]["messages"] != 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(client.publish("s", ""), "seq 2");
+}
+
+#[test]
+fn a_batch_is_stored_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    client.api("STREAM.CREATE.s", r#"{"name":"s","subjects":["s.>"],"allow_atomic":true}"#);
+    let batch = |sequence: u32, more: &str| format!("Nats-Batch-Id: b\r\nNats-Batch-Sequence: {sequence}{more}");
+    assert_eq!(client.ask("s.a", &batch(1, ""), "one").1, "");
+    assert_eq!(client.api("STREAM.INFO.s", "")["state"]["messages"], 0);
+    let (_, ack) = client.ask("s.b", &batch(2, "\r\nNats-Batch-Commit: 1"), "two");
+    assert_eq!(ack, r#"{"stream":"s","seq":2,"batch":"b","count":2}"#);
+    let (_, first) = client.ask("$JS.API.STREAM.MSG.GET.s", "", r#"{"seq":1}"#);
+    assert!(first.contains("b25l"), "{first}");
+}
