@@ -16,14 +16,18 @@ const FLASK_VENV: &str = "target/xtask/flask";
 pub(crate) fn all() -> anyhow::Result<()> {
     let mut skipped = Vec::new();
     let mut failed = Vec::new();
-    let missing = [("python3-venv", has_venv()), ("nginx-light", has_nginx())];
+    let missing = [("python3-venv", has_venv()), ("nginx-light", has_nginx()), ("nats-server", has_nats_server())];
     install(&missing.iter().filter(|(_, is_there)| !is_there).map(|(package, _)| *package).collect::<Vec<_>>());
-    if has_nginx() {
-        collect(&mut failed, run_workspace(&[]));
-    } else {
-        collect(&mut failed, run_workspace(&["--", "--skip", "nginx"]));
+    let mut without = Vec::new();
+    if !has_nginx() {
+        without.extend(["--skip", "nginx"]);
         skipped.push("the comparison of the HTTP/1.1 codec with nginx: it is missing (apt-get install nginx-light)");
     }
+    if !has_nats_server() {
+        without.extend(["--skip", "reference_server"]);
+        skipped.push("the comparison with nats-server: it is missing (apt-get install nats-server)");
+    }
+    collect(&mut failed, run_workspace(&without));
     collect(&mut failed, run_shop());
     if has_venv() {
         collect(&mut failed, run_flask());
@@ -43,8 +47,8 @@ fn collect(failed: &mut Vec<String>, result: anyhow::Result<()>) {
     failed.extend(result.err().map(|error| format!("{error:#}")));
 }
 
-fn run_workspace(rest: &[&str]) -> anyhow::Result<()> {
-    run("", "cargo", &[&["test", "--workspace", "--no-fail-fast"], rest].concat())
+fn run_workspace(harness: &[&str]) -> anyhow::Result<()> {
+    run("", "cargo", &[&["test", "--workspace", "--no-fail-fast", "--"], harness].concat())
 }
 
 fn run_shop() -> anyhow::Result<()> {
@@ -73,6 +77,10 @@ fn has_venv() -> bool {
 
 fn has_nginx() -> bool {
     works("nginx", &["-v"])
+}
+
+fn has_nats_server() -> bool {
+    works("nats-server", &["--version"])
 }
 
 /// Installs Debian packages if there are any to install and this is allowed here.

@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::server::{Config, config::PROTOCOL_VERSION};
 
-/// The options of `CONNECT` that matter here. Those that it leaves out are as without it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+/// The options of `CONNECT` that matter here.
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct Options {
     /// Each operation is answered `+OK`.
     pub(crate) verbose: bool,
@@ -49,11 +48,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the JSON of `CONNECT`; `None` if it is wrong. What is `null` is left out: some clients write all they know of.
-    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
-        let mut fields: Map<String, Value> = serde_json::from_slice(json).ok()?;
-        fields.retain(|_, value| !value.is_null());
-        serde_json::from_value(Value::Object(fields)).ok()
+    /// Reads the JSON of `CONNECT`; `None` if it is wrong. What is left out stays as it was, and so does what is `null`: some clients
+    /// write all they know of.
+    pub(crate) fn parse(&self, json: &[u8]) -> Option<Self> {
+        let mut said: Map<String, Value> = serde_json::from_slice(json).ok()?;
+        said.retain(|_, value| !value.is_null());
+        let mut all = serde_json::to_value(self).ok()?;
+        all.as_object_mut()?.extend(said);
+        serde_json::from_value(all).ok()
     }
 }
 

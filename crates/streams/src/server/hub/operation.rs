@@ -65,7 +65,8 @@ impl Hub {
     }
 
     fn connect(&mut self, key: u32, json: &[u8], recent: &mut Recent) {
-        let Some(options) = Options::parse(json) else { return self.parties.refuse(key, errors::PARSER) };
+        let options = self.client(key).and_then(|client| client.options.parse(json));
+        let Some(options) = options else { return self.parties.refuse(key, errors::PARSER) };
         if options.no_responders && !options.headers {
             return self.parties.refuse(key, errors::NO_RESPONDERS);
         }

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use logic::subject::{Found, is_subject};
-use wire::nats::{write_field, write_headers_end, write_status};
+use wire::nats::{write_field, write_headers_end, write_message, write_status};
 
 use super::{
     Hub,
@@ -105,23 +105,22 @@ impl Hub {
         reached
     }
 
-    /// Answers a request that nobody got, where somebody waits for the answer.
+    /// Answers a request that nobody got, where somebody waits for the answer. It is no message that a subscription counts.
     fn tell_of_nobody(&mut self, key: u32, request: &Message<'_>) {
         let Some(reply) = request.reply else { return };
         let mut headers = Vec::new();
         write_status(Some((503, "")), &mut headers);
         write_field("Nats-Subject", request.subject, &mut headers);
         write_headers_end(&mut headers);
-        let message = Message { subject: reply, reply: None, headers: &headers, payload: b"" };
         let mut found = take(&mut self.found);
         self.sublist.find(reply, &mut found);
-        let mut sending = Sending { message, from: Some(key), echo: true, body: None, to_many: false };
-        for member in found.members() {
-            let owner = self.parties.subscriptions.get(*member as usize).map(|subscription| subscription.owner);
-            if owner == Some(Owner::Client(key)) {
-                self.parties.give(*member, &mut sending, &self.config);
-            }
-        }
+        let own = found.members().iter().find_map(|member| {
+            let subscription = self.parties.subscriptions.get(*member as usize)?;
+            (subscription.owner == Owner::Client(key)).then(|| subscription.sid.clone())
+        });
         self.found = found;
+        if let Some(sid) = own {
+            self.parties.write(key, |out| write_message(reply, &sid, None, &headers, b"", out));
+        }
     }
 }

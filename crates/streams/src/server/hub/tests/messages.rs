@@ -40,6 +40,11 @@ fn a_client_alone() {
             &plain("SUB r.* 1\r\nPUB nobody r.1 0\r\n\r\nPUB nobody 0\r\n\r\n"),
             "HMSG r.1 1 38 38\r\nNATS/1.0 503\r\nNats-Subject: nobody\r\n\r\n\r\n",
         ),
+        ("CONNECT {\"verbose\":false}\r\nCONNECT {}\r\nPING\r\n", "PONG\r\n"),
+        (
+            &plain("SUB r 1\r\nUNSUB 1 1\r\nPUB a r 0\r\n\r\nPUB r 0\r\n\r\n"),
+            "HMSG r 1 33 33\r\nNATS/1.0 503\r\nNats-Subject: a\r\n\r\n\r\nMSG r 1 0\r\n\r\n",
+        ),
         ("CONNECT {\"echo\":false,\"verbose\":false}\r\nSUB a 1\r\nSUB a q 2\r\nPUB a 0\r\n\r\n", ""),
     ] {
         check(says, hears, None);
