@@ -1,6 +1,6 @@
 //! The flags of `isles nats-server`, written as those of the reference server, so that what starts that one starts this one.
 
-use std::{ffi::OsString, net::IpAddr};
+use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 
 use crate::report::UserError;
 
@@ -19,11 +19,13 @@ pub struct NatsServerArgs {
     pub token: Option<String>,
     /// The name of the server.
     pub name: Option<String>,
+    /// The folder of JetStream's streams, if there is to be JetStream.
+    pub store: Option<PathBuf>,
 }
 
 /// What `isles nats-server --help` says.
 pub const HELP: &str = "\
-Run a NATS server alone: the core protocol, without JetStream
+Run a NATS server alone: the core protocol, and JetStream's streams if asked for
 
 Usage: isles nats-server [FLAGS]
 
@@ -32,6 +34,8 @@ Flags, each also as -flag and with = :
   -a, --addr, --net HOST   The address to listen on [default: 127.0.0.1]
   -m, --http_port PORT     Answer /varz, /connz, /subsz and /healthz on this port
   -n, --name NAME          The server's name
+  -js, --jetstream         Keep streams, without consumers so far
+  -sd, --store_dir DIR     The folder of the streams [default: ./jetstream]
       --user, --pass TEXT  The user that clients have to be
       --auth TOKEN         The token that clients have to give
   -h, --help               Show this
@@ -49,8 +53,9 @@ pub fn parse(arguments: &[OsString]) -> Result<Option<NatsServerArgs>, UserError
         user: None,
         token: None,
         name: None,
+        store: None,
     };
-    let (mut user, mut pass) = (None, None);
+    let (mut user, mut pass, mut jetstream, mut folder) = (None, None, false, None);
     let mut rest = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     while let Some(argument) = rest.next() {
         let (flag, inline) = split(&argument)?;
@@ -63,16 +68,27 @@ pub fn parse(arguments: &[OsString]) -> Result<Option<NatsServerArgs>, UserError
             "n" | "name" | "server_name" => args.name = Some(value()?),
             "user" => user = Some(value()?),
             "pass" => pass = Some(value()?),
+            "js" | "jetstream" => jetstream = true,
+            "sd" | "store_dir" => folder = Some(PathBuf::from(value()?)),
             "auth" => args.token = Some(value()?),
             _ => return Err(refusal(flag, &argument)),
         }
     }
+    args.store = store(jetstream, folder)?;
     args.user = match (user, pass) {
         (Some(user), Some(pass)) => Some((user, pass)),
         (None, None) => None,
         _ => return Err(UserError::usage("--user and --pass belong together", "give both, or --auth TOKEN")),
     };
     Ok(Some(args))
+}
+
+fn store(jetstream: bool, folder: Option<PathBuf>) -> Result<Option<PathBuf>, UserError> {
+    match (jetstream, folder) {
+        (true, folder) => Ok(Some(folder.unwrap_or_else(|| "jetstream".into()))),
+        (false, None) => Ok(None),
+        _ => Err(UserError::usage("--store_dir is for JetStream only", "give -js too")),
+    }
 }
 
 /// The name of a flag, and the value behind `=`.
@@ -103,9 +119,6 @@ fn without_value(argument: &str) -> UserError {
 
 fn refusal(flag: &str, argument: &str) -> UserError {
     let (cause, hint) = match flag {
-        "js" | "jetstream" | "sd" | "store_dir" => {
-            ("JetStream is planned", "leave the flag out: the core protocol is there")
-        }
         "c" | "config" => ("configuration files of nats-server are not read", "give flags; --help lists them"),
         _ if flag.starts_with("tls") => ("TLS is planned", "leave the flag out"),
         _ if flag.starts_with("cluster") || flag == "routes" => {
@@ -141,10 +154,14 @@ mod tests {
                 user: Some(("a".into(), "b".into())),
                 token: None,
                 name: Some("x".into()),
+                store: None,
             };
             assert_eq!(read(line), Ok(Some(expected)), "{line}");
         }
         assert_eq!(read("--auth t").unwrap().unwrap().token.as_deref(), Some("t"));
+        for (line, folder) in [("-js", "jetstream"), ("--jetstream -sd /a", "/a"), ("--store_dir=/a -js", "/a")] {
+            assert_eq!(read(line).unwrap().unwrap().store, Some(folder.into()), "{line}");
+        }
         assert_eq!(["-h", "--help", "-p 1 -help"].map(read), [const { Ok(None) }; 3]);
     }
 
@@ -155,9 +172,7 @@ mod tests {
             ("-p x", "`x` is no port"),
             ("-p 65536", "`65536` is no port"),
             ("-a here", "`here` is no IP address"),
-            ("-js", "`-js`: JetStream is planned"),
-            ("--jetstream", "`--jetstream`: JetStream is planned"),
-            ("--store_dir=/tmp", "`--store_dir=/tmp`: JetStream is planned"),
+            ("--store_dir=/tmp", "--store_dir is for JetStream only"),
             ("-c file", "`-c`: configuration files of nats-server are not read"),
             ("--tlscert x", "`--tlscert`: TLS is planned"),
             ("--cluster x", "`--cluster`: there are no clusters"),

@@ -14,7 +14,10 @@ use cli::{
     terminal::Terminal,
 };
 use ports::clock::HostClock;
-use streams::server::{Auth, Config, Identity, Listeners, User, start};
+use streams::{
+    engine,
+    server::{Auth, Config, Identity, Listeners, Service, User, start},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::view::block_on;
@@ -28,12 +31,25 @@ pub(crate) fn run(arguments: &[OsString], clock: HostClock, terminal: &mut Termi
     let clients = listen(args.address, args.port, "--port")?;
     let monitor = args.http_port.map(|port| listen(args.address, port, "--http_port")).transpose()?;
     let address = clients.local_addr()?;
+    let clock = Arc::new(clock);
+    let (engine, courier) = match &args.store {
+        Some(folder) => engine::open(folder, clock.clone()).map(Some).map_err(|error| {
+            let hint = "give another --store_dir, or look into this one";
+            UserError::failed(format!("the streams in {} cannot be opened: {error}", folder.display()), hint)
+        })?,
+        None => None,
+    }
+    .unzip();
+    let services: Vec<_> = engine.into_iter().map(|engine| Box::new(engine) as Box<dyn Service>).collect();
     let monitored = monitor.as_ref().map(TcpListener::local_addr).transpose()?;
     block_on(async {
         let mut ends = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
         let listeners = Listeners { clients: Some(clients), monitor };
-        let handle = start(config(args, address), Vec::new(), listeners, Arc::new(clock), fastrand::u64(..));
+        let handle = start(config(args, address), services, listeners, clock, fastrand::u64(..));
         let handle = handle.context("the server cannot be started")?;
+        if let Some(courier) = courier {
+            courier.start(&handle)?;
+        }
         terminal.print(&format!("Listening for clients on {address}\n"))?;
         if let Some(monitored) = monitored {
             terminal.print(&format!("Answering http://{monitored}/varz\n"))?;
@@ -61,6 +77,7 @@ fn config(args: NatsServerArgs, address: SocketAddr) -> Config {
         host: address.ip().to_string(),
         port: address.port(),
         auth,
+        jetstream: args.store.is_some(),
         ..default
     }
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod call_sockets;
 mod crash;
 mod flask;
+mod jetstream;
 mod mesh;
 mod readme;
 mod run;

@@ -1,0 +1,64 @@
+//! Streams of `isles nats-server`, killed at any moment.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use tests::binary::isles;
+
+const HELLO: &str = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nSUB r 1\r\n";
+
+fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
+    let mut command = Command::new(isles());
+    command.args(["nats-server", "-p", "-1", "-js", "-sd"]).arg(folder).stdout(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap();
+    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
+    client.read_line(&mut String::new()).unwrap();
+    client.get_mut().write_all(HELLO.as_bytes()).unwrap();
+    (server, client)
+}
+
+fn send(client: &mut BufReader<TcpStream>, subject: &str, payload: &str) {
+    let text = format!("PUB {subject} r {}\r\n{payload}\r\n", payload.len());
+    client.get_mut().write_all(text.as_bytes()).unwrap();
+}
+
+/// The payload of the next answer; `None` when the server has gone.
+fn hear(client: &mut BufReader<TcpStream>) -> Option<String> {
+    let (mut head, mut payload) = (String::new(), String::new());
+    client.read_line(&mut head).ok().filter(|bytes| *bytes > 0)?;
+    client.read_line(&mut payload).ok().filter(|_| payload.ends_with('\n'))?;
+    Some(payload)
+}
+
+#[test]
+fn a_kill_loses_nothing_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 1..=5 {
+        let (mut server, mut client) = start(folder.path());
+        send(&mut client, "$JS.API.STREAM.CREATE.s", r#"{"name":"s","subjects":["s"]}"#);
+        hear(&mut client).unwrap();
+        send(&mut client, "$JS.API.STREAM.INFO.s", "");
+        let info: serde_json::Value = serde_json::from_str(&hear(&mut client).unwrap()).unwrap();
+        let last = info["state"]["last_seq"].as_u64().unwrap();
+        assert!(last >= acknowledged, "round {round}: {acknowledged} were acknowledged, {last} are there");
+        (0..200).for_each(|_| send(&mut client, "s", "hi"));
+        for _ in 0..round * 20 {
+            let ack: serde_json::Value = serde_json::from_str(&hear(&mut client).unwrap()).unwrap();
+            acknowledged = ack["seq"].as_u64().unwrap();
+        }
+        server.kill().unwrap();
+        server.wait().unwrap();
+        while let Some(ack) = hear(&mut client) {
+            let ack: serde_json::Value = serde_json::from_str(&ack).unwrap();
+            acknowledged = ack["seq"].as_u64().unwrap();
+        }
+    }
+}
