@@ -66,13 +66,19 @@ impl Runtime {
     ) -> (Arc<Self>, WorkloadEvents) {
         let folders: Vec<_> = inventory.processes.iter().flat_map(|held| held.cgroups.clone()).collect();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        // Known before the first event: one may end before control takes it over.
+        let workloads = inventory.processes.iter().filter_map(|held| {
+            let id = id_of(&held.key)?;
+            let group = Group { folders: held.cgroups.clone() };
+            Some((id.clone(), Running::new(id, group, held.pid, held.exit)))
+        });
         let runtime = Arc::new(Self {
             keeper,
             tasks,
             cgroups: Cgroups::open(&config.cgroups, &config.system_id, inventory.pid, &folders),
             logs: Arc::new(LogStore::open(config.logs_folder, config.log_limits, clock)),
             is_stopping: AtomicBool::new(false),
-            workloads: Mutex::default(),
+            workloads: Mutex::new(workloads.collect()),
             held: Mutex::new(inventory.processes),
             events,
         });
@@ -164,16 +170,14 @@ impl Runtime {
     pub(crate) async fn take_over(&self) -> Vec<Held> {
         let held = std::mem::take(&mut *self.held.lock().expect("nothing panics under the lock"));
         let mut adopted = Vec::new();
-        for HeldProcess { key, pid, exit, cgroups, secrets, output } in held {
-            let Some(id) = id_of(&key) else {
+        for HeldProcess { key, pid, exit, secrets, output, .. } in held {
+            let Some(running) = id_of(&key).and_then(|id| self.find(&id)) else {
                 let _ = self.keeper.signal(&key, Signal::KILL.as_raw(), Whom::Tree).await;
                 let _ = self.keeper.forget(&key).await;
                 continue;
             };
-            let running = Running::new(id.clone(), Group { folders: cgroups }, pid, exit);
-            self.all().insert(id.clone(), running.clone());
             match self.attend(&running, output, &secrets, exit.is_none()) {
-                Ok(()) => adopted.push(Held { id, pid, exit }),
+                Ok(()) => adopted.push(Held { id: running.id.clone(), pid, exit }),
                 Err(_) => self.remove_all_of(&running).await,
             }
         }
