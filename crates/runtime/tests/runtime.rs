@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         ("sockets_are_known_by_open_files", sockets_are_known_by_open_files),
         ("what_cannot_start_says_why", what_cannot_start_says_why),
         ("programs_are_adopted", programs_are_adopted),
+        ("an_end_before_adoption_is_told", an_end_before_adoption_is_told),
         ("without_the_keeper_everything_ends", without_the_keeper_everything_ends),
         ("requests_to_stop_come_through", requests_to_stop_come_through),
         ("the_keeper_ends_after_the_tasks", the_keeper_ends_after_the_tasks),
@@ -411,6 +412,24 @@ fn programs_are_adopted() {
         engine.die().await;
         let engine = Engine::start(rig, Hierarchies::find()).await;
         assert_eq!(engine.runtime.adopt().await, []);
+    });
+}
+
+fn an_end_before_adoption_is_told() {
+    with_engine(Hierarchies::find(), async |rig, engine| {
+        let gate = rig.folder.path().join("gate");
+        let ends = workload("users/1#1", &format!("while ! [ -e {} ]; do sleep 0.01; done; exit 5", gate.display()));
+        let pid = engine.run(ends.clone()).await;
+        engine.die().await;
+        let mut engine = Engine::start(rig, Hierarchies::find()).await;
+        fs::write(&gate, "").unwrap();
+        eventually(|| !is_alive(pid));
+        // What the keeper says of it comes before this reply, and is heard before control asks.
+        engine.keeper.forget("nobody").await.unwrap();
+        tokio::task::yield_now().await;
+        let held = Held { id: ends.id.clone(), pid, exit: None };
+        assert_eq!(engine.runtime.adopt().await, [held]);
+        assert_eq!(engine.exited().await, (ends.id, Exit::Code(5), false));
     });
 }
 
