@@ -144,7 +144,7 @@ impl State {
 
     fn check_space(&self, file: usize, length: usize) -> io::Result<()> {
         let more = length.saturating_sub(self.contents[file].now.len()) as u64;
-        if self.used_bytes() + more > self.bytes_max { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if more > 0 && self.used_bytes() + more > self.bytes_max { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn find(&self, name: &str) -> io::Result<usize> {

@@ -269,3 +269,60 @@ fn remove(disk: &dyn Disk, name: &str) -> Result<(), JournalError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Batch, FaultyDisk,
+        tests::rig::{Rig, SMALL},
+    };
+
+    fn remove(batch: &mut Batch) {
+        batch.remove(1, 7);
+        batch.remove_up_to(1, 3);
+    }
+
+    fn remove_all(batch: &mut Batch) {
+        batch.remove_up_to(1, u64::MAX);
+    }
+
+    fn replace(batch: &mut Batch) {
+        batch.drop_stream(1);
+        batch.create(1, b"another");
+        (1..=30).for_each(|sequence| batch.append(1, sequence, &[2; 100]));
+    }
+
+    /// Whatever is written while records are being moved counts, at once and after opening again.
+    #[test]
+    fn what_changes_while_records_are_moved_is_kept() {
+        for change in [remove, remove_all, replace] {
+            let disk = FaultyDisk::new(1);
+            let mut rig = Rig::open(&disk, &SMALL).unwrap();
+            let mut batch = Batch::new();
+            batch.create(1, b"one");
+            (1..=50).for_each(|sequence| batch.append(1, sequence, &[1; 100]));
+            rig.commit(batch).unwrap();
+            // It needs another file of the log, so that the first batch is in a full one.
+            let mut batch = Batch::new();
+            (51..=90).for_each(|sequence| batch.append(1, sequence, &[1; 100]));
+            rig.commit(batch).unwrap();
+            let tip = *rig.core.state().logs.last_key_value().unwrap().0;
+            let chunk = Chunk::take(&rig.core, 1, tip).unwrap();
+            let records = chunk.read(&rig.core).unwrap();
+            let target = Target::new(&rig.core);
+            let written = target.write(&rig.core, 1, &records).unwrap();
+            let mut batch = Batch::new();
+            change(&mut batch);
+            rig.commit(batch).unwrap();
+            let expected = rig.content().unwrap();
+            chunk_moved(&rig.core, 1, chunk.incarnation, &target, written, &records);
+            for _ in 0..2 {
+                assert_eq!(rig.content().unwrap(), expected);
+                rig.assert_consistent(&expected);
+                rig.run_mover().unwrap();
+                rig = Rig::open(&disk, &SMALL).unwrap();
+            }
+        }
+    }
+}

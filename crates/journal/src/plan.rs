@@ -72,3 +72,29 @@ fn after(id: u64, op: Op<'_>, last: Option<u64>, cuts: &mut Vec<(usize, u64)>) -
         (Op::Describe(_) | Op::Remove { .. } | Op::RemoveUpTo { .. }, last) => Ok(last),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, stream::Stream};
+
+    /// A removal is of what was there at the time: read again, it must not meet what was appended after it.
+    #[test]
+    fn removals_end_at_the_last_record() {
+        let mut state = State::default();
+        state.streams.insert(1, Stream { last: 5, ..Stream::default() });
+        for (asked, removed, removed_up_to) in [(4, 4, 4), (5, 5, 5), (6, 0, 5), (u64::MAX, 0, 5)] {
+            let mut batch = Batch::new();
+            batch.remove(1, asked);
+            batch.remove_up_to(1, asked);
+            Plan::default().admit(&mut batch.body, &state).unwrap();
+            let sequences: Vec<_> = operations(&batch.body)
+                .map(|operation| match operation {
+                    Some((1, Op::Remove { sequence, .. } | Op::RemoveUpTo { sequence, .. })) => sequence,
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(sequences, [removed, removed_up_to], "{asked}");
+        }
+    }
+}

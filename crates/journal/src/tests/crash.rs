@@ -33,12 +33,14 @@ struct Run {
     random: fastrand::Rng,
     /// What the journal may hold after the next crash; the first is what it must hold at least.
     possible: Vec<Model>,
+    /// Whether the disk may be full.
+    is_tight: bool,
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
         let disk = FaultyDisk::new(seed);
-        Self { disk, random: fastrand::Rng::with_seed(seed), possible: vec![Model::default()] }
+        Self { disk, random: fastrand::Rng::with_seed(seed), possible: vec![Model::default()], is_tight: false }
     }
 
     fn all_lives(mut self) -> u32 {
@@ -49,11 +51,13 @@ impl Run {
                 self.disk.fail_after(self.random.u32(..150), kind);
             }
             crashes += u32::from(self.live().is_err());
-            if self.random.u8(..8) > 0 {
+            // Without a restart the next life finds what the host has in memory.
+            if kind == Fault::Power || self.random.bool() {
                 self.disk.restart();
             }
         }
         self.disk.restart();
+        self.loosen();
         self.live().expect("no fault was asked for");
         crashes
     }
@@ -79,10 +83,19 @@ impl Run {
     }
 
     fn step(&mut self, rig: &mut Rig) -> Result<(), JournalError> {
-        match self.random.u8(..20) {
+        match self.random.u8(..22) {
             0..14 => self.write(rig),
-            14..17 => rig.run_mover(),
+            14..17 => rig.run_mover().or_else(|error| self.accept_full(error)),
             17 => {
+                self.is_tight = true;
+                self.disk.set_bytes_max(self.disk.used_bytes() + self.random.u64(..30_000));
+                Ok(())
+            }
+            18 => {
+                self.loosen();
+                Ok(())
+            }
+            19 => {
                 rig.writer.sync()?;
                 self.possible.drain(..self.possible.len() - 1);
                 Ok(())
@@ -94,9 +107,20 @@ impl Run {
         }
     }
 
+    fn loosen(&mut self) {
+        self.is_tight = false;
+        self.disk.set_bytes_max(u64::MAX);
+    }
+
+    fn accept_full(&self, error: JournalError) -> Result<(), JournalError> {
+        if self.is_tight && matches!(error, JournalError::Full) { Ok(()) } else { Err(error) }
+    }
+
     fn write(&mut self, rig: &mut Rig) -> Result<(), JournalError> {
         let mut batches = Vec::new();
-        for _ in 0..self.random.usize(1..6) {
+        // Batches build on each other, so where one may be refused it is alone.
+        let count = if self.is_tight { 1 } else { self.random.usize(1..6) };
+        for _ in 0..count {
             let (batch, after) = self.possible.last().expect("there is always one").random_batch(&mut self.random);
             let lazy = [Durability::None, Durability::Interval(std::time::Duration::from_millis(10))];
             let durability = if self.random.bool() { Durability::Always } else { lazy[self.random.usize(..2)] };
@@ -110,6 +134,10 @@ impl Run {
             durabilities.iter().zip(&outcomes).rposition(|(it, outcome)| *it == Durability::Always && outcome.is_ok());
         if let Some(at) = durable {
             self.possible.drain(..first + at);
+        }
+        if self.is_tight && matches!(outcomes[..], [Err(JournalError::Full)]) {
+            self.possible.pop();
+            return Ok(());
         }
         outcomes.into_iter().collect()
     }

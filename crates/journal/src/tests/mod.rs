@@ -4,5 +4,6 @@
 mod crash;
 mod damage;
 mod full;
-mod model;
-mod rig;
+pub(crate) mod model;
+mod reopen;
+pub(crate) mod rig;

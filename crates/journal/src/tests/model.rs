@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use crate::Batch;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Model(pub(super) BTreeMap<u64, Stream>);
+pub(crate) struct Model(pub(crate) BTreeMap<u64, Stream>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Stream {
-    pub(super) description: Vec<u8>,
-    pub(super) last: u64,
-    pub(super) records: BTreeMap<u64, Vec<u8>>,
+pub(crate) struct Stream {
+    pub(crate) description: Vec<u8>,
+    pub(crate) last: u64,
+    pub(crate) records: BTreeMap<u64, Vec<u8>>,
 }
 
 const STREAMS: u64 = 4;
 
 impl Model {
     /// A batch that makes sense here, and this with it carried out.
-    pub(super) fn random_batch(&self, random: &mut fastrand::Rng) -> (Batch, Self) {
+    pub(crate) fn random_batch(&self, random: &mut fastrand::Rng) -> (Batch, Self) {
         let (mut batch, mut after) = (Batch::new(), self.clone());
         for _ in 0..random.usize(1..6) {
             after.random_operation(&mut batch, random);

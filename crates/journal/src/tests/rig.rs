@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// So small that all that takes megabytes happens soon.
-pub(super) const SMALL: Options = Options {
+pub(crate) const SMALL: Options = Options {
     log_bytes: 4 << 10,
     log_bytes_max: 16 << 10,
     move_bytes: 8 << 10,
@@ -23,21 +23,21 @@ pub(super) const SMALL: Options = Options {
     waiting_bytes: 1 << 20,
 };
 
-pub(super) struct Rig {
-    pub(super) core: Arc<Core>,
-    pub(super) writer: Writer,
+pub(crate) struct Rig {
+    pub(crate) core: Arc<Core>,
+    pub(crate) writer: Writer,
 }
 
-pub(super) type Outcomes = Vec<Result<(), JournalError>>;
+pub(crate) type Outcomes = Vec<Result<(), JournalError>>;
 
 impl Rig {
-    pub(super) fn open(disk: &FaultyDisk, options: &Options) -> Result<Self, JournalError> {
+    pub(crate) fn open(disk: &FaultyDisk, options: &Options) -> Result<Self, JournalError> {
         let (core, writer) = open::open(Arc::new(disk.clone()), options.clone())?;
         Ok(Self { core, writer })
     }
 
     /// Writes batches together; says what became of each.
-    pub(super) fn write(&mut self, batches: impl IntoIterator<Item = (Batch, Durability)>) -> Outcomes {
+    pub(crate) fn write(&mut self, batches: impl IntoIterator<Item = (Batch, Durability)>) -> Outcomes {
         let outcomes = Arc::new(Mutex::new(Vec::new()));
         let request = |(at, (batch, durability)): (usize, _)| {
             lock(&outcomes).push(None);
@@ -51,16 +51,16 @@ impl Rig {
     }
 
     /// Writes one batch durably.
-    pub(super) fn commit(&mut self, batch: Batch) -> Result<(), JournalError> {
+    pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), JournalError> {
         self.write([(batch, Durability::Always)]).remove(0)
     }
 
-    pub(super) fn run_mover(&self) -> Result<(), JournalError> {
+    pub(crate) fn run_mover(&self) -> Result<(), JournalError> {
         mover::run(&self.core)
     }
 
     /// Everything that can be read.
-    pub(super) fn content(&self) -> Result<Model, JournalError> {
+    pub(crate) fn content(&self) -> Result<Model, JournalError> {
         let ids: Vec<_> = self.core.state().streams.keys().copied().collect();
         let mut model = Model::default();
         for id in ids {
@@ -75,7 +75,7 @@ impl Rig {
     }
 
     /// Bounds and single records say the same as all records together.
-    pub(super) fn assert_consistent(&self, model: &Model) {
+    pub(crate) fn assert_consistent(&self, model: &Model) {
         for (id, stream) in &model.0 {
             let bounds = self.core.state().streams[id].bounds();
             let expected = crate::Bounds {
