@@ -14,19 +14,19 @@ const HELLO: &str = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":t
 fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
     let mut command = Command::new(isles());
     command.args(["nats-server", "-p", "-1", "-js", "-sd"]).arg(folder).stdout(Stdio::piped());
-    let mut server = command.spawn().unwrap();
+    let mut server = command.spawn().expect("the server starts");
     let mut line = String::new();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().rsplit(' ').next().unwrap();
-    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
-    client.read_line(&mut String::new()).unwrap();
-    client.get_mut().write_all(HELLO.as_bytes()).unwrap();
+    BufReader::new(server.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("it says where it listens");
+    let address = line.trim().rsplit(' ').next().expect("an address");
+    let mut client = BufReader::new(TcpStream::connect(address).expect("it listens"));
+    client.read_line(&mut String::new()).expect("INFO");
+    client.get_mut().write_all(HELLO.as_bytes()).expect("it reads");
     (server, client)
 }
 
 fn send(client: &mut BufReader<TcpStream>, subject: &str, payload: &str) {
     let text = format!("PUB {subject} r {}\r\n{payload}\r\n", payload.len());
-    client.get_mut().write_all(text.as_bytes()).unwrap();
+    client.get_mut().write_all(text.as_bytes()).expect("it reads");
 }
 
 /// The payload of the next answer; `None` when the server has gone.
