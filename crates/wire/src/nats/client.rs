@@ -1,7 +1,7 @@
 //! What clients send.
 
 use super::{
-    ParseError, Parsed, header,
+    ParseError, Parsed,
     line::{self, Arguments, body},
 };
 
@@ -132,20 +132,10 @@ fn publish<'a>(
         (false, _) => return Err(ParseError::Malformed("PUB takes a subject, perhaps a reply subject, and a size")),
         (true, _) => return Err(ParseError::Malformed("HPUB takes a subject, perhaps a reply subject, and two sizes")),
     };
-    let (header_bytes, total) = (headers.map_or(Ok(0), line::size)?, line::size(total)?);
-    if total > limits.payload_bytes_max {
-        return Err(ParseError::PayloadTooLarge);
-    }
-    if header_bytes > total {
-        return Err(ParseError::Malformed("the header block is larger than the whole"));
-    }
-    let body = match body(input, line_end, header_bytes, total)? {
+    let body = match body(input, line_end, headers, total, limits)? {
         Ok(body) => body,
         Err(needed) => return Ok(Parsed::Partial { needed }),
     };
-    if with_headers && !header::is_header_block(body.headers) {
-        return Err(ParseError::Malformed("the header block does not begin with NATS/1.0 or is not whole"));
-    }
     let op = ClientOp::Publish(Publish { subject, reply, headers: body.headers, payload: body.payload });
     Ok(Parsed::Whole { op, length: body.length })
 }

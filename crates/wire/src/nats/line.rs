@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::ParseError;
+use super::{Limits, ParseError, header};
 
 /// What a parser made of the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,13 +106,22 @@ pub(super) struct Body<'a> {
     pub(super) length: usize,
 }
 
-/// Reads a body and its CR LF; `Err(needed)` inside `Ok` as long as bytes are missing.
-pub(super) fn body(
-    input: &[u8],
+/// Reads a body and its CR LF, of the sizes that the line gave; `Err(needed)` inside `Ok` as long as bytes are missing. `headers` is the
+/// size of the header block, where the operation has one.
+pub(super) fn body<'a>(
+    input: &'a [u8],
     line_end: usize,
-    headers: usize,
-    total: usize,
-) -> Result<Result<Body<'_>, usize>, ParseError> {
+    headers: Option<&[u8]>,
+    total: &[u8],
+    limits: &Limits,
+) -> Result<Result<Body<'a>, usize>, ParseError> {
+    let (header_bytes, total) = (headers.map_or(Ok(0), size)?, size(total)?);
+    if total > limits.payload_bytes_max {
+        return Err(ParseError::PayloadTooLarge);
+    }
+    if header_bytes > total {
+        return Err(ParseError::Malformed("the header block is larger than the whole"));
+    }
     let (end, length) = (line_end + total, line_end + total + 2);
     if input.len() < length {
         return Ok(Err(length));
@@ -120,6 +129,9 @@ pub(super) fn body(
     if &input[end..length] != b"\r\n" {
         return Err(ParseError::UnknownOperation);
     }
-    let (headers, payload) = input[line_end..end].split_at(headers);
-    Ok(Ok(Body { headers, payload, length }))
+    let (block, payload) = input[line_end..end].split_at(header_bytes);
+    if headers.is_some() && !header::is_header_block(block) {
+        return Err(ParseError::Malformed("the header block does not begin with NATS/1.0 or is not whole"));
+    }
+    Ok(Ok(Body { headers: block, payload, length }))
 }
