@@ -1,5 +1,7 @@
 //! Subjects and their patterns: `orders.*.placed`, `orders.>`.
 
+use crate::subject;
+
 /// Whether a text is a subject, wildcards allowed: tokens between dots, none empty, `>` only as the last.
 pub(crate) fn is_valid(subject: &str) -> bool {
     let mut rest = false;
@@ -17,27 +19,12 @@ pub(crate) fn is_literal(subject: &str) -> bool {
 
 /// Whether everything that `narrow` matches is matched by `wide`. A literal subject matches itself.
 pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
-    let (mut wide, mut narrow) = (wide.split('.'), narrow.split('.'));
-    loop {
-        match (wide.next(), narrow.next()) {
-            (Some(">"), Some(_)) | (None, None) => return true,
-            (Some("*"), Some(token)) if token != ">" => {}
-            (Some(a), Some(b)) if a == b => {}
-            _ => return false,
-        }
-    }
+    subject::is_subset(narrow.as_bytes(), wide.as_bytes())
 }
 
 /// Whether some subject is matched by both.
 pub(crate) fn overlap(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.split('.'), b.split('.'));
-    loop {
-        match (a.next(), b.next()) {
-            (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
-            (Some(x), Some(y)) if x == y || x == "*" || y == "*" => {}
-            _ => return false,
-        }
-    }
+    subject::overlap(a.as_bytes(), b.as_bytes())
 }
 
 #[cfg(test)]
