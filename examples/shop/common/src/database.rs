@@ -2,17 +2,21 @@ use std::{
     env,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use axum::http::StatusCode;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::task::spawn_blocking;
 
 use crate::{Error, Fault};
 
 /// How long a write waits for another instance that is writing to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an instance waits before it tries again to open a file that another one is setting up.
+const RETRY_DELAY: Duration = Duration::from_millis(5);
 
 /// A program's own SQLite file. Several instances may have it open.
 #[derive(Clone)]
@@ -60,7 +64,22 @@ impl Database {
     }
 }
 
+/// Opens the file as soon as it is free: SQLite itself does not wait for another instance that turns the write-ahead log on.
 fn open(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
+    let started = Instant::now();
+    loop {
+        match open_now(path, schema) {
+            Err(error) if is_busy(&error) && started.elapsed() < BUSY_TIMEOUT => thread::sleep(RETRY_DELAY),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+fn open_now(path: &Path, schema: &str) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -86,8 +105,6 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
 
     #[test]
