@@ -1,8 +1,12 @@
 //! Reads values of the types that the manifest knows, and says what is wrong with those of another type.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
-use model::{ByteSize, ServiceName, format_duration, parse_duration, spec::Protocol};
+use model::{ByteSize, ServiceName, TopicName, format_duration, parse_duration, spec::Protocol};
 use toml::de::DeValue;
 
 use crate::{
@@ -22,11 +26,19 @@ pub(crate) struct Cx<'a> {
     pub services: Vec<&'a str>,
     /// What the services speak that say it rightly, and where they do.
     pub protocols: BTreeMap<&'a str, At<Protocol>>,
+    /// Every topic that a service publishes.
+    pub topics: BTreeSet<TopicName>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(folder: &'a dyn Folder) -> Self {
-        Self { report: Report::default(), folder, services: Vec::new(), protocols: BTreeMap::new() }
+        Self {
+            report: Report::default(),
+            folder,
+            services: Vec::new(),
+            protocols: BTreeMap::new(),
+            topics: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn planned(&mut self, span: &Span, what: &str, why: &str, hint: &str) {
