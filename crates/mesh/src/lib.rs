@@ -36,6 +36,7 @@ mod http2;
 mod instance;
 mod listener;
 mod load;
+mod messages;
 mod picker;
 mod place;
 mod pool;
@@ -158,6 +159,7 @@ impl Mesh {
             access_log,
             attestation,
             door: door.clone(),
+            messages: config.messages,
             crew,
         };
         let entrances: Vec<Arc<Entrances>> = inboxes.iter().map(|_| Arc::default()).collect();

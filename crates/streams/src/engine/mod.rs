@@ -18,5 +18,8 @@ mod streams;
 mod writer;
 
 pub use mail::Courier;
-pub use recover::{OpenError, open};
+pub use recover::{OpenError, open, open_in};
 pub use service::Engine;
+
+/// The journal's streams from this number on are those of the engine; what is below is Isles' own.
+pub const FIRST_STREAM: u64 = 1 << 32;

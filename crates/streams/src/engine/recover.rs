@@ -7,7 +7,7 @@ use model::Timestamp;
 use ports::clock::Clock;
 
 use super::{
-    Courier, Engine,
+    Courier, Engine, FIRST_STREAM,
     kept::{Description, Kept},
     record::Record,
     writer::Writer,
@@ -34,7 +34,14 @@ pub enum OpenError {
 /// When the folder is in use or cannot be used, or the journal in it cannot be read.
 pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<(Engine, Courier), OpenError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let journal = Journal::open(Arc::new(Folder::open(folder)?), Options::default())?;
+    open_in(Arc::new(Journal::open(Arc::new(Folder::open(folder)?), Options::default())?), clock)
+}
+
+/// Opens the streams of a journal, which may hold others as well.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn open_in(journal: Arc<Journal>, clock: Arc<dyn Clock>) -> Result<(Engine, Courier), OpenError> {
     let writer = Writer::new(journal);
     let courier = Courier { mail: writer.mail.clone(), clock: clock.clone() };
     let mut engine = Engine::new(writer, clock);
@@ -57,5 +64,5 @@ pub(super) fn streams(journal: &Journal, now: Timestamp) -> Result<Vec<Kept>, Op
         kept.restored(journal.bounds(id).unwrap_or_default().last, now);
         Ok(kept)
     };
-    journal.streams().into_iter().map(read).collect()
+    journal.streams().into_iter().filter(|(id, _)| *id >= FIRST_STREAM).map(read).collect()
 }

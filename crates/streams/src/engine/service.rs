@@ -10,7 +10,7 @@ use logic::stream::{Filters, Placed};
 use model::Timestamp;
 use ports::clock::Clock;
 
-use super::{OpenError, kept::Kept, publish::Staged, recover, writer::Writer};
+use super::{FIRST_STREAM, OpenError, kept::Kept, publish::Staged, recover, writer::Writer};
 use crate::{
     jetstream::{Api, ApiStats},
     server::{Message, Origin, Outgoing, Service},
@@ -50,7 +50,7 @@ impl Engine {
             names: BTreeMap::new(),
             filters: Filters::default(),
             staged: HashMap::new(),
-            next_id: 1,
+            next_id: FIRST_STREAM,
             closed_until: Timestamp(0),
             deadlines: HashMap::new(),
             due: BTreeSet::new(),

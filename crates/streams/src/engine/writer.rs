@@ -16,7 +16,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// Collects changes and the answers that wait for them.
 pub(super) struct Writer {
-    journal: Journal,
+    journal: Arc<Journal>,
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
@@ -29,7 +29,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(super) fn new(journal: Arc<Journal>) -> Self {
         Self {
             journal,
             mail: Arc::default(),

@@ -70,7 +70,16 @@ impl Postman {
 enum Command {
     Publish(Batch),
     Settle,
-    Serve { stream: Box<dyn Stream>, peer: Option<SocketAddr>, known: Option<Arc<Identity>> },
+    /// A socket that some other thread has accepted.
+    Socket {
+        socket: std::net::TcpStream,
+        known: Arc<Identity>,
+    },
+    Serve {
+        stream: Box<dyn Stream>,
+        peer: Option<SocketAddr>,
+        known: Option<Arc<Identity>>,
+    },
     Stop(oneshot::Sender<()>),
 }
 
@@ -123,6 +132,14 @@ impl Handle {
         self.commands.send(Command::Serve { stream, peer, known }).await.map_err(|_| Stopped)
     }
 
+    /// Serves a client on a socket of any thread, which must not block.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub async fn serve_socket(&self, socket: std::net::TcpStream, known: Arc<Identity>) -> Result<(), Stopped> {
+        self.commands.send(Command::Socket { socket, known }).await.map_err(|_| Stopped)
+    }
+
     /// Stops the server: clients are asked to leave and get the time for it that the settings give, then they get what waits for
     /// them, then their connections end. Returns when all have gone, or after another 10 s.
     pub async fn stop(&self) {
@@ -160,6 +177,13 @@ async fn run(
                 worker.wake(None);
             }
             Command::Serve { stream, peer, known } => worker.serve(stream, peer, known),
+            Command::Socket { socket, known } => {
+                let peer = socket.peer_addr().ok();
+                // What this thread's poller has no memory for is closed.
+                if let Ok(stream) = tokio::net::TcpStream::from_std(socket) {
+                    worker.serve(stream, peer, Some(known));
+                }
+            }
             Command::Stop(done) => {
                 worker.closed.set(true);
                 if let Some(accepting) = accepting {
