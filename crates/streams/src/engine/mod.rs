@@ -9,7 +9,9 @@ mod get;
 mod heads;
 mod info;
 mod kept;
+mod limits;
 mod mail;
+mod monitor;
 mod publish;
 mod record;
 mod recover;
@@ -17,6 +19,7 @@ mod service;
 mod streams;
 mod writer;
 
+pub use limits::Limits;
 pub use mail::Courier;
 pub use recover::{OpenError, open, open_in};
 pub use service::Engine;

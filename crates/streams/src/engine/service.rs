@@ -9,11 +9,12 @@ use std::{
 use logic::stream::{Filters, Placed};
 use model::Timestamp;
 use ports::clock::Clock;
+use serde_json::Value;
 
-use super::{FIRST_STREAM, OpenError, kept::Kept, publish::Staged, recover, writer::Writer};
+use super::{FIRST_STREAM, Limits, OpenError, kept::Kept, limits::Tally, publish::Staged, recover, writer::Writer};
 use crate::{
     jetstream::{Api, ApiStats},
-    server::{Message, Origin, Outgoing, Service},
+    server::{Message, Origin, Outgoing, Query, Service},
 };
 
 /// The level of the API that is kept to: that of nats-server 2.12.
@@ -35,6 +36,8 @@ pub struct Engine {
     pub(super) next_id: u64,
     /// Until when writes are refused after one has failed.
     pub(super) closed_until: Timestamp,
+    pub(super) limits: Limits,
+    pub(super) tally: Tally,
     deadlines: HashMap<u64, Timestamp>,
     due: BTreeSet<(Timestamp, u64)>,
 }
@@ -52,9 +55,17 @@ impl Engine {
             staged: HashMap::new(),
             next_id: FIRST_STREAM,
             closed_until: Timestamp(0),
+            limits: Limits::default(),
+            tally: Tally::default(),
             deadlines: HashMap::new(),
             due: BTreeSet::new(),
         }
+    }
+
+    /// Sets the bounds of all streams together.
+    pub fn limit(&mut self, limits: Limits) {
+        self.api.strict = limits.is_strict;
+        self.limits = limits;
     }
 
     /// Takes the streams from the journal, instead of those that it has.
@@ -65,6 +76,7 @@ impl Engine {
         self.staged.clear();
         self.deadlines.clear();
         self.due.clear();
+        self.tally = Tally::default();
         self.filters = Filters::default();
         for kept in streams {
             self.add(kept);
@@ -81,9 +93,12 @@ impl Engine {
         self.watch(id);
     }
 
-    /// Remembers when something is due in a stream.
+    /// Remembers when something is due in a stream that has changed, and what it takes.
     pub(super) fn watch(&mut self, id: u64) {
-        let at = self.streams.get(&id).and_then(|kept| kept.stream.deadline());
+        let kept = self.streams.get(&id);
+        let bytes = kept.map(|kept| (kept.stream.config().storage, kept.stream.counts().bytes));
+        self.tally.set(id, bytes);
+        let at = kept.and_then(|kept| kept.stream.deadline());
         let before = match at {
             Some(at) => self.deadlines.insert(id, at),
             None => self.deadlines.remove(&id),
@@ -154,6 +169,10 @@ impl Service for Engine {
         } else {
             self.publish(subject, message, out);
         }
+    }
+
+    fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        self.page(page, query)
     }
 
     fn settle(&mut self, out: &mut Outgoing) {

@@ -27,6 +27,7 @@ impl Engine {
             return Ok(Reply::Durable(Response::StreamCreate(Created { info: self.info(kept), did_create: false })));
         }
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
         self.check_open()?;
         let kept = Kept::new(self.next_id, Description { config, created: self.clock.now() });
         self.writer.create(kept.id, &kept.description());
@@ -41,6 +42,7 @@ impl Engine {
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
         self.check_open()?;
         let kept = self.find_mut(&config.name)?;
         let removals = kept.stream.update(config.clone(), &kept.heads);
@@ -110,6 +112,10 @@ impl Engine {
         let mut theirs = others.flat_map(|other| &other.subjects);
         let is_taken = |their: &String| config.subjects.iter().any(|ours| overlap(ours.as_bytes(), their.as_bytes()));
         if theirs.any(is_taken) { Err(ErrorCode::StreamSubjectOverlap.error()) } else { Ok(()) }
+    }
+
+    fn check_reserved(&self, config: &StreamConfig) -> Result<(), ApiError> {
+        self.limits.check_reserved(config, self.streams.values().map(|kept| kept.stream.config()))
     }
 
     /// Whether anything may be written now.

@@ -3,11 +3,13 @@
 //! Its clients are the instances, each known by the address that it came in at, so none has to say who it is.
 
 mod desk;
+mod gate;
 mod refusal;
 
 use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc};
 
 use async_trait::async_trait;
+use logic::access::Access;
 use model::{ServiceName, Slot, spec::System, streams::StreamConfig};
 use ports::{
     clock::Clock,
@@ -18,9 +20,10 @@ use ports::{
 use crate::{
     Buckets,
     engine::{self, OpenError},
-    server::{self, Config, Handle, Identity, Listeners},
+    server::{self, Config, Handle, Identity, InboxRule, Listeners},
 };
 use desk::{Answers, Desk};
+use gate::Gate;
 
 /// Why the server of messages does not start.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +92,9 @@ impl Messages for MessageServer {
     }
 }
 
-fn identity(_: &System, _: &ServiceName) -> Identity {
-    Identity::default()
+/// What the instances of a service may do; the name is still that of nobody.
+fn identity(system: &System, name: &ServiceName) -> Identity {
+    let access = Access::new(system, name);
+    let (permissions, inboxes) = (access.permissions(), InboxRule::Own);
+    Identity { permissions, inboxes, guard: Some(Arc::new(Gate::new(access))), ..Identity::default() }
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Identity};
+use serde_json::Value;
+
+use super::{Batch, Identity, Query};
 
 /// A message: subject, reply subject, header block (empty without) and payload.
 pub use wire::nats::Publish as Message;
@@ -23,6 +25,12 @@ pub trait Service: Send + 'static {
     /// somebody wakes the services, for what time has brought.
     fn settle(&mut self, out: &mut Outgoing) {
         let _ = out;
+    }
+
+    /// What the monitoring shows of the service at a path, `/jsz` or `/healthz` say; `None` if that is not its page.
+    fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        let _ = (page, query);
+        None
     }
 }
 
