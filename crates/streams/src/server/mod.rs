@@ -18,4 +18,4 @@ mod worker;
 pub use batch::Batch;
 pub use config::{Auth, Config, Identity, PROTOCOL_VERSION, User};
 pub use handle::{Handle, Listeners, Stopped, Stream, start};
-pub use service::{Message, Origin, Outgoing, Service};
+pub use service::{Interest, Message, Origin, Outgoing, Service};

@@ -54,12 +54,13 @@ impl Hub {
         let letter = |_| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[random.usize(..32)]);
         let server_id = std::iter::once('N').chain((0..55).map(letter)).collect();
         let outgoing = services.iter().map(|_| Outgoing::default()).collect();
+        let changed = services.iter().map(|_| Vec::new()).collect();
         let limits = Limits { payload_bytes_max: config.payload_bytes_max, ..Limits::default() };
         let mut hub = Self {
             config,
             limits,
             server_id,
-            parties: Parties { services, outgoing, ..Parties::default() },
+            parties: Parties { services, outgoing, changed, ..Parties::default() },
             sublist: Sublist::default(),
             found: Found::default(),
             random,
@@ -101,6 +102,7 @@ impl Hub {
             self.parties.ready.retain(|ready| *ready != key);
         }
         self.parties.full.retain(|full| *full != key);
+        self.settle();
     }
 
     /// What waits to be written to a client; says how many slices.

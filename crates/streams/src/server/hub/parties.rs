@@ -47,6 +47,8 @@ pub(crate) struct Parties {
     pub(crate) of_services: HashMap<(usize, Box<[u8]>), Vec<u32>>,
     /// Services that got something since they were last told that this is all.
     pub(crate) called: Vec<usize>,
+    /// The filters that clients subscribed to or unsubscribed from since then, for each service.
+    pub(crate) changed: Vec<Vec<Box<[u8]>>>,
     /// Clients that have something to write, or whose state changed.
     pub(crate) ready: Vec<u32>,
     /// Subscriptions that got their last message.
@@ -60,6 +62,8 @@ pub(crate) struct Parties {
 
 /// A message on its way to one or many.
 pub(crate) struct Sending<'a> {
+    /// Whose subscribers get it.
+    pub(crate) to: &'a [u8],
     pub(crate) message: Message<'a>,
     /// The client that published it.
     pub(crate) from: Option<u32>,
@@ -83,7 +87,8 @@ impl Parties {
                 if !self.called.contains(&index) {
                     self.called.push(index);
                 }
-                self.services[index].message(&sending.message, from, &mut self.outgoing[index]);
+                let message = Message { subject: sending.to, ..sending.message };
+                self.services[index].message(&message, from, &mut self.outgoing[index]);
                 true
             }
         }
@@ -95,7 +100,7 @@ impl Parties {
         let is_echo = sending.from == Some(key) && !sending.echo;
         let is_over = known.max > 0 && known.delivered >= known.max;
         let message = &sending.message;
-        let is_denied = known.in_part && !client.origin.identity.permissions.may_receive(message.subject);
+        let is_denied = known.in_part && !client.origin.identity.permissions.may_receive(sending.to);
         if client.closing.is_some() || is_echo || is_over || is_denied {
             return false;
         }
@@ -131,6 +136,16 @@ impl Parties {
             self.close(key, Closing::SlowConsumer);
         } else if !self.full.contains(&key) {
             self.full.push(key);
+        }
+    }
+
+    /// Tells services that clients subscribed to a filter, or unsubscribed from it.
+    pub(crate) fn note_interest(&mut self, filter: &[u8]) {
+        for (index, changed) in self.changed.iter_mut().enumerate() {
+            changed.push(filter.into());
+            if !self.called.contains(&index) {
+                self.called.push(index);
+            }
         }
     }
 
