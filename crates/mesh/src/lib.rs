@@ -88,7 +88,7 @@ use refused::Entrances;
 use registry::Registry;
 use table::Table;
 use tls::Door;
-pub use tls::{TlsConfig, TlsError};
+pub use tls::{TlsConfig, TlsError, server_settings};
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 

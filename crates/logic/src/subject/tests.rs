@@ -80,6 +80,7 @@ fn permissions() {
     let may = Permissions {
         publish: Rules::new(Some(&["orders.*", "$JS.API.>"]), &["$JS.API.STREAM.DELETE.*"]),
         subscribe: Rules::new(Some(&["_INBOX.me.>", "stock.>"]), &["stock.secret.*"]),
+        ..Permissions::default()
     };
     for (subject, expected) in [
         ("orders.placed", true),

@@ -49,6 +49,10 @@ impl Engine {
             is_firing: false,
         };
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        let bytes = incoming.header_bytes + incoming.payload_bytes;
+        if !self.tally.has_room(kept.hub.stream.config().storage, bytes, &self.limits) {
+            return Err(ErrorCode::InsufficientResources.error());
+        }
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
         match kept.hub.publish(&incoming, now, &kept.heads) {
             Outcome::Stored(placed) => {

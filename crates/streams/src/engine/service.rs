@@ -10,13 +10,15 @@ use fastrand::Rng;
 use logic::stream::{Filters, Placed};
 use model::Timestamp;
 use ports::clock::Clock;
+use serde_json::Value;
 
 use super::{
-    OpenError, kept::Kept, listeners::Listeners, publish::Staged, recover, requests::Requests, writer::Writer,
+    Limits, OpenError, kept::Kept, limits::Tally, listeners::Listeners, publish::Staged, recover, requests::Requests,
+    writer::Writer,
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
-    server::{Interest, Message, Origin, Outgoing, Service},
+    server::{Interest, Message, Origin, Outgoing, Query, Service},
 };
 
 /// The level of the API that is kept to: that of nats-server 2.12.
@@ -39,6 +41,8 @@ pub struct Engine {
     pub(super) next_id: u64,
     /// Until when writes are refused after one has failed.
     pub(super) closed_until: Timestamp,
+    pub(super) limits: Limits,
+    pub(super) tally: Tally,
     /// Who waits for messages.
     pub(super) requests: Requests,
     /// What is sent to which subject.
@@ -68,6 +72,8 @@ impl Engine {
             staged: HashMap::new(),
             next_id: 1,
             closed_until: Timestamp(0),
+            limits: Limits::default(),
+            tally: Tally::default(),
             requests: Requests::default(),
             listeners: Listeners::default(),
             unbound: Vec::new(),
@@ -77,6 +83,12 @@ impl Engine {
             deadlines: HashMap::new(),
             due: BTreeSet::new(),
         }
+    }
+
+    /// Sets the bounds of all streams together.
+    pub fn limit(&mut self, limits: Limits) {
+        self.api.strict = limits.is_strict;
+        self.limits = limits;
     }
 
     /// Takes the streams from the journal, instead of those that it has.
@@ -91,6 +103,7 @@ impl Engine {
         self.changed.clear();
         self.subscribing.clear();
         (self.filters, self.listeners) = (Filters::default(), Listeners::default());
+        self.tally = Tally::default();
         for kept in streams {
             self.add(kept);
         }
@@ -106,9 +119,13 @@ impl Engine {
         self.watch(id);
     }
 
-    /// Remembers when something is due in a stream or for its consumers.
+    /// Remembers when something is due in a stream that has changed or for its consumers, and what it takes.
     pub(super) fn watch(&mut self, id: u64) {
-        let at = self.streams.get(&id).and_then(|kept| earlier(kept.hub.stream.deadline(), kept.hub.deadline()));
+        let kept = self.streams.get(&id);
+        let stream = kept.map(|kept| &kept.hub.stream);
+        let bytes = stream.map(|stream| (stream.config().storage, stream.counts().bytes));
+        self.tally.set(id, bytes);
+        let at = kept.and_then(|kept| earlier(kept.hub.stream.deadline(), kept.hub.deadline()));
         let before = match at {
             Some(at) => self.deadlines.insert(id, at),
             None => self.deadlines.remove(&id),
@@ -200,6 +217,10 @@ impl Service for Engine {
         } else {
             self.publish(subject, message, out);
         }
+    }
+
+    fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        self.page(page, query)
     }
 
     fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {

@@ -28,6 +28,7 @@ impl Engine {
             return Ok(Reply::Durable(Response::StreamCreate(Created { info: self.info(kept), did_create: false })));
         }
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
         self.check_open()?;
         let id = self.make(config);
         let created = Created { info: self.info(self.kept(id)?), did_create: true };
@@ -50,6 +51,7 @@ impl Engine {
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
         self.check_open()?;
         let id = self.find(&config.name)?.id;
         let kept = self.kept_mut(id)?;
@@ -138,6 +140,10 @@ impl Engine {
         let mut theirs = others.flat_map(|other| &other.subjects);
         let is_taken = |their: &String| config.subjects.iter().any(|ours| overlap(ours.as_bytes(), their.as_bytes()));
         if theirs.any(is_taken) { Err(ErrorCode::StreamSubjectOverlap.error()) } else { Ok(()) }
+    }
+
+    fn check_reserved(&self, config: &StreamConfig) -> Result<(), ApiError> {
+        self.limits.check_reserved(config, self.streams.values().map(|kept| kept.hub.stream.config()))
     }
 
     /// Whether anything may be written now.

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use logic::subject::Sublist;
+use serde_json::Value;
 
-use super::{Batch, Identity};
+use super::{Batch, Identity, Query};
 
 /// A message: subject, reply subject, header block (empty without) and payload.
 pub use wire::nats::Publish as Message;
@@ -25,6 +26,12 @@ pub trait Service: Send + 'static {
     /// clients have subscribed or unsubscribed, and when somebody wakes the services, for what time has brought.
     fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {
         let _ = (interest, out);
+    }
+
+    /// What the monitoring shows of the service at a path, `/jsz` or `/healthz` say; `None` if that is not its page.
+    fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        let _ = (page, query);
+        None
     }
 }
 

@@ -78,6 +78,12 @@ pub(crate) struct Info<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     auth_required: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_available: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_verify: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     ldm: bool,
 }
 
@@ -86,6 +92,7 @@ const OWN_VERSION: &str = concat!("isles-", env!("CARGO_PKG_VERSION"));
 
 impl<'a> Info<'a> {
     pub(crate) fn new(config: &'a Config, server_id: &'a str, client: &super::client::Client, ldm: bool) -> Self {
+        let tls = config.tls.as_ref().filter(|_| client.tls);
         Self {
             server_id,
             server_name: &config.server_name,
@@ -100,6 +107,9 @@ impl<'a> Info<'a> {
             client_id: client.origin.client,
             client_ip: client.peer.map(|peer| peer.ip().to_string()),
             auth_required: config.auth.is_required() && !client.known,
+            tls_required: tls.is_some_and(|tls| !tls.is_optional),
+            tls_available: tls.is_some_and(|tls| tls.is_optional),
+            tls_verify: tls.is_some_and(|tls| tls.verify),
             ldm,
         }
     }

@@ -3,6 +3,7 @@
 use std::mem::take;
 
 use logic::subject::{Found, is_subject};
+use model::Timestamp;
 use wire::nats::{write_field, write_headers_end, write_message, write_status};
 
 use super::{
@@ -36,9 +37,8 @@ impl Hub {
             recent.subject.extend_from_slice(message.subject);
             self.sublist.find(message.subject, &mut recent.found);
         }
-        if !recent.is_allowed {
-            let subject = String::from_utf8_lossy(message.subject);
-            return self.parties.error(key, &format!("Permissions Violation for Publish to \"{subject}\""));
+        if limited && let Some(violation) = self.publish_violation(key, &message, recent.is_allowed) {
+            return self.parties.error(key, &violation);
         }
         if verbose {
             self.confirm(key);
@@ -51,7 +51,8 @@ impl Hub {
     }
 
     /// Publishes messages that no client sent.
-    pub(crate) fn publish_batch(&mut self, batch: &Batch) {
+    pub(crate) fn publish_batch(&mut self, batch: &Batch, now: Timestamp) {
+        self.parties.now = now;
         self.publish_all(batch);
         self.settle();
         // Nobody here can be held back.
@@ -59,7 +60,8 @@ impl Hub {
     }
 
     /// Lets the services settle although nothing came for them.
-    pub(crate) fn settle_services(&mut self) {
+    pub(crate) fn settle_services(&mut self, now: Timestamp) {
+        self.parties.now = now;
         self.parties.called = (0..self.parties.services.len()).collect();
         self.settle();
         self.parties.full.clear();

@@ -89,11 +89,11 @@ fn what_is_published_from_outside_reaches_clients_and_services() {
     let mut batch = Batch::default();
     batch.push(&Message { subject: b"orders.a", reply: Some(b"r"), headers: b"", payload: b"hi" });
     batch.push(&Message { subject: b"orders.b.c", reply: None, headers: b"", payload: b"" });
-    rig.hub.publish_batch(&batch);
+    rig.hub.publish_batch(&batch, rig.now);
     assert_eq!(rig.hear(key), "MSG orders.a 1 r 2\r\nhi\r\nMSG orders.b.c 1 0\r\n\r\nMSG r 2 2\r\nhi\r\n");
     batch.clear();
     batch.push_to(b"r", &Message { subject: b"orders.d", reply: None, headers: b"", payload: b"" });
-    rig.hub.publish_batch(&batch);
+    rig.hub.publish_batch(&batch, rig.now);
     assert_eq!(rig.hear(key), "MSG orders.d 2 0\r\n\r\n", "the subscribers of r get it");
     assert_eq!(*heard.lock().unwrap(), ["orders.a from nobody", "settled"]);
 }
