@@ -9,6 +9,7 @@ use ports::clock::Clock;
 use super::{
     Courier, Engine, FIRST_STREAM,
     kept::{Description, Kept},
+    ledger,
     record::Record,
     writer::Writer,
 };
@@ -64,5 +65,8 @@ pub(super) fn streams(journal: &Journal, now: Timestamp) -> Result<Vec<Kept>, Op
         kept.restored(journal.bounds(id).unwrap_or_default().last, now);
         Ok(kept)
     };
-    journal.streams().into_iter().filter(|(id, _)| *id >= FIRST_STREAM).map(read).collect()
+    let is_stream = |(id, description): &(u64, bytes::Bytes)| {
+        *id >= FIRST_STREAM && ledger::Description::decode(description).is_none()
+    };
+    journal.streams().into_iter().filter(is_stream).map(read).collect()
 }
