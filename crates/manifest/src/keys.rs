@@ -13,7 +13,6 @@ pub(crate) struct Keys {
 const ENGINES: &str = "external engines are not built yet";
 const CACHES: &str = "caches of answers are not built yet";
 const MIRRORS: &str = "mirrors are not built yet";
-const REDELIVERY: &str = "rules of redelivery for all consumers of a topic are not built yet";
 const UPGRADES: &str = "upgrades in steps are not built yet";
 
 pub(crate) const ROOT: Keys = Keys {
@@ -26,13 +25,18 @@ pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine"
 
 pub(crate) const TOPIC: Keys = Keys {
     home: "`[topics.NAME]`",
-    known: &[&["retention", "max_bytes", "max_age", "max_msgs", "discard", "duplicate_window"]],
-    planned: &[
-        ("durability", "a message is on disk when it is acknowledged; other promises are not built yet"),
-        ("max_deliver", REDELIVERY),
-        ("backoff", REDELIVERY),
-        ("dead_letter", REDELIVERY),
-    ],
+    known: &[&[
+        "retention",
+        "max_bytes",
+        "max_age",
+        "max_msgs",
+        "discard",
+        "duplicate_window",
+        "max_deliver",
+        "backoff",
+        "dead_letter",
+    ]],
+    planned: &[("durability", "a message is on disk when it is acknowledged; other promises are not built yet")],
 };
 
 pub(crate) const SYSTEM: Keys = Keys { home: "`[system]`", known: &[&["name"]], planned: &[("engines", ENGINES)] };

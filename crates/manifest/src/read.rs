@@ -125,6 +125,25 @@ impl<'a> Cx<'a> {
         None
     }
 
+    /// An array of durations above 0.
+    pub(crate) fn durations(&mut self, entry: &Entry<'a>) -> Vec<Duration> {
+        let Some(array) = entry.value.as_array() else {
+            self.wrong_type(entry, "an array of durations", &format!("`{} = [\"1s\", \"10s\"]`", entry.key));
+            return Vec::new();
+        };
+        let items = array.iter().map(|item| Entry { value: item.get_ref(), span: item.span(), ..entry.clone() });
+        let mut durations = Vec::new();
+        for item in items {
+            let Some(duration) = self.duration(&item) else { continue };
+            if duration.is_zero() {
+                let hint = "write a longer duration, or leave it out";
+                self.report.error(&item.span, format!("a duration of `{}` is 0", entry.key)).hint(hint);
+            }
+            durations.push(duration);
+        }
+        durations
+    }
+
     /// A duration of which 0 makes no sense.
     pub(crate) fn duration_above_zero(&mut self, entry: &Entry<'a>, default: Duration) -> Option<Duration> {
         let duration = self.duration(entry)?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use model::{
     TopicName,
     spec::Topic,
-    streams::{Discard, Retention},
+    streams::{Discard, Redelivery, Retention},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 const BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const MSGS: RangeInclusive<u32> = 1..=u32::MAX;
+const DELIVERIES: RangeInclusive<u32> = 1..=1000;
+const BACKOFFS_MAX: usize = 32;
 /// JetStream takes no less.
 const SHORTEST: Duration = Duration::from_millis(100);
 const RETENTIONS: [(&str, Retention); 3] =
@@ -74,10 +76,32 @@ fn settings<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Topic {
     } else if let Some(age) = topic.max_age {
         topic.duplicate_window = topic.duplicate_window.min(age);
     }
+    redelivery(cx, table, &mut topic.redelivery);
     if let Some(age) = topic.max_age {
         cx.not_longer(table, ("duplicate_window", topic.duplicate_window), ("max_age", age));
     }
     topic
+}
+
+fn redelivery<'a>(cx: &mut Cx<'a>, table: &Table<'a>, redelivery: &mut Redelivery) {
+    if let Some(entry) = table.get("max_deliver") {
+        redelivery.max_deliver = or_none(&entry, |entry| cx.integer(entry, DELIVERIES), redelivery.max_deliver);
+    }
+    cx.fill_boolean(table, "dead_letter", &mut redelivery.dead_letter);
+    let Some(entry) = table.get("backoff") else { return };
+    redelivery.backoff = cx.durations(&entry);
+    if redelivery.backoff.len() > BACKOFFS_MAX {
+        let message = format!("`backoff` has more than {BACKOFFS_MAX} durations");
+        cx.report.error(&entry.span, message).hint("leave some out: the last one stays in force");
+    }
+    if let Some(most) = redelivery.max_deliver
+        && most as usize <= redelivery.backoff.len()
+    {
+        let count = redelivery.backoff.len();
+        let message = format!("`backoff` has {count} durations, and a message is delivered {most} times at the most");
+        let finding = cx.report.error(&entry.span, message);
+        finding.hint("make `max_deliver` more than there are durations: each is the wait before another delivery");
+    }
 }
 
 fn choose<'a, T: Copy>(cx: &mut Cx<'a>, table: &Table<'a>, key: &str, choices: &[(&str, T)], value: &mut T) {

@@ -12,7 +12,7 @@ use model::{
         MessageLimits, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine, System, Tls,
         Topic,
     },
-    streams::{Discard, Retention},
+    streams::{Discard, Redelivery, Retention},
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -150,6 +150,9 @@ max_age = "none"
 max_msgs = 1000
 discard = "new"
 duplicate_window = "10m"
+max_deliver = 5
+backoff = ["1s", "1m"]
+dead_letter = false
 
 [streams]
 engine = "embedded"
@@ -327,6 +330,7 @@ fn topics() -> BTreeMap<TopicName, Topic> {
         max_msgs: Some(1000),
         discard: Discard::New,
         duplicate_window: seconds(600),
+        redelivery: Redelivery { max_deliver: Some(5), backoff: vec![seconds(1), seconds(60)], dead_letter: false },
     };
     let all = [("queue.full", full), ("queue.empty", Topic::default()), ("other", Topic::default())];
     all.map(|(name, topic)| (name.parse().unwrap(), topic)).into()

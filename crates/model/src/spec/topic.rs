@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, ByteSize, TopicName,
-    streams::{Discard, Retention, StreamConfig},
+    streams::{Discard, MANIFEST_KEY, Redelivery, Retention, StreamConfig},
 };
 
 /// The longest that an id is remembered, where nothing else is said.
@@ -27,6 +27,8 @@ pub struct Topic {
     pub discard: Discard,
     /// For how long the id of a message is remembered, so that it is kept once.
     pub duplicate_window: Duration,
+    /// What holds for its consumers.
+    pub redelivery: Redelivery,
 }
 
 impl Default for Topic {
@@ -38,6 +40,7 @@ impl Default for Topic {
             max_msgs: None,
             discard: Discard::Old,
             duplicate_window: DUPLICATE_WINDOW,
+            redelivery: Redelivery::default(),
         }
     }
 }
@@ -55,6 +58,7 @@ impl Topic {
             discard: self.discard,
             duplicate_window: self.duplicate_window,
             allow_direct: true,
+            metadata: self.redelivery.metadata(),
             ..StreamConfig::default()
         }
     }
@@ -86,6 +90,8 @@ fn keeper_of_keys() -> StreamConfig {
         duplicate_window: DUPLICATE_WINDOW,
         allow_rollup_hdrs: true,
         allow_direct: true,
+        allow_msg_ttl: true,
+        metadata: [(MANIFEST_KEY.to_owned(), "true".to_owned())].into(),
         ..StreamConfig::default()
     }
 }

@@ -5,7 +5,7 @@ use std::iter::repeat_with;
 use logic::consumer::{Action, Event, Settings, Snapshot, check, check_unique, check_update};
 use model::{
     Timestamp,
-    streams::{self, ConsumerConfig, Retention, limit},
+    streams::{self, ConsumerConfig, Redelivery, Retention, limit},
 };
 
 use super::{
@@ -36,7 +36,9 @@ impl Engine {
         if config.name.is_empty() {
             config.name = self.free_name(id);
         }
-        let existing = self.find(stream)?.members.find(&config.name);
+        let kept = self.find(stream)?;
+        Redelivery::read(&kept.hub.stream.config().metadata).fill(&mut config);
+        let existing = kept.members.find(&config.name);
         match (existing, action) {
             (Some(consumer), action) => self.update_consumer(id, consumer, action, config),
             (None, jetstream::Action::Update) => Err(ErrorCode::ConsumerDoesNotExist.error()),

@@ -7,15 +7,13 @@
 use logic::stream::{Incoming, Outcome, Stored, Wishes, check};
 use model::{
     Timestamp,
-    streams::{ConsumerConfig, StreamConfig},
+    streams::{ConsumerConfig, DEAD_LETTER_KEY, StreamConfig},
 };
 use wire::nats::{HeaderBlock, write_field, write_headers_end, write_status};
 
 use super::{Engine, record::Record};
 use crate::jetstream::{ApiError, ErrorCode};
 
-/// What a consumer's metadata says to have its dead letters kept: `true`.
-const KEY: &str = "isles.dead-letter";
 /// How much a stream of dead letters takes before the oldest go.
 const BYTES_MAX: i64 = 1 << 30;
 /// Headers that would ask something of the stream of dead letters.
@@ -24,7 +22,7 @@ const WISHES: [&str; 6] =
 
 /// Whether a consumer asks for its dead letters to be kept.
 pub(super) fn is_wanted(config: &ConsumerConfig) -> bool {
-    config.metadata.get(KEY).is_some_and(|value| value == "true")
+    config.metadata.get(DEAD_LETTER_KEY).is_some_and(|value| value == "true")
 }
 
 fn name(stream: &str, consumer: &str) -> String {

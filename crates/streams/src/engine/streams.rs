@@ -1,10 +1,10 @@
 //! Making, changing and emptying streams.
 
 use logic::{
-    stream::{Removals, check, check_update},
+    stream::{Removals, check, check_update, offers},
     subject::overlap,
 };
-use model::streams::StreamConfig;
+use model::streams::{MANIFEST_KEY, StreamConfig};
 
 use super::{
     Engine,
@@ -22,7 +22,9 @@ impl Engine {
         let config = check(config)?;
         check_support(&config)?;
         if let Ok(kept) = self.find(&config.name) {
-            if *kept.hub.stream.config() != config {
+            let has = kept.hub.stream.config();
+            let is_of_manifest = has.metadata.contains_key(MANIFEST_KEY);
+            if *has != config && !(is_of_manifest && offers(has, &config)) {
                 return Err(ErrorCode::StreamNameExists.error());
             }
             return Ok(Reply::Durable(Response::StreamCreate(Created { info: self.info(kept), did_create: false })));
