@@ -2,8 +2,9 @@
 
 use super::{
     load::{Load, Seat},
-    rounds::{self, Contender, Measure, Samples},
+    rounds::{self, Contender},
     row::{Bar, Row},
+    samples::{Measure, Samples},
     setup::Setup,
     stage::Stage,
 };
