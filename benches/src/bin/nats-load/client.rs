@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -11,12 +12,15 @@ const CONNECT: &[u8] = b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers
 /// Where answers come in: `INBOX.` and a token.
 pub(crate) const INBOX: &str = "_INBOX.load";
 const READ_BYTES: usize = 256 << 10;
+/// A server that says nothing for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection with a subscription to its own inbox.
 pub(crate) struct Client {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     line: String,
+    subscriptions: u64,
     /// What is to be written.
     pub(crate) out: Vec<u8>,
     pub(crate) message: Message,
@@ -48,16 +52,18 @@ impl Client {
     pub(crate) fn connect(address: &str) -> anyhow::Result<Self> {
         let writer = TcpStream::connect(address)?;
         writer.set_nodelay(true)?;
+        writer.set_read_timeout(Some(PATIENCE))?;
         let reader = BufReader::with_capacity(READ_BYTES, writer.try_clone()?);
         let (line, out, message) = (String::new(), CONNECT.to_vec(), Message::default());
-        let mut client = Self { reader, writer, line, out, message };
+        let mut client = Self { reader, writer, line, subscriptions: 0, out, message };
         client.subscribe(&format!("{INBOX}.>"))?;
         Ok(client)
     }
 
     /// Returns when the server has taken it.
     pub(crate) fn subscribe(&mut self, subject: &str) -> anyhow::Result<()> {
-        self.out.extend_from_slice(format!("SUB {subject} 1\r\nPING\r\n").as_bytes());
+        self.subscriptions += 1;
+        self.out.extend_from_slice(format!("SUB {subject} {}\r\nPING\r\n", self.subscriptions).as_bytes());
         self.flush()?;
         while !self.read_line()?.starts_with("PONG") {}
         Ok(())
