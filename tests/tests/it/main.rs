@@ -8,6 +8,7 @@ mod crash;
 mod flask;
 mod jetstream;
 mod mesh;
+mod nats_server;
 mod readme;
 mod run;
 mod shop;
