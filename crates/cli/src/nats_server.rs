@@ -50,7 +50,7 @@ pub struct TlsArgs {
 
 /// What `isles nats-server --help` says.
 pub const HELP: &str = "\
-Run a NATS server alone: the core protocol, and JetStream's streams if asked for
+Run a NATS server alone: the core protocol, and JetStream if asked for
 
 Usage: isles nats-server [FLAGS]
 
@@ -61,7 +61,7 @@ Flags, each also as -flag and with = :
   -a, --addr, --net HOST   The address to listen on [default: 127.0.0.1]
   -m, --http_port PORT     Answer /varz, /connz, /subsz, /jsz and /healthz on this port
   -n, --name NAME          The server's name
-  -js, --jetstream         Keep streams, without consumers so far
+  -js, --jetstream         Keep streams and consumers
   -sd, --store_dir DIR     The folder of the streams, if they are kept [default: ./jetstream]
       --user, --pass TEXT  The user that clients have to be
       --auth TOKEN         The token that clients have to give

@@ -175,7 +175,6 @@ fn streams_are_changed_emptied_and_deleted() {
         ("STREAM.PURGE.s", "", "/purged", 2.into()),
         ("STREAM.DELETE.s", "", "/success", true.into()),
         ("STREAM.INFO.s", "", "/error/err_code", 10059.into()),
-        ("CONSUMER.CREATE.t", r#"{"stream_name":"t","config":{}}"#, "/error/err_code", 10012.into()),
         ("CONSUMER.INFO.t.c", "", "/error/err_code", 10014.into()),
         ("CONSUMER.NAMES.t", "", "/total", 0.into()),
     ] {

@@ -9,8 +9,8 @@ use model::streams::{
 
 use crate::stream::subjects::{covers, is_literal, is_valid, overlap};
 
-/// Messages that may be outstanding where the configuration sets no bound.
-pub const OUTSTANDING_MAX: u64 = 1 << 20;
+/// Messages that may be outstanding where the configuration sets no bound. So many have place in one record of the journal.
+pub const OUTSTANDING_MAX: u64 = 1 << 17;
 /// Requests that may wait where the configuration sets no bound.
 pub const WAITING_MAX: i64 = 512;
 const ACK_PENDING: i64 = 1000;
@@ -56,6 +56,7 @@ pub fn check_update(
         (old.flow_control != new.flow_control, "flow control"),
         (old.is_push() != new.is_push(), "delivery type"),
         (old.max_waiting != new.max_waiting, "max waiting"),
+        (old.mem_storage != new.mem_storage, "memory storage"),
     ] {
         if differs {
             return Err(ApiError::ConsumerCreate(format!("{what} can not be updated")));

@@ -1,15 +1,9 @@
 //! Reading single messages.
 
-use logic::{
-    stream::{Head, Search, Stored as _, scan},
-    subject::is_subject,
-};
-use model::Timestamp;
-
 use super::{
     Engine,
-    api::{Reply, Served},
-    info::time,
+    api::{Reply, Served, nobody},
+    info::{time, timestamp},
     kept::Kept,
     record::Record,
 };
@@ -17,9 +11,10 @@ use crate::{
     jetstream::{ErrorCode, MessageGet, Response, Status, Stored, StoredMessage},
     server::{Message, Outgoing},
 };
-
-/// What a client is told where nobody answers.
-const NOBODY: &[u8] = b"NATS/1.0 503\r\n\r\n";
+use logic::{
+    stream::{Head, Search, Stored as _, scan},
+    subject::is_subject,
+};
 
 impl Engine {
     pub(super) fn get(&self, name: &str, get: &MessageGet) -> Served {
@@ -46,10 +41,8 @@ impl Engine {
         reply: &[u8],
         out: &mut Outgoing,
     ) -> Result<(), Status> {
-        let Some(kept) = self.find(name).ok().filter(|kept| kept.stream.config().allow_direct) else {
-            if !reply.is_empty() {
-                out.messages.push(&Message { subject: reply, reply: None, headers: NOBODY, payload: b"" });
-            }
+        let Some(kept) = self.find(name).ok().filter(|kept| kept.hub.stream.config().allow_direct) else {
+            nobody(reply, out);
             return Ok(());
         };
         if get.batch > 0 || !get.multi_last.is_empty() {
@@ -76,10 +69,7 @@ fn find(kept: &Kept, get: &MessageGet) -> Option<Head> {
         return last(kept, &get.last_by_subj);
     }
     let from = match get.start_time {
-        Some(at) => {
-            let micros = u64::try_from(at.as_microsecond()).unwrap_or(0);
-            kept.heads.since(Timestamp(micros))?.seq
-        }
+        Some(at) => kept.heads.since(timestamp(at))?.seq,
         None => get.seq,
     };
     if !get.next_by_subj.is_empty() {
@@ -93,7 +83,7 @@ fn last(kept: &Kept, filter: &str) -> Option<Head> {
         return kept.heads.last_of(filter, u64::MAX);
     }
     let mut last = 0;
-    kept.stream.index().visit(filter, &mut |_, entry| {
+    kept.hub.stream.index().visit(filter, &mut |_, entry| {
         last = last.max(entry.last);
         true
     });
@@ -102,7 +92,7 @@ fn last(kept: &Kept, filter: &str) -> Option<Head> {
 
 fn next(kept: &Kept, filter: &str, mut after: u64) -> Option<Head> {
     let filters: [Box<str>; 1] = [filter.into()];
-    let (index, last) = (kept.stream.index(), kept.stream.counts().last_seq);
+    let (index, last) = (kept.hub.stream.index(), kept.hub.stream.counts().last_seq);
     let pending = index.pending(&filters, after, &kept.heads);
     let mut found = Vec::new();
     while found.is_empty() && after < last {

@@ -1,13 +1,16 @@
-//! One stream: its machine, what is known of its messages, and its place in the journal.
+//! One stream: its machine with those of its consumers, what is known of its messages, and its place in the journal.
 
 use std::sync::Arc;
 
-use logic::stream::{Expires, Head, Placed, Removals, Stream, Wishes};
+use logic::{
+    hub::Hub,
+    stream::{Expires, Head, Placed, Removals, Stream, Wishes},
+};
 use model::{Timestamp, streams::StreamConfig};
 use serde::{Deserialize, Serialize};
 use wire::nats::HeaderBlock;
 
-use super::{heads::Heads, record::Record, writer::Writer};
+use super::{heads::Heads, members::Members, record::Record, writer::Writer};
 
 /// A stream that the engine keeps.
 pub(super) struct Kept {
@@ -15,8 +18,9 @@ pub(super) struct Kept {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) created: Timestamp,
-    pub(super) stream: Stream,
+    pub(super) hub: Hub,
     pub(super) heads: Heads,
+    pub(super) members: Members,
 }
 
 /// What the journal keeps of a stream beside its messages, as JSON.
@@ -29,11 +33,12 @@ pub(super) struct Description {
 impl Kept {
     pub(super) fn new(id: u64, Description { config, created }: Description) -> Self {
         let name = config.name.as_str().into();
-        Self { id, name, created, stream: Stream::new(config), heads: Heads::default() }
+        let hub = Hub::new(Stream::new(config));
+        Self { id, name, created, hub, heads: Heads::default(), members: Members::default() }
     }
 
     pub(super) fn description(&self) -> Vec<u8> {
-        let description = Description { config: self.stream.config().clone(), created: self.created };
+        let description = Description { config: self.hub.stream.config().clone(), created: self.created };
         serde_json::to_vec(&description).expect("it has string keys only")
     }
 
@@ -60,13 +65,13 @@ impl Kept {
     /// A message is read again from the journal.
     pub(super) fn restore(&mut self, seq: u64, record: &Record<'_>, now: Timestamp) {
         let head = record.head(seq);
-        self.stream.stored(&head, &wishes(record.headers).unwrap_or_default(), now);
+        self.hub.stream.stored(&head, &wishes(record.headers).unwrap_or_default(), now);
         self.heads.insert(head);
     }
 
     /// All messages are read; `last` is the greatest sequence that the stream ever had.
     pub(super) fn restored(&mut self, last: u64, now: Timestamp) {
-        let counts = self.stream.counts();
+        let counts = self.hub.stream.counts();
         if last > counts.last_seq {
             let head = Head {
                 seq: last,
@@ -76,9 +81,9 @@ impl Kept {
                 expires: Expires::ByAge,
                 marker: false,
             };
-            self.stream.used(&head, &Wishes::default());
+            self.hub.stream.used(&head, &Wishes::default());
         }
-        self.stream.recovered(&self.heads, now);
+        self.hub.stream.recovered(&self.heads, now);
     }
 }
 

@@ -21,7 +21,7 @@ impl Engine {
 
     fn jsz(&self, query: &Query<'_>) -> Value {
         let account = self.account();
-        let counts = || self.streams.values().map(|kept| kept.stream.counts());
+        let counts = || self.streams.values().map(|kept| kept.hub.stream.counts());
         let mut page = json!({
             "memory": account.memory,
             "storage": account.storage,

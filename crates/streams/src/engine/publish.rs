@@ -24,14 +24,13 @@ impl Engine {
         // Subjects of streams do not overlap, so there is one at most.
         let Some(id) = found.first().copied() else { return };
         let answered = self.decide(id, subject, message);
-        self.watch(id);
-        let Some(kept) = self.streams.get(&id).filter(|kept| !kept.stream.config().no_ack) else { return };
+        let Some(kept) = self.streams.get(&id).filter(|kept| !kept.hub.stream.config().no_ack) else { return };
         let Some(reply) = message.reply else { return };
         let asked = Asked::Publish(kept.name.clone());
         match answered {
             Ok(Some(ack)) => self.writer.answer(Answer { reply: reply.into(), body: ack.body(), asked }),
             Ok(None) => push(reply, "", &mut out.messages),
-            Err(error) => push(reply, &asked.failed(&error), &mut out.messages),
+            Err(error) => asked.failed(&error).iter().for_each(|body| push(reply, body, &mut out.messages)),
         }
     }
 
@@ -51,19 +50,20 @@ impl Engine {
         };
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
         let bytes = incoming.header_bytes + incoming.payload_bytes;
-        if !self.tally.has_room(kept.stream.config().storage, bytes, &self.limits) {
+        if !self.tally.has_room(kept.hub.stream.config().storage, bytes, &self.limits) {
             return Err(ErrorCode::InsufficientResources.error());
         }
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
-        // There are no consumers, so nobody is interested.
-        match kept.stream.publish(&incoming, &|_| false, now, &kept.heads) {
+        match kept.hub.publish(&incoming, now, &kept.heads) {
             Outcome::Stored(placed) => {
                 kept.place(&placed, message.headers, message.payload, false, &mut self.writer);
+                self.placed(id, std::slice::from_ref(&placed));
                 Ok(Some(PubAck { seq: placed.seq, ..ack }))
             }
             Outcome::Duplicate(seq) => Ok(Some(PubAck { seq, duplicate: true, ..ack })),
             Outcome::Staged => {
                 self.stage(id, &incoming, message);
+                self.watch(id);
                 Ok(None)
             }
             Outcome::Committed(all) => {
@@ -73,9 +73,10 @@ impl Engine {
                 Ok(Some(PubAck { seq, batch, count: all.len() as u64, ..ack }))
             }
             Outcome::Refused(error) => {
-                if let Some(batch) = batch_of(&incoming).filter(|batch| !kept.stream.has_batch(batch)) {
+                if let Some(batch) = batch_of(&incoming).filter(|batch| !kept.hub.stream.has_batch(batch)) {
                     self.staged.entry(id).or_default().remove(batch);
                 }
+                self.watch(id);
                 Err(error.into())
             }
         }
@@ -99,6 +100,15 @@ impl Engine {
         for (placed, (headers, payload)) in all.iter().zip(&members) {
             kept.place(placed, headers, payload, false, &mut self.writer);
         }
+        self.placed(id, all);
+    }
+
+    /// Tells the consumers of messages that are stored.
+    pub(super) fn placed(&mut self, id: u64, all: &[Placed]) {
+        let Some(kept) = self.streams.get_mut(&id) else { return };
+        let mut actions = Vec::new();
+        kept.hub.placed(all, self.clock.now(), &kept.heads, &mut actions);
+        self.carry_out(id, actions, None);
     }
 }
 

@@ -9,6 +9,7 @@ use ports::clock::Clock;
 use super::{
     Courier, Engine,
     kept::{Description, Kept},
+    ledger,
     record::Record,
     writer::Writer,
 };
@@ -57,5 +58,6 @@ pub(super) fn streams(journal: &Journal, now: Timestamp) -> Result<Vec<Kept>, Op
         kept.restored(journal.bounds(id).unwrap_or_default().last, now);
         Ok(kept)
     };
-    journal.streams().into_iter().map(read).collect()
+    let is_stream = |(_, description): &(u64, bytes::Bytes)| ledger::Description::decode(description).is_none();
+    journal.streams().into_iter().filter(is_stream).map(read).collect()
 }

@@ -56,16 +56,13 @@ pub(crate) struct Postman {
 }
 
 impl Postman {
-    /// Publishes messages, and then lets the services settle if they are to be woken.
+    /// Lets the services settle.
     ///
     /// # Errors
     /// When the server has stopped.
-    pub(crate) fn deliver(&self, batch: Batch, wakes: bool) -> Result<(), Stopped> {
+    pub(crate) fn wake(&self) -> Result<(), Stopped> {
         let commands = self.commands.upgrade().ok_or(Stopped)?;
-        if !batch.is_empty() {
-            commands.blocking_send(Command::Publish(batch)).map_err(|_| Stopped)?;
-        }
-        if wakes { commands.blocking_send(Command::Settle).map_err(|_| Stopped) } else { Ok(()) }
+        commands.blocking_send(Command::Settle).map_err(|_| Stopped)
     }
 }
 

@@ -22,5 +22,5 @@ pub use config::{Auth, Config, Identity, InboxRule, PROTOCOL_VERSION, User};
 pub use guard::Guard;
 pub use handle::{Handle, Listeners, Stopped, Stream, start};
 pub use monitor::Query;
-pub use service::{Message, Origin, Outgoing, Service};
+pub use service::{Interest, Message, Origin, Outgoing, Service};
 pub use tls::{Handshake, Tls};

@@ -56,12 +56,13 @@ impl Hub {
         let letter = |_| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[random.usize(..32)]);
         let server_id = std::iter::once('N').chain((0..55).map(letter)).collect();
         let outgoing = services.iter().map(|_| Outgoing::default()).collect();
+        let changed = services.iter().map(|_| Vec::new()).collect();
         let limits = limits(&config);
         let mut hub = Self {
             config,
             limits,
             server_id,
-            parties: Parties { services, outgoing, now, ..Parties::default() },
+            parties: Parties { services, outgoing, changed, now, ..Parties::default() },
             sublist: Sublist::default(),
             found: Found::default(),
             random,
@@ -111,6 +112,7 @@ impl Hub {
             self.parties.ready.retain(|ready| *ready != key);
         }
         self.parties.full.retain(|full| *full != key);
+        self.settle();
     }
 
     /// What waits to be written to a client; says how many slices.

@@ -53,6 +53,8 @@ pub(crate) struct Parties {
     pub(crate) of_services: HashMap<(usize, Box<[u8]>), Vec<u32>>,
     /// Services that got something since they were last told that this is all.
     pub(crate) called: Vec<usize>,
+    /// The filters that clients subscribed to or unsubscribed from since then, for each service.
+    pub(crate) changed: Vec<Vec<Box<[u8]>>>,
     /// Clients that have something to write, or whose state changed.
     pub(crate) ready: Vec<u32>,
     /// Subscriptions that got their last message.
@@ -70,6 +72,8 @@ pub(crate) struct Parties {
 
 /// A message on its way to one or many.
 pub(crate) struct Sending<'a> {
+    /// Whose subscribers get it.
+    pub(crate) to: &'a [u8],
     pub(crate) message: Message<'a>,
     /// The client that published it.
     pub(crate) from: Option<u32>,
@@ -93,7 +97,8 @@ impl Parties {
                 if !self.called.contains(&index) {
                     self.called.push(index);
                 }
-                self.services[index].message(&sending.message, from, &mut self.outgoing[index]);
+                let message = Message { subject: sending.to, ..sending.message };
+                self.services[index].message(&message, from, &mut self.outgoing[index]);
                 true
             }
         }
@@ -106,9 +111,9 @@ impl Parties {
         let is_over = known.max > 0 && known.delivered >= known.max;
         let message = &sending.message;
         let identity = &client.origin.identity;
-        let is_denied = known.in_part && !identity.permissions.may_receive(message.subject);
+        let is_denied = known.in_part && !identity.permissions.may_receive(sending.to);
         let is_foreign = |name| !self.inboxes.is_owned(name, &identity.name);
-        let is_hidden = known.own_inboxes && inbox(message.subject).is_some_and(is_foreign);
+        let is_hidden = known.own_inboxes && inbox(sending.to).is_some_and(is_foreign);
         if client.closing.is_some() || is_echo || is_over || is_denied || is_hidden {
             return false;
         }
@@ -147,6 +152,16 @@ impl Parties {
             self.close(key, Closing::SlowConsumer);
         } else if !self.full.contains(&key) {
             self.full.push(key);
+        }
+    }
+
+    /// Tells services that clients subscribed to a filter, or unsubscribed from it.
+    pub(crate) fn note_interest(&mut self, filter: &[u8]) {
+        for (index, changed) in self.changed.iter_mut().enumerate() {
+            changed.push(filter.into());
+            if !self.called.contains(&index) {
+                self.called.push(index);
+            }
         }
     }
 

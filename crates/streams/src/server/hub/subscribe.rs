@@ -31,6 +31,7 @@ impl Hub {
         if is_new {
             let in_part = verdict == SubscribeVerdict::InPart;
             let subscription = self.add(Owner::Client(key), subject, queue, sid, in_part);
+            self.parties.note_interest(subject);
             if has_own_inboxes {
                 self.keep_to_own_inboxes(subscription);
             }
@@ -75,6 +76,9 @@ impl Hub {
     pub(super) fn forget(&mut self, subscription: u32) {
         if let Some(known) = self.parties.subscriptions.try_remove(subscription as usize) {
             self.sublist.remove(&known.filter, known.queue.as_deref(), subscription);
+            if let Owner::Client(_) = known.owner {
+                self.parties.note_interest(&known.filter);
+            }
             if known.claims {
                 inbox(&known.filter).into_iter().for_each(|name| self.parties.inboxes.release(name));
             }
