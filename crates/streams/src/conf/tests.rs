@@ -115,8 +115,13 @@ fn streams() {
     for text in ["", "jetstream: disabled", "jetstream: off", "jetstream: { enabled: false }"] {
         assert_eq!(of(text), None, "{text}");
     }
-    let text = "jetstream: {\n strict: true,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always }";
-    let limits = Limits { is_strict: true, memory_bytes_max: Some(64 << 20), file_bytes_max: Some(10 << 30) };
+    let text = "jetstream: {\n strict: true,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always, limits { max_request_batch: 100 } }";
+    let limits = Limits {
+        is_strict: true,
+        memory_bytes_max: Some(64 << 20),
+        file_bytes_max: Some(10 << 30),
+        request_batch_max: Some(100),
+    };
     assert_eq!(of(text), Some(JetStream { store: "/s".into(), limits }));
 }
 
@@ -186,7 +191,14 @@ fn what_is_refused_and_where() {
         ("allow_non_tls: true", "a.conf:1: `allow_non_tls`: there is no `tls` before it"),
         ("jetstream { domain: x }", "a.conf:1: `jetstream.domain`: there are no domains"),
         ("jetstream { sync_interval: 2m }", "a.conf:1: `jetstream.sync_interval`: every acknowledgement is on disk"),
-        ("jetstream { limits: {} }", "a.conf:1: `jetstream.limits`: there is no such key"),
+        (
+            "jetstream { limits: { max_ha_assets: 1 } }",
+            "a.conf:1: `jetstream.limits.max_ha_assets`: there is no such key",
+        ),
+        (
+            "jetstream { limits: { max_request_batch: 0 } }",
+            "a.conf:1: `jetstream.limits.max_request_batch`: `0` is no number of things",
+        ),
         ("authorization { user: a }", "a.conf:1: `authorization`: `user` and `password` belong together"),
         (
             "authorization { user: a, pass: b, token: c }",

@@ -65,7 +65,8 @@ fn pages_tell_of_streams() {
 
 #[test]
 fn all_streams_together_are_bounded() {
-    let limits = Limits { file_bytes_max: Some(1000), memory_bytes_max: Some(500), is_strict: true };
+    let limits =
+        Limits { file_bytes_max: Some(1000), memory_bytes_max: Some(500), is_strict: true, ..Limits::default() };
     let (_server, mut raw, _folder) = start(limits);
     for (config, code) in [
         (json!({ "name": "a", "subjects": ["a"], "max_bytes": 600 }), Value::Null),
