@@ -29,11 +29,14 @@ impl Engine {
         let call = Call { subject, required_level, body: message.payload };
         let Some(parsed) = self.api.parse(&call) else { return };
         let reply = message.reply.unwrap_or_default();
+        // Direct gets and pulls are no requests of the API.
+        let counts =
+            !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
         let served = parsed.and_then(|request| self.serve(request, reply, out));
         // An answer about the account does not count the request that it answers.
-        self.stats.total += 1;
+        self.stats.total += u64::from(counts);
         if let Err(refusal) = served {
-            self.stats.errors += 1;
+            self.stats.errors += u64::from(counts);
             refuse(&refusal, reply, out);
         }
     }

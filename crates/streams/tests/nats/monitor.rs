@@ -36,7 +36,7 @@ fn pages_say_what_happened() {
     );
     for (path, pointer, expected) in [
         ("/varz", "/server_name", Value::from("here")),
-        ("/varz", "/version", "2.10.0".into()),
+        ("/varz", "/version", "2.12.0".into()),
         ("/varz", "/connections", 1.into()),
         ("/varz", "/total_connections", 1.into()),
         ("/varz", "/subscriptions", 1.into()),
