@@ -28,12 +28,13 @@ impl Engine {
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
         let Some(parsed) = self.api.parse(&call) else { return };
-        self.stats.total += 1;
         let reply = message.reply.unwrap_or_default();
         if let Err(refusal) = parsed.and_then(|request| self.serve(request, reply, out)) {
             self.stats.errors += 1;
             refuse(&refusal, reply, out);
         }
+        // What it tells of itself does not count yet.
+        self.stats.total += 1;
     }
 
     fn serve(&mut self, request: Request, reply: &[u8], out: &mut Outgoing) -> Result<(), Refusal> {
