@@ -4,6 +4,7 @@ mod api;
 mod attest;
 mod bad_input;
 mod call_sockets;
+mod consumers;
 mod crash;
 mod flask;
 mod jetstream;

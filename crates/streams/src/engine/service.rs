@@ -168,6 +168,9 @@ impl Engine {
         let mut actions = Vec::new();
         kept.hub.aged(&due, now, &kept.heads, &mut actions);
         self.carry_out(id, actions, None);
+        for firing in &due.firings {
+            self.fire(id, firing);
+        }
     }
 
     /// Whether writes are refused for now.
