@@ -167,9 +167,19 @@ fn rights() {
     assert_eq!(default.subscribe, Rules::new(Some(&["x"]), &[]));
 }
 
+/// Each text is refused like that.
+fn check_refused(rows: &[(&str, &str)]) {
+    for (text, cause) in rows {
+        let others = [("other.conf", "\nx: 1"), ("self.conf", "include self.conf")];
+        let error = read_with(text, &others).map(|_| ()).expect_err(text);
+        assert_eq!(error.to_string(), *cause, "{text}");
+        assert!(!error.hint.is_empty());
+    }
+}
+
 #[test]
 fn what_is_refused_and_where() {
-    for (text, cause) in [
+    check_refused(&[
         ("\nwhat: 1", "a.conf:2: `what`: there is no such key"),
         ("cluster { name: x }", "a.conf:1: `cluster`: that is not supported"),
         ("operator: eyJ0", "a.conf:1: `operator`: that is not supported"),
@@ -222,6 +232,12 @@ fn what_is_refused_and_where() {
             "authorization { default_permissions: { publish: a..b } }",
             "a.conf:1: `authorization.default_permissions.publish`: `a..b` is no subject",
         ),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_read_and_where() {
+    check_refused(&[
         ("port: $nothing", "a.conf:1: the variable `$nothing` is not known"),
         ("include missing.conf", "a.conf:1: cannot read missing.conf: entity not found"),
         ("include other.conf", "other.conf:2: `x`: there is no such key"),
@@ -236,12 +252,7 @@ fn what_is_refused_and_where() {
         ("tls { timeout }", "a.conf:1: `tls.timeout` has no value"),
         ("}", "a.conf:1: a key is expected, not `}`"),
         ("= 1", "a.conf:1: a key is expected, not `=`"),
-    ] {
-        let others = [("other.conf", "\nx: 1"), ("self.conf", "include self.conf")];
-        let error = read_with(text, &others).map(|_| ()).expect_err(text);
-        assert_eq!(error.to_string(), cause, "{text}");
-        assert!(!error.hint.is_empty());
-    }
+    ]);
     let deep = "a {".repeat(100_000);
     assert!(read_with(&deep, &[]).is_err_and(|error| error.cause == "too much lies in each other"));
 }

@@ -39,8 +39,6 @@ impl Engine {
             self.stats.errors += u64::from(counts);
             refuse(&refusal, reply, out);
         }
-        // What it tells of itself does not count yet.
-        self.stats.total += 1;
     }
 
     fn serve(&mut self, request: Request, reply: &[u8], out: &mut Outgoing) -> Result<(), Refusal> {
