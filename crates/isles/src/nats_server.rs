@@ -40,6 +40,9 @@ pub(crate) fn run(arguments: &[OsString], clock: HostClock, terminal: &mut Termi
         None => None,
     }
     .unzip();
+    for trouble in engine.iter().flat_map(|engine| engine.troubles()) {
+        terminal.say(&format!("{trouble}\n"));
+    }
     let services: Vec<_> = engine.into_iter().map(|engine| Box::new(engine) as Box<dyn Service>).collect();
     let monitored = monitor.as_ref().map(TcpListener::local_addr).transpose()?;
     block_on(async {

@@ -59,6 +59,13 @@ impl Mail {
         is_over
     }
 
+    /// All must be read again from the journal, once every commit is answered. The engine is woken for it.
+    pub(super) fn fail(&self) {
+        let mut state = self.state();
+        (state.failed, state.wake_at) = (true, Some(Timestamp(0)));
+        self.changed.notify_one();
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.state().failed
     }

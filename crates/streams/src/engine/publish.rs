@@ -50,6 +50,7 @@ impl Engine {
             is_firing: false,
         };
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        kept.check_whole()?;
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
         // There are no consumers, so nobody is interested.
         match kept.stream.publish(&incoming, &|_| false, now, &kept.heads) {

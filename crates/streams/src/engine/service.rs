@@ -22,7 +22,7 @@ const API_SUBJECTS: &[u8] = b"$JS.API.>";
 /// After a failed write nothing is tried for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The streams of a server. Its memory grows with the messages (see `heads.rs`).
+/// The streams of a server. Its memory grows with the streams and their subjects, not with the messages.
 pub struct Engine {
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
@@ -57,9 +57,14 @@ impl Engine {
         }
     }
 
+    /// What is wrong with streams that are damaged, a sentence each: they are read-only.
+    pub fn troubles(&self) -> Vec<String> {
+        self.streams.values().filter_map(Kept::trouble).collect()
+    }
+
     /// Takes the streams from the journal, instead of those that it has.
     pub(super) fn recover(&mut self) -> Result<(), OpenError> {
-        let streams = recover::streams(self.writer.journal(), self.clock.now())?;
+        let streams = recover::streams(&self.writer.shelf, self.clock.now())?;
         self.streams.clear();
         self.names.clear();
         self.staged.clear();
@@ -83,7 +88,8 @@ impl Engine {
 
     /// Remembers when something is due in a stream.
     pub(super) fn watch(&mut self, id: u64) {
-        let at = self.streams.get(&id).and_then(|kept| kept.stream.deadline());
+        let whole = self.streams.get(&id).filter(|kept| kept.damage.is_none());
+        let at = whole.and_then(|kept| kept.stream.deadline());
         let before = match at {
             Some(at) => self.deadlines.insert(id, at),
             None => self.deadlines.remove(&id),
@@ -159,6 +165,9 @@ impl Service for Engine {
     fn settle(&mut self, out: &mut Outgoing) {
         let now = self.clock.now();
         self.writer.commit();
+        if self.writer.shelf.take_failure() {
+            self.writer.mail.fail();
+        }
         if self.writer.mail.take_failure() {
             self.undo(out, now);
         }

@@ -28,7 +28,8 @@ impl Engine {
         }
         self.check_overlap(&config)?;
         self.check_open()?;
-        let kept = Kept::new(self.next_id, Description { config, created: self.clock.now() });
+        let kept =
+            Kept::new(self.next_id, Description { config, created: self.clock.now() }, self.writer.shelf.clone());
         self.writer.create(kept.id, &kept.description());
         kept.stream.config().subjects.iter().for_each(|subject| out.subscribe(subject.as_bytes()));
         let created = Created { info: self.info(&kept), did_create: true };
@@ -37,7 +38,9 @@ impl Engine {
     }
 
     pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let old = self.find(&config.name)?.stream.config().clone();
+        let kept = self.find(&config.name)?;
+        kept.check_whole()?;
+        let old = kept.stream.config().clone();
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
@@ -79,6 +82,7 @@ impl Engine {
         let some = |number: u64| Some(number).filter(|number| *number > 0);
         let purge = logic::stream::Purge { filter, before: some(purge.seq), keep: some(purge.keep) };
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        kept.check_whole()?;
         let purged = kept.stream.purge(&purge, &kept.heads)?;
         kept.remove(&purged.removals, &mut self.writer);
         self.watch(id);
@@ -89,6 +93,7 @@ impl Engine {
         let id = self.find(name)?.id;
         self.check_sound()?;
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        kept.check_whole()?;
         let removals = kept.stream.delete(seq, &kept.heads)?;
         kept.remove(&removals, &mut self.writer);
         self.watch(id);

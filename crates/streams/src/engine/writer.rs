@@ -9,14 +9,20 @@ use bytes::Bytes;
 use journal::{Batch, Durability, Journal, JournalError};
 use logic::stream::Removals;
 
-use super::{answer::Answer, mail::Mail};
+use super::{
+    answer::Answer,
+    heads::{Change, Shelf, index_of},
+    mail::Mail,
+};
 
 /// A batch of more bytes is committed at once. One message with all that gives way for it fits into what is left then.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Collects changes and the answers that wait for them.
 pub(super) struct Writer {
-    journal: Journal,
+    journal: Arc<Journal>,
+    /// Where the streams' indexes are read.
+    pub(super) shelf: Arc<Shelf>,
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
@@ -30,7 +36,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(journal: Journal) -> Self {
+        let journal = Arc::new(journal);
         Self {
+            shelf: Arc::new(Shelf::new(journal.clone())),
             journal,
             mail: Arc::default(),
             batch: Batch::new(),
@@ -76,9 +84,22 @@ impl Writer {
         self.batch.remove(stream, seq);
     }
 
+    /// Makes a stream and its index.
     pub(super) fn create(&mut self, stream: u64, description: &[u8]) {
         (self.bytes, self.only_removes) = (self.bytes + description.len(), false);
         self.batch.create(stream, description);
+        self.batch.create(index_of(stream), b"");
+    }
+
+    /// Changes the index of a stream. What is changed because something is removed may use the reserve as well.
+    pub(super) fn index(&mut self, stream: u64, changes: Vec<Change>) {
+        for change in changes {
+            if self.bytes > BATCH_BYTES {
+                self.write(Vec::new());
+            }
+            self.bytes += change.bytes();
+            change.put(stream, &mut self.batch);
+        }
     }
 
     pub(super) fn describe(&mut self, stream: u64, description: &[u8]) {
@@ -88,6 +109,7 @@ impl Writer {
 
     pub(super) fn drop_stream(&mut self, stream: u64) {
         self.batch.drop_stream(stream);
+        self.batch.drop_stream(index_of(stream));
     }
 
     /// Answers once everything up to here is durable.
