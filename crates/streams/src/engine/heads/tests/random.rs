@@ -65,7 +65,11 @@ fn delete(world: &mut World, seq: u64) {
 }
 
 fn restart(mut world: World, rng: &mut Rng) -> World {
-    match rng.u8(..5) {
+    match rng.u8(..6) {
+        5 => {
+            world.lose_index();
+            world.reopen(false)
+        }
         0 => {
             world.sync();
             world.reopen(false)

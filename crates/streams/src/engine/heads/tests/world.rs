@@ -1,9 +1,12 @@
 //! A stream over a disk that fails, and what its index must answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc::sync_channel},
+    time::Duration,
+};
 
 use fastrand::Rng;
-use journal::{FaultyDisk, Journal, Options};
+use journal::{Batch, Durability, FaultyDisk, Journal, Options};
 use logic::stream::{Expires, Head, Incoming, Outcome, Placed, Removals, Snapshot, Stored, Stream, check};
 use model::{Timestamp, streams::StreamConfig};
 
@@ -171,6 +174,15 @@ impl World {
             self.writer.index(ID, vec![Change::Remove(number)]);
         }
         self.sync();
+    }
+
+    /// There is no index, as in a store of an earlier version.
+    pub(super) fn lose_index(&mut self) {
+        self.sync();
+        let (mut batch, (done, outcome)) = (Batch::new(), sync_channel(1));
+        batch.drop_stream(index_of(ID));
+        self.writer.journal().commit(batch, Durability::Always, move |result| done.send(result).expect("it is waited for"));
+        outcome.recv().expect("it is answered").expect("it is written");
     }
 
     /// A bit flips in every segment of the index.
