@@ -181,7 +181,9 @@ impl World {
         self.sync();
         let (mut batch, (done, outcome)) = (Batch::new(), sync_channel(1));
         batch.drop_stream(index_of(ID));
-        self.writer.journal().commit(batch, Durability::Always, move |result| done.send(result).expect("it is waited for"));
+        self.writer
+            .journal()
+            .commit(batch, Durability::Always, move |result| done.send(result).expect("it is waited for"));
         outcome.recv().expect("it is answered").expect("it is written");
     }
 
