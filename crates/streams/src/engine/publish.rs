@@ -53,6 +53,7 @@ impl Engine {
         if !self.tally.has_room(kept.hub.stream.config().storage, bytes, &self.limits) {
             return Err(ErrorCode::InsufficientResources.error());
         }
+        kept.check_whole()?;
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
         match kept.hub.publish(&incoming, now, &kept.heads) {
             Outcome::Stored(placed) => {
@@ -109,7 +110,7 @@ impl Engine {
         let (header_bytes, payload_bytes) = (headers.len() as u64, payload.len() as u64);
         let incoming = Incoming { subject: subject.into(), header_bytes, payload_bytes, wishes, is_firing: true };
         let now = self.clock.now();
-        let kept = self.streams.get_mut(&id)?;
+        let kept = self.streams.get_mut(&id).filter(|kept| kept.damage.is_none())?;
         let Outcome::Stored(placed) = kept.hub.publish(&incoming, now, &kept.heads) else { return None };
         kept.place(&placed, headers, payload, false, &mut self.writer);
         self.placed(id, std::slice::from_ref(&placed));

@@ -40,7 +40,8 @@ impl Engine {
 
     /// Makes a stream of a configuration that was checked.
     pub(super) fn make(&mut self, config: StreamConfig) -> u64 {
-        let kept = Kept::new(self.take_id(), Description { config, created: self.clock.now() });
+        let description = Description { config, created: self.clock.now() };
+        let kept = Kept::new(self.take_id(), description, self.writer.shelf.clone());
         self.writer.create(kept.id, &kept.description());
         self.subscribing.extend(kept.hub.stream.config().subjects.iter().cloned());
         self.advise_of_stream(&kept.name, "create");
@@ -50,7 +51,9 @@ impl Engine {
     }
 
     pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let old = self.find(&config.name)?.hub.stream.config().clone();
+        let kept = self.find(&config.name)?;
+        kept.check_whole()?;
+        let old = kept.hub.stream.config().clone();
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
@@ -96,6 +99,7 @@ impl Engine {
         let some = |number: u64| Some(number).filter(|number| *number > 0);
         let purge = logic::stream::Purge { filter, before: some(purge.seq), keep: some(purge.keep) };
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let purged = kept.hub.stream.purge(&purge, &kept.heads)?;
         self.gone(id, &purged.removals);
         Ok(Reply::Durable(Response::StreamPurge(Purged::new(purged.count))))
@@ -105,6 +109,7 @@ impl Engine {
         let id = self.find(name)?.id;
         self.check_sound()?;
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let removals = kept.hub.stream.delete(seq, &kept.heads)?;
         self.gone(id, &removals);
         Ok(Reply::Durable(Response::MessageDelete(Done::DONE)))
