@@ -72,7 +72,7 @@ fn open(disk: &FaultyDisk, clock: Arc<FakeClock>) -> Engine {
     let options = Options { log_bytes: 64 << 10, log_bytes_max: 64 << 10, move_bytes: 1 << 20, ..Options::default() };
     let options = Options { reserve_bytes: 2 << 20, ..options };
     let journal = Journal::open(Arc::new(disk.clone()), options).expect("the disk works");
-    let mut engine = Engine::new(Writer::new(journal), clock);
+    let mut engine = Engine::new(Writer::new(Arc::new(journal)), clock);
     engine.recover().expect("it is read");
     engine
 }
