@@ -102,14 +102,18 @@ fn a_kill_redelivers_what_was_not_acknowledged_and_nothing_else() {
         }
         let asked = r#"{"batch":20,"expires":1000000000}"#;
         (0..3).for_each(|_| client.publish("$JS.API.CONSUMER.MSG.NEXT.q.c", "inbox", asked));
-        let mut waiting = VecDeque::new();
+        let (mut waiting, mut got) = (VecDeque::new(), 0);
         for _ in 0..round * 17 {
+            if got == 60 && waiting.is_empty() {
+                break;
+            }
             let Some((sid, delivery)) = client.hear() else { break };
             if sid == "3" {
                 acknowledged.extend(waiting.pop_front());
             } else if delivery.payload.is_empty() {
                 break;
             } else {
+                got += 1;
                 let number = delivery.payload.clone();
                 assert!(!acknowledged.contains(&number), "{number} was acknowledged");
                 let before = seen.insert(number.clone(), delivery.deliveries()).unwrap_or(0);

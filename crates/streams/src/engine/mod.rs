@@ -33,6 +33,8 @@ mod restore;
 mod schedule;
 mod service;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod varint;
 mod writer;
 
