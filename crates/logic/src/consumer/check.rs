@@ -140,11 +140,18 @@ fn check_names(config: &ConsumerConfig) -> Result<(), ApiError> {
     if !config.priority_groups.is_empty() {
         return Err(ApiError::InvalidConfig("priority groups are not supported".into()));
     }
-    let share = config.sample_freq.strip_suffix('%').unwrap_or(&config.sample_freq);
-    if !share.is_empty() && !share.parse::<u8>().is_ok_and(|share| share <= 100) {
-        return Err(ApiError::InvalidSampling(config.sample_freq.clone()));
+    check_sampling(&config.sample_freq)
+}
+
+fn check_sampling(share: &str) -> Result<(), ApiError> {
+    match share.strip_suffix('%').unwrap_or(share) {
+        "" => Ok(()),
+        percent => match percent.parse::<u8>() {
+            Ok(0) => Ok(()),
+            Ok(1..=100) => Err(ApiError::InvalidPolicy("samples of acknowledgements are not supported".into())),
+            _ => Err(ApiError::InvalidSampling(share.into())),
+        },
     }
-    Ok(())
 }
 
 fn check_acks(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), ApiError> {

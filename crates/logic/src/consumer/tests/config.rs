@@ -54,6 +54,7 @@ fn what_makes_no_consumer() {
         (ConsumerConfig { num_replicas: 3, ..any() }, &plain, 10126),
         (ConsumerConfig { priority_groups: vec!["g".into()], ..any() }, &plain, 10052),
         (ConsumerConfig { sample_freq: "101%".into(), ..any() }, &plain, 10095),
+        (ConsumerConfig { sample_freq: "30%".into(), ..any() }, &plain, 10094),
         (ConsumerConfig { max_deliver: 1, backoff: vec![millis(1); 2], ..any() }, &plain, 10116),
         (ConsumerConfig { max_ack_pending: 8, ..any() }, &limited, 10121),
         (ConsumerConfig { max_ack_pending: -1, ..any() }, &limited, 10121),
