@@ -239,10 +239,10 @@ impl Consumer {
 
     fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {
         match ack {
-            Ack::Done => self.done(seq, actions),
+            Ack::Done => self.done(seq, now, actions),
             Ack::Next(pull) => {
                 self.pull(&pull, now, actions);
-                self.done(seq, actions);
+                self.done(seq, now, actions);
             }
             Ack::Nak(delay) => self.nak(seq, delay, now, actions),
             Ack::Progress => {
@@ -271,8 +271,11 @@ impl Consumer {
     }
 
     /// A message, or with [`AckPolicy::All`] every one up to it, is done with; it may be gone itself.
-    fn done(&mut self, seq: u64, actions: &mut Vec<Action>) {
+    fn done(&mut self, seq: u64, now: Timestamp, actions: &mut Vec<Action>) {
         let through = self.settings.config.ack_policy == AckPolicy::All;
+        if !through && !self.settings.config.sample_freq.is_empty() {
+            actions.extend(self.outstanding.get(seq).map(|pending| acked(seq, pending, now)));
+        }
         let done = match through {
             true if seq <= self.stream_seq => self.outstanding.through(seq),
             false if self.outstanding.contains(seq) => vec![seq],
@@ -347,4 +350,9 @@ impl Consumer {
         let all = requests.chain(self.interest.then_some(Target::Subject));
         actions.extend(all.map(|to| Action::Tell(to, status.clone())));
     }
+}
+
+fn acked(seq: u64, pending: &Pending, now: Timestamp) -> Action {
+    let Pending { consumer_seq, deliveries, at, .. } = *pending;
+    Action::Advise(Advisory::Acked { seq, consumer_seq, deliveries, delay: now.since(at) })
 }

@@ -1,5 +1,7 @@
 //! Requests of the API.
 
+use journal::Durability;
+
 use super::{
     Engine,
     answer::{Answer, Asked, push},
@@ -53,8 +55,8 @@ impl Engine {
                 return Ok(());
             }
             Request::AccountInfo => (Kind::AccountInfo, Ok(Reply::Now(Response::AccountInfo(self.account())))),
-            Request::StreamCreate { config, .. } => (Kind::StreamCreate, self.create(config)),
-            Request::StreamUpdate { config, .. } => (Kind::StreamUpdate, self.update(config, out)),
+            Request::StreamCreate { config, pedantic } => (Kind::StreamCreate, self.create(config, pedantic)),
+            Request::StreamUpdate { config, pedantic } => (Kind::StreamUpdate, self.update(config, pedantic, out)),
             Request::StreamDelete { stream } => (Kind::StreamDelete, self.delete(&stream, out)),
             Request::StreamInfo { stream, details } => (Kind::StreamInfo, self.details(&stream, &details)),
             Request::StreamPurge { stream, purge } => (Kind::StreamPurge, self.purge(&stream, purge)),
@@ -71,7 +73,8 @@ impl Engine {
             Reply::Durable(response) if reply.is_empty() => drop(response),
             Reply::Durable(response) => {
                 let (reply, body) = (reply.into(), response.body());
-                self.writer.answer(Answer { reply, body, asked: Asked::Api(kind) });
+                let durability = Durability::Always;
+                self.writer.answer(Answer { reply, body, asked: Asked::Api(kind), durability });
             }
         }
         Ok(())

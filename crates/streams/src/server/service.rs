@@ -3,7 +3,7 @@
 //! A service has the subjects that it subscribed to. It is called on the server's thread, so it must not wait: what takes time it
 //! gives to a thread of its own, which answers through [`Handle::publish`](super::Handle::publish).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use logic::subject::Sublist;
 use serde_json::Value;
@@ -65,6 +65,8 @@ pub struct Outgoing {
     pub(super) changes: Vec<Change>,
     /// Messages to publish.
     pub messages: Batch,
+    /// How long nothing is read from the client whose message it is.
+    pub(super) hold: Duration,
 }
 
 /// A change of a service's subscriptions.
@@ -83,6 +85,11 @@ impl Outgoing {
     /// Ends the subscription to a filter.
     pub fn unsubscribe(&mut self, filter: &[u8]) {
         self.changes.push(Change::Unsubscribe(filter.into()));
+    }
+
+    /// Asks for nothing to be read for a while from the client whose message it is: it sends faster than the service can take.
+    pub fn hold_back(&mut self, time: Duration) {
+        self.hold = time;
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -41,6 +41,19 @@ fn what_is_not_acknowledged_comes_again() {
 }
 
 #[test]
+fn samples_are_of_what_is_acknowledged_alone() {
+    let config = ConsumerConfig { sample_freq: "30%".into(), ..explicit() };
+    let mut world = World::with(&["a"; 3], config);
+    assert_eq!(world.fetch(3), "1 2 3");
+    assert_eq!((world.wait(5), world.ack(2, Ack::Done)), (String::new(), "acked 2 after 1 and 5ms".into()));
+    assert_eq!((world.ack(2, Ack::Done), world.ack(9, Ack::Done)), Default::default());
+    assert_eq!(world.ack(3, Ack::Term(None)), "terminated 3");
+    let all = ConsumerConfig { ack_policy: AckPolicy::All, sample_freq: "30".into(), ..ConsumerConfig::default() };
+    let mut world = World::with(&["a"], all);
+    assert_eq!((world.fetch(1), world.ack(1, Ack::Done)), ("1".into(), String::new()));
+}
+
+#[test]
 fn each_delivery_has_its_own_wait_and_the_last_ends_it() {
     let backoff = [1, 5, 20].map(Duration::from_secs).to_vec();
     let config = ConsumerConfig { backoff, max_deliver: 4, ..explicit() };
