@@ -136,6 +136,7 @@ impl Consumer {
         match event {
             Event::Changed => {}
             Event::Pull(pull) => self.pull(&pull, now, actions),
+            Event::Gone(client) => self.take_back(client, now, actions),
             Event::Abandoned(id) => self.requests.remove(id),
             Event::Ack { seq, ack, answer } => {
                 self.ack(seq, ack, now, actions);
@@ -191,6 +192,11 @@ impl Consumer {
         self.requests.iter(now).collect()
     }
 
+    /// Whether a client has something that it has not acknowledged ([`Pull::client`]).
+    pub fn is_awaited_of(&self, client: u64) -> bool {
+        self.outstanding.of(client).next().is_some()
+    }
+
     /// How it is.
     pub fn info(&self) -> Info {
         let floor = self.outstanding.first().map(|(seq, pending)| (pending.consumer_seq - 1, seq - 1));
@@ -237,6 +243,12 @@ impl Consumer {
         }
     }
 
+    fn take_back(&mut self, client: u64, now: Timestamp, actions: &mut Vec<Action>) {
+        for seq in self.outstanding.of(client).collect::<Vec<_>>() {
+            self.record(Change::Delayed { seq, due: now }, actions);
+        }
+    }
+
     fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {
         match ack {
             Ack::Done => self.done(seq, now, actions),
@@ -259,6 +271,7 @@ impl Consumer {
         if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
             actions.push(Action::Advise(Advisory::Naked { seq, consumer_seq, deliveries }));
             self.record(Change::Delayed { seq, due: now + delay.unwrap_or(Duration::ZERO) }, actions);
+            self.outstanding.give(seq, 0);
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Reply {
 pub(super) type Served = Result<Reply, ApiError>;
 
 impl Engine {
-    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, out: &mut Outgoing) {
+    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, client: u64, out: &mut Outgoing) {
         let block = HeaderBlock::parse(message.headers).ok();
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
@@ -34,7 +34,7 @@ impl Engine {
         // Direct gets and pulls are no requests of the API.
         let counts =
             !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
-        let served = parsed.and_then(|request| self.serve(request, reply, out));
+        let served = parsed.and_then(|request| self.serve(request, reply, client, out));
         // An answer about the account does not count the request that it answers.
         self.stats.total += u64::from(counts);
         if let Err(refusal) = served {
@@ -43,13 +43,13 @@ impl Engine {
         }
     }
 
-    fn serve(&mut self, request: Request, reply: &[u8], out: &mut Outgoing) -> Result<(), Refusal> {
+    fn serve(&mut self, request: Request, reply: &[u8], client: u64, out: &mut Outgoing) -> Result<(), Refusal> {
         let (kind, served) = match request {
             Request::DirectGet { stream, get } => {
                 return self.direct_get(&stream, &get, reply, out).map_err(Refusal::Status);
             }
             Request::ConsumerNext { stream, consumer, next } => {
-                if self.next(&stream, &consumer, &next, reply).is_err() {
+                if self.next((&*stream, &*consumer), &next, reply, client).is_err() {
                     nobody(reply, out);
                 }
                 return Ok(());

@@ -78,6 +78,7 @@ impl Engine {
     /// Ends a consumer: who waits for it is told, and its state goes.
     pub(super) fn end_consumer(&mut self, stream: u64, consumer: u64) {
         self.advise_of_consumer(stream, consumer, "delete");
+        self.clients.forget(stream, consumer);
         let Some(kept) = self.streams.get_mut(&stream) else { return };
         let mut actions = Vec::new();
         kept.hub.handle(consumer, Event::Delete, self.clock.now(), &kept.heads, &mut actions);

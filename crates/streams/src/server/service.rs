@@ -28,6 +28,22 @@ pub trait Service: Send + 'static {
         let _ = (interest, out);
     }
 
+    /// A client that is an instance shall get nothing new ([`Handle::drain`](super::Handle::drain)).
+    fn drain(&mut self, client: u64) {
+        let _ = client;
+    }
+
+    /// A client that is an instance has gone.
+    fn gone(&mut self, client: u64) {
+        let _ = client;
+    }
+
+    /// Whether a client that is an instance has still to answer for something that it got.
+    fn is_busy(&self, client: u64) -> bool {
+        let _ = client;
+        false
+    }
+
     /// What the monitoring shows of the service at a path, `/jsz` or `/healthz` say; `None` if that is not its page.
     fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
         let _ = (page, query);
