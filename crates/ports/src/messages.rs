@@ -1,9 +1,9 @@
 //! Messages: the server that services reach at `$NATS_URL`, and the streams behind topics, buckets and object stores.
 
-use std::net::TcpStream;
+use std::{net::TcpStream, time::Duration};
 
 use async_trait::async_trait;
-use model::{Slot, streams::StreamConfig};
+use model::{InstanceId, Slot, streams::StreamConfig};
 
 /// Why a stream is not as it shall be.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +26,11 @@ pub enum MessagesError {
 pub trait Messages: Send + Sync + 'static {
     /// Makes a stream, or changes the one of this name; it is durable when this returns.
     async fn ensure(&self, stream: StreamConfig) -> Result<(), MessagesError>;
-    /// Serves a connection that has been attested to be of the instance in a slot. The socket does not block.
-    async fn serve(&self, socket: TcpStream, slot: &Slot);
+    /// Serves a connection that has been attested to be of a slot, and of which instance there if the host tells. The socket does
+    /// not block.
+    async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>);
+    /// Gives nothing new to an instance's consumers. Returns when it has acknowledged what it got, or after so long.
+    async fn drain(&self, instance: &InstanceId, limit: Duration);
     /// Tells a connection why it is not served, and closes it. The socket does not block.
     async fn refuse(&self, socket: TcpStream, why: &str);
     /// Stops: clients get what waits for them, then their connections end.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use model::streams::{AckPolicy, ConsumerConfig, ConsumerLimits, DeliverPolicy, Retention, StreamConfig};
 
 use super::world::explicit;
-use crate::consumer::{check, check_unique, check_update};
+use crate::consumer::{check, check_pedantic, check_unique, check_update};
 
 fn named(config: ConsumerConfig) -> ConsumerConfig {
     ConsumerConfig { name: "c".into(), ..config }
@@ -39,6 +39,24 @@ fn defaults() {
 }
 
 #[test]
+fn who_is_pedantic_gets_no_other_numbers_than_asked_for() {
+    let seconds = Duration::from_secs;
+    for (said, fits) in [
+        (named(explicit()), true),
+        (ConsumerConfig { max_deliver: -1, ack_wait: seconds(1), ..named(explicit()) }, true),
+        (ConsumerConfig { backoff: vec![seconds(2)], ..named(explicit()) }, true),
+        (ConsumerConfig { backoff: vec![seconds(2)], ack_wait: seconds(1), ..named(explicit()) }, false),
+        (ConsumerConfig { max_ack_pending: -2, ..named(explicit()) }, false),
+    ] {
+        let checked = check(said.clone(), &stream(&["a"])).unwrap();
+        assert_eq!(check_pedantic(&said, &checked).is_ok(), fits, "{said:?}");
+    }
+    let (said, of_stream) = (ConsumerConfig { max_deliver: -1, ..named(explicit()) }, 5);
+    let filled = check(ConsumerConfig { max_deliver: of_stream, ..said.clone() }, &stream(&["a"])).unwrap();
+    assert!(check_pedantic(&said, &filled).is_err());
+}
+
+#[test]
 fn what_makes_no_consumer() {
     let any = || named(explicit());
     let push = || ConsumerConfig { deliver_subject: "d".into(), ..any() };
@@ -54,7 +72,6 @@ fn what_makes_no_consumer() {
         (ConsumerConfig { num_replicas: 3, ..any() }, &plain, 10126),
         (ConsumerConfig { priority_groups: vec!["g".into()], ..any() }, &plain, 10052),
         (ConsumerConfig { sample_freq: "101%".into(), ..any() }, &plain, 10095),
-        (ConsumerConfig { sample_freq: "30%".into(), ..any() }, &plain, 10094),
         (ConsumerConfig { max_deliver: 1, backoff: vec![millis(1); 2], ..any() }, &plain, 10116),
         (ConsumerConfig { max_ack_pending: 8, ..any() }, &limited, 10121),
         (ConsumerConfig { max_ack_pending: -1, ..any() }, &limited, 10121),

@@ -56,6 +56,10 @@ impl World {
         // Somebody waits for it, so it is durable.
         writer.answer(Answer { reply: Box::default(), body: String::new(), asked: Asked::Ack });
         let mut world = Self { disk, writer, kept, model: Model::default(), now };
+        // Somebody waits for the stream, so that it is on disk.
+        let answer =
+            Answer { reply: [].into(), body: String::new(), asked: Asked::Ack, durability: Durability::Always };
+        world.writer.answer(answer);
         world.sync();
         world
     }
