@@ -1,19 +1,22 @@
 //! Reading single messages.
 
+use bytes::Bytes;
+use logic::{
+    stream::{Head, Search, Stored as _, scan},
+    subject::is_subject,
+};
+
 use super::{
     Engine,
     api::{Reply, Served, nobody},
     info::{time, timestamp},
     kept::Kept,
     record::Record,
+    writer::Writer,
 };
 use crate::{
-    jetstream::{ErrorCode, MessageGet, Response, Status, Stored, StoredMessage},
+    jetstream::{ErrorCode, MessageGet, Place, Response, Status, Stored, StoredMessage},
     server::{Message, Outgoing},
-};
-use logic::{
-    stream::{Head, Search, Stored as _, scan},
-    subject::is_subject,
 };
 
 impl Engine {
@@ -45,22 +48,33 @@ impl Engine {
             nobody(reply, out);
             return Ok(());
         };
+        if reply.is_empty() {
+            return Ok(());
+        }
         if get.batch > 0 || !get.multi_last.is_empty() {
-            // Several messages at once are not supported yet.
-            return Err(Status::BadRequest);
+            return self.direct_get_many(kept, get, reply, out);
         }
         let head = find(kept, get).ok_or(Status::MessageNotFound)?;
-        let bytes = self.writer.read(kept.id, head.seq).ok().flatten().ok_or(Status::MessageNotFound)?;
-        let record = Record::decode(&bytes).ok_or(Status::MessageNotFound)?;
-        let headers = if get.no_hdr { "" } else { str::from_utf8(record.headers).unwrap_or_default() };
-        let stored = Stored { stream: name, subject: record.subject, seq: head.seq, time: time(record.at), headers };
-        let headers = stored.block(None);
-        let payload = record.payload;
-        if !reply.is_empty() {
-            out.messages.push(&Message { subject: reply, reply: None, headers: headers.as_bytes(), payload });
-        }
+        let (headers, payload) = direct_message(&self.writer, kept, head.seq, get.no_hdr, None)?;
+        let (headers, payload) = (headers.as_bytes(), &*payload);
+        out.messages.push(&Message { subject: reply, reply: None, headers, payload });
         Ok(())
     }
+}
+
+/// A message as a direct get answers it: headers and payload.
+pub(super) fn direct_message(
+    writer: &Writer,
+    kept: &Kept,
+    seq: u64,
+    no_hdr: bool,
+    place: Option<Place>,
+) -> Result<(String, Bytes), Status> {
+    let bytes = writer.read(kept.id, seq).ok().flatten().ok_or(Status::MessageNotFound)?;
+    let record = Record::decode(&bytes).ok_or(Status::MessageNotFound)?;
+    let headers = if no_hdr { "" } else { str::from_utf8(record.headers).unwrap_or_default() };
+    let stored = Stored { stream: &kept.name, subject: record.subject, seq, time: time(record.at), headers };
+    Ok((stored.block(place), bytes.slice_ref(record.payload)))
 }
 
 /// The message that is asked for: the last of a subject, the next of one, one by its sequence, or the first from a time on.

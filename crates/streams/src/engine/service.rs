@@ -18,11 +18,9 @@ use super::{
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
-    server::{Interest, Message, Origin, Outgoing, Query, Service},
+    server::{API_LEVEL, Interest, Message, Origin, Outgoing, Query, Service},
 };
 
-/// The level of the API that is kept to: that of nats-server 2.12.
-const API_LEVEL: u8 = 2;
 /// What the engine itself answers.
 pub(super) const OWN_SUBJECTS: [&[u8]; 3] = [b"$JS.API.>", b"$JS.ACK.>", b"$JS.FC.>"];
 /// After a failed write nothing is tried for so long.
@@ -170,6 +168,9 @@ impl Engine {
         let mut actions = Vec::new();
         kept.hub.aged(&due, now, &kept.heads, &mut actions);
         self.carry_out(id, actions, None);
+        for firing in &due.firings {
+            self.fire(id, firing);
+        }
     }
 
     /// Whether writes are refused for now.

@@ -1,6 +1,7 @@
 //! Making, changing and emptying streams.
 
 use logic::{
+    consumer::{self, Consumer},
     stream::{Removals, check, check_update, offers},
     subject::overlap,
 };
@@ -54,6 +55,7 @@ impl Engine {
         check_support(&config)?;
         self.check_overlap(&config)?;
         self.check_reserved(&config)?;
+        check_consumers(self.find(&config.name)?, &config)?;
         self.check_open()?;
         let id = self.find(&config.name)?.id;
         let kept = self.kept_mut(id)?;
@@ -159,11 +161,20 @@ impl Engine {
     }
 }
 
+/// A change of what consumers may ask for must not be less than what they have.
+fn check_consumers(kept: &Kept, config: &StreamConfig) -> Result<(), ApiError> {
+    if kept.hub.stream.config().consumer_limits == config.consumer_limits {
+        return Ok(());
+    }
+    let fits = |machine: &Consumer| consumer::check(machine.settings().config.clone(), config).is_ok();
+    if kept.hub.iter().all(|(_, machine)| fits(machine)) {
+        return Ok(());
+    }
+    Err(ErrorCode::StreamInvalidConfig.because("change to limits violates consumers' configs"))
+}
+
 /// What the machine could decide and this engine does not carry out.
 fn check_support(config: &StreamConfig) -> Result<(), ApiError> {
-    if config.allow_msg_schedules {
-        return Err(ErrorCode::StreamInvalidConfig.because("message schedules are not supported yet"));
-    }
     // The engine gets a message once for each of its own filters that match.
     let is_own = |subject: &String| OWN_SUBJECTS.iter().any(|own| overlap(subject.as_bytes(), own));
     if config.subjects.iter().any(is_own) {

@@ -178,6 +178,12 @@ impl Writer {
         }
     }
 
+    /// Whether the journal has answered everything.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.commits.is_empty()
+    }
+
     /// Whether a commit has failed and all others are answered.
     pub(super) fn is_undone(&self) -> bool {
         self.commits.is_empty() && self.mail.has_failed()
