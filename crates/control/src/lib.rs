@@ -19,5 +19,5 @@ mod store;
 mod supervisor;
 
 pub use api::{Api, serve};
-pub use config::{Config, Engines, HostEnv};
+pub use config::{Config, Engines, HostEnv, ServiceStreams};
 pub use supervisor::{Supervisor, SystemHandle};

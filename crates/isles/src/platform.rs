@@ -17,7 +17,7 @@ use model::spec::System;
 use ports::{
     clock::{Clock, HostClock},
     keeper::Keeper,
-    messages::{Messages, MessagesError},
+    messages::Messages,
     streams::StreamsError,
     tasks::{TaskKind, Tasks},
     workloads::Workloads,
@@ -84,15 +84,15 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
-    if let Some(MessagesError::Refused { .. }) = error.downcast_ref() {
-        let hint = "change it back, or give it another name: what exists keeps its messages";
-        return UserError::failed(error.to_string(), hint).into();
-    }
     let hint = match error.downcast_ref::<StreamsError>() {
         Some(StreamsError::Damaged { .. }) => {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
+        Some(StreamsError::Unreachable(_)) => {
+            "start it, correct `url` in `[streams]`, or let it serve JetStream (`nats-server --jetstream`)"
+        }
+        Some(StreamsError::Refused { .. }) => "change it back, or give it another name: what exists keeps its messages",
         Some(_) => "check the permissions and the free space of the state folder",
         None => return error,
     };

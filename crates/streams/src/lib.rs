@@ -2,12 +2,15 @@
 //! between services, in the platform as `messages`, which implements `ports::messages`. `jetstream` is the API of JetStream as text
 //! and values; `engine` serves its streams over the journal; `conf` reads the configuration file of nats-server.
 
+mod client;
 pub mod conf;
 mod embedded;
 pub mod engine;
+mod external;
 pub mod jetstream;
 mod messages;
 pub mod server;
 
 pub use embedded::Buckets;
+pub use external::External;
 pub use messages::{MessageServer, StartError};

@@ -37,6 +37,7 @@ fn system() -> System {
     let audit = Service { subscribes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
     let redelivery = Redelivery { max_deliver: Some(2), ..Redelivery::default() };
     System {
+        nats: None,
         name: "shop".parse().unwrap(),
         gateway: None,
         services: [("orders", orders), ("mailer", mailer), ("audit", audit)]
@@ -60,7 +61,7 @@ impl Rig {
         let clock = Arc::new(HostClock::start());
         let server = MessageServer::start(&buckets, &system(), clock, 7).await.expect("it starts");
         for stream in system().streams() {
-            server.ensure(stream).await.expect("it is made");
+            server.topics().ensure(stream).await.expect("it is made");
         }
         Self { server, _folder: folder }
     }

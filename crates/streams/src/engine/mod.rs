@@ -12,7 +12,7 @@ mod change;
 mod clients;
 mod consumer_info;
 mod consumers;
-mod dead;
+pub(crate) mod dead;
 mod deliver;
 mod get;
 mod get_many;
