@@ -20,8 +20,8 @@ const LIST: &str = "tests/compat/async-nats.toml";
 
 /// How many of the tests are in no need of a core of their own.
 const JOBS: NonZero<usize> = NonZero::new(8).expect("it is above 0");
-/// The longest of the tests take half of it on a slow machine.
-const SECONDS: u32 = 120;
+/// The longest of the tests waits for 100 s.
+const SECONDS: u32 = 240;
 
 /// Against what, and how much.
 #[derive(clap::Args)]

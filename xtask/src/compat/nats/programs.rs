@@ -36,7 +36,7 @@ pub(crate) struct Limits {
 }
 
 /// Builds the test programs of a crate, slow tests included, and lists their tests, ignored ones too. They go without
-/// debug information: that halves the time to build them, and a panic tells its line all the same.
+/// debug information, which takes gigabytes; a panic tells its line all the same.
 ///
 /// # Errors
 /// When they cannot be built.
