@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod outlier;
 pub mod panic;
 pub mod rate;
+pub mod rollout;
 pub mod route;
 pub mod service;
 #[cfg(test)]
