@@ -12,6 +12,7 @@ pub mod gradient;
 pub mod hedge;
 pub mod histogram;
 pub mod hub;
+pub mod judge;
 pub mod order;
 pub mod outcome;
 pub mod outlier;
