@@ -17,6 +17,7 @@ pub mod order;
 pub mod outcome;
 pub mod outlier;
 pub mod panic;
+pub mod pins;
 pub mod rate;
 pub mod rollout;
 pub mod route;
