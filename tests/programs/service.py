@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         name, _, rest = self.path.lstrip("/").partition("?")[0].partition("/")
-        if name not in ("echo", "size", "sql"):
+        if name not in ("echo", "nats", "size", "sql"):
             for _ in self.body():
                 pass
         if hasattr(self, "on_" + name):
@@ -146,6 +146,16 @@ class Handler(BaseHTTPRequestHandler):
         at = os.path.join(os.path.dirname(own), name) if name.endswith(".call") else os.environ[name.upper() + "_SOCKET"]
         asked = ["curl", "-sS", "--max-time", "20", "-w", " %{http_code}", "--unix-socket", at, "http://users/" + path]
         self.answer(subprocess.run(asked, capture_output=True, text=True).stdout)
+
+    # /nats/TEXT says the body to the server at $NATS_URL, and answers what it said until TEXT was in it.
+    def on_nats(self, text):
+        host, _, port = os.environ["NATS_URL"].removeprefix("nats://").partition(":")
+        with socket.create_connection((host, int(port)), 20) as nats:
+            nats.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n' + b"".join(self.body()))
+            said = b""
+            while text.encode() not in said and (part := nats.recv(65536)):
+                said += part
+        self.answer(said)
 
     def ask(self, url, path):
         try:

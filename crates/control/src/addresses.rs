@@ -13,6 +13,8 @@ use ports::{keeper::SOCKET_PATH_BYTES_MAX, traffic::Caller};
 const FIRST: u32 = 1 << 16;
 /// The last number: 127.255.255.254.
 const LAST: u32 = (1 << 24) - 2;
+/// Stands in the records for the server of messages: no service has such a name.
+const MESSAGES: &str = "@messages";
 
 /// All connection addresses of a system.
 pub(crate) struct Addresses {
@@ -32,7 +34,15 @@ impl Addresses {
 
     /// The address of a connection, and whether it is new and must be remembered before it is used.
     pub(crate) fn of(&mut self, caller: &Caller, callee: &ServiceName) -> (SocketAddr, Option<(String, u32)>) {
-        let key = key(caller, callee);
+        self.of_key(key(caller, callee.as_str()))
+    }
+
+    /// The same for the server of messages.
+    pub(crate) fn of_messages(&mut self, caller: &Caller) -> (SocketAddr, Option<(String, u32)>) {
+        self.of_key(key(caller, MESSAGES))
+    }
+
+    fn of_key(&mut self, key: String) -> (SocketAddr, Option<(String, u32)>) {
         if let Some(number) = self.numbers.get(&key) {
             return (self.address(*number), None);
         }
@@ -70,6 +80,14 @@ impl Addresses {
     }
 }
 
+/// What a slot reaches, and where.
+#[derive(Default)]
+pub(crate) struct Reach {
+    pub(crate) connections: BTreeMap<ServiceName, Place>,
+    /// The server of messages, if its service has to do with them.
+    pub(crate) messages: Option<SocketAddr>,
+}
+
 /// Where a slot reaches a service.
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
@@ -87,7 +105,7 @@ impl Place {
 }
 
 /// The name of a connection in the records: `orders/2>users`.
-fn key(caller: &Caller, callee: &ServiceName) -> String {
+fn key(caller: &Caller, callee: &str) -> String {
     format!("{caller}>{callee}")
 }
 
@@ -117,11 +135,14 @@ mod tests {
         assert_eq!(addresses.of(&slot("orders/1"), &users), (first, None));
         assert_eq!(addresses.of(&slot("orders/1"), &stock).0.to_string(), "127.1.0.1:7000");
         assert_eq!(addresses.of(&slot("orders/10"), &users).0.to_string(), "127.1.0.2:7000");
+        let (messages, new) = addresses.of_messages(&slot("orders/1"));
+        assert_eq!((messages.to_string(), new.is_some()), ("127.1.0.3:7000".into(), true));
+        assert_eq!(addresses.of_messages(&slot("orders/1")), (messages, None));
 
         let mut again = Addresses::new(7000, addresses.numbers.clone());
         assert_eq!(again.of(&slot("orders/1"), &users), (first, None));
-        assert_eq!(again.release(&slot("orders/1")), ["orders/1>stock", "orders/1>users"]);
-        assert_eq!(again.of(&Caller::Operator, &users).0.to_string(), "127.1.0.3:7000", "not one given back");
+        assert_eq!(again.release(&slot("orders/1")), ["orders/1>@messages", "orders/1>stock", "orders/1>users"]);
+        assert_eq!(again.of(&Caller::Operator, &users).0.to_string(), "127.1.0.4:7000", "not one given back");
         again.next = LAST + 1;
         assert_eq!(again.of(&slot("orders/1"), &users).0.to_string(), "127.1.0.0:7000", "until all were used");
     }

@@ -8,14 +8,14 @@ use model::{
 };
 use ports::traffic::Target;
 
-use crate::{Config, addresses::Place};
+use crate::{Config, addresses::Reach};
 
 /// What one instance is given beside what its service declares.
 pub(crate) struct Given<'a> {
     /// Where it must listen.
     pub(crate) target: &'a Target,
-    /// Where it reaches each service that it may call.
-    pub(crate) connections: &'a BTreeMap<ServiceName, Place>,
+    /// Where it reaches what it may use.
+    pub(crate) reach: &'a Reach,
     /// The file of its store.
     pub(crate) database: Option<&'a Path>,
 }
@@ -34,7 +34,10 @@ pub(crate) fn of_instance(
         Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
         Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
     };
-    for (callee, place) in given.connections {
+    if let Some(address) = given.reach.messages {
+        env.insert("NATS_URL".into(), format!("nats://{address}"));
+    }
+    for (callee, place) in &given.reach.connections {
         env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, place.address));
         if let Some(path) = &place.socket {
             env.insert(format!("{}_SOCKET", callee.env_prefix()), path.display().to_string());

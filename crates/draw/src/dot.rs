@@ -9,7 +9,11 @@ pub(crate) fn write(graph: &Graph) -> String {
     line("node [shape=box, style=rounded, fontname=\"Helvetica\"]".into());
     line("edge [fontname=\"Helvetica\", fontsize=10]".into());
     for node in &graph.nodes {
-        let shape = if node.kind == Kind::Gateway { ", shape=cds, style=solid" } else { "" };
+        let shape = match node.kind {
+            Kind::Gateway => ", shape=cds, style=solid",
+            Kind::Service => "",
+            Kind::Topic => ", shape=hexagon, style=solid",
+        };
         line(format!("{} [label={}{shape}]", id(node), quote(&format!("{}\n{}", node.title, node.subtitle))));
         if let Some(store) = &node.store {
             line(format!("{} [label={}, shape=cylinder, style=solid]", store_id(node), quote(store)));
@@ -26,11 +30,12 @@ pub(crate) fn write(graph: &Graph) -> String {
     out
 }
 
-/// `@` is in no service's name, so that nothing can be mistaken for the gateway or a store.
+/// `@` is in no service's name, so that nothing can be mistaken for the gateway, a store or a topic.
 fn id(node: &Node) -> String {
     match node.kind {
         Kind::Gateway => quote("@gateway"),
         Kind::Service => quote(&node.title),
+        Kind::Topic => quote(&format!("{}@topic", node.title)),
     }
 }
 

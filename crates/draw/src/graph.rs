@@ -3,25 +3,26 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ServiceName,
-    spec::{Gateway, Route, Store, StoreEngine, System},
+    BucketName, ServiceName, TopicName,
+    spec::{Gateway, Route, Service, Store, StoreEngine, System},
 };
 
 /// Boxes and the arrows between them.
 pub(crate) struct Graph {
     /// The system's name.
     pub name: String,
-    /// The gateway first, if there is one; then the services by name.
+    /// The gateway first, if there is one; then the services by name, then the topics.
     pub nodes: Vec<Node>,
     /// At most one for each pair of nodes, in the order of their sources.
     pub edges: Vec<Edge>,
 }
 
-/// A gateway or a service.
+/// A gateway, a service or a topic.
 pub(crate) struct Node {
     pub kind: Kind,
     pub title: String,
     pub subtitle: String,
+    /// The data that it owns.
     pub store: Option<String>,
 }
 
@@ -29,9 +30,10 @@ pub(crate) struct Node {
 pub(crate) enum Kind {
     Gateway,
     Service,
+    Topic,
 }
 
-/// A connection, by the indexes of its nodes. The gateway's has its routes as label.
+/// A connection, or the way of messages into a topic and out of it, by the indexes of its nodes. The gateway's has its routes as label.
 pub(crate) struct Edge {
     pub from: usize,
     pub to: usize,
@@ -48,15 +50,33 @@ impl Graph {
             kind: Kind::Service,
             title: name.to_string(),
             subtitle: instances(service.replicas),
-            store: service.store.as_ref().map(store),
+            store: data(service),
         }));
+        let first_topic = nodes.len();
+        let topics: BTreeMap<&TopicName, usize> = system.topics.keys().zip(first_topic..).collect();
+        nodes.extend(system.topics.keys().map(topic));
         let mut edges: Vec<Edge> = system.gateway.iter().flat_map(|gateway| routes(gateway, &indexes)).collect();
         for (from, service) in system.services.values().enumerate() {
             let callees = service.calls.keys().filter_map(|callee| indexes.get(callee));
-            edges.extend(callees.map(|to| Edge { from: first + from, to: *to, label: String::new() }));
+            let published = service.publishes.iter().filter_map(|name| topics.get(name));
+            edges.extend(callees.chain(published).map(|to| Edge::new(first + from, *to)));
+        }
+        for (name, from) in &topics {
+            let subscribers = system.services.values().enumerate().filter(|(_, to)| to.subscribes.contains(*name));
+            edges.extend(subscribers.map(|(to, _)| Edge::new(*from, first + to)));
         }
         Self { name: system.name.to_string(), nodes, edges }
     }
+}
+
+impl Edge {
+    fn new(from: usize, to: usize) -> Self {
+        Self { from, to, label: String::new() }
+    }
+}
+
+fn topic(name: &TopicName) -> Node {
+    Node { kind: Kind::Topic, title: name.to_string(), subtitle: "topic".into(), store: None }
 }
 
 fn gateway(gateway: &Gateway) -> Node {
@@ -65,6 +85,15 @@ fn gateway(gateway: &Gateway) -> Node {
 
 fn instances(count: u32) -> String {
     if count == 1 { "1 instance".into() } else { format!("{count} instances") }
+}
+
+/// Its store, buckets and object stores.
+fn data(service: &Service) -> Option<String> {
+    let named = |what: &'static str| move |name: &BucketName| format!("{what} {name}");
+    let buckets = service.buckets.iter().map(named("bucket"));
+    let objects = service.objects.iter().map(named("objects"));
+    let all: Vec<_> = service.store.iter().map(store).chain(buckets).chain(objects).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn store(store: &Store) -> String {

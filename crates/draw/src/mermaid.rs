@@ -6,13 +6,14 @@ use crate::graph::{Graph, Kind, Node};
 
 pub(crate) fn write(graph: &Graph) -> String {
     let mut out = String::from("flowchart LR\n");
-    for node in &graph.nodes {
+    for (index, node) in graph.nodes.iter().enumerate() {
         let label = format!("{}<br/>{}", escape(&node.title), escape(&node.subtitle));
         line(
             &mut out,
             &match node.kind {
-                Kind::Gateway => format!("{}([\"{label}\"])", id(node)),
-                Kind::Service => format!("{}[\"{label}\"]", id(node)),
+                Kind::Gateway => format!("{}([\"{label}\"])", id(graph, index)),
+                Kind::Service => format!("{}[\"{label}\"]", id(graph, index)),
+                Kind::Topic => format!("{}{{{{\"{label}\"}}}}", id(graph, index)),
             },
         );
         if let Some(store) = &node.store {
@@ -21,10 +22,10 @@ pub(crate) fn write(graph: &Graph) -> String {
     }
     for edge in &graph.edges {
         let label = if edge.label.is_empty() { String::new() } else { format!("|\"{}\"|", escape(&edge.label)) };
-        line(&mut out, &format!("{} -->{label} {}", id(&graph.nodes[edge.from]), id(&graph.nodes[edge.to])));
+        line(&mut out, &format!("{} -->{label} {}", id(graph, edge.from), id(graph, edge.to)));
     }
-    for node in graph.nodes.iter().filter(|node| node.store.is_some()) {
-        line(&mut out, &format!("{} -.- {}", id(node), store_id(node)));
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.store.is_some()) {
+        line(&mut out, &format!("{} -.- {}", id(graph, index), store_id(node)));
     }
     out
 }
@@ -33,11 +34,14 @@ fn line(out: &mut String, text: &str) {
     writeln!(out, "  {text}").expect("writing to a string cannot fail");
 }
 
-/// Prefixed, because `end` and other words are reserved; without `-`, because `a--b` would be an edge.
-fn id(node: &Node) -> String {
+/// Prefixed, because `end` and other words are reserved; without `-`, because `a--b` would be an edge. Of topics only
+/// the number is sure to tell them apart then.
+fn id(graph: &Graph, index: usize) -> String {
+    let node = &graph.nodes[index];
     match node.kind {
         Kind::Gateway => "gateway".into(),
         Kind::Service => format!("s_{}", node.title.replace('-', "_")),
+        Kind::Topic => format!("t_{index}"),
     }
 }
 

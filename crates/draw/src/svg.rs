@@ -16,6 +16,8 @@ const STYLE: &str = "\
 .isles .store{fill:#f1efe6;stroke:#a08a4f;stroke-width:1.2}\
 .isles .hang{fill:none;stroke:#a08a4f;stroke-width:1.2;stroke-dasharray:3 3}\
 .isles .call{fill:none;stroke:#6b7a94;stroke-width:1.5}\
+.isles .message{stroke-dasharray:6 3}\
+.isles .topic{fill:#eef6ee;stroke:#4f8a5b}\
 .isles .head{fill:#6b7a94}\
 .isles .rule{stroke:#35589a;stroke-opacity:.3}\
 .isles text{fill:#1c2636;text-anchor:middle}\
@@ -26,6 +28,7 @@ const STYLE: &str = "\
 .isles .card{fill:#10151d;stroke:#2c3544}\
 .isles .box{fill:#18202c;stroke:#6f93d2}\
 .isles .gateway{fill:#1b2a44;stroke:#86a9e6}\
+.isles .topic{fill:#18261b;stroke:#6fae7c}\
 .isles .store{fill:#26231a;stroke:#b99f5c}\
 .isles .hang{stroke:#b99f5c}\
 .isles .call{stroke:#8e9db6}\
@@ -48,7 +51,7 @@ pub(crate) fn write(graph: &Graph, layout: &Layout) -> String {
         height - 1.0,
     );
     for (edge, curve) in graph.edges.iter().zip(&layout.curves) {
-        let (from, to) = (&graph.nodes[edge.from].title, &graph.nodes[edge.to].title);
+        let (from, to) = (&graph.nodes[edge.from], &graph.nodes[edge.to]);
         line(&mut out, &arrow(curve, from, to));
     }
     for (node, block) in graph.nodes.iter().zip(&layout.blocks) {
@@ -66,19 +69,24 @@ fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").expect("writing to a string cannot fail");
 }
 
-fn arrow(curve: &Curve, from: &str, to: &str) -> String {
+fn arrow(curve: &Curve, from: &Node, to: &Node) -> String {
     let mut path = format!("M{} {}", number(curve.start.0), number(curve.start.1));
     for piece in &curve.pieces {
         let points: Vec<_> = piece.iter().map(|(x, y)| format!("{} {}", number(*x), number(*y))).collect();
         path.push_str(&format!("C{}", points.join(" ")));
     }
-    let title = format!("{} -&gt; {}", escape(from), escape(to));
-    format!("<path class=\"call\" d=\"{path}\" marker-end=\"url(#isles-head)\"><title>{title}</title></path>")
+    let title = format!("{} -&gt; {}", escape(&from.title), escape(&to.title));
+    let class = if [from, to].iter().any(|node| node.kind == Kind::Topic) { "call message" } else { "call" };
+    format!("<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#isles-head)\"><title>{title}</title></path>")
 }
 
 fn boxed(out: &mut String, node: &Node, block: &Block) {
     let Rect { x, y, width, height } = block.frame;
-    let class = if node.kind == Kind::Gateway { "box gateway" } else { "box" };
+    let (class, radius) = match node.kind {
+        Kind::Gateway => ("box gateway", 8.0),
+        Kind::Service => ("box", 8.0),
+        Kind::Topic => ("box topic", height / 2.0),
+    };
     let middle = number(x + width / 2.0);
     if let (Some(store), Some(text)) = (&block.store, &node.store) {
         line(out, &format!("<path class=\"hang\" d=\"M{middle} {}V{}\"/>", number(y + height), number(store.y)));
@@ -88,8 +96,12 @@ fn boxed(out: &mut String, node: &Node, block: &Block) {
     line(
         out,
         &format!(
-            "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"8\"/>",
-            frame[0], frame[1], frame[2], frame[3]
+            "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\"/>",
+            frame[0],
+            frame[1],
+            frame[2],
+            frame[3],
+            number(radius)
         ),
     );
     let title = escape(&fit(&node.title, 15.0, width - 12.0));

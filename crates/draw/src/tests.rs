@@ -1,6 +1,6 @@
 use model::{
-    ServiceName,
-    spec::{Gateway, Policy, Route, Service, Store, StoreEngine, System},
+    ServiceName, TopicName,
+    spec::{Gateway, Policy, Route, Service, Store, StoreEngine, System, Topic},
 };
 use proptest::prelude::*;
 
@@ -57,7 +57,24 @@ fn system(name: &str, lines: &[Line], routes: &[(&str, &str)]) -> System {
                 (name.parse::<ServiceName>().unwrap(), service(*replicas, *store, calls))
             })
             .collect(),
+        topics: Default::default(),
     }
+}
+
+/// The shop with a topic that goes to one service, and one that goes round.
+fn shop_with_topics() -> System {
+    let mut system = shop();
+    for (name, publisher, subscriber) in [("orders.placed", "orders", "payments"), ("stock-low", "stock", "stock")] {
+        let topic: TopicName = name.parse().unwrap();
+        let mut change = |service: &str, change: &dyn Fn(&mut Service)| {
+            change(system.services.get_mut(&service.parse::<ServiceName>().unwrap()).unwrap());
+        };
+        change(publisher, &|service| service.publishes.extend([topic.clone()]));
+        change(subscriber, &|service| service.subscribes.extend([topic.clone()]));
+        change("users", &|service| service.buckets.extend(["sessions".parse().unwrap()]));
+        system.topics.insert(topic, Topic::default());
+    }
+    system
 }
 
 fn shop() -> System {
@@ -158,7 +175,7 @@ fn check_svg(text: &str) {
 
 #[test]
 fn the_shop_and_a_bigger_one() {
-    for system in [shop(), eleven()] {
+    for system in [shop(), eleven(), shop_with_topics()] {
         check_layout(&system);
         check_svg(&svg(&system));
         assert_eq!(svg(&system), svg(&system.clone()));
@@ -239,6 +256,25 @@ fn the_shop_as_mermaid() {
   s_users -.- d_users
 "#;
     assert_eq!(mermaid(&shop()), expected);
+}
+
+#[test]
+fn topics_as_mermaid_and_dot() {
+    let system = shop_with_topics();
+    let (mermaid, dot) = (mermaid(&system), dot(&system));
+    for (text, line) in [
+        (&mermaid, "  t_5{{\"orders.placed<br/>topic\"}}\n"),
+        (&mermaid, "  s_orders --> t_5\n"),
+        (&mermaid, "  t_5 --> s_payments\n"),
+        (&mermaid, "  s_stock --> t_6\n"),
+        (&mermaid, "  t_6 --> s_stock\n"),
+        (&mermaid, "  d_users[(\"sqlite, bucket sessions\")]\n"),
+        (&dot, "  \"orders.placed@topic\" [label=\"orders.placed\\ntopic\", shape=hexagon, style=solid];\n"),
+        (&dot, "  \"orders\" -> \"orders.placed@topic\";\n"),
+        (&dot, "  \"orders.placed@topic\" -> \"payments\";\n"),
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
 }
 
 #[test]

@@ -11,16 +11,17 @@ use anyhow::Context as _;
 use cli::settings::Environment;
 use control::Engines;
 use mesh::{Mesh, MeshConfig, TlsConfig};
-use model::spec::{System, Tls};
+use model::spec::{Service, System, Tls};
 use ports::{
     clock::Clock,
     keeper::{Keeper, KeeperError, ListenAddress, SOCKET_PATH_BYTES_MAX},
+    messages::Messages,
     streams::{Expect, KeyValue},
     tasks::{TaskKind, Tasks},
     workloads::WorkloadEvents,
 };
 use runtime::{Inventory, KeeperClient, KeeperEvents, Runtime, RuntimeConfig};
-use streams::Buckets;
+use streams::{Buckets, MessageServer};
 use tokio::net::UnixListener;
 
 use crate::state::State;
@@ -36,6 +37,8 @@ const PORT_TRIES: u32 = 100;
 pub(crate) struct Started {
     pub(crate) engines: Engines,
     pub(crate) events: WorkloadEvents,
+    /// Serves topics and buckets, if there are any.
+    pub(crate) messages: Option<Arc<dyn Messages>>,
     pub(crate) api: UnixListener,
     pub(crate) sockets: PathBuf,
     pub(crate) connection_port: u16,
@@ -74,7 +77,10 @@ pub(crate) async fn start(
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> anyhow::Result<Started> {
-    let streams: Arc<dyn KeyValue> = Arc::new(Buckets::new(state.buckets()));
+    let has_messages = system.services.values().any(Service::uses_messages);
+    let buckets = Buckets::new(state.buckets());
+    let buckets = Arc::new(if has_messages { buckets.beside_messages() } else { buckets });
+    let streams: Arc<dyn KeyValue> = buckets.clone();
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
     let (keeper_pid, resumed) = (connected.inventory.pid, connected.is_resumed());
@@ -91,6 +97,7 @@ pub(crate) async fn start(
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
+    let messages = if has_messages { Some(start_messages(&buckets, system, clock.clone()).await?) } else { None };
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
@@ -98,6 +105,7 @@ pub(crate) async fn start(
         held,
         access_log: Some(state.logs().join("access.log")),
         identities: Some(runtime.clone()),
+        messages: messages.clone(),
         tls: certificate(system, folder, state),
         ..MeshConfig::default()
     };
@@ -112,7 +120,20 @@ pub(crate) async fn start(
         clock,
         tasks: tasks.clone(),
     };
-    Ok(Started { engines, events, api, sockets, connection_port, keeper_pid, resumed })
+    Ok(Started { engines, events, messages, api, sockets, connection_port, keeper_pid, resumed })
+}
+
+/// The server of messages, with every stream that the manifest asks for.
+async fn start_messages(
+    buckets: &Buckets,
+    system: &System,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Messages>> {
+    let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
+    for stream in system.streams() {
+        server.ensure(stream).await?;
+    }
+    Ok(server)
 }
 
 /// Where the gateway's certificate comes from, if it has one.

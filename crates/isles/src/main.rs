@@ -37,7 +37,7 @@ fn run(settings: &Settings, environment: &Environment) -> ExitCode {
     let mut terminal = Terminal::host(settings);
     let done = match &settings.command {
         Command::Up(args) => up::run(args, settings, environment, &clock, &mut terminal),
-        Command::NatsServer(args) => nats_server::run(&args.args, clock, &mut terminal),
+        Command::NatsServer(args) => nats_server::run(&args.args, environment, clock, &mut terminal),
         Command::Keeper(args) => up::keep(&args.args),
         Command::Platform(args) => platform::run(&args.args, environment),
         Command::View(args) => view::run(&args.args, settings, &clock, &mut terminal),

@@ -17,6 +17,7 @@ use model::spec::System;
 use ports::{
     clock::{Clock, HostClock},
     keeper::Keeper,
+    messages::{Messages, MessagesError},
     streams::StreamsError,
     tasks::{TaskKind, Tasks},
     workloads::Workloads,
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &[OsString], environment: &Environment) -> anyhow::Resul
 struct Ready {
     supervisor: Supervisor,
     workloads: Arc<dyn Workloads>,
+    messages: Option<Arc<dyn Messages>>,
     api: Api,
     socket: UnixListener,
     sockets: PathBuf,
@@ -82,6 +84,10 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
+    if let Some(MessagesError::Refused { .. }) = error.downcast_ref() {
+        let hint = "change it back, or give it another name: what exists keeps its messages";
+        return UserError::failed(error.to_string(), hint).into();
+    }
     let hint = match error.downcast_ref::<StreamsError>() {
         Some(StreamsError::Damaged { .. }) => {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
@@ -104,12 +110,12 @@ async fn prepare(
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
     let started = engines::start(connected, &system, &folder, state, environment, clock, tasks).await?;
     let config = config(system, folder, state, environment, &started)?;
-    let Started { engines, events, api: socket, sockets, .. } = started;
+    let Started { engines, events, messages, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
     let api = Api { system: handle, logs, traffic, tasks, streams, closing };
-    Ok(Ready { supervisor, workloads, api, socket, sockets })
+    Ok(Ready { supervisor, workloads, messages, api, socket, sockets })
 }
 
 async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {
@@ -119,6 +125,9 @@ async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<Exi
         code = ready.supervisor.run() => code,
         () = tasks.cancelled() => anyhow::bail!("a part of the platform has ended"),
     };
+    if let Some(messages) = ready.messages {
+        messages.stop().await;
+    }
     closing.cancel();
     // A reader that does not read must not hold up the end.
     streams.finish(API_PATIENCE).await;

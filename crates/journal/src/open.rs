@@ -29,7 +29,8 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<(Arc<Core>, 
         replay(&*disk, start.unwrap_or(Start { log: 1, sequence: 1 }), &found, &mut state, &store)?
     };
     found.tidy(&*disk, &state)?;
-    let mut reserve = Reserve::new(options.reserve_bytes, found.reserve);
+    let mut reserve = Reserve::open(&*disk, options.reserve_bytes, &found.reserve)
+        .map_err(JournalError::io("read", "the reserve"))?;
     match reserve.refill(&*disk) {
         Err(error) if !is_full(&error) => return Err(JournalError::io("write", "the reserve")(error)),
         _ => {}

@@ -19,10 +19,20 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Of at most so many bytes; `held` are the files that are there.
-    pub(crate) fn new(bytes: u64, held: Vec<u64>) -> Self {
+    /// Of at most so many bytes. `found` are the files that are there: those of a reserve of another size are not taken for
+    /// steps, and those that are too many are removed.
+    pub(crate) fn open(disk: &dyn Disk, bytes: u64, found: &[u64]) -> io::Result<Self> {
         let step_bytes = (bytes / STEPS).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
-        Self { step_bytes, steps: bytes / step_bytes, held }
+        let mut reserve = Self { step_bytes, steps: bytes / step_bytes, held: Vec::new() };
+        for step in found {
+            let name = names::reserve(*step);
+            if *step >= reserve.steps {
+                disk.remove(&name)?;
+            } else if disk.open(&name)?.length()? == step_bytes {
+                reserve.held.push(*step);
+            }
+        }
+        Ok(reserve)
     }
 
     /// How many steps are not there.

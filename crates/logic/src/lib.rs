@@ -3,6 +3,7 @@
 //! What several workers share is one number. The machine offers transitions from one state to the next, and the caller
 //! keeps the state in an atomic and runs them in `fetch_update` or `compare_exchange`.
 
+pub mod access;
 pub mod autoscale;
 pub mod balance;
 pub mod breaker;

@@ -12,5 +12,10 @@ pub(crate) fn system(calls: &[(&str, &[&str])]) -> System {
         let calls = callees.iter().map(|callee| (name(callee), Policy::default())).collect();
         (name(service), Service { calls, ..Service::new("./serve") })
     });
-    System { name: "test".parse().expect("valid"), gateway: None, services: services.collect() }
+    System {
+        name: "test".parse().expect("valid"),
+        gateway: None,
+        services: services.collect(),
+        topics: Default::default(),
+    }
 }

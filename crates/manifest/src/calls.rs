@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 
 use model::{
     ServiceName,
-    spec::{Policy, Protocol},
+    spec::{Policy, Protocol, Service},
 };
 
 use crate::{
     keys::CONNECTION,
     policy::{self, protocol},
     read::Cx,
-    report::Span,
     table::{At, Entry, Table},
 };
 
 /// The policy of each declared call.
-pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, has_store: bool) -> BTreeMap<ServiceName, Policy> {
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, service: &Service) -> BTreeMap<ServiceName, Policy> {
     let names = cx.texts_of(table, "calls", "\"users\"");
-    let store = table.get("store").filter(|_| has_store).map(|entry| entry.key_span);
-    shadows_store(cx, &names, store.as_ref());
+    shadows(cx, table, &names, service);
     let mut policies = connections(cx, table, &names);
     let mut calls = BTreeMap::new();
     for name in &names {
@@ -68,14 +66,21 @@ fn undeclared(cx: &mut Cx, table: &Table, entry: &Entry) {
     }
 }
 
-/// A callee whose variables would be those of the service's own store.
-fn shadows_store(cx: &mut Cx, calls: &[At<&str>], store: Option<&Span>) {
-    let Some(store) = store else { return };
-    let database =
-        |name: &&At<&str>| name.value.parse::<ServiceName>().is_ok_and(|name| name.env_prefix() == "DATABASE");
-    if let Some(call) = calls.iter().find(database) {
-        let finding =
-            cx.report.error(&call.span, "`DATABASE_URL` would be both this connection and the service's store");
-        finding.hint("give the service `database` another name").label(store, "the store");
+/// A callee whose variables would be those of what is the service's own.
+fn shadows(cx: &mut Cx, table: &Table, calls: &[At<&str>], service: &Service) {
+    let messages = ["publishes", "subscribes", "buckets", "objects"];
+    for (prefix, keys, is_given, what) in [
+        ("DATABASE", &["store"][..], service.store.is_some(), "the service's store"),
+        ("NATS", &messages[..], service.uses_messages(), "the way to topics and buckets"),
+    ] {
+        let is_same =
+            |name: &&At<&str>| name.value.parse::<ServiceName>().is_ok_and(|name| name.env_prefix() == prefix);
+        let Some(call) = calls.iter().find(is_same).filter(|_| is_given) else { continue };
+        let message = format!("`{prefix}_URL` would be both this connection and {what}");
+        let finding = cx.report.error(&call.span, message);
+        finding.hint(format!("give the service `{}` another name", call.value));
+        for entry in keys.iter().filter_map(|key| table.get(key)) {
+            finding.label(&entry.key_span, format!("`{}`", entry.key));
+        }
     }
 }

@@ -36,6 +36,8 @@ fn sections() -> Vec<Section> {
         ("`[services.NAME.limits]`", own(&keys::LIMITS), None),
         ("`[services.NAME.store]`", own(&keys::STORE), None),
         ("`[services.NAME.connections.CALLEE]`", own(&keys::CONNECTION), None),
+        ("`[topics.NAME]`", own(&keys::TOPIC), Some("SERVICE publishes = [\"a\"]\n[topics.a]\n@")),
+        ("`[streams]`", own(&keys::STREAMS), Some("SERVICE \n[streams]\n@")),
         ("Policy", POLICY, Some("POLICY @")),
         ("`retry_budget`", own(&keys::RETRY_BUDGET), Some("POLICY retry_budget = { @ }")),
         ("`balance`", own(&keys::BALANCE), None),

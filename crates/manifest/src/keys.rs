@@ -13,14 +13,30 @@ pub(crate) struct Keys {
 const ENGINES: &str = "external engines are not built yet";
 const CACHES: &str = "caches of answers are not built yet";
 const MIRRORS: &str = "mirrors are not built yet";
-const STREAMS: &str = "streams are not built yet";
-const TOPICS: &str = "topics are not built yet";
 const UPGRADES: &str = "upgrades in steps are not built yet";
 
 pub(crate) const ROOT: Keys = Keys {
     home: "",
-    known: &[&["system", "gateway", "services"]],
-    planned: &[("topics", TOPICS), ("streams", STREAMS), ("buckets", STREAMS), ("engines", ENGINES)],
+    known: &[&["system", "gateway", "services", "topics", "streams"]],
+    planned: &[("engines", ENGINES)],
+};
+
+pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine"]], planned: &[("url", ENGINES)] };
+
+pub(crate) const TOPIC: Keys = Keys {
+    home: "`[topics.NAME]`",
+    known: &[&[
+        "retention",
+        "max_bytes",
+        "max_age",
+        "max_msgs",
+        "discard",
+        "duplicate_window",
+        "max_deliver",
+        "backoff",
+        "dead_letter",
+    ]],
+    planned: &[("durability", "a message is on disk when it is acknowledged; other promises are not built yet")],
 };
 
 pub(crate) const SYSTEM: Keys = Keys { home: "`[system]`", known: &[&["name"]], planned: &[("engines", ENGINES)] };
@@ -66,6 +82,10 @@ pub(crate) const SERVICE: Keys = Keys {
         "connections",
         "listen",
         "store",
+        "publishes",
+        "subscribes",
+        "buckets",
+        "objects",
         "limits",
         "stop_grace",
         "drain_timeout",
@@ -73,12 +93,6 @@ pub(crate) const SERVICE: Keys = Keys {
         "adaptive_concurrency",
     ]],
     planned: &[
-        ("publishes", TOPICS),
-        ("subscribes", TOPICS),
-        ("topics", TOPICS),
-        ("buckets", STREAMS),
-        ("objects", STREAMS),
-        ("streams", STREAMS),
         ("upgrade", UPGRADES),
         ("hold", UPGRADES),
         ("pinned", UPGRADES),
@@ -172,10 +186,11 @@ pub(crate) const HTTP2: Keys = Keys {
 };
 
 /// Where a key is looked for that was written in the wrong place, the likeliest place first.
-const HOMES: [&Keys; 16] = [
+const HOMES: [&Keys; 18] = [
     &SYSTEM,
     &GATEWAY,
     &SERVICE,
+    &TOPIC,
     &HEALTH,
     &LIMITS,
     &STORE,
@@ -189,6 +204,7 @@ const HOMES: [&Keys; 16] = [
     &RETRY_BUDGET,
     &RATE,
     &HASH,
+    &STREAMS,
 ];
 
 impl Keys {

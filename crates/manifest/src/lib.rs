@@ -4,6 +4,7 @@
 //! collected with its span. Folders are seen through [`Folder`] only, so all of this is a function of text and folder.
 
 mod after;
+mod buckets;
 mod build;
 mod calls;
 mod check;
@@ -28,10 +29,13 @@ mod report;
 mod routes;
 mod service;
 mod store;
+mod streams;
 mod syntax;
 mod system;
 mod table;
 mod tls;
+mod topic;
+mod topics;
 
 use model::spec::System;
 

@@ -1,8 +1,12 @@
 //! Reads values of the types that the manifest knows, and says what is wrong with those of another type.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
-use model::{ByteSize, ServiceName, format_duration, parse_duration, spec::Protocol};
+use model::{ByteSize, ServiceName, TopicName, format_duration, parse_duration, spec::Protocol};
 use toml::de::DeValue;
 
 use crate::{
@@ -22,11 +26,19 @@ pub(crate) struct Cx<'a> {
     pub services: Vec<&'a str>,
     /// What the services speak that say it rightly, and where they do.
     pub protocols: BTreeMap<&'a str, At<Protocol>>,
+    /// Every topic that a service publishes.
+    pub topics: BTreeSet<TopicName>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(folder: &'a dyn Folder) -> Self {
-        Self { report: Report::default(), folder, services: Vec::new(), protocols: BTreeMap::new() }
+        Self {
+            report: Report::default(),
+            folder,
+            services: Vec::new(),
+            protocols: BTreeMap::new(),
+            topics: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn planned(&mut self, span: &Span, what: &str, why: &str, hint: &str) {
@@ -111,6 +123,25 @@ impl<'a> Cx<'a> {
             }
         };
         None
+    }
+
+    /// An array of durations above 0.
+    pub(crate) fn durations(&mut self, entry: &Entry<'a>) -> Vec<Duration> {
+        let Some(array) = entry.value.as_array() else {
+            self.wrong_type(entry, "an array of durations", &format!("`{} = [\"1s\", \"10s\"]`", entry.key));
+            return Vec::new();
+        };
+        let items = array.iter().map(|item| Entry { value: item.get_ref(), span: item.span(), ..entry.clone() });
+        let mut durations = Vec::new();
+        for item in items {
+            let Some(duration) = self.duration(&item) else { continue };
+            if duration.is_zero() {
+                let hint = "write a longer duration, or leave it out";
+                self.report.error(&item.span, format!("a duration of `{}` is 0", entry.key)).hint(hint);
+            }
+            durations.push(duration);
+        }
+        durations
     }
 
     /// A duration of which 0 makes no sense.

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use model::spec::{Health, Listen, Protocol, Service};
+use model::{
+    TopicName,
+    spec::{Health, Listen, Protocol, Service},
+};
 
 use crate::{
-    build, calls, environment, health,
+    buckets, build, calls, environment, health,
     keys::SERVICE,
     limits,
     nearest::nearest,
@@ -13,6 +16,7 @@ use crate::{
     read::Cx,
     store,
     table::{At, Entry, Table},
+    topics,
 };
 
 const REPLICAS_MAX: u32 = 1000;
@@ -24,6 +28,9 @@ pub(crate) struct Draft<'a> {
     pub after: Vec<At<&'a str>>,
     pub run: Option<At<&'a str>>,
     pub store_path: Option<At<PathBuf>>,
+    pub publishes: Vec<At<TopicName>>,
+    pub buckets: Vec<At<&'a str>>,
+    pub objects: Vec<At<&'a str>>,
 }
 
 /// The service, if it is a table.
@@ -36,19 +43,27 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Draft<'a>> 
         None => (None, None),
     };
     let after = cx.texts_of(&table, "after", "\"users\"");
+    let (published, publishes) = topics::published(cx, &table);
+    let (owned_buckets, buckets) = buckets::read(cx, &table, "buckets", "\"sessions\"");
+    let (owned_objects, objects) = buckets::read(cx, &table, "objects", "\"invoices\"");
     let mut spec = Service {
         run: run.as_ref().map(|run| run.value.into()).unwrap_or_default(),
         after: after.iter().filter_map(|name| cx.service(name)).collect(),
-        calls: calls::read(cx, &table, store.is_some()),
+        publishes: published,
+        subscribes: topics::subscribed(cx, &table),
+        buckets: owned_buckets,
+        objects: owned_objects,
         store,
         ..rest(cx, &table)
     };
+    spec.calls = calls::read(cx, &table, &spec);
     build::read(cx, &table, &mut spec);
     environment::read(cx, &table, &mut spec);
     if let Some(run) = &run {
         environment::check_command(cx, run, spec.listen);
     }
-    Some(Draft { name: At { value: entry.key, span: entry.key_span.clone() }, spec, after, run, store_path })
+    let name = At { value: entry.key, span: entry.key_span.clone() };
+    Some(Draft { name, spec, after, run, store_path, publishes, buckets, objects })
 }
 
 fn run<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Option<At<&'a str>> {

@@ -9,13 +9,15 @@ use model::{
 use toml::de::DeTable;
 
 use crate::{
-    after, check, gateway,
+    after, buckets, check, gateway,
     keys::{ROOT, SYSTEM},
     policy::protocol,
     read::Cx,
     report::Span,
     service::{self, Draft},
+    streams,
     table::{At, Entry, Table},
+    topic, topics,
 };
 
 const START: Span = 0..0;
@@ -28,13 +30,18 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let entries = services(cx, &root);
     cx.services = entries.iter().map(|entry| entry.key).collect();
     cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).collect();
+    cx.topics = entries.iter().flat_map(topics::peek).collect();
     let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
     let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();
     after::check(cx, &drafts);
     check::stores(cx, &drafts);
     check::ports(cx, gateway.as_ref(), &drafts);
+    topics::check_streams(cx, &drafts);
+    buckets::check_owners(cx, &drafts);
+    streams::check(cx, &root);
+    let topics = topic::read(cx, &root);
     let services = specs(cx, drafts);
-    Some(System { name: name?, gateway, services })
+    Some(System { name: name?, gateway, services, topics })
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use manifest::{Memory, parse};
 use model::{
-    ByteSize,
+    ByteSize, TopicName,
     spec::{
         AccessLog, Balance, Breaker, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Limits, Listen,
         MessageLimits, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine, System, Tls,
+        Topic,
     },
+    streams::{Discard, Redelivery, Retention},
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -31,7 +33,7 @@ fn check(text: &str, expected: System) {
 fn the_least_that_works() {
     let text = "[system]\nname = \"shop\"\n[services.users]\nrun = \"./users\"\n";
     let services = [("users".parse().unwrap(), Service::new("./users"))].into();
-    check(text, System { name: "shop".parse().unwrap(), gateway: None, services });
+    check(text, System { name: "shop".parse().unwrap(), gateway: None, services, topics: Default::default() });
 }
 
 const EVERYTHING: &str = r#"
@@ -136,6 +138,24 @@ limits = { upstream_connections = 4 }
 [services.queue]
 run = "./queue"
 protocol = "tcp"
+publishes = ["queue.full", "queue.empty", "other"]
+subscribes = ["queue.*"]
+buckets = ["sessions"]
+objects = ["invoices"]
+
+[topics."queue.full"]
+retention = "workqueue"
+max_bytes = "10MiB"
+max_age = "none"
+max_msgs = 1000
+discard = "new"
+duplicate_window = "10m"
+max_deliver = 5
+backoff = ["1s", "1m"]
+dead_letter = false
+
+[streams]
+engine = "embedded"
 "#;
 
 #[test]
@@ -169,7 +189,7 @@ fn everything() {
     };
     let services = [("users", users()), ("orders", orders()), ("chat", chat_service()), ("queue", queue())];
     let services = services.map(|(name, service)| (name.parse().unwrap(), service)).into();
-    check(EVERYTHING, System { name: "shop".parse().unwrap(), gateway: Some(gateway), services });
+    check(EVERYTHING, System { name: "shop".parse().unwrap(), gateway: Some(gateway), services, topics: topics() });
 }
 
 fn gateway_policy() -> Policy {
@@ -290,7 +310,30 @@ fn chat_service() -> Service {
 }
 
 fn queue() -> Service {
-    Service { protocol: Protocol::Tcp, adaptive_concurrency: false, ..Service::new("./queue") }
+    let topics = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    Service {
+        protocol: Protocol::Tcp,
+        adaptive_concurrency: false,
+        publishes: topics(&["queue.full", "queue.empty", "other"]),
+        subscribes: topics(&["queue.full", "queue.empty"]),
+        buckets: ["sessions".parse().unwrap()].into(),
+        objects: ["invoices".parse().unwrap()].into(),
+        ..Service::new("./queue")
+    }
+}
+
+fn topics() -> BTreeMap<TopicName, Topic> {
+    let full = Topic {
+        retention: Retention::WorkQueue,
+        max_bytes: Some(ByteSize(10 << 20)),
+        max_age: None,
+        max_msgs: Some(1000),
+        discard: Discard::New,
+        duplicate_window: seconds(600),
+        redelivery: Redelivery { max_deliver: Some(5), backoff: vec![seconds(1), seconds(60)], dead_letter: false },
+    };
+    let all = [("queue.full", full), ("queue.empty", Topic::default()), ("other", Topic::default())];
+    all.map(|(name, topic)| (name.parse().unwrap(), topic)).into()
 }
 
 type Change = fn(&mut Policy);

@@ -217,6 +217,7 @@ run      = "./bin/stock"
 # health = "/healthz"    # must answer 2xx or 3xx; without it, the port must accept
 # store  = "sqlite"      # data of its own: gives $DATABASE_URL and $DATABASE_PATH
 # calls  = ["other"]     # what it may call: gives $OTHER_URL
+# publishes = ["a.b"]    # messages to whoever subscribes to them: gives $NATS_URL
 
 [services.users]         # from users/requirements.txt
 dir      = "users"

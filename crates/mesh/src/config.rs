@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
-use ports::{identity::Identities, keeper::Keeper};
+use ports::{identity::Identities, keeper::Keeper, messages::Messages};
 
 use crate::tls::TlsConfig;
 
@@ -22,6 +22,8 @@ pub struct MeshConfig {
     pub access_log: Option<PathBuf>,
     /// Tells whose a caller's socket is; without it callers are not attested.
     pub identities: Option<Arc<dyn Identities>>,
+    /// Serves those that use the addresses of messages; without it they are closed.
+    pub messages: Option<Arc<dyn Messages>>,
     /// The gateway's certificate; without one it speaks in the clear.
     pub tls: Option<TlsConfig>,
 }
@@ -38,6 +40,7 @@ impl Default for MeshConfig {
             held: Vec::new(),
             access_log: None,
             identities: None,
+            messages: None,
             tls: None,
         }
     }

@@ -172,6 +172,7 @@ fn routing(state: &[u8]) -> Routing {
     let services = SERVICES.iter().zip(&state[2..]).filter(|(_, byte)| has(**byte, 0));
     let calls = CALLS.iter().enumerate().filter_map(|(index, call)| connection(index, call, bits(state[1], index * 2)));
     Routing {
+        messages: Arc::default(),
         gateway: has(state[0], 0).then(|| Arc::new(gateway(state[0]))),
         connections: Arc::new(calls.collect()),
         services: services.map(|(name, byte)| (name.parse().expect("a name"), upstream(name, *byte))).collect(),

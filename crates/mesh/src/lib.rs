@@ -36,6 +36,7 @@ mod http2;
 mod instance;
 mod listener;
 mod load;
+mod messages;
 mod picker;
 mod place;
 mod pool;
@@ -89,7 +90,7 @@ use refused::Entrances;
 use registry::Registry;
 use table::Table;
 use tls::Door;
-pub use tls::{TlsConfig, TlsError};
+pub use tls::{TlsConfig, TlsError, server_settings};
 use tokio::sync::{Mutex, oneshot};
 use worker::{Command, Handle, Shared};
 
@@ -159,6 +160,7 @@ impl Mesh {
             access_log,
             attestation,
             door: door.clone(),
+            messages: config.messages,
             crew,
         };
         let entrances: Vec<Arc<Entrances>> = inboxes.iter().map(|_| Arc::default()).collect();

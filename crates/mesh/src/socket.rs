@@ -75,6 +75,14 @@ impl Socket {
         Self::Tcp(stream)
     }
 
+    /// The socket without its poller, for another thread's; `None` if it is no plain one of TCP, or the host fails.
+    pub(crate) fn into_tcp(self) -> Option<std::net::TcpStream> {
+        match self {
+            Self::Tcp(stream) => stream.into_std().ok(),
+            Self::Unix(_) | Self::Tls(_) => None,
+        }
+    }
+
     pub(crate) fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
         match self {
             Self::Tcp(stream) => {

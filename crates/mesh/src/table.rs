@@ -1,10 +1,14 @@
 //! The routing state as the workers use it: immutable, swapped as a whole.
 
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+};
 
 use logic::{outlier, route::Routes};
 use model::{
-    Epoch, InstanceId, ServiceName, Timestamp,
+    Epoch, InstanceId, ServiceName, Slot, Timestamp,
     spec::{ConnectionLimits, Network, Policy, Route},
 };
 use ports::traffic::{Caller, GatewayRouting, Routing, Upstream};
@@ -24,6 +28,8 @@ pub(crate) struct Table {
     pub(crate) shutting_down: bool,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) addresses: HashMap<Ipv4Addr, Address>,
+    /// The slots that enter at the addresses of messages.
+    pub(crate) messages: Arc<BTreeMap<Ipv4Addr, Slot>>,
     pub(crate) connections: Vec<Arc<Connection>>,
     /// By place; `None` for a service that is gone.
     pub(crate) services: Vec<Option<Service>>,
@@ -69,6 +75,7 @@ impl Table {
             shutting_down: routing.shutting_down,
             gateway,
             addresses,
+            messages: routing.messages.clone(),
             connections: made.list,
             services: services(routing, registry, now),
         }

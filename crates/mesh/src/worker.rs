@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use model::{InstanceId, Timestamp};
-use ports::clock::Clock;
+use ports::{clock::Clock, messages::Messages};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{mpsc, oneshot},
@@ -67,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) attestation: Option<Attestation>,
     /// The gateway's TLS, if it speaks it.
     pub(crate) door: Option<Arc<Door>>,
+    pub(crate) messages: Option<Arc<dyn Messages>>,
     pub(crate) crew: Arc<Crew>,
 }
 
@@ -85,6 +86,7 @@ pub(crate) struct Worker {
     /// `None` where callers are not attested.
     pub(crate) attestor: Option<Attestor>,
     pub(crate) door: Option<Arc<Door>>,
+    pub(crate) messages: Option<Arc<dyn Messages>>,
     pub(crate) handshakes: Handshakes,
     pub(crate) crew: Arc<Crew>,
     pub(crate) hands: Hands,
@@ -173,6 +175,7 @@ impl Worker {
             access_log: shared.access_log,
             attestor,
             door: shared.door,
+            messages: shared.messages,
             handshakes: Handshakes::default(),
             crew: shared.crew,
             hands: Hands::default(),

@@ -12,7 +12,7 @@ const NAME_BYTES_MAX: usize = 63;
 #[error("`{0}` is not a name: use 1 to 63 of a-z, 0-9 and `-`, beginning with a letter and not ending with `-`")]
 pub struct InvalidName(pub String);
 
-fn check_name(text: &str) -> Result<(), InvalidName> {
+fn check_label(text: &str) -> Result<(), InvalidName> {
     let bytes = text.as_bytes();
     let fits = (1..=NAME_BYTES_MAX).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()
@@ -21,8 +21,9 @@ fn check_name(text: &str) -> Result<(), InvalidName> {
     if fits { Ok(()) } else { Err(InvalidName(text.into())) }
 }
 
+/// A name as a type of its own, by the function that checks it.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident $check:path, $error:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -36,16 +37,16 @@ macro_rules! name {
             }
         }
 
-        impl FromStr for $name {
-            type Err = InvalidName;
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
-                check_name(text).map(|()| Self(text.into()))
+        impl std::str::FromStr for $name {
+            type Err = $error;
+            fn from_str(text: &str) -> Result<Self, $error> {
+                $check(text).map(|()| Self(text.into()))
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidName;
-            fn try_from(text: String) -> Result<Self, InvalidName> {
+            type Error = $error;
+            fn try_from(text: String) -> Result<Self, $error> {
                 text.parse()
             }
         }
@@ -56,21 +57,22 @@ macro_rules! name {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(&self.0)
             }
         }
     };
 }
+pub(crate) use name;
 
 name! {
     /// The name of a system: a DNS label.
-    SystemName
+    SystemName check_label, InvalidName
 }
 name! {
     /// The name of a service: a DNS label, unique in its system.
-    ServiceName
+    ServiceName check_label, InvalidName
 }
 
 impl ServiceName {

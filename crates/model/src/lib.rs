@@ -12,10 +12,12 @@ pub mod spec;
 pub mod status;
 pub mod streams;
 mod time;
+mod topic;
 mod units;
 
 pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
 pub use problem::Problem;
 pub use reason::Reason;
 pub use time::Timestamp;
+pub use topic::{BucketName, InvalidBucket, InvalidTopic, TopicName};
 pub use units::{ByteSize, ParseUnitError, format_duration, parse_duration};

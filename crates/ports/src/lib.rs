@@ -5,6 +5,7 @@ pub mod clock;
 pub mod identity;
 pub mod keeper;
 pub mod logs;
+pub mod messages;
 pub mod probes;
 pub mod streams;
 pub mod tasks;

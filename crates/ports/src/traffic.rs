@@ -24,6 +24,8 @@ pub struct Routing {
     pub gateway: Option<Arc<GatewayRouting>>,
     /// Connections by the local address that they are called on.
     pub connections: Arc<BTreeMap<Ipv4Addr, Connection>>,
+    /// The slots whose instances reach the server of messages, by the local address that it is called on.
+    pub messages: Arc<BTreeMap<Ipv4Addr, Slot>>,
     /// Every service by name.
     pub services: BTreeMap<ServiceName, Arc<Upstream>>,
     /// Whether the system stops: the gateway refuses new requests with `shutting-down`, and nothing is held any more.

@@ -1,9 +1,13 @@
 //! Streams: implements `ports::streams`. The embedded engine keeps all buckets in one journal. The NATS server carries messages
-//! between services. `jetstream` is the API of JetStream as text and values; `engine` serves its streams over the journal.
+//! between services, in the platform as `messages`, which implements `ports::messages`. `jetstream` is the API of JetStream as text
+//! and values; `engine` serves its streams over the journal; `conf` reads the configuration file of nats-server.
 
+pub mod conf;
 mod embedded;
 pub mod engine;
 pub mod jetstream;
+mod messages;
 pub mod server;
 
 pub use embedded::Buckets;
+pub use messages::{MessageServer, StartError};

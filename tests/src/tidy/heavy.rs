@@ -15,7 +15,7 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("rustls", &["mesh"], "mesh::TlsConfig"),
     ("schemars", &["model"], "the types of model, with its feature `schema`"),
     ("strsim", &["manifest"], "the diagnostics of manifest"),
-    ("tokio-rustls", &["mesh"], "mesh::TlsConfig"),
+    ("tokio-rustls", &["mesh", "streams"], "mesh::TlsConfig"),
     ("toml", &["manifest"], "manifest::parse"),
 ];
 

@@ -11,13 +11,14 @@ use tests::binary::isles;
 
 const HELLO: &str = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nSUB r 1\r\n";
 
-fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
+pub(crate) fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
     let mut command = Command::new(isles());
-    command.args(["nats-server", "-p", "-1", "-js", "-sd"]).arg(folder).stdout(Stdio::piped());
+    command.args(["nats-server", "-p", "-1", "-js", "-sd"]).arg(folder).stderr(Stdio::piped());
     let mut server = command.spawn().expect("the server starts");
-    let mut line = String::new();
-    BufReader::new(server.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("it says where it listens");
-    let address = line.trim().rsplit(' ').next().expect("an address");
+    let mut log = BufReader::new(server.stderr.as_mut().expect("a pipe")).lines().map_while(Result::ok);
+    let line =
+        log.find(|line| line.contains("Listening for client connections on ")).expect("it says where it listens");
+    let address = line.rsplit(' ').next().expect("an address");
     let mut client = BufReader::new(TcpStream::connect(address).expect("it listens"));
     client.read_line(&mut String::new()).expect("INFO");
     client.get_mut().write_all(HELLO.as_bytes()).expect("it reads");

@@ -19,13 +19,14 @@ impl Server {
     /// Ours.
     pub(crate) fn isles(flags: &[&str]) -> Self {
         let mut command = Command::new(binary::isles());
-        command.args(["nats-server", "-p", "-1", "-a", "127.0.0.1"]).args(flags).stdout(Stdio::piped());
+        command.args(["nats-server", "-p", "-1", "-a", "127.0.0.1"]).args(flags).stderr(Stdio::piped());
         let mut process = command.spawn().expect("isles can be started");
-        let mut line = String::new();
-        let output = process.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("it can be read");
-        let address = line.trim().rsplit(' ').next().and_then(|address| address.parse().ok());
-        Self { process, address: address.unwrap_or_else(|| panic!("it says where it listens: {line:?}")) }
+        let log = process.stderr.take().expect("it is piped");
+        let address = BufReader::new(log)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("Listening for client connections on ")?.1.parse().ok());
+        Self { process, address: address.expect("it says where it listens") }
     }
 
     /// The reference server.

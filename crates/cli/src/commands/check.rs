@@ -1,5 +1,5 @@
 use manifest::{Diagnostic, Parsed, Severity};
-use model::spec::System;
+use model::spec::{Service, System};
 use serde::Serialize;
 
 use crate::{Context, exit::ExitCode, text::count};
@@ -31,14 +31,27 @@ pub(crate) fn summary(system: Option<&System>, diagnostics: &[Diagnostic]) -> St
     let warnings = number(Severity::Warning);
     let mut parts = match system {
         None => vec![count(number(Severity::Error), "error")],
-        Some(system) => vec![
-            count(system.services.len(), "service"),
-            count(system.services.values().map(|service| service.calls.len()).sum(), "connection"),
-            count(system.services.values().filter(|service| service.store.is_some()).count(), "store"),
-        ],
+        Some(system) => declared(system),
     };
     if warnings > 0 {
         parts.push(count(warnings, "warning"));
     }
     parts.join(", ")
+}
+
+/// Services, connections and stores; topics, buckets and object stores where there are any.
+fn declared(system: &System) -> Vec<String> {
+    let of_all = |number: fn(&Service) -> usize| system.services.values().map(number).sum();
+    let always = [
+        (system.services.len(), "service"),
+        (of_all(|service| service.calls.len()), "connection"),
+        (of_all(|service| usize::from(service.store.is_some())), "store"),
+    ];
+    let perhaps = [
+        (system.topics.len(), "topic"),
+        (of_all(|service| service.buckets.len()), "bucket"),
+        (of_all(|service| service.objects.len()), "object store"),
+    ];
+    let all = always.into_iter().chain(perhaps.into_iter().filter(|(number, _)| *number > 0));
+    all.map(|(number, noun)| count(number, noun)).collect()
 }

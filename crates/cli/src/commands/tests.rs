@@ -148,6 +148,10 @@ fn check_summary() {
                 [services.orders]\nrun = \"./orders\"\ncalls = [\"users\"]\n";
     let good = manifest(text);
     assert_eq!(check::summary(Some(&good), &[]), "2 services, 1 connection, 1 store");
+    let messages = manifest(
+        "[system]\nname = \"shop\"\n[services.users]\nrun = \"./users\"\npublishes = [\"a.b\", \"c\"]\nbuckets = [\"x\"]\n",
+    );
+    assert_eq!(check::summary(Some(&messages), &[]), "1 service, 0 connections, 0 stores, 2 topics, 1 bucket");
     let parsed = ::manifest::parse("[system]\nnam = 1\n", &::manifest::Memory::default());
     let errors = parsed.diagnostics.len();
     assert_eq!(check::summary(None, &parsed.diagnostics), format!("{errors} errors"));

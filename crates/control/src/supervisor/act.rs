@@ -113,10 +113,10 @@ impl Supervisor {
         self.routing.mark(name);
         let is_last = !service.instances.keys().any(|other| other.slot == id.slot);
         let slot_is_gone = is_last && id.slot.index > service.machine.wanted();
-        let caller = Caller::Slot(id.slot.clone());
         if slot_is_gone || is_last && self.stop.is_some() {
-            self.routing.disconnect(&caller);
+            self.routing.disconnect(&id.slot);
         }
+        let caller = Caller::Slot(id.slot.clone());
         let addresses = if slot_is_gone { self.addresses.release(&caller) } else { Vec::new() };
         self.removing.insert(id.clone());
         let (workloads, records, id) = (self.engines.workloads.clone(), self.records.clone(), id.clone());

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::{InstanceId, ServiceName, spec::Policy};
+use model::{InstanceId, ServiceName, Slot, spec::Policy};
 use ports::{
     tasks::TaskKind,
     traffic::{Caller, Connection, Drained, GatewayRouting, Routing, Upstream},
@@ -31,6 +31,7 @@ pub(super) struct Change {
 pub(super) struct State {
     gateway: Option<Arc<GatewayRouting>>,
     connections: Arc<BTreeMap<Ipv4Addr, Connection>>,
+    messages: Arc<BTreeMap<Ipv4Addr, Slot>>,
     upstreams: BTreeMap<ServiceName, Arc<Upstream>>,
     changed: BTreeSet<ServiceName>,
     /// Whether anything but an upstream changed.
@@ -54,6 +55,7 @@ impl State {
                 })
             }),
             connections: Arc::default(),
+            messages: Arc::default(),
             upstreams: BTreeMap::new(),
             changed: config.system.services.keys().cloned().collect(),
             dirty: true,
@@ -78,9 +80,20 @@ impl State {
         }
     }
 
-    /// Takes back every connection of a caller.
-    pub(super) fn disconnect(&mut self, caller: &Caller) {
-        Arc::make_mut(&mut self.connections).retain(|_, connection| connection.caller != *caller);
+    /// Declares that a slot may use messages.
+    pub(super) fn connect_messages(&mut self, slot: Slot, address: SocketAddr) {
+        let SocketAddr::V4(address) = address else { return };
+        if self.messages.get(address.ip()) != Some(&slot) {
+            Arc::make_mut(&mut self.messages).insert(*address.ip(), slot);
+            self.dirty = true;
+        }
+    }
+
+    /// Takes back every connection of a slot, and its way to messages.
+    pub(super) fn disconnect(&mut self, slot: &Slot) {
+        let caller = Caller::Slot(slot.clone());
+        Arc::make_mut(&mut self.connections).retain(|_, connection| connection.caller != caller);
+        Arc::make_mut(&mut self.messages).retain(|_, owner| owner != slot);
         self.dirty = true;
     }
 
@@ -114,6 +127,7 @@ impl State {
         let routing = Routing {
             gateway: self.gateway.clone(),
             connections: self.connections.clone(),
+            messages: self.messages.clone(),
             services: self.upstreams.clone(),
             shutting_down: stopping,
         };

@@ -1,8 +1,6 @@
 //! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
 
-use std::collections::BTreeMap;
-
-use model::{InstanceId, ServiceName, spec::Listen};
+use model::{InstanceId, spec::Listen};
 use ports::{
     streams::StreamsError,
     traffic::Caller,
@@ -15,7 +13,7 @@ use super::{
     service::{Build, InstanceState},
 };
 use crate::{
-    addresses::Place,
+    addresses::{Place, Reach},
     environment::{self, Given},
     records::{InstanceRecord, Records},
     store,
@@ -36,8 +34,8 @@ impl Supervisor {
                 return self.beside("start", async move { Input::Started(id, Err(error)) });
             }
         };
-        let (connections, new_addresses) = self.connect_slot(id);
-        let workload = self.workload(id, &record, &connections);
+        let (reach, new_addresses) = self.connect_slot(id);
+        let workload = self.workload(id, &record, &reach);
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
         let state = InstanceState { record: record.clone(), pid: None };
         service.instances.insert(id.clone(), state);
@@ -66,35 +64,36 @@ impl Supervisor {
         Ok(record)
     }
 
-    /// Where a slot reaches what it may call, and the addresses that are new.
-    pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (BTreeMap<ServiceName, Place>, Vec<(String, u32)>) {
+    /// Where a slot reaches what it may use, and the addresses that are new.
+    pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (Reach, Vec<(String, u32)>) {
         let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
         let spec = service.spec.clone();
         let caller = Caller::Slot(id.slot.clone());
-        let mut connections = BTreeMap::new();
+        let mut reach = Reach::default();
         let mut new = Vec::new();
         for (callee, policy) in &spec.calls {
             let (address, made) = self.addresses.of(&caller, callee);
             let place = Place::new(address, &self.config.sockets);
             let policy = std::sync::Arc::new(policy.clone());
             self.routing.connect(caller.clone(), callee.clone(), &place, policy);
-            connections.insert(callee.clone(), place);
+            reach.connections.insert(callee.clone(), place);
             new.extend(made);
         }
-        (connections, new)
+        if spec.uses_messages() {
+            let (address, made) = self.addresses.of_messages(&caller);
+            self.routing.connect_messages(id.slot.clone(), address);
+            reach.messages = Some(address);
+            new.extend(made);
+        }
+        (reach, new)
     }
 
-    fn workload(
-        &self,
-        id: &InstanceId,
-        record: &InstanceRecord,
-        connections: &BTreeMap<ServiceName, Place>,
-    ) -> Workload {
+    fn workload(&self, id: &InstanceId, record: &InstanceRecord, reach: &Reach) -> Workload {
         let name = &id.slot.service;
         let spec = &self.services[name].spec;
         let database = store::path(&self.config, name, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
-        let given = Given { target: &target, connections, database: database.as_deref() };
+        let given = Given { target: &target, reach, database: database.as_deref() };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),

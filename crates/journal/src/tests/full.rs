@@ -121,3 +121,14 @@ fn removed_records_free_their_space() {
     let segments = rig.core.state().streams[&1].segments.len() as u64;
     assert!(segments < 3 + 3 * live.bytes / SMALL.segment_bytes, "{segments} segments");
 }
+
+#[test]
+fn a_reserve_of_another_size_takes_the_place_of_the_one_that_is_there() {
+    let disk = FaultyDisk::new(3);
+    for (bytes, steps, step) in [(2 << 20, 2, 1 << 20), (24 << 20, 8, 3 << 20), (3 << 20, 3, 1 << 20), (0, 0, 0)] {
+        drop(Rig::open(&disk, &Options { reserve_bytes: bytes, ..SMALL }).unwrap());
+        let lengths = |number: u64| disk.content(&crate::names::reserve(number)).map(|content| content.len());
+        let found: Vec<_> = (0..10).filter_map(lengths).collect();
+        assert_eq!(found, vec![step; steps], "{bytes}");
+    }
+}

@@ -11,6 +11,8 @@ pub enum Action {
     Deliver(Delivery),
     /// Send a status instead of a message.
     Tell(Target, Status),
+    /// This request has ended without a word.
+    Forget(u64),
     /// Write a change down. It may be written lazily: what is lost is delivered again.
     Record(Change),
     /// Answer this acknowledgement when all changes before are on disk.
@@ -49,6 +51,8 @@ pub struct Delivery {
     pub at: Timestamp,
     /// Without its payload, whose size is told in `Nats-Msg-Size`.
     pub headers_only: bool,
+    /// Whether the request that it answers ends with it, and no status follows.
+    pub is_last: bool,
 }
 
 /// Who gets it.

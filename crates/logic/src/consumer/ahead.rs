@@ -86,6 +86,11 @@ impl Ahead {
         known.chain(self.initial.iter().copied()).collect()
     }
 
+    /// How many may be left of them, at most.
+    pub(super) fn first_part_len(&self) -> usize {
+        self.known.len() + self.initial.len()
+    }
+
     pub(super) fn published(&mut self, head: Head) {
         if head.seq <= self.position.max(self.boundary) {
             return;

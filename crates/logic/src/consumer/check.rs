@@ -9,8 +9,8 @@ use model::streams::{
 
 use crate::stream::subjects::{covers, is_literal, is_valid, overlap};
 
-/// Messages that may be outstanding where the configuration sets no bound.
-pub const OUTSTANDING_MAX: u64 = 1 << 20;
+/// Messages that may be outstanding where the configuration sets no bound. So many have place in one record of the journal.
+pub const OUTSTANDING_MAX: u64 = 1 << 17;
 /// Requests that may wait where the configuration sets no bound.
 pub const WAITING_MAX: i64 = 512;
 const ACK_PENDING: i64 = 1000;
@@ -30,7 +30,7 @@ pub fn check(mut config: ConsumerConfig, stream: &StreamConfig) -> Result<Consum
         true => check_push(&config, stream)?,
         false => check_pull(&config, stream)?,
     }
-    check_filters(&config, stream)?;
+    check_filters(&config)?;
     check_start(&config)?;
     check_work_queue(&config, stream)?;
     Ok(config)
@@ -56,6 +56,7 @@ pub fn check_update(
         (old.flow_control != new.flow_control, "flow control"),
         (old.is_push() != new.is_push(), "delivery type"),
         (old.max_waiting != new.max_waiting, "max waiting"),
+        (old.mem_storage != new.mem_storage, "memory storage"),
     ] {
         if differs {
             return Err(ApiError::ConsumerCreate(format!("{what} can not be updated")));
@@ -204,7 +205,8 @@ fn check_pull(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), ApiE
     Ok(())
 }
 
-fn check_filters(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), ApiError> {
+/// They need not match what the stream takes: its subjects may change.
+fn check_filters(config: &ConsumerConfig) -> Result<(), ApiError> {
     if !config.filter_subject.is_empty() && !config.filter_subjects.is_empty() {
         return Err(ApiError::DuplicateFilterSubjects);
     }
@@ -218,9 +220,6 @@ fn check_filters(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), A
     for (i, filter) in filters.iter().enumerate() {
         if filters.iter().enumerate().any(|(j, other)| i != j && covers(other, filter)) {
             return Err(ApiError::OverlappingFilters);
-        }
-        if !stream.subjects.iter().any(|subject| overlap(subject, filter)) {
-            return Err(ApiError::FilterNotSubset);
         }
     }
     Ok(())

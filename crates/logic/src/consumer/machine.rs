@@ -59,6 +59,8 @@ pub struct Info {
     pub paused_until: Option<Timestamp>,
     /// Nothing goes out although somebody would take it: too many acknowledgements or an answer to flow control are missing.
     pub stalled: bool,
+    /// Push only: whether anybody listens to the delivery subject.
+    pub is_bound: bool,
 }
 
 /// One consumer. Its memory grows with outstanding messages and waiting requests, both bounded, and while it begins with
@@ -184,6 +186,11 @@ impl Consumer {
         self.ahead.contains(seq) || self.outstanding.contains(seq)
     }
 
+    /// The requests that wait, with what they have not got yet.
+    pub fn requests(&self, now: Timestamp) -> Vec<Pull> {
+        self.requests.iter(now).collect()
+    }
+
     /// How it is.
     pub fn info(&self) -> Info {
         let floor = self.outstanding.first().map(|(seq, pending)| (pending.consumer_seq - 1, seq - 1));
@@ -202,6 +209,7 @@ impl Consumer {
             num_pending: self.ahead.pending,
             paused_until: self.paused_until,
             stalled: self.ahead.pending > 0 && (is_full || self.flow.stalled().is_some()),
+            is_bound: self.interest,
         }
     }
 
@@ -217,12 +225,16 @@ impl Consumer {
 
     fn pull(&mut self, pull: &Pull, now: Timestamp, actions: &mut Vec<Action>) {
         self.idle_since = Some(now);
-        let status = if self.settings.config.is_push() {
-            Some(Status::PushBased)
+        let refused = if self.settings.config.is_push() {
+            Err(Some(Status::PushBased))
         } else {
-            self.requests.add(pull, &self.settings.config, now).err().flatten()
+            self.requests.add(pull, &self.settings.config, now)
         };
-        actions.extend(status.map(|status| Action::Tell(Target::Request(pull.id), status)));
+        match refused {
+            Ok(()) => {}
+            Err(Some(status)) => actions.push(Action::Tell(Target::Request(pull.id), status)),
+            Err(None) => actions.push(Action::Forget(pull.id)),
+        }
     }
 
     fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {

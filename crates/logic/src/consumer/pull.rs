@@ -40,6 +40,18 @@ impl Request {
         }
     }
 
+    /// It, as if it were asked for now.
+    fn as_pull(&self, now: Timestamp) -> Pull {
+        Pull {
+            id: self.id,
+            batch: self.left,
+            max_bytes: self.bytes,
+            expires: self.expires.map(|at| at.since(now)),
+            no_wait: self.no_wait,
+            heartbeat: self.heartbeat,
+        }
+    }
+
     fn left(&self) -> Left {
         Left { messages: self.left, bytes: self.bytes.unwrap_or(0) }
     }
@@ -66,6 +78,10 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(super) fn iter(&self, now: Timestamp) -> impl Iterator<Item = Pull> {
+        self.queue.iter().map(move |request| request.as_pull(now))
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
@@ -97,13 +113,13 @@ impl Requests {
         Ok(())
     }
 
-    /// Gives a message of so many bytes to the request in front, which then stands behind the others. Returns the request
-    /// and how it ends, if it does.
+    /// Gives a message of so many bytes to the request in front, which then stands behind the others. Returns the request,
+    /// whether it ends so, and the status that it ends with otherwise.
     ///
     /// # Errors
     /// When the message does not fit: the request ends so, without it.
-    pub(super) fn serve(&mut self, bytes: u64, now: Timestamp) -> Result<(u64, Option<Status>), (u64, Status)> {
-        let Some(mut request) = self.queue.pop_front() else { return Ok((0, None)) };
+    pub(super) fn serve(&mut self, bytes: u64, now: Timestamp) -> Result<(u64, bool, Option<Status>), (u64, Status)> {
+        let Some(mut request) = self.queue.pop_front() else { return Ok((0, true, None)) };
         if request.bytes.is_some_and(|left| left < bytes) {
             self.forget(&request);
             return Err((request.id, Status::MaxBytes(request.left())));
@@ -118,9 +134,10 @@ impl Requests {
             self.no_wait += usize::from(request.no_wait);
             self.timers.extend(request.deadline().map(|at| (at, id)));
             self.queue.push_back(request);
-            return Ok((id, None));
+            return Ok((id, false, None));
         }
-        Ok((id, (request.left > 0).then(|| Status::BatchCompleted(request.left()))))
+        let status = (request.left > 0).then(|| Status::BatchCompleted(request.left()));
+        Ok((id, status.is_none(), status))
     }
 
     fn forget(&mut self, request: &Request) {

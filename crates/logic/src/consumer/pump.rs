@@ -65,11 +65,11 @@ impl Consumer {
     }
 
     fn send(&mut self, head: &Head, is_new: bool, now: Timestamp, actions: &mut Vec<Action>) {
-        let (to, ends) = if self.settings.config.is_push() {
-            (Target::Subject, None)
+        let (to, is_last, ends) = if self.settings.config.is_push() {
+            (Target::Subject, false, None)
         } else {
             match self.requests.serve(head.bytes, now) {
-                Ok((id, ends)) => (Target::Request(id), ends),
+                Ok((id, is_last, ends)) => (Target::Request(id), is_last, ends),
                 Err((id, status)) => return actions.push(Action::Tell(Target::Request(id), status)),
             }
         };
@@ -90,6 +90,7 @@ impl Consumer {
             pending: self.ahead.pending,
             at: head.at,
             headers_only: self.settings.config.headers_only,
+            is_last,
         }));
         if !needs_ack {
             actions.push(Action::Release(head.seq));

@@ -74,6 +74,11 @@ impl Consumer {
         }
     }
 
+    /// How many messages its durable state names.
+    pub fn state_len(&self) -> usize {
+        usize::try_from(self.outstanding.len()).unwrap_or(usize::MAX) + self.ahead.first_part_len()
+    }
+
     /// The consumer as it was, after the changes that were recorded since. Nobody waits for messages yet.
     pub fn restore(
         settings: Settings,

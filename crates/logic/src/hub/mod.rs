@@ -13,7 +13,7 @@ use model::{Timestamp, streams::Retention};
 
 use crate::{
     consumer::{Action, Consumer, Event, Settings, Snapshot, View},
-    stream::{Due, Filters, Head, Placed, Removals, Search, Stored, Stream, scan, wants},
+    stream::{Due, Filters, Head, Incoming, Outcome, Placed, Removals, Search, Stored, Stream, scan, wants},
 };
 
 /// Messages that are looked for at a time when a consumer goes.
@@ -87,9 +87,9 @@ impl Hub {
         self.consumers.iter().map(|(id, consumer)| (*id, consumer))
     }
 
-    /// Whether any consumer wants a subject.
-    pub fn has_interest(&self, subject: &str) -> bool {
-        self.filters.has_interest(subject)
+    /// Lets the stream decide about a message.
+    pub fn publish(&mut self, incoming: &Incoming, now: Timestamp, stored: &dyn Stored) -> Outcome {
+        self.stream.publish(incoming, &|subject| self.filters.has_interest(subject), now, stored)
     }
 
     /// Something happened to one consumer.
@@ -138,13 +138,12 @@ impl Hub {
     /// A consumer is done with a message ([`Action::Release`]): lets it go if the stream keeps messages for consumers only
     /// and none needs it.
     pub fn release(&mut self, seq: u64, stored: &dyn Stored) -> Removals {
-        let Some(head) = stored.get(seq) else { return Removals::default() };
-        let free = match self.stream.config().retention {
+        let is_free = match self.stream.config().retention {
             Retention::Limits => false,
             Retention::WorkQueue => true,
-            Retention::Interest => !self.is_needed(&head),
+            Retention::Interest => stored.get(seq).is_some_and(|head| !self.is_needed(&head)),
         };
-        if free { self.stream.settle(seq, stored) } else { Removals::default() }
+        if is_free { self.stream.settle(seq, stored) } else { Removals::default() }
     }
 
     /// When [`Hub::due`] must be called. The stream has a deadline of its own.

@@ -55,6 +55,21 @@ pub fn check_update(old: &StreamConfig, new: StreamConfig) -> Result<StreamConfi
     Ok(new)
 }
 
+/// Whether a stream has all that somebody asks for who makes it as if it were not there: what clients of key-value and of object
+/// stores write differently, and what does not change how the stream behaves for them, may differ.
+pub fn offers(has: &StreamConfig, asked: &StreamConfig) -> bool {
+    let same = StreamConfig {
+        description: has.description.clone(),
+        metadata: has.metadata.clone(),
+        duplicate_window: has.duplicate_window,
+        compression: has.compression,
+        allow_direct: asked.allow_direct || has.allow_direct,
+        allow_msg_ttl: asked.allow_msg_ttl || has.allow_msg_ttl,
+        ..asked.clone()
+    };
+    same == *has
+}
+
 fn invalid<T>(why: impl Display) -> Result<T, ApiError> {
     Err(ApiError::InvalidConfig(why.to_string()))
 }

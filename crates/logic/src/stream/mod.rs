@@ -22,7 +22,7 @@ pub(crate) mod tests;
 mod wishes;
 
 pub use batch::{MESSAGES_MAX as BATCH_MESSAGES_MAX, OPEN_MAX as BATCHES_OPEN_MAX, TIMEOUT as BATCH_TIMEOUT};
-pub use check::{check, check_update};
+pub use check::{check, check_update, offers};
 pub use dedup::{Dedup, IDS_MAX};
 pub use expiry::{DEADLINES_MAX, Expiry};
 pub use filters::Filters;

@@ -1,5 +1,7 @@
 //! What a connection may publish and subscribe to.
 
+use std::time::Duration;
+
 use super::{is_subset, matches, overlap};
 
 /// Filters that allow and deny. What is denied is denied, whatever allows it.
@@ -18,6 +20,23 @@ pub struct Permissions {
     pub publish: Rules,
     /// Subjects to get messages from.
     pub subscribe: Rules,
+    /// Whether one may answer what one got, wherever the answer goes: see [`Replies`](super::Replies).
+    pub responses: Option<Responses>,
+}
+
+/// The right to publish to the reply subject of each message that one got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Responses {
+    /// How many answers a message may get.
+    pub count_max: u32,
+    /// How long after the message.
+    pub lifetime: Duration,
+}
+
+impl Default for Responses {
+    fn default() -> Self {
+        Self { count_max: 1, lifetime: Duration::from_secs(120) }
+    }
 }
 
 /// Whether a subscription is allowed.

@@ -80,6 +80,7 @@ fn permissions() {
     let may = Permissions {
         publish: Rules::new(Some(&["orders.*", "$JS.API.>"]), &["$JS.API.STREAM.DELETE.*"]),
         subscribe: Rules::new(Some(&["_INBOX.me.>", "stock.>"]), &["stock.secret.*"]),
+        ..Permissions::default()
     };
     for (subject, expected) in [
         ("orders.placed", true),
@@ -221,6 +222,11 @@ proptest! {
             list.find(subject.as_bytes(), &mut found);
             prop_assert!(list.is_current(&found));
             prop_assert_eq!(sorted(&list, &found, random), naive(&all, &subject), "{}", subject);
+            for queue in [None, Some("q")] {
+                let mut hits = all.iter().filter(|(filter, ..)| matches(filter.as_bytes(), subject.as_bytes()));
+                let expected = hits.any(|(_, of, _)| queue.is_none() || *of == queue);
+                prop_assert_eq!(list.has_interest(subject.as_bytes(), queue.map(str::as_bytes)), expected);
+            }
         }
         for (filter, queue, member) in all {
             list.remove(filter.as_bytes(), queue.map(str::as_bytes), member);

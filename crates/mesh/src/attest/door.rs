@@ -2,21 +2,28 @@
 
 use std::rc::Rc;
 
-use model::Reason;
+use model::{Reason, Slot};
+use ports::traffic::Caller;
 
 use super::{
-    Verdict,
+    Attestor, Verdict,
     refusal::{Wanted, refuse},
 };
 use crate::{
     client::{self, Client},
     listener::Entry,
+    messages,
     problem::Fault,
     worker::Worker,
 };
 
 /// Serves a client that was accepted, if it may use the address that it entered by.
 pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
+    if let Entry::Address(address) = client.entry
+        && let Some(slot) = worker.view().table.messages.get(&address)
+    {
+        return admit_to_messages(worker, client, slot.clone());
+    }
     let (Some(attestor), Entry::Address(address)) = (&worker.attestor, client.entry) else {
         return worker.spawn(client::serve(worker.clone(), client));
     };
@@ -33,12 +40,23 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
             let fault = Fault::new(Reason::NotAttested, detail);
             worker.spawn(refuse(worker.clone(), client, Some(wanted), fault));
         }
-        Verdict::Unsettled(slot) => {
-            let (worker, identities) = (worker.clone(), attestor.identities.clone());
-            worker.clone().spawn(async move {
-                identities.settled(&slot).await;
-                admit(&worker, client);
-            });
-        }
+        Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
     }
+}
+
+fn admit_to_messages(worker: &Rc<Worker>, client: Client, slot: Slot) {
+    let Some(attestor) = &worker.attestor else { return messages::serve(worker, client, slot) };
+    match attestor.attest(&Caller::Slot(slot.clone()), &client.socket) {
+        Verdict::Passed => messages::serve(worker, client, slot),
+        Verdict::Refused(detail) => messages::refuse(worker, client, slot, detail),
+        Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
+    }
+}
+
+fn admit_once_settled(worker: &Rc<Worker>, attestor: &Attestor, client: Client, slot: Slot) {
+    let (again, identities) = (worker.clone(), attestor.identities.clone());
+    worker.spawn(async move {
+        identities.settled(&slot).await;
+        admit(&again, client);
+    });
 }

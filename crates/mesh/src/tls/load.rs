@@ -1,9 +1,9 @@
 //! From a source to the settings for its certificate.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use model::Timestamp;
-use rustls::{Error, InconsistentKeys, ServerConfig, pki_types::CertificateDer};
+use rustls::{Error, InconsistentKeys, ServerConfig, pki_types::CertificateDer, server::WebPkiClientVerifier};
 
 use super::{
     TlsConfig, TlsError,
@@ -49,6 +49,17 @@ pub(super) fn files(certificate: &Path, key: &Path) -> Result<Loaded, TlsError> 
     let validity = validity::of(&shown);
     let settings = settings::of(pair).map_err(|error| refused(certificate, key, error))?;
     Ok(Loaded { settings, certificate: shown, validity })
+}
+
+/// The settings for a protocol other than HTTP. With `client_ca`, clients have to show a certificate of it.
+pub(super) fn plain(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Arc<ServerConfig>, TlsError> {
+    let clients = match client_ca {
+        Some(path) => settings::verifier(pair::certificates(path)?)
+            .map_err(|error| TlsError::Unusable { path: path.into(), cause: error.to_string() })?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
+    let pair = pair::read(certificate, key)?;
+    settings::plain(pair, clients).map(Arc::new).map_err(|error| refused(certificate, key, error))
 }
 
 fn refused(certificate: &Path, key: &Path, error: Error) -> TlsError {

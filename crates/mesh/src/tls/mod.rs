@@ -16,7 +16,12 @@ mod stream;
 mod validity;
 mod watch;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::ServerConfig;
 
 pub(crate) use door::Door;
 pub use error::TlsError;
@@ -52,4 +57,17 @@ impl TlsConfig {
             Self::Development { .. } => Ok(()),
         }
     }
+}
+
+/// What a server of another protocol offers in a handshake, from files in PEM. With `client_ca`, clients have to show a certificate
+/// of one of its authorities.
+///
+/// # Errors
+/// When a file cannot be read or used.
+pub fn server_settings(
+    certificate: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    load::plain(certificate, key, client_ca)
 }

@@ -27,13 +27,15 @@ pub(super) struct Pair {
 
 /// Reads both from PEM. Whether they belong together shows when they are used.
 pub(super) fn read(certificate: &Path, key: &Path) -> Result<Pair, TlsError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&content(certificate)?)
+    Ok(Pair { chain: certificates(certificate)?, key: read_key(key, &content(key)?)? })
+}
+
+/// Reads certificates from PEM, at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&content(path)?)
         .collect::<Result<_, _>>()
-        .map_err(|error| unusable(certificate, &error))?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate { path: certificate.into() });
-    }
-    Ok(Pair { chain, key: read_key(key, &content(key)?)? })
+        .map_err(|error| unusable(path, &error))?;
+    if certificates.is_empty() { Err(TlsError::NoCertificate { path: path.into() }) } else { Ok(certificates) }
 }
 
 fn read_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {

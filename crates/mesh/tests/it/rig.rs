@@ -122,6 +122,7 @@ impl Rig {
         let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
         let connection = Connection { caller, callee, policy, socket: None };
         Routing {
+            messages: Arc::default(),
             gateway: Some(Arc::new(GatewayRouting {
                 routes: routes.collect(),
                 policy: gateway,

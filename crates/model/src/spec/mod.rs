@@ -3,16 +3,22 @@
 mod gateway;
 mod limits;
 mod policy;
+mod topic;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
 pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
 pub use policy::{AccessLog, Balance, Breaker, HashKey, Outlier, Policy, Protocol, Rate, RetryBudget};
+pub use topic::{Topic, bucket_stream, objects_stream};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, ServiceName, SystemName};
+use crate::{BucketName, ByteSize, ServiceName, SystemName, TopicName, streams::StreamConfig};
 
 /// A system: services, the connections between them and the data each owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +29,19 @@ pub struct System {
     pub gateway: Option<Gateway>,
     /// The services by name.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Every topic that a service publishes.
+    #[serde(default)]
+    pub topics: BTreeMap<TopicName, Topic>,
+}
+
+impl System {
+    /// The streams behind topics, buckets and object stores; none if no service speaks with messages.
+    pub fn streams(&self) -> Vec<StreamConfig> {
+        let topics = self.topics.iter().map(|(name, topic)| topic.stream(name));
+        let buckets = self.services.values().flat_map(|service| service.buckets.iter().map(bucket_stream));
+        let objects = self.services.values().flat_map(|service| service.objects.iter().map(objects_stream));
+        topics.chain(buckets).chain(objects).collect()
+    }
 }
 
 /// One service.
@@ -70,6 +89,18 @@ pub struct Service {
     pub calls: BTreeMap<ServiceName, Policy>,
     /// Its store, if it has one.
     pub store: Option<Store>,
+    /// The topics that it may publish to.
+    #[serde(default)]
+    pub publishes: BTreeSet<TopicName>,
+    /// The topics that it may consume.
+    #[serde(default)]
+    pub subscribes: BTreeSet<TopicName>,
+    /// The key-value buckets that it owns.
+    #[serde(default)]
+    pub buckets: BTreeSet<BucketName>,
+    /// The object stores that it owns.
+    #[serde(default)]
+    pub objects: BTreeSet<BucketName>,
 }
 
 impl Service {
@@ -96,7 +127,17 @@ impl Service {
             adaptive_concurrency: true,
             calls: BTreeMap::new(),
             store: None,
+            publishes: BTreeSet::new(),
+            subscribes: BTreeSet::new(),
+            buckets: BTreeSet::new(),
+            objects: BTreeSet::new(),
         }
+    }
+
+    /// Whether it has to do with messages, so that it is given `$NATS_URL`.
+    pub fn uses_messages(&self) -> bool {
+        let is_empty = self.publishes.is_empty() && self.subscribes.is_empty();
+        !(is_empty && self.buckets.is_empty() && self.objects.is_empty())
     }
 }
 

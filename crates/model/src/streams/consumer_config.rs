@@ -15,6 +15,7 @@ choice! {
     DeliverPolicy {
         /// At the first message.
         #[default]
+        #[serde(alias = "undefined")]
         All,
         /// At the last message that fits.
         Last,
@@ -79,7 +80,8 @@ pub struct ConsumerConfig {
     /// How long an acknowledgement may take; zero for 30 s.
     #[serde(with = "nanos", skip_serializing_if = "Duration::is_zero")]
     pub ack_wait: Duration,
-    /// How often a message is delivered; -1 for any number.
+    /// How often a message is delivered; 0 and -1 for any number.
+    #[serde(skip_serializing_if = "is_zero")]
     pub max_deliver: i64,
     /// How long the n-th acknowledgement may take, in place of `ack_wait`; the last stays in force.
     #[serde(with = "nanos_list", skip_serializing_if = "Vec::is_empty")]
@@ -136,6 +138,12 @@ pub struct ConsumerConfig {
     /// Its state is kept in memory.
     #[serde(skip_serializing_if = "is_false")]
     pub mem_storage: bool,
+    /// For a mirror or a source: not supported.
+    #[serde(skip_serializing_if = "is_false")]
+    pub direct: bool,
+    /// For a source: not supported.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sourcing: bool,
     /// Keys and values of the user's own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
@@ -145,6 +153,12 @@ pub struct ConsumerConfig {
     /// Priority groups: not supported.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub priority_groups: Vec<String>,
+    /// How they are served: not supported.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub priority_policy: String,
+    /// How long a client is preferred: not supported.
+    #[serde(with = "nanos", skip_serializing_if = "Duration::is_zero")]
+    pub priority_timeout: Duration,
 }
 
 impl ConsumerConfig {

@@ -5,17 +5,21 @@
 mod consumer_config;
 mod error;
 mod json;
+mod redelivery;
 mod stream_config;
 #[cfg(test)]
 mod tests;
 
 pub use consumer_config::{AckPolicy, ConsumerConfig, DeliverPolicy, ReplayPolicy};
 pub use error::ApiError;
+pub use redelivery::{DEAD_LETTER_KEY, Redelivery};
 pub use stream_config::{
     Compression, ConsumerLimits, Discard, Persist, Republish, Retention, Storage, StreamConfig, SubjectTransform,
     Unsupported,
 };
 
+/// `true` in the metadata of the stream of a bucket or an object store that is as a manifest says.
+pub const MANIFEST_KEY: &str = "isles.manifest";
 /// The longest name of a stream or a consumer, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 /// The longest description, in bytes.

@@ -69,6 +69,27 @@ fn a_consumer_as_json() {
 }
 
 #[test]
+fn every_key_of_a_consumer() {
+    let value = json!({"durable_name":"a","name":"a","description":"d","deliver_policy":"by_start_time",
+        "opt_start_seq":1,"opt_start_time":"2026-01-02T03:04:05.6Z","ack_policy":"all","ack_wait":2,
+        "max_deliver":3,"backoff":[4],"filter_subject":"a","filter_subjects":["b"],"replay_policy":"original",
+        "rate_limit_bps":5,"sample_freq":"30%","max_waiting":6,"max_ack_pending":7,"flow_control":true,
+        "headers_only":true,"max_batch":8,"max_expires":9,"max_bytes":10,"deliver_subject":"x",
+        "deliver_group":"g","idle_heartbeat":11,"inactive_threshold":12,"num_replicas":13,"mem_storage":true,
+        "direct":true,"sourcing":true,"metadata":{"k":"v"},"pause_until":"2026-01-02T03:04:05Z",
+        "priority_groups":["p"],"priority_policy":"overflow","priority_timeout":14});
+    let config: ConsumerConfig = from_value(value.clone()).unwrap();
+    assert_eq!(to_value(&config).unwrap(), value);
+    let config: ConsumerConfig = from_value(json!({"deliver_policy": "undefined"})).unwrap();
+    assert_eq!(config, ConsumerConfig::default());
+    let always = json!({"deliver_policy":"all","ack_policy":"none","replay_policy":"instant","num_replicas":0});
+    assert_eq!(to_value(&config).unwrap(), always);
+    for wrong in [json!({"ack_policy": "some"}), json!({"backoff": ["1s"]})] {
+        assert!(from_value::<ConsumerConfig>(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn errors_as_json() {
     for (error, expected) in [
         (ApiError::StreamNotFound, json!({"code": 404, "err_code": 10059, "description": "stream not found"})),

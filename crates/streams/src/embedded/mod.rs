@@ -16,6 +16,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use journal::{Journal, Options};
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::{OnceCell, mpsc};
 
@@ -23,6 +24,8 @@ use bucket::Bucket;
 use content::Operation;
 use node::Node;
 
+/// What a node remembers is small, and so is what it takes to stop it on a full disk.
+const RESERVE_BYTES: u64 = 2 << 20;
 /// The longest name of a bucket, in bytes.
 const BUCKET_NAME_BYTES_MAX: usize = 64;
 /// The longest key, in bytes.
@@ -33,6 +36,7 @@ const VALUE_BYTES_MAX: usize = 1 << 20;
 /// The buckets of one folder.
 pub struct Buckets {
     folder: PathBuf,
+    reserve_bytes: u64,
     node: OnceCell<Arc<Node>>,
     open: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
 }
@@ -41,7 +45,25 @@ impl Buckets {
     /// The buckets of a folder, which must exist; its journal is opened, or made, when it is first needed. Only one process
     /// can use it at a time.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, node: OnceCell::new(), open: Mutex::default() }
+        Self { folder, reserve_bytes: RESERVE_BYTES, node: OnceCell::new(), open: Mutex::default() }
+    }
+
+    /// With a reserve that is large enough for the messages of services beside them.
+    pub fn beside_messages(self) -> Self {
+        Self { reserve_bytes: Options::default().reserve_bytes, ..self }
+    }
+
+    /// The journal that they are in.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn journal(&self) -> Result<Arc<Journal>, StreamsError> {
+        Ok(self.node("messages").await?.journal.clone())
+    }
+
+    /// Errors name the bucket that needs it.
+    async fn node(&self, bucket: &str) -> Result<&Arc<Node>, StreamsError> {
+        self.node.get_or_try_init(|| Node::open(self.folder.clone(), self.reserve_bytes, bucket)).await
     }
 
     async fn bucket(&self, name: &str) -> Result<Arc<Bucket>, StreamsError> {
@@ -51,7 +73,7 @@ impl Buckets {
             open.entry(name.to_owned()).or_default().clone()
         };
         let bucket = cell.get_or_try_init(|| async {
-            let node = self.node.get_or_try_init(|| Node::open(self.folder.clone(), name)).await?.clone();
+            let node = self.node(name).await?.clone();
             Bucket::open(name, node).await.map(Arc::new)
         });
         bucket.await.cloned()

@@ -16,14 +16,13 @@ use journal::{Batch, Durability, Folder, Journal, JournalError, Options};
 use ports::streams::StreamsError;
 
 use super::{content::Content, error::from_journal, older, record};
+use crate::engine::FIRST_STREAM;
 
 /// A stream with this and a name as its description is the bucket of that name.
 const BUCKET: &[u8] = b"bucket:";
-/// What a node remembers is small, and so is what it takes to stop it on a full disk.
-const RESERVE_BYTES: u64 = 2 << 20;
 
 pub(super) struct Node {
-    pub(super) journal: Journal,
+    pub(super) journal: Arc<Journal>,
     /// Where its files lie.
     pub(super) folder: PathBuf,
     buckets: BTreeMap<String, u64>,
@@ -33,20 +32,21 @@ pub(super) struct Node {
 impl Node {
     /// Opens the journal in a folder, and moves over what lies there in the older format. Errors name the bucket that needs
     /// it.
-    pub(super) async fn open(folder: PathBuf, bucket: &str) -> Result<Arc<Self>, StreamsError> {
+    pub(super) async fn open(folder: PathBuf, reserve_bytes: u64, bucket: &str) -> Result<Arc<Self>, StreamsError> {
         let bucket = bucket.to_owned();
         blocking(move || {
             let path = folder.join("journal");
             let failed = |error| from_journal(error, &bucket, &path);
-            let node = Self::with(open(&path).map_err(failed)?, path.clone());
+            let node = Self::with(Arc::new(open(&path, reserve_bytes).map_err(failed)?), path.clone());
             move_over(node, &folder)
         })
         .await
         .map(Arc::new)
     }
 
-    pub(super) fn with(journal: Journal, folder: PathBuf) -> Self {
-        let streams = journal.streams();
+    pub(super) fn with(journal: Arc<Journal>, folder: PathBuf) -> Self {
+        let mut streams = journal.streams();
+        streams.retain(|(id, _)| *id < FIRST_STREAM);
         let next_stream = AtomicU64::new(streams.last().map_or(1, |(last, _)| last + 1));
         let bucket = |(stream, description): (u64, _)| Some((bucket_name(description)?, stream));
         let buckets = streams.into_iter().map(|(stream, description)| (stream, description.to_vec()));
@@ -86,11 +86,11 @@ fn bucket_name(description: Vec<u8>) -> Option<String> {
     String::from_utf8(description.strip_prefix(BUCKET)?.to_vec()).ok()
 }
 
-fn open(path: &Path) -> Result<Journal, JournalError> {
+fn open(path: &Path, reserve_bytes: u64) -> Result<Journal, JournalError> {
     let failed =
         |error: io::Error| JournalError::Io { doing: "cannot open the journal".into(), source: Arc::new(error) };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-    let options = Options { reserve_bytes: RESERVE_BYTES, ..Options::default() };
+    let options = Options { reserve_bytes, ..Options::default() };
     Journal::open(Arc::new(Folder::open(path).map_err(failed)?), options)
 }
 

@@ -24,22 +24,26 @@ pub(super) enum Asked {
     Publish(Arc<str>),
     /// A request of the API.
     Api(Kind),
+    /// An acknowledgement. A failure is not told: whoever waits in vain acknowledges again.
+    Ack,
 }
 
 impl Answer {
     pub(super) fn write(&self, error: Option<&JournalError>, out: &mut Batch) {
-        match error.map(refusal) {
-            None => push(&self.reply, &self.body, out),
-            Some(error) => push(&self.reply, &self.asked.failed(&error), out),
-        }
+        let body = match error.map(refusal) {
+            None => Some(self.body.clone()),
+            Some(error) => self.asked.failed(&error),
+        };
+        body.iter().for_each(|body| push(&self.reply, body, out));
     }
 }
 
 impl Asked {
-    pub(super) fn failed(&self, error: &ApiError) -> String {
+    pub(super) fn failed(&self, error: &ApiError) -> Option<String> {
         match self {
-            Self::Publish(stream) => PubAck::failed(stream, error),
-            Self::Api(kind) => kind.failed(error),
+            Self::Publish(stream) => Some(PubAck::failed(stream, error)),
+            Self::Api(kind) => Some(kind.failed(error)),
+            Self::Ack => None,
         }
     }
 }

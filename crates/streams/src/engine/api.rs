@@ -5,10 +5,12 @@ use super::{
     answer::{Answer, Asked, push},
 };
 use crate::{
-    jetstream::{ApiError, Call, Consumers, ErrorCode, Kind, Refusal, Request, Response, Status, page},
+    jetstream::{ApiError, Call, ErrorCode, Kind, Refusal, Request, Response},
     server::{Message, Outgoing},
 };
 use wire::nats::HeaderBlock;
+
+const NOBODY: &[u8] = b"NATS/1.0 503\r\n\r\n";
 
 /// What a request comes to.
 pub(super) enum Reply {
@@ -26,10 +28,15 @@ impl Engine {
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
         let Some(parsed) = self.api.parse(&call) else { return };
-        self.stats.total += 1;
         let reply = message.reply.unwrap_or_default();
-        if let Err(refusal) = parsed.and_then(|request| self.serve(request, reply, out)) {
-            self.stats.errors += 1;
+        // Direct gets and pulls are no requests of the API.
+        let counts =
+            !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
+        let served = parsed.and_then(|request| self.serve(request, reply, out));
+        // An answer about the account does not count the request that it answers.
+        self.stats.total += u64::from(counts);
+        if let Err(refusal) = served {
+            self.stats.errors += u64::from(counts);
             refuse(&refusal, reply, out);
         }
     }
@@ -39,11 +46,14 @@ impl Engine {
             Request::DirectGet { stream, get } => {
                 return self.direct_get(&stream, &get, reply, out).map_err(Refusal::Status);
             }
-            Request::ConsumerNext { .. } => {
-                return Err(Refusal::Status(Status::BadPullRequest("consumers are not supported yet".into())));
+            Request::ConsumerNext { stream, consumer, next } => {
+                if self.next(&stream, &consumer, &next, reply).is_err() {
+                    nobody(reply, out);
+                }
+                return Ok(());
             }
             Request::AccountInfo => (Kind::AccountInfo, Ok(Reply::Now(Response::AccountInfo(self.account())))),
-            Request::StreamCreate { config, .. } => (Kind::StreamCreate, self.create(config, out)),
+            Request::StreamCreate { config, .. } => (Kind::StreamCreate, self.create(config)),
             Request::StreamUpdate { config, .. } => (Kind::StreamUpdate, self.update(config, out)),
             Request::StreamDelete { stream } => (Kind::StreamDelete, self.delete(&stream, out)),
             Request::StreamInfo { stream, details } => (Kind::StreamInfo, self.details(&stream, &details)),
@@ -54,7 +64,7 @@ impl Engine {
             Request::MessageDelete { stream, delete } => {
                 (Kind::MessageDelete, self.delete_message(&stream, delete.seq))
             }
-            other => self.of_consumer(&other),
+            other => self.of_consumer(other),
         };
         match served.map_err(|error| Refusal::Failed(kind, error))? {
             Reply::Now(response) => respond(reply, &response.body(), out),
@@ -67,31 +77,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Consumers are refused, never accepted in silence: a stream has none, and none can be made.
-    fn of_consumer(&self, request: &Request) -> (Kind, Served) {
-        let (kind, stream, error) = match request {
-            Request::ConsumerCreate { stream, .. } => {
-                let error = ErrorCode::ConsumerCreate.because("consumers are not supported yet");
-                (Kind::ConsumerCreate, stream, error)
+    fn of_consumer(&mut self, request: Request) -> (Kind, Served) {
+        match request {
+            Request::ConsumerCreate { stream, create } => (Kind::ConsumerCreate, self.create_consumer(&stream, create)),
+            Request::ConsumerInfo { stream, consumer } => (Kind::ConsumerInfo, self.consumer(&stream, &consumer)),
+            Request::ConsumerDelete { stream, consumer } => {
+                (Kind::ConsumerDelete, self.delete_by_name(&stream, &consumer))
             }
-            Request::ConsumerInfo { stream, .. } => (Kind::ConsumerInfo, stream, ErrorCode::ConsumerNotFound.error()),
-            Request::ConsumerDelete { stream, .. } => {
-                (Kind::ConsumerDelete, stream, ErrorCode::ConsumerNotFound.error())
+            Request::ConsumerNames { stream, offset } => (Kind::ConsumerNames, self.consumer_names(&stream, offset)),
+            Request::ConsumerList { stream, offset } => (Kind::ConsumerList, self.consumer_list(&stream, offset)),
+            Request::ConsumerPause { stream, consumer, until } => {
+                (Kind::ConsumerPause, self.pause(&stream, &consumer, until.map(super::info::timestamp)))
             }
-            Request::ConsumerPause { stream, .. } => (Kind::ConsumerPause, stream, ErrorCode::ConsumerNotFound.error()),
-            Request::ConsumerNames { stream, .. } => {
-                let (paged, consumers) = page(std::iter::empty(), 0, crate::jetstream::NAMES_MAX);
-                let none = Response::ConsumerNames(Consumers { paged, consumers });
-                return (Kind::ConsumerNames, self.find(stream).map(|_| Reply::Now(none)));
-            }
-            Request::ConsumerList { stream, .. } => {
-                let (paged, consumers) = page(std::iter::empty(), 0, crate::jetstream::LIST_MAX);
-                let none = Response::ConsumerList(Consumers { paged, consumers });
-                return (Kind::ConsumerList, self.find(stream).map(|_| Reply::Now(none)));
-            }
-            _ => return (Kind::System, Err(ErrorCode::BadRequest.error())),
-        };
-        (kind, self.find(stream).and(Err(error)))
+            _ => (Kind::System, Err(ErrorCode::BadRequest.error())),
+        }
+    }
+}
+
+/// Tells a client what it is told where nobody answers.
+pub(super) fn nobody(reply: &[u8], out: &mut Outgoing) {
+    if !reply.is_empty() {
+        out.messages.push(&Message { subject: reply, reply: None, headers: NOBODY, payload: b"" });
     }
 }
 

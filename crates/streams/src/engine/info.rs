@@ -1,6 +1,6 @@
 //! What is told of streams.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp as Time;
 use logic::{stream::Stored as _, subject::overlap};
@@ -12,20 +12,21 @@ use super::{
     kept::Kept,
 };
 use crate::jetstream::{
-    AccountInfo, LIST_MAX, NAMES_MAX, Paged, Response, SUBJECTS_MAX, StreamDetails, StreamDetailsRequest, StreamInfo,
-    StreamState, Streams, StreamsRequest, page,
+    AccountInfo, LIST_MAX, NAMES_MAX, Nanos, Paged, Response, SUBJECTS_MAX, StreamDetails, StreamDetailsRequest,
+    StreamInfo, StreamState, Streams, StreamsRequest, page,
 };
 
 impl Engine {
     pub(super) fn account(&self) -> AccountInfo {
         let bytes = |storage: Storage| {
-            let kept = self.streams.values().filter(|kept| kept.stream.config().storage == storage);
-            kept.map(|kept| kept.stream.counts().bytes).sum()
+            let kept = self.streams.values().filter(|kept| kept.hub.stream.config().storage == storage);
+            kept.map(|kept| kept.hub.stream.counts().bytes).sum()
         };
         AccountInfo {
             memory: bytes(Storage::Memory),
             storage: bytes(Storage::File),
             streams: self.streams.len() as u64,
+            consumers: self.streams.values().map(|kept| kept.members.len() as u64).sum(),
             api: self.stats.clone(),
             ..AccountInfo::default()
         }
@@ -33,7 +34,7 @@ impl Engine {
 
     pub(super) fn info(&self, kept: &Kept) -> StreamInfo {
         StreamInfo {
-            config: kept.stream.config().clone(),
+            config: kept.hub.stream.config().clone(),
             created: time(kept.created),
             state: state(kept),
             domain: String::new(),
@@ -45,12 +46,12 @@ impl Engine {
         let kept = self.find(name)?;
         let mut info = self.info(kept);
         if request.deleted_details {
-            info.state.deleted = kept.heads.gaps(kept.stream.counts().last_seq);
+            info.state.deleted = kept.heads.gaps(kept.hub.stream.counts().last_seq);
         }
         let mut paged = Paged::default();
         if !request.subjects_filter.is_empty() {
             let mut found = Vec::new();
-            kept.stream.index().visit(&request.subjects_filter, &mut |subject, entry| {
+            kept.hub.stream.index().visit(&request.subjects_filter, &mut |subject, entry| {
                 found.push((subject.to_owned(), entry.messages));
                 true
             });
@@ -76,7 +77,7 @@ impl Engine {
     fn chosen(&self, which: &StreamsRequest) -> impl Iterator<Item = &Kept> {
         let all = self.names.values().filter_map(move |id| self.streams.get(id));
         all.filter(move |kept| {
-            let mut subjects = kept.stream.config().subjects.iter();
+            let mut subjects = kept.hub.stream.config().subjects.iter();
             which.subject.is_empty() || subjects.any(|ours| overlap(ours.as_bytes(), which.subject.as_bytes()))
         })
     }
@@ -87,9 +88,14 @@ pub(super) fn time(at: Timestamp) -> Time {
     i64::try_from(at.0).ok().and_then(|micros| Time::from_microsecond(micros).ok()).unwrap_or(Time::MAX)
 }
 
+/// The same, read.
+pub(super) fn timestamp(at: Time) -> Timestamp {
+    Timestamp(u64::try_from(at.as_microsecond()).unwrap_or(0))
+}
+
 fn state(kept: &Kept) -> StreamState {
-    let counts = kept.stream.counts();
-    let first = kept.stream.first(&kept.heads);
+    let counts = kept.hub.stream.counts();
+    let first = kept.hub.stream.first(&kept.heads);
     let first_seq = first.as_ref().map_or(counts.last_seq + 1, |head| head.seq);
     let some = |at: Option<Timestamp>| at.filter(|at| at.0 > 0).map(time);
     StreamState {
@@ -99,12 +105,18 @@ fn state(kept: &Kept) -> StreamState {
         first_ts: crate::jetstream::Time(some(first.map(|head| head.at))),
         last_seq: counts.last_seq,
         last_ts: crate::jetstream::Time(some(Some(counts.last_at))),
-        num_subjects: kept.stream.index().subjects() as u64,
+        num_subjects: kept.hub.stream.index().subjects() as u64,
+        consumer_count: kept.members.len() as u64,
         num_deleted: (counts.last_seq + 1 - first_seq).saturating_sub(kept.heads.count(None, 0)),
         ..StreamState::default()
     }
 }
 
-fn offset(offset: i64) -> usize {
+/// A span of time as the API writes it.
+pub(super) fn nanos(time: Duration) -> Nanos {
+    Nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
+pub(super) fn offset(offset: i64) -> usize {
     usize::try_from(offset).unwrap_or(0)
 }

@@ -1,6 +1,7 @@
-//! What the engine and the journal's thread leave for the server's thread.
+//! What the journal's thread leaves for the server's thread.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
@@ -10,10 +11,9 @@ use journal::JournalError;
 use model::Timestamp;
 use ports::clock::Clock;
 
-use super::answer::Answer;
-use crate::server::{Batch, Handle};
+use crate::server::Handle;
 
-/// Answers on their way, and when the engine wants to be woken.
+/// What became of commits, and when the engine wants to be woken.
 #[derive(Default)]
 pub(super) struct Mail {
     state: Mutex<State>,
@@ -22,74 +22,75 @@ pub(super) struct Mail {
 
 #[derive(Default)]
 struct State {
-    letters: Batch,
+    /// By the numbers of commits; the journal bounds how many there are.
+    results: BTreeMap<u64, Result<(), JournalError>>,
+    /// Somebody waits for a result that is there.
+    is_ready: bool,
     wake_at: Option<Timestamp>,
-    /// Commits that are not answered yet; the journal bounds what they hold.
-    outstanding: usize,
-    failed: bool,
-    closed: bool,
+    has_failed: bool,
+    is_closed: bool,
 }
 
 impl Mail {
-    pub(super) fn begin(&self) {
-        self.state().outstanding += 1;
+    /// The journal has answered a commit. The engine is woken if somebody waits for it, and after a failure.
+    pub(super) fn end(&self, commit: u64, result: Result<(), JournalError>, is_awaited: bool) {
+        let mut state = self.state();
+        state.has_failed |= result.is_err();
+        state.results.insert(commit, result);
+        if is_awaited || state.has_failed {
+            state.is_ready = true;
+            self.changed.notify_one();
+        }
     }
 
-    /// The journal has answered a commit. After a failure the engine is woken.
-    pub(super) fn end(&self, answers: &[Answer], result: &Result<(), JournalError>) {
+    /// What became of a commit, once that is known.
+    pub(super) fn take(&self, commit: u64) -> Option<Result<(), JournalError>> {
+        self.state().results.remove(&commit)
+    }
+
+    /// All must be read again from the journal, once every commit is answered. The engine is woken for it.
+    pub(super) fn fail(&self) {
         let mut state = self.state();
-        answers.iter().for_each(|answer| answer.write(result.as_ref().err(), &mut state.letters));
-        state.outstanding -= 1;
-        state.failed |= result.is_err();
-        if state.failed {
-            state.wake_at = Some(Timestamp(0));
-        }
+        (state.has_failed, state.is_ready) = (true, true);
         self.changed.notify_one();
     }
 
-    pub(super) fn outstanding(&self) -> usize {
-        self.state().outstanding
-    }
-
-    /// Whether a commit has failed and all others are answered. Says so once.
-    pub(super) fn take_failure(&self) -> bool {
-        let mut state = self.state();
-        let is_over = state.failed && state.outstanding == 0;
-        state.failed &= !is_over;
-        is_over
-    }
-
+    /// Whether a commit has failed since this was last forgotten.
     pub(super) fn has_failed(&self) -> bool {
-        self.state().failed
+        self.state().has_failed
+    }
+
+    pub(super) fn forget_failure(&self) {
+        self.state().has_failed = false;
     }
 
     pub(super) fn wake_at(&self, at: Option<Timestamp>) {
         let mut state = self.state();
-        if state.wake_at != at && !state.failed {
+        if state.wake_at != at {
             state.wake_at = at;
             self.changed.notify_one();
         }
     }
 
     pub(super) fn close(&self) {
-        self.state().closed = true;
+        self.state().is_closed = true;
         self.changed.notify_one();
     }
 
-    /// Waits for something to carry: answers, and whether the engine is to be woken. `None` when there will be nothing more.
-    fn wait(&self, clock: &dyn Clock) -> Option<(Batch, bool)> {
+    /// Waits until the engine is to be woken; `false` when it never will be again.
+    fn wait(&self, clock: &dyn Clock) -> bool {
         let mut state = self.state();
         loop {
-            if state.closed {
-                return None;
+            if state.is_closed {
+                return false;
             }
             let left = state.wake_at.map(|at| at.since(clock.now()));
-            let is_due = left.is_some_and(|left| left.is_zero());
-            if is_due {
+            if left.is_some_and(|left| left.is_zero()) {
                 state.wake_at = None;
+                state.is_ready = true;
             }
-            if is_due || !state.letters.is_empty() {
-                return Some((std::mem::take(&mut state.letters), is_due));
+            if std::mem::take(&mut state.is_ready) {
+                return true;
             }
             state = match left {
                 Some(left) => self.changed.wait_timeout(state, left).expect("no holder panics").0,
@@ -103,7 +104,7 @@ impl Mail {
     }
 }
 
-/// Carries answers to the server, and wakes the engine when something is due: a thread, once it is started.
+/// Wakes the engine when a commit is answered and when something is due: a thread, once it is started.
 pub struct Courier {
     pub(super) mail: Arc<Mail>,
     pub(super) clock: Arc<dyn Clock>,
@@ -117,8 +118,8 @@ impl Courier {
     pub fn start(self, handle: &Handle) -> io::Result<()> {
         let postman = handle.postman();
         thread::Builder::new().name("nats-answers".into()).spawn(move || {
-            while let Some((letters, is_due)) = self.mail.wait(&*self.clock) {
-                if postman.deliver(letters, is_due).is_err() {
+            while self.mail.wait(&*self.clock) {
+                if postman.wake().is_err() {
                     return;
                 }
             }

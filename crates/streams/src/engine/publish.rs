@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use logic::stream::{Incoming, Outcome, Placed};
+use logic::stream::{Incoming, Outcome, Placed, Wishes};
 
 use super::{
     Engine,
@@ -24,14 +24,13 @@ impl Engine {
         // Subjects of streams do not overlap, so there is one at most.
         let Some(id) = found.first().copied() else { return };
         let answered = self.decide(id, subject, message);
-        self.watch(id);
-        let Some(kept) = self.streams.get(&id).filter(|kept| !kept.stream.config().no_ack) else { return };
+        let Some(kept) = self.streams.get(&id).filter(|kept| !kept.hub.stream.config().no_ack) else { return };
         let Some(reply) = message.reply else { return };
         let asked = Asked::Publish(kept.name.clone());
         match answered {
             Ok(Some(ack)) => self.writer.answer(Answer { reply: reply.into(), body: ack.body(), asked }),
             Ok(None) => push(reply, "", &mut out.messages),
-            Err(error) => push(reply, &asked.failed(&error), &mut out.messages),
+            Err(error) => asked.failed(&error).iter().for_each(|body| push(reply, body, &mut out.messages)),
         }
     }
 
@@ -50,16 +49,22 @@ impl Engine {
             is_firing: false,
         };
         let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
+        let bytes = incoming.header_bytes + incoming.payload_bytes;
+        if !self.tally.has_room(kept.hub.stream.config().storage, bytes, &self.limits) {
+            return Err(ErrorCode::InsufficientResources.error());
+        }
+        kept.check_whole()?;
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
-        // There are no consumers, so nobody is interested.
-        match kept.stream.publish(&incoming, &|_| false, now, &kept.heads) {
+        match kept.hub.publish(&incoming, now, &kept.heads) {
             Outcome::Stored(placed) => {
                 kept.place(&placed, message.headers, message.payload, false, &mut self.writer);
+                self.placed(id, std::slice::from_ref(&placed));
                 Ok(Some(PubAck { seq: placed.seq, ..ack }))
             }
             Outcome::Duplicate(seq) => Ok(Some(PubAck { seq, duplicate: true, ..ack })),
             Outcome::Staged => {
                 self.stage(id, &incoming, message);
+                self.watch(id);
                 Ok(None)
             }
             Outcome::Committed(all) => {
@@ -69,9 +74,10 @@ impl Engine {
                 Ok(Some(PubAck { seq, batch, count: all.len() as u64, ..ack }))
             }
             Outcome::Refused(error) => {
-                if let Some(batch) = batch_of(&incoming).filter(|batch| !kept.stream.has_batch(batch)) {
+                if let Some(batch) = batch_of(&incoming).filter(|batch| !kept.hub.stream.has_batch(batch)) {
                     self.staged.entry(id).or_default().remove(batch);
                 }
+                self.watch(id);
                 Err(error.into())
             }
         }
@@ -95,6 +101,28 @@ impl Engine {
         for (placed, (headers, payload)) in all.iter().zip(&members) {
             kept.place(placed, headers, payload, false, &mut self.writer);
         }
+        self.placed(id, all);
+    }
+
+    /// Stores a message of the engine's own, headers and payload; `None` if the stream refuses it.
+    pub(super) fn store(&mut self, id: u64, subject: &str, content: (&[u8], &[u8]), wishes: Wishes) -> Option<()> {
+        let (headers, payload) = content;
+        let (header_bytes, payload_bytes) = (headers.len() as u64, payload.len() as u64);
+        let incoming = Incoming { subject: subject.into(), header_bytes, payload_bytes, wishes, is_firing: true };
+        let now = self.clock.now();
+        let kept = self.streams.get_mut(&id).filter(|kept| kept.damage.is_none())?;
+        let Outcome::Stored(placed) = kept.hub.publish(&incoming, now, &kept.heads) else { return None };
+        kept.place(&placed, headers, payload, false, &mut self.writer);
+        self.placed(id, std::slice::from_ref(&placed));
+        Some(())
+    }
+
+    /// Tells the consumers of messages that are stored.
+    pub(super) fn placed(&mut self, id: u64, all: &[Placed]) {
+        let Some(kept) = self.streams.get_mut(&id) else { return };
+        let mut actions = Vec::new();
+        kept.hub.placed(all, self.clock.now(), &kept.heads, &mut actions);
+        self.carry_out(id, actions, None);
     }
 }
 

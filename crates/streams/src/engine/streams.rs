@@ -1,15 +1,17 @@
 //! Making, changing and emptying streams.
 
 use logic::{
-    stream::{check, check_update},
+    consumer::{self, Consumer},
+    stream::{Removals, check, check_update, offers},
     subject::overlap,
 };
-use model::streams::StreamConfig;
+use model::streams::{MANIFEST_KEY, StreamConfig};
 
 use super::{
     Engine,
     api::{Reply, Served},
     kept::{Description, Kept},
+    service::OWN_SUBJECTS,
 };
 use crate::{
     jetstream::{ApiError, Created, Done, ErrorCode, Purge, Purged, Response},
@@ -17,51 +19,69 @@ use crate::{
 };
 
 impl Engine {
-    pub(super) fn create(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
+    pub(super) fn create(&mut self, config: StreamConfig) -> Served {
         let config = check(config)?;
         check_support(&config)?;
         if let Ok(kept) = self.find(&config.name) {
-            if *kept.stream.config() != config {
+            let has = kept.hub.stream.config();
+            let is_of_manifest = has.metadata.contains_key(MANIFEST_KEY);
+            if *has != config && !(is_of_manifest && offers(has, &config)) {
                 return Err(ErrorCode::StreamNameExists.error());
             }
             return Ok(Reply::Durable(Response::StreamCreate(Created { info: self.info(kept), did_create: false })));
         }
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
         self.check_open()?;
-        let kept = Kept::new(self.next_id, Description { config, created: self.clock.now() });
-        self.writer.create(kept.id, &kept.description());
-        kept.stream.config().subjects.iter().for_each(|subject| out.subscribe(subject.as_bytes()));
-        let created = Created { info: self.info(&kept), did_create: true };
-        self.add(kept);
+        let id = self.make(config);
+        let created = Created { info: self.info(self.kept(id)?), did_create: true };
         Ok(Reply::Durable(Response::StreamCreate(created)))
     }
 
+    /// Makes a stream of a configuration that was checked.
+    pub(super) fn make(&mut self, config: StreamConfig) -> u64 {
+        let description = Description { config, created: self.clock.now() };
+        let kept = Kept::new(self.take_id(), description, self.writer.shelf.clone());
+        self.writer.create(kept.id, &kept.description());
+        self.subscribing.extend(kept.hub.stream.config().subjects.iter().cloned());
+        self.advise_of_stream(&kept.name, "create");
+        let id = kept.id;
+        self.add(kept);
+        id
+    }
+
     pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let old = self.find(&config.name)?.stream.config().clone();
+        let kept = self.find(&config.name)?;
+        kept.check_whole()?;
+        let old = kept.hub.stream.config().clone();
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
+        self.check_reserved(&config)?;
+        check_consumers(self.find(&config.name)?, &config)?;
         self.check_open()?;
-        let kept = self.find_mut(&config.name)?;
-        let removals = kept.stream.update(config.clone(), &kept.heads);
-        let (id, description) = (kept.id, kept.description());
+        let id = self.find(&config.name)?.id;
+        let kept = self.kept_mut(id)?;
+        let removals = kept.hub.stream.update(config.clone(), &kept.heads);
+        let description = kept.description();
         self.writer.describe(id, &description);
         self.filters.remove(&old.subjects, id);
         self.filters.insert(&config.subjects, id);
         old.subjects.iter().for_each(|subject| out.unsubscribe(subject.as_bytes()));
         config.subjects.iter().for_each(|subject| out.subscribe(subject.as_bytes()));
-        if let Some(kept) = self.streams.get_mut(&id) {
-            kept.remove(&removals, &mut self.writer);
-        }
-        self.watch(id);
+        self.gone(id, &removals);
+        self.advise_of_stream(&config.name, "modify");
         Ok(Reply::Durable(Response::StreamUpdate(self.info(self.find(&config.name)?))))
     }
 
     pub(super) fn delete(&mut self, name: &str, out: &mut Outgoing) -> Served {
-        let id = self.find(name)?.id;
+        let kept = self.find(name)?;
+        let (id, consumers) = (kept.id, kept.members.ids().collect::<Vec<_>>());
         self.check_sound()?;
+        consumers.into_iter().for_each(|consumer| self.end_consumer(id, consumer));
+        self.advise_of_stream(name, "delete");
         if let Some(kept) = self.streams.remove(&id) {
-            let subjects = &kept.stream.config().subjects;
+            let subjects = &kept.hub.stream.config().subjects;
             self.filters.remove(subjects, id);
             subjects.iter().for_each(|subject| out.unsubscribe(subject.as_bytes()));
         }
@@ -78,21 +98,44 @@ impl Engine {
         let filter = Some(purge.filter).filter(|filter| !filter.is_empty()).map(Into::into);
         let some = |number: u64| Some(number).filter(|number| *number > 0);
         let purge = logic::stream::Purge { filter, before: some(purge.seq), keep: some(purge.keep) };
-        let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
-        let purged = kept.stream.purge(&purge, &kept.heads)?;
-        kept.remove(&purged.removals, &mut self.writer);
-        self.watch(id);
+        let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
+        let purged = kept.hub.stream.purge(&purge, &kept.heads)?;
+        self.gone(id, &purged.removals);
         Ok(Reply::Durable(Response::StreamPurge(Purged::new(purged.count))))
     }
 
     pub(super) fn delete_message(&mut self, name: &str, seq: u64) -> Served {
         let id = self.find(name)?.id;
         self.check_sound()?;
-        let Some(kept) = self.streams.get_mut(&id) else { return Err(ErrorCode::StreamNotFound.error()) };
-        let removals = kept.stream.delete(seq, &kept.heads)?;
-        kept.remove(&removals, &mut self.writer);
-        self.watch(id);
+        let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
+        let removals = kept.hub.stream.delete(seq, &kept.heads)?;
+        self.gone(id, &removals);
         Ok(Reply::Durable(Response::MessageDelete(Done::DONE)))
+    }
+
+    /// Carries out that messages have gone, and tells the consumers.
+    fn gone(&mut self, id: u64, removals: &Removals) {
+        let Some(kept) = self.streams.get_mut(&id) else { return };
+        kept.remove(removals, &mut self.writer);
+        let mut actions = Vec::new();
+        kept.hub.gone(removals, self.clock.now(), &kept.heads, &mut actions);
+        self.carry_out(id, actions, None);
+    }
+
+    /// A number that no stream or consumer has.
+    pub(super) fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    pub(super) fn kept(&self, id: u64) -> Result<&Kept, ApiError> {
+        self.streams.get(&id).ok_or_else(|| ErrorCode::StreamNotFound.error())
+    }
+
+    pub(super) fn kept_mut(&mut self, id: u64) -> Result<&mut Kept, ApiError> {
+        self.streams.get_mut(&id).ok_or_else(|| ErrorCode::StreamNotFound.error())
     }
 
     pub(super) fn find(&self, name: &str) -> Result<&Kept, ApiError> {
@@ -100,36 +143,46 @@ impl Engine {
         kept.ok_or_else(|| ErrorCode::StreamNotFound.error())
     }
 
-    fn find_mut(&mut self, name: &str) -> Result<&mut Kept, ApiError> {
-        let kept = self.names.get(name).and_then(|id| self.streams.get_mut(id));
-        kept.ok_or_else(|| ErrorCode::StreamNotFound.error())
-    }
-
-    fn check_overlap(&self, config: &StreamConfig) -> Result<(), ApiError> {
-        let others = self.streams.values().map(|kept| kept.stream.config()).filter(|other| other.name != config.name);
+    pub(super) fn check_overlap(&self, config: &StreamConfig) -> Result<(), ApiError> {
+        let others =
+            self.streams.values().map(|kept| kept.hub.stream.config()).filter(|other| other.name != config.name);
         let mut theirs = others.flat_map(|other| &other.subjects);
         let is_taken = |their: &String| config.subjects.iter().any(|ours| overlap(ours.as_bytes(), their.as_bytes()));
         if theirs.any(is_taken) { Err(ErrorCode::StreamSubjectOverlap.error()) } else { Ok(()) }
     }
 
+    fn check_reserved(&self, config: &StreamConfig) -> Result<(), ApiError> {
+        self.limits.check_reserved(config, self.streams.values().map(|kept| kept.hub.stream.config()))
+    }
+
     /// Whether anything may be written now.
-    fn check_open(&self) -> Result<(), ApiError> {
+    pub(super) fn check_open(&self) -> Result<(), ApiError> {
         if self.is_closed(self.clock.now()) { Err(ErrorCode::InsufficientResources.error()) } else { Ok(()) }
     }
 
     /// Whether the streams are what the journal has. Removals need no more: they are how a full disk is emptied.
-    fn check_sound(&self) -> Result<(), ApiError> {
+    pub(super) fn check_sound(&self) -> Result<(), ApiError> {
         if self.writer.mail.has_failed() { Err(ErrorCode::InsufficientResources.error()) } else { Ok(()) }
     }
 }
 
+/// A change of what consumers may ask for must not be less than what they have.
+fn check_consumers(kept: &Kept, config: &StreamConfig) -> Result<(), ApiError> {
+    if kept.hub.stream.config().consumer_limits == config.consumer_limits {
+        return Ok(());
+    }
+    let fits = |machine: &Consumer| consumer::check(machine.settings().config.clone(), config).is_ok();
+    if kept.hub.iter().all(|(_, machine)| fits(machine)) {
+        return Ok(());
+    }
+    Err(ErrorCode::StreamInvalidConfig.because("change to limits violates consumers' configs"))
+}
+
 /// What the machine could decide and this engine does not carry out.
 fn check_support(config: &StreamConfig) -> Result<(), ApiError> {
-    if config.allow_msg_schedules {
-        return Err(ErrorCode::StreamInvalidConfig.because("message schedules are not supported yet"));
-    }
     // The engine gets a message once for each of its own filters that match.
-    if config.subjects.iter().any(|subject| overlap(subject.as_bytes(), b"$JS.API.>")) {
+    let is_own = |subject: &String| OWN_SUBJECTS.iter().any(|own| overlap(subject.as_bytes(), own));
+    if config.subjects.iter().any(is_own) {
         return Err(
             ErrorCode::StreamInvalidConfig.because("subjects that overlap with jetstream api are not supported")
         );

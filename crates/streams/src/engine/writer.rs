@@ -1,4 +1,4 @@
-//! One write for all that came together.
+//! One write for all that came together, and what waits until it is on disk.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,37 +9,71 @@ use bytes::Bytes;
 use journal::{Batch, Durability, Journal, JournalError};
 use logic::stream::Removals;
 
-use super::{answer::Answer, mail::Mail};
+use super::{
+    answer::Answer,
+    heads::{Change, Shelf, index_of},
+    mail::Mail,
+};
+use crate::server;
 
 /// A batch of more bytes is committed at once. One message with all that gives way for it fits into what is left then.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Collects changes and the answers that wait for them.
+/// Collects changes, and the answers and deliveries that wait for them.
+///
+/// A commit in which messages are stored, or that somebody waits for, is durable before what waits for it goes out. Any other
+/// is written without a sync: what consumers delivered and removed, which happens again if it is lost.
 pub(super) struct Writer {
-    journal: Journal,
+    journal: Arc<Journal>,
+    /// Where the streams' indexes are read.
+    pub(super) shelf: Arc<Shelf>,
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
+    /// Something in the batch must be durable.
+    must_sync: bool,
+    /// Nothing in the batch needs more space than the reserve may give.
     only_removes: bool,
     answers: Vec<Answer>,
-    /// Records that the journal may not have yet, and the commits that they belong to, oldest first.
+    letters: server::Batch,
+    /// Records that the journal may not have yet.
     ahead: HashMap<(u64, u64), Bytes>,
-    commits: VecDeque<Vec<(u64, u64)>>,
     current: Vec<(u64, u64)>,
+    /// Commits that are not answered yet, oldest first, and the number of the first.
+    commits: VecDeque<Commit>,
+    first: u64,
+    /// How many of them must be durable.
+    syncing: usize,
+    /// To whom something was to go that will not.
+    lost: Vec<Box<[u8]>>,
+}
+
+/// A commit that the journal has not answered.
+struct Commit {
+    records: Vec<(u64, u64)>,
+    answers: Vec<Answer>,
+    letters: server::Batch,
+    syncs: bool,
 }
 
 impl Writer {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(super) fn new(journal: Arc<Journal>) -> Self {
         Self {
+            shelf: Arc::new(Shelf::new(journal.clone())),
             journal,
             mail: Arc::default(),
             batch: Batch::new(),
             bytes: 0,
+            must_sync: false,
             only_removes: true,
             answers: Vec::new(),
+            letters: server::Batch::default(),
             ahead: HashMap::new(),
-            commits: VecDeque::new(),
             current: Vec::new(),
+            commits: VecDeque::new(),
+            first: 0,
+            syncing: 0,
+            lost: Vec::new(),
         }
     }
 
@@ -47,15 +81,22 @@ impl Writer {
         &self.journal
     }
 
+    /// Stores a message.
     pub(super) fn append(&mut self, stream: u64, seq: u64, record: Vec<u8>) {
-        if self.bytes > BATCH_BYTES {
-            self.commit();
-        }
-        self.bytes += record.len();
-        self.only_removes = false;
+        self.make_room(record.len());
+        (self.must_sync, self.only_removes) = (true, false);
         self.batch.append(stream, seq, &record);
         self.ahead.insert((stream, seq), record.into());
         self.current.push((stream, seq));
+    }
+
+    /// Stores what a consumer has done. With `replaces`, its records before are not needed any more.
+    pub(super) fn append_state(&mut self, consumer: u64, seq: u64, record: &[u8], replaces: bool) {
+        self.make_room(record.len());
+        self.batch.append(consumer, seq, record);
+        if replaces && seq > 1 {
+            self.batch.remove_up_to(consumer, seq - 1);
+        }
     }
 
     pub(super) fn remove(&mut self, stream: u64, removals: &Removals) {
@@ -76,23 +117,44 @@ impl Writer {
         self.batch.remove(stream, seq);
     }
 
+    /// Makes a stream and its index.
     pub(super) fn create(&mut self, stream: u64, description: &[u8]) {
-        (self.bytes, self.only_removes) = (self.bytes + description.len(), false);
+        self.make_room(description.len());
+        self.only_removes = false;
         self.batch.create(stream, description);
+        self.batch.create(index_of(stream), b"");
+    }
+
+    /// Changes the index of a stream. What is changed because something is removed may use the reserve as well.
+    pub(super) fn index(&mut self, stream: u64, changes: Vec<Change>) {
+        for change in changes {
+            if self.bytes > BATCH_BYTES {
+                self.write(Vec::new());
+            }
+            self.bytes += change.bytes();
+            change.put(stream, &mut self.batch);
+        }
     }
 
     pub(super) fn describe(&mut self, stream: u64, description: &[u8]) {
-        (self.bytes, self.only_removes) = (self.bytes + description.len(), false);
+        self.make_room(description.len());
+        self.only_removes = false;
         self.batch.describe(stream, description);
     }
 
     pub(super) fn drop_stream(&mut self, stream: u64) {
         self.batch.drop_stream(stream);
+        self.batch.drop_stream(index_of(stream));
     }
 
     /// Answers once everything up to here is durable.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.answers.push(answer);
+    }
+
+    /// What goes out once every message that was stored up to here is durable.
+    pub(super) fn letters(&mut self) -> &mut server::Batch {
+        &mut self.letters
     }
 
     /// A record, on disk or on its way there.
@@ -106,21 +168,65 @@ impl Writer {
         }
     }
 
-    /// Gives all that was collected to the journal.
-    pub(super) fn commit(&mut self) {
+    /// Gives all that was collected to the journal. What need not wait for it goes out.
+    pub(super) fn commit(&mut self, out: &mut server::Batch) {
         let answers = std::mem::take(&mut self.answers);
-        if !self.batch.is_empty() || !answers.is_empty() {
+        if self.syncing == 0 && !self.must_sync && answers.is_empty() && !self.mail.has_failed() {
+            out.append(&mut self.letters);
+        }
+        if !self.batch.is_empty() || !answers.is_empty() || !self.letters.is_empty() {
             self.write(answers);
         }
     }
 
-    /// Forgets what the journal has by now.
-    pub(super) fn prune(&mut self) {
-        while self.commits.len() > self.mail.outstanding() {
-            for key in self.commits.pop_front().unwrap_or_default() {
-                self.ahead.remove(&key);
+    /// Sends what waited for commits that the journal has answered, in their order.
+    pub(super) fn collect(&mut self, out: &mut server::Batch) {
+        while let Some(result) = self.commits.front().and_then(|_| self.mail.take(self.first))
+            && let Some(mut commit) = self.commits.pop_front()
+        {
+            self.first += 1;
+            self.syncing -= usize::from(commit.syncs);
+            for key in &commit.records {
+                self.ahead.remove(key);
+            }
+            commit.answers.iter().for_each(|answer| answer.write(result.as_ref().err(), out));
+            // After a failure nobody knows which messages of theirs are stored.
+            if result.is_ok() && !self.mail.has_failed() {
+                out.append(&mut commit.letters);
+            } else {
+                self.lost.extend(commit.letters.iter().map(|(to, _)| to.into()));
             }
         }
+    }
+
+    /// Whether the journal has answered everything.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// Whether the journal has not answered every commit.
+    pub(super) fn waits(&self) -> bool {
+        !self.commits.is_empty()
+    }
+
+    /// Whether a commit has failed and all others are answered.
+    pub(super) fn is_undone(&self) -> bool {
+        !self.waits() && self.mail.has_failed()
+    }
+
+    /// Begins anew after a failure. Returns to whom something was to go that will not.
+    pub(super) fn begin_anew(&mut self) -> Vec<Box<[u8]>> {
+        self.mail.forget_failure();
+        std::mem::take(&mut self.lost)
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes > BATCH_BYTES {
+            let answers = std::mem::take(&mut self.answers);
+            self.write(answers);
+        }
+        self.bytes += bytes + 32;
     }
 
     fn write(&mut self, answers: Vec<Answer>) {
@@ -128,11 +234,15 @@ impl Writer {
         if self.only_removes {
             batch = batch.for_reserve();
         }
-        (self.bytes, self.only_removes) = (0, true);
-        self.commits.push_back(std::mem::take(&mut self.current));
-        self.mail.begin();
+        let syncs = self.must_sync || !answers.is_empty();
+        let (records, letters) = (std::mem::take(&mut self.current), std::mem::take(&mut self.letters));
+        let (is_awaited, number) = (syncs || !letters.is_empty(), self.first + self.commits.len() as u64);
+        self.commits.push_back(Commit { records, answers, letters, syncs });
+        self.syncing += usize::from(syncs);
+        (self.bytes, self.must_sync, self.only_removes) = (0, false, true);
         let mail = self.mail.clone();
-        self.journal.commit(batch, Durability::Always, move |result| mail.end(&answers, &result));
+        let durability = if syncs { Durability::Always } else { Durability::None };
+        self.journal.commit(batch, durability, move |result| mail.end(number, result, is_awaited));
     }
 }
 

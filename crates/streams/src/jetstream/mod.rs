@@ -7,9 +7,9 @@
 mod account;
 mod ack;
 mod ack_subject;
+mod advisory;
 mod bodies;
 mod body;
-mod consumer_config;
 mod consumer_create;
 mod consumer_info;
 mod direct;
@@ -30,8 +30,8 @@ mod time;
 pub use account::{AccountInfo, AccountLimits, ApiStats};
 pub use ack::Ack;
 pub use ack_subject::{AckSubject, Delivery, Owner};
+pub use advisory::{Advisory, Happening};
 pub use bodies::{MessageDelete, MessageGet, Purge, StreamDetailsRequest, StreamsRequest};
-pub use consumer_config::{AckPolicy, ConsumerConfig, DeliverPolicy, ReplayPolicy};
 pub use consumer_create::{Action, ConsumerCreate};
 pub use consumer_info::{ConsumerInfo, Pause, SequenceInfo};
 pub use direct::{Place, Stored};
@@ -47,7 +47,7 @@ pub use status::{BatchEnd, Status, Unmet};
 pub use stream_info::{StoredMessage, StreamInfo, StreamState};
 pub use time::Time;
 
-pub use model::streams::{Compression, StreamConfig};
+pub use model::streams::{AckPolicy, Compression, ConsumerConfig, DeliverPolicy, ReplayPolicy, StreamConfig};
 
 /// Whether a field is left out of JSON.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -5,7 +5,7 @@ use super::{ApiError, Compression, ConsumerConfig, ErrorCode, StreamConfig};
 /// # Errors
 /// What a stream's configuration asks for that there is not.
 pub(crate) fn check_stream(config: &StreamConfig) -> Result<(), ApiError> {
-    check_replicas(config.num_replicas.into())?;
+    check_replicas(config.num_replicas)?;
     if config.placement.is_some() {
         return Err(ErrorCode::ClusterTags.error());
     }
@@ -27,7 +27,7 @@ pub(crate) fn check_stream(config: &StreamConfig) -> Result<(), ApiError> {
 /// What a consumer's configuration asks for that there is not.
 pub(crate) fn check_consumer(config: &ConsumerConfig) -> Result<(), ApiError> {
     check_replicas(config.num_replicas)?;
-    let is_grouped = !config.priority_groups.is_empty() || config.priority_timeout.0 != 0;
+    let is_grouped = !config.priority_groups.is_empty() || !config.priority_timeout.is_zero();
     let missing = [
         (is_grouped || !matches!(config.priority_policy.as_str(), "" | "none"), "priority groups are not supported"),
         (config.direct || config.sourcing, "consumers for mirrors and sources are not supported"),
@@ -38,7 +38,7 @@ pub(crate) fn check_consumer(config: &ConsumerConfig) -> Result<(), ApiError> {
     }
 }
 
-fn check_replicas(replicas: i64) -> Result<(), ApiError> {
+fn check_replicas(replicas: i32) -> Result<(), ApiError> {
     match replicas {
         ..0 => Err(ErrorCode::ReplicasCountNegative.error()),
         0 | 1 => Ok(()),

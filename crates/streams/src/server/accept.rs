@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use tokio::{net::TcpListener, time::sleep};
 
-use super::worker::Worker;
+use super::{tls, worker::Worker};
 
 /// The pause after a client could not be accepted, for want of descriptors say.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -16,7 +16,9 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
             Ok((stream, peer)) => {
                 // Without it messages are later, nothing else.
                 let _ = stream.set_nodelay(true);
-                worker.serve(stream, Some(peer), None);
+                if !worker.closed.get() {
+                    Worker::spawn(tls::enter(worker.clone(), stream, peer));
+                }
             }
             Err(_) => sleep(PAUSE).await,
         }

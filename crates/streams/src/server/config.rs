@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use logic::subject::Permissions;
 
+use super::{Guard, Tls};
+
 /// The release of the reference server whose features clients may expect: they decide by it what to use. It is no number of
 /// Isles, which stands in `git_commit`.
-pub const PROTOCOL_VERSION: &str = "2.10.0";
+pub const PROTOCOL_VERSION: &str = "2.12.0";
+/// The level of JetStream's API that goes with it.
+pub(crate) const API_LEVEL: u8 = 2;
 
 /// What the server does and how much of it. The defaults are those of the reference server.
 #[derive(Debug, Clone)]
@@ -17,10 +21,14 @@ pub struct Config {
     pub host: String,
     /// The port that `INFO` names.
     pub port: u16,
+    /// How clients speak TLS, if they do.
+    pub tls: Option<Tls>,
     /// Whether `INFO` says that there is JetStream.
     pub jetstream: bool,
     /// Who may connect.
     pub auth: Auth,
+    /// Bytes of a control line.
+    pub line_bytes_max: usize,
     /// Bytes of headers and payload of a message.
     pub payload_bytes_max: usize,
     /// Clients at a time.
@@ -37,8 +45,10 @@ pub struct Config {
     pub auth_timeout: Duration,
     /// A client that takes nothing for so long, although there is something, is too slow.
     pub write_deadline: Duration,
-    /// How long clients are asked to leave before a shutdown ends their connections; at once where it is zero.
+    /// How long it takes until all connections have been ended in lame duck mode.
     pub lame_duck: Duration,
+    /// How much of that time clients are asked to leave by themselves.
+    pub lame_duck_grace: Duration,
 }
 
 impl Default for Config {
@@ -47,8 +57,10 @@ impl Default for Config {
             server_name: "isles".into(),
             host: "127.0.0.1".into(),
             port: 4222,
+            tls: None,
             jetstream: false,
             auth: Auth::default(),
+            line_bytes_max: 4096,
             payload_bytes_max: 1 << 20,
             connections_max: 65_536,
             subscriptions_max: 1_000_000,
@@ -57,7 +69,8 @@ impl Default for Config {
             pings_out_max: 2,
             auth_timeout: Duration::from_secs(2),
             write_deadline: Duration::from_secs(10),
-            lame_duck: Duration::ZERO,
+            lame_duck: Duration::from_secs(120),
+            lame_duck_grace: Duration::from_secs(10),
         }
     }
 }
@@ -81,12 +94,35 @@ pub struct User {
 }
 
 /// Whose a connection is, and what it may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// The name; empty where nobody was asked.
     pub name: String,
     /// What it may publish and subscribe to.
     pub permissions: Permissions,
+    /// Where it gets answers.
+    pub inboxes: InboxRule,
+    /// What decides about each of its messages besides.
+    pub guard: Option<Arc<dyn Guard>>,
+}
+
+impl Identity {
+    /// Whether it may do less than everything.
+    pub(super) fn is_limited(&self) -> bool {
+        self.permissions != Permissions::default() || self.inboxes == InboxRule::Own || self.guard.is_some()
+    }
+}
+
+/// Where a client gets answers and deliveries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InboxRule {
+    /// Wherever it likes.
+    #[default]
+    Any,
+    /// Where it subscribes itself, and of inboxes (`_INBOX.NAME…`) only its own: a reply subject that it does not subscribe to is
+    /// refused; an inbox belongs to the identity (by its name) that first subscribed to it or asked for an answer in it, as long
+    /// as it does; and what subscribes to many inboxes sees its own ones alone.
+    Own,
 }
 
 impl Auth {
@@ -102,6 +138,19 @@ impl Auth {
         }
         let known = self.users.iter().find(|known| known.identity.name == user);
         known.filter(|known| is_equal(&known.password, password)).map(|known| known.identity.clone())
+    }
+
+    /// Who somebody is now that had this identity by earlier settings; `None` if what it said then lets nobody in any more.
+    pub(super) fn identify_again(&self, before: &Self, identity: &Identity) -> Option<Arc<Identity>> {
+        if !self.is_required() {
+            return Some(Arc::default());
+        }
+        let named = |auth: &Self| auth.users.iter().find(|user| user.identity.name == identity.name).cloned();
+        match (named(before), named(self)) {
+            (Some(old), Some(new)) => (old.password == new.password).then_some(new.identity),
+            (None, _) => (before.token.is_some() && before.token == self.token).then(Arc::default),
+            (Some(_), None) => None,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     hub::{Closing, SLICES_MAX},
-    worker::Worker,
+    worker::{Seat, Worker},
 };
 
 /// How often a client is read and written before others have their turn.
@@ -30,7 +30,11 @@ const LINGER: Duration = Duration::from_secs(2);
 struct Connection<S> {
     worker: Rc<Worker>,
     key: u32,
+    /// Until the connection has ended.
+    _seat: Seat,
     stream: S,
+    /// What was written is still on its way through the stream.
+    is_flushing: bool,
     /// What has been read of an operation that is not whole.
     left: Vec<u8>,
     needed: usize,
@@ -39,20 +43,15 @@ struct Connection<S> {
 }
 
 /// Serves a client until it has gone.
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(worker: Rc<Worker>, stream: S, key: u32) {
-    let (timer, timer_at) = (Box::pin(sleep(Duration::ZERO)), worker.now());
-    let mut connection = Connection { worker, key, stream, left: Vec::new(), needed: 1, timer, timer_at };
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(seat: Seat, stream: S) {
+    let (timer, timer_at) = (Box::pin(sleep(Duration::ZERO)), seat.worker.now());
+    let (worker, key, left, needed, is_flushing) = (seat.worker.clone(), seat.key, Vec::new(), 1, false);
+    let mut connection = Connection { worker, key, _seat: seat, stream, is_flushing, left, needed, timer, timer_at };
     poll_fn(|cx| connection.poll(cx)).await;
     let closing = connection.worker.hub.borrow().closing(key);
     if matches!(closing, Some(Closing::Refused | Closing::Shutdown)) {
         // A stream that is dropped with something unread is reset, and what was said last would be lost.
         let _ = timeout(LINGER, connection.say_goodbye()).await;
-    }
-}
-
-impl<S> Drop for Connection<S> {
-    fn drop(&mut self) {
-        self.worker.leave(self.key);
     }
 }
 
@@ -86,7 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = hub.pending(self.key, &mut slices);
             if count == 0 {
-                return false;
+                drop(hub);
+                return self.flush(cx);
             }
             let written = Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]);
             drop(hub);
@@ -105,6 +105,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             drop(hub);
             self.worker.wake(Some(self.key));
         }
+    }
+
+    /// Sends what a stream with a buffer of its own still has; says whether something is left.
+    fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let mut hub = self.worker.hub.borrow_mut();
+        match flushed {
+            Poll::Ready(Ok(())) if self.is_flushing => hub.written(self.key, 0),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => hub.received_all(self.key),
+            Poll::Pending => hub.blocked(self.key, self.worker.now()),
+        }
+        self.is_flushing = flushed.is_pending();
+        self.is_flushing
     }
 
     /// Reads once, if there is something.

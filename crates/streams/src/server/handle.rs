@@ -13,7 +13,7 @@ use ports::clock::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{mpsc, oneshot},
-    task::LocalSet,
+    task::{JoinHandle, LocalSet},
     time::timeout,
 };
 
@@ -23,6 +23,8 @@ use super::{Batch, Config, Identity, Service, accept, hub::Hub, monitor, worker:
 const COMMANDS_MAX: usize = 1024;
 /// The time that clients have to take what waits for them when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest pause between the ends of two connections in lame duck mode.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A connection that is served: any stream of bytes, TLS for one.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -54,23 +56,31 @@ pub(crate) struct Postman {
 }
 
 impl Postman {
-    /// Publishes messages, and then lets the services settle if they are to be woken.
+    /// Lets the services settle.
     ///
     /// # Errors
     /// When the server has stopped.
-    pub(crate) fn deliver(&self, batch: Batch, wakes: bool) -> Result<(), Stopped> {
+    pub(crate) fn wake(&self) -> Result<(), Stopped> {
         let commands = self.commands.upgrade().ok_or(Stopped)?;
-        if !batch.is_empty() {
-            commands.blocking_send(Command::Publish(batch)).map_err(|_| Stopped)?;
-        }
-        if wakes { commands.blocking_send(Command::Settle).map_err(|_| Stopped) } else { Ok(()) }
+        commands.blocking_send(Command::Settle).map_err(|_| Stopped)
     }
 }
 
 enum Command {
     Publish(Batch),
     Settle,
-    Serve { stream: Box<dyn Stream>, peer: Option<SocketAddr>, known: Option<Arc<Identity>> },
+    /// A socket that some other thread has accepted.
+    Socket {
+        socket: std::net::TcpStream,
+        known: Arc<Identity>,
+    },
+    Serve {
+        stream: Box<dyn Stream>,
+        peer: Option<SocketAddr>,
+        known: Option<Arc<Identity>>,
+    },
+    Reload(Box<Config>),
+    Retire(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -123,8 +133,32 @@ impl Handle {
         self.commands.send(Command::Serve { stream, peer, known }).await.map_err(|_| Stopped)
     }
 
-    /// Stops the server: clients are asked to leave and get the time for it that the settings give, then they get what waits for
-    /// them, then their connections end. Returns when all have gone, or after another 10 s.
+    /// Serves a client on a socket of any thread, which must not block.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub async fn serve_socket(&self, socket: std::net::TcpStream, known: Arc<Identity>) -> Result<(), Stopped> {
+        self.commands.send(Command::Socket { socket, known }).await.map_err(|_| Stopped)
+    }
+
+    /// Puts other settings into force: see the fields of [`Config`]. The host, the port and the name stay as they are.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub async fn reload(&self, config: Config) -> Result<(), Stopped> {
+        self.commands.send(Command::Reload(Box::new(config))).await.map_err(|_| Stopped)
+    }
+
+    /// Lame duck mode: nobody is let in, clients are asked to leave, and after the grace that the settings give, connections are
+    /// ended one after the other. Returns when all have gone; [`Handle::stop`] can be called meanwhile.
+    pub async fn retire(&self) {
+        let (done, retired) = oneshot::channel();
+        if self.commands.send(Command::Retire(done)).await.is_ok() {
+            let _ = retired.await;
+        }
+    }
+
+    /// Stops the server: clients get what waits for them, then their connections end. Returns when all have gone, or after 10 s.
     pub async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.commands.send(Command::Stop(done)).await.is_ok() {
@@ -152,20 +186,36 @@ async fn run(
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Publish(batch) => {
-                worker.hub.borrow_mut().publish_batch(&batch);
+                worker.hub.borrow_mut().publish_batch(&batch, worker.now());
                 worker.wake(None);
             }
             Command::Settle => {
-                worker.hub.borrow_mut().settle_services();
+                worker.hub.borrow_mut().settle_services(worker.now());
                 worker.wake(None);
             }
             Command::Serve { stream, peer, known } => worker.serve(stream, peer, known),
-            Command::Stop(done) => {
-                worker.closed.set(true);
-                if let Some(accepting) = accepting {
-                    accepting.abort();
+            Command::Socket { socket, known } => {
+                let peer = socket.peer_addr().ok();
+                // What this thread's poller has no memory for is closed.
+                if let Ok(stream) = tokio::net::TcpStream::from_std(socket) {
+                    worker.serve(stream, peer, Some(known));
                 }
-                stop(&worker).await;
+            }
+            Command::Reload(config) => {
+                worker.hub.borrow_mut().reload(*config);
+                worker.wake(None);
+            }
+            Command::Retire(done) => {
+                close(&worker, accepting.as_ref());
+                let worker = worker.clone();
+                Worker::spawn(async move {
+                    retire(&worker).await;
+                    let _ = done.send(());
+                });
+            }
+            Command::Stop(done) => {
+                close(&worker, accepting.as_ref());
+                end_all(&worker).await;
                 let _ = done.send(());
                 return;
             }
@@ -173,14 +223,36 @@ async fn run(
     }
 }
 
-async fn stop(worker: &Worker) {
-    let lame_duck = worker.hub.borrow().config().lame_duck;
-    if !lame_duck.is_zero() {
-        worker.hub.borrow_mut().announce_end();
-        worker.wake(None);
-        let _ = timeout(lame_duck, all_gone(worker)).await;
+/// Lets nobody in any more.
+fn close(worker: &Worker, accepting: Option<&JoinHandle<()>>) {
+    worker.closed.set(true);
+    if let Some(accepting) = accepting {
+        accepting.abort();
     }
-    worker.hub.borrow_mut().end();
+}
+
+async fn retire(worker: &Worker) {
+    let (time, grace) = {
+        let hub = worker.hub.borrow();
+        (hub.config().lame_duck, hub.config().lame_duck_grace)
+    };
+    worker.hub.borrow_mut().announce_end();
+    worker.wake(None);
+    let _ = timeout(grace, all_gone(worker)).await;
+    let keys = worker.hub.borrow().keys();
+    let count = u32::try_from(keys.len()).unwrap_or(u32::MAX).max(1);
+    let pause = (time.saturating_sub(grace) / count).min(PAUSE_MAX);
+    for key in keys {
+        worker.hub.borrow_mut().end(key);
+        worker.wake(None);
+        let _ = timeout(pause, all_gone(worker)).await;
+    }
+    end_all(worker).await;
+}
+
+async fn end_all(worker: &Worker) {
+    let keys = worker.hub.borrow().keys();
+    keys.into_iter().for_each(|key| worker.hub.borrow_mut().end(key));
     worker.wake(None);
     let _ = timeout(STOP_TIMEOUT, all_gone(worker)).await;
 }

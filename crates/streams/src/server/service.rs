@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Identity};
+use logic::subject::Sublist;
+use serde_json::Value;
+
+use super::{Batch, Identity, Query};
 
 /// A message: subject, reply subject, header block (empty without) and payload.
 pub use wire::nats::Publish as Message;
@@ -20,9 +23,30 @@ pub trait Service: Send + 'static {
     fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing);
 
     /// Everything that had arrived together has been handed over: a good moment for one write of it all. Also called when
-    /// somebody wakes the services, for what time has brought.
-    fn settle(&mut self, out: &mut Outgoing) {
-        let _ = out;
+    /// clients have subscribed or unsubscribed, and when somebody wakes the services, for what time has brought.
+    fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {
+        let _ = (interest, out);
+    }
+
+    /// What the monitoring shows of the service at a path, `/jsz` or `/healthz` say; `None` if that is not its page.
+    fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        let _ = (page, query);
+        None
+    }
+}
+
+/// Who listens.
+#[derive(Clone, Copy)]
+pub struct Interest<'a> {
+    /// The filters that clients have subscribed to or unsubscribed from since the last time, some perhaps twice.
+    pub changed: &'a [Box<[u8]>],
+    pub(crate) sublist: &'a Sublist<u32>,
+}
+
+impl Interest<'_> {
+    /// Whether anybody gets a message to a subject; with a queue group, whether a member of that does.
+    pub fn exists(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
+        self.sublist.has_interest(subject, queue)
     }
 }
 

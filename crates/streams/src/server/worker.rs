@@ -15,7 +15,10 @@ use tokio::{
     sync::Notify,
 };
 
-use super::{Identity, connection, hub::Hub};
+use super::{
+    Identity, connection,
+    hub::{Closing, Hub},
+};
 
 /// How much is read from a client at once.
 const READ_BYTES: usize = 128 << 10;
@@ -64,8 +67,8 @@ impl Worker {
         if self.closed.get() {
             return;
         }
-        let key = self.hub.borrow_mut().open(peer, known, self.now());
-        Self::spawn(connection::serve(self.clone(), stream, key));
+        let seat = Seat::take(self.clone(), peer, known, false);
+        Self::spawn(connection::serve(seat, stream));
     }
 
     /// A client's task is to be woken by this.
@@ -100,5 +103,39 @@ impl Worker {
         }
         self.wake(None);
         self.gone.notify_waiters();
+    }
+}
+
+/// A client's place in the hub, given up when it is dropped.
+pub(super) struct Seat {
+    pub(super) worker: Rc<Worker>,
+    pub(super) key: u32,
+}
+
+impl Seat {
+    /// Takes a place; `tls` says whether TLS is spoken or offered there.
+    pub(super) fn take(worker: Rc<Worker>, peer: Option<SocketAddr>, known: Option<Arc<Identity>>, tls: bool) -> Self {
+        let key = worker.hub.borrow_mut().open(peer, known, tls, worker.now());
+        Self { worker, key }
+    }
+
+    pub(super) fn closing(&self) -> Option<Closing> {
+        self.worker.hub.borrow().closing(self.key)
+    }
+
+    /// The client speaks in the clear where it may not.
+    pub(super) fn refuse_clear(&self) {
+        self.worker.hub.borrow_mut().refuse_clear(self.key);
+    }
+
+    /// From now on the client has its time to say who it is.
+    pub(super) fn restart_clock(&self) {
+        self.worker.hub.borrow_mut().restart_clock(self.key, self.worker.now());
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.worker.leave(self.key);
     }
 }

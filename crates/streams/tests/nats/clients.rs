@@ -1,6 +1,6 @@
 //! The published client `async-nats`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_nats::{ConnectOptions, HeaderMap, RequestErrorKind, Subscriber};
 use bytes::Bytes;
@@ -108,7 +108,7 @@ async fn a_subscription_ends_after_so_many() {
 #[tokio::test]
 async fn users_tokens_and_permissions() {
     let permissions = Permissions { publish: Rules::new(Some(&["mine"]), &[]), ..Permissions::default() };
-    let identity = Arc::new(Identity { name: "ada".into(), permissions });
+    let identity = Arc::new(Identity { name: "ada".into(), permissions, ..Identity::default() });
     let users = vec![User { password: "secret".into(), identity }];
     let auth = Auth { users, token: Some("token".into()) };
     let server = Server::start(Config { auth, ..Config::default() });
@@ -143,7 +143,7 @@ async fn users_tokens_and_permissions() {
 /// A client that is cut off comes back to the next server at the same address, with its subscriptions.
 #[tokio::test]
 async fn a_client_comes_back() {
-    let server = Server::start(Config { lame_duck: Duration::from_millis(1), ..Config::default() });
+    let server = Server::start(Config::default());
     let client = server.client().await;
     let mut all = client.subscribe("a").await.unwrap();
     done(&client).await;

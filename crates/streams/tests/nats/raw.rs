@@ -95,7 +95,7 @@ async fn a_stop_writes_what_waits() {
 async fn a_stream_comes_with_its_identity() {
     let server = Server::start(Config::default());
     let permissions = Permissions { publish: Rules::new(Some(&["mine.>"]), &[]), ..Permissions::default() };
-    let identity = Arc::new(Identity { name: "orders".into(), permissions });
+    let identity = Arc::new(Identity { name: "orders".into(), permissions, ..Identity::default() });
     let (mut ours, theirs) = tokio::io::duplex(4096);
     server.handle.serve(theirs, None, Some(identity)).await.unwrap();
     let says = format!("{PLAIN}SUB mine.* 1\r\nPUB mine.a 0\r\n\r\nPUB other 0\r\n\r\nPING\r\n");

@@ -83,7 +83,7 @@ fn what_one_request_may_ask_for() {
         (ask(1, 1, 1, Some(1)), Some("400 Bad Request - heartbeat value too large")),
         (ask(10, 10, 100, None), None),
         (ask(1, 1, 1, None), Some("409 Exceeded MaxWaiting")),
-        (ask(1, 10, 1, Some(5)), None),
+        (ask(1, 10, 1, Some(5)), Some("Forget(0)")),
     ] {
         world.event(1, Event::Pull(pull.clone()));
         let told = world.asked.pop().map(|(_, action)| match action {

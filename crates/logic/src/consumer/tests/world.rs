@@ -65,9 +65,7 @@ impl World {
 
     pub(crate) fn publish_with(&mut self, subject: &str, headers: &str, bytes: u64) {
         let message = incoming(subject, headers, bytes);
-        let hub = &mut self.hub;
-        let interested = hub.has_interest(subject);
-        let placed = match hub.stream.publish(&message, &|_| interested, self.now, &self.stored) {
+        let placed = match self.hub.publish(&message, self.now, &self.stored) {
             Outcome::Stored(placed) => vec![placed],
             Outcome::Committed(all) => all,
             _ => return,
@@ -169,7 +167,7 @@ impl World {
             Action::DeadLetter { seq, deliveries, .. } => Some(format!("dead {seq} after {deliveries}")),
             Action::Advise(Advisory::MaxDeliveries { seq, .. }) => Some(format!("exhausted {seq}")),
             Action::Advise(Advisory::Terminated { seq, .. }) => Some(format!("terminated {seq}")),
-            Action::Advise(_) | Action::Record(_) | Action::Release(_) => None,
+            Action::Advise(_) | Action::Record(_) | Action::Release(_) | Action::Forget(_) => None,
             Action::Answer(answer) => Some(format!("answer {answer}")),
             Action::Delete => Some("delete".into()),
         });

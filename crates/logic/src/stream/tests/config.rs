@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use model::streams::{Discard, Persist, Retention, Storage, StreamConfig, SubjectTransform, Unsupported};
 
-use crate::stream::{check, check_update};
+use crate::stream::{check, check_update, offers};
 
 fn named(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
     let mut config = StreamConfig { name: "S".into(), ..StreamConfig::default() };
@@ -69,4 +69,26 @@ fn what_cannot_change() {
     ] {
         assert_eq!(check_update(&old, new.clone()).is_ok(), fits, "{new:?}");
     }
+}
+
+#[test]
+fn what_a_stream_offers_to_whoever_makes_it_again() {
+    let has = named(|c| (c.allow_direct, c.allow_msg_ttl, c.discard) = (true, true, Discard::New));
+    type Change = fn(&mut StreamConfig);
+    let cases: [(Change, bool); 8] = [
+        (|_| (), true),
+        (|c| c.allow_direct = true, true),
+        (|c| c.description = "mine".into(), true),
+        (|c| c.duplicate_window = Duration::from_secs(1), true),
+        (|c| c.max_msgs_per_subject = 5, false),
+        (|c| c.max_age = Duration::from_secs(60), false),
+        (|c| c.deny_delete = true, false),
+        (|c| c.storage = Storage::Memory, false),
+    ];
+    for (number, (change, expected)) in cases.into_iter().enumerate() {
+        let mut asked = named(|c| c.discard = Discard::New);
+        change(&mut asked);
+        assert_eq!(offers(&has, &asked), expected, "{number}");
+    }
+    assert!(!offers(&named(|_| ()), &named(|c| c.allow_direct = true)));
 }

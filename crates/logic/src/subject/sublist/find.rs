@@ -78,6 +78,19 @@ impl<T: Copy + Eq> Sublist<T> {
         found.parts.sort_unstable();
     }
 
+    /// Whether anybody subscribes to a subject; with a queue group, whether a member of that does.
+    pub fn has_interest(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
+        let mut found = Found::default();
+        self.find(subject, &mut found);
+        match queue {
+            None => !found.members.is_empty() || !found.parts.is_empty(),
+            Some(name) => {
+                let number = self.queues.number(name);
+                number.is_some_and(|number| found.parts.iter().any(|part| part.queue == number))
+            }
+        }
+    }
+
     fn collect(&self, at: u32, found: &mut Found<T>) {
         let node = self.node(at);
         found.members.extend_from_slice(&node.members);

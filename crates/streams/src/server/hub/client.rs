@@ -1,12 +1,16 @@
 //! One client as the hub knows it.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
 
-use logic::subject::{Found, Permissions};
+use logic::subject::{Found, Replies};
 use model::Timestamp;
 
 use super::{connect::Options, outbox::Outbox};
-use crate::server::{Identity, service::Origin};
+use crate::server::{Identity, InboxRule, service::Origin};
 
 /// One client.
 pub(crate) struct Client {
@@ -17,6 +21,10 @@ pub(crate) struct Client {
     pub(crate) admitted: bool,
     /// Whether its identity was known before it said anything.
     pub(crate) known: bool,
+    /// Whether it has said `CONNECT`.
+    pub(crate) has_spoken: bool,
+    /// Whether TLS is spoken with it, or offered to it.
+    pub(crate) tls: bool,
     /// Whether its rights are less than everything.
     pub(crate) limited: bool,
     pub(crate) subscriptions: HashMap<Box<[u8]>, u32>,
@@ -33,6 +41,10 @@ pub(crate) struct Client {
     pub(crate) counts: Counts,
     /// Whom the last message went to.
     pub(crate) recent: Recent,
+    /// The answers that it may give beside its other rights.
+    pub(crate) replies: Replies,
+    /// Its inboxes beside those that it names in subscriptions.
+    pub(crate) claims: VecDeque<Box<[u8]>>,
 }
 
 /// When things happened to a client, and until when it waits.
@@ -82,12 +94,14 @@ impl Client {
         let is_known = known.is_some();
         let identity = known.unwrap_or_default();
         Self {
-            limited: identity.permissions != Permissions::default(),
+            limited: identity.is_limited(),
             origin: Origin { client: number, identity },
             peer,
             options: Options::default(),
             admitted: is_known,
             known: is_known,
+            has_spoken: false,
+            tls: false,
             subscriptions: HashMap::new(),
             outbox: Outbox::default(),
             closing: None,
@@ -98,6 +112,13 @@ impl Client {
             hold_mark: None,
             counts: Counts::default(),
             recent: Recent::default(),
+            replies: Replies::default(),
+            claims: VecDeque::new(),
         }
+    }
+
+    /// Whether it is kept from the inboxes of others.
+    pub(crate) fn has_own_inboxes(&self) -> bool {
+        self.origin.identity.inboxes == InboxRule::Own
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::server::{Config, config::PROTOCOL_VERSION};
+use crate::server::{API_LEVEL, Config, config::PROTOCOL_VERSION};
 
 /// The options of `CONNECT` that matter here.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -72,11 +72,19 @@ pub(crate) struct Info<'a> {
     headers: bool,
     max_payload: usize,
     jetstream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_lvl: Option<u8>,
     client_id: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ip: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     auth_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_available: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_verify: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     ldm: bool,
 }
@@ -86,6 +94,7 @@ const OWN_VERSION: &str = concat!("isles-", env!("CARGO_PKG_VERSION"));
 
 impl<'a> Info<'a> {
     pub(crate) fn new(config: &'a Config, server_id: &'a str, client: &super::client::Client, ldm: bool) -> Self {
+        let tls = config.tls.as_ref().filter(|_| client.tls);
         Self {
             server_id,
             server_name: &config.server_name,
@@ -97,9 +106,13 @@ impl<'a> Info<'a> {
             headers: true,
             max_payload: config.payload_bytes_max,
             jetstream: config.jetstream,
+            api_lvl: config.jetstream.then_some(API_LEVEL),
             client_id: client.origin.client,
             client_ip: client.peer.map(|peer| peer.ip().to_string()),
             auth_required: config.auth.is_required() && !client.known,
+            tls_required: tls.is_some_and(|tls| !tls.is_optional),
+            tls_available: tls.is_some_and(|tls| tls.is_optional),
+            tls_verify: tls.is_some_and(|tls| tls.verify),
             ldm,
         }
     }

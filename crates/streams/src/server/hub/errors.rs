@@ -10,6 +10,7 @@ pub(crate) const CONNECTIONS: &str = "maximum connections exceeded";
 pub(crate) const SUBSCRIPTIONS: &str = "maximum subscriptions exceeded";
 pub(crate) const SUBJECT: &str = "Invalid Subject";
 pub(crate) const PUBLISH_SUBJECT: &str = "Invalid Publish Subject";
+pub(crate) const TLS: &str = "Secure Connection - TLS Required";
 pub(crate) const STALE: &str = "Stale Connection";
 pub(crate) const NO_RESPONDERS: &str = "no responders requires headers support";
 pub(crate) const HEADERS: &str = "message headers not supported";

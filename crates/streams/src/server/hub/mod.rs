@@ -11,7 +11,9 @@ mod operation;
 mod outbox;
 mod parties;
 mod publish;
+mod reload;
 mod report;
+mod rights;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -54,12 +56,13 @@ impl Hub {
         let letter = |_| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[random.usize(..32)]);
         let server_id = std::iter::once('N').chain((0..55).map(letter)).collect();
         let outgoing = services.iter().map(|_| Outgoing::default()).collect();
-        let limits = Limits { payload_bytes_max: config.payload_bytes_max, ..Limits::default() };
+        let changed = services.iter().map(|_| Vec::new()).collect();
+        let limits = limits(&config);
         let mut hub = Self {
             config,
             limits,
             server_id,
-            parties: Parties { services, outgoing, ..Parties::default() },
+            parties: Parties { services, outgoing, changed, now, ..Parties::default() },
             sublist: Sublist::default(),
             found: Found::default(),
             random,
@@ -76,10 +79,17 @@ impl Hub {
         &self.config
     }
 
-    /// A client has connected; `known` is who it is, where that is certain without asking.
-    pub(crate) fn open(&mut self, peer: Option<SocketAddr>, known: Option<Arc<Identity>>, now: Timestamp) -> u32 {
+    /// A client has connected; `known` is who it is, where that is certain without asking, and `tls` says whether TLS is spoken
+    /// or offered there.
+    pub(crate) fn open(
+        &mut self,
+        peer: Option<SocketAddr>,
+        known: Option<Arc<Identity>>,
+        tls: bool,
+        now: Timestamp,
+    ) -> u32 {
         self.clients_ever += 1;
-        let mut client = Client::new(self.clients_ever, peer, known, now);
+        let mut client = Client { tls, ..Client::new(self.clients_ever, peer, known, now) };
         client.admitted |= !self.config.auth.is_required();
         let key = u32::try_from(self.parties.clients.insert(client)).expect("descriptors end before 2^32 clients do");
         self.inform(key);
@@ -95,12 +105,14 @@ impl Hub {
         for (_, subscription) in client.subscriptions.drain() {
             self.forget(subscription);
         }
+        self.release_claims(&mut client);
         client.outbox.clear(&mut self.parties.pool);
         client.held_back.into_iter().for_each(|held| self.let_go(held));
         if client.is_ready {
             self.parties.ready.retain(|ready| *ready != key);
         }
         self.parties.full.retain(|full| *full != key);
+        self.settle();
     }
 
     /// What waits to be written to a client; says how many slices.
@@ -145,15 +157,36 @@ impl Hub {
     /// Asks all clients to leave, where they understand that.
     pub(crate) fn announce_end(&mut self) {
         self.lame_duck = true;
-        let clients = self.parties.clients.iter();
-        let asked: Vec<_> = clients.filter(|(_, client)| client.options.protocol >= 1).map(|(key, _)| key).collect();
-        asked.into_iter().filter_map(|key| u32::try_from(key).ok()).for_each(|key| self.inform(key));
+        self.inform_all();
     }
 
-    /// Ends all connections, each when what waits for it has been written.
-    pub(crate) fn end(&mut self) {
-        let keys: Vec<_> = self.parties.clients.iter().filter_map(|(key, _)| u32::try_from(key).ok()).collect();
-        keys.into_iter().for_each(|key| self.parties.close(key, Closing::Shutdown));
+    /// Sends `INFO` again to all that understand that.
+    pub(super) fn inform_all(&mut self) {
+        let understands = |client: &Client| client.options.protocol >= 1 && client.closing.is_none();
+        let asked: Vec<_> = self.keys().into_iter().filter(|key| self.client(*key).is_some_and(understands)).collect();
+        asked.into_iter().for_each(|key| self.inform(key));
+    }
+
+    /// The clients there are.
+    pub(crate) fn keys(&self) -> Vec<u32> {
+        self.parties.clients.iter().filter_map(|(key, _)| u32::try_from(key).ok()).collect()
+    }
+
+    /// Ends a connection for the server's sake, when what waits for it has been written.
+    pub(crate) fn end(&mut self, key: u32) {
+        self.parties.close(key, Closing::Shutdown);
+    }
+
+    /// A client speaks in the clear where it may not.
+    pub(crate) fn refuse_clear(&mut self, key: u32) {
+        self.parties.refuse(key, errors::TLS);
+    }
+
+    /// The time that a client has to say who it is begins now.
+    pub(crate) fn restart_clock(&mut self, key: u32, now: Timestamp) {
+        if let Some(client) = self.client_mut(key) {
+            (client.times.opened, client.times.heard) = (now, now);
+        }
     }
 
     /// How many clients there are.
@@ -175,4 +208,8 @@ impl Hub {
         let json = serde_json::to_vec(&info).expect("it is made of texts and numbers");
         self.parties.write(key, |out| write_info(&json, out));
     }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits { line_bytes_max: config.line_bytes_max, payload_bytes_max: config.payload_bytes_max }
 }

@@ -6,7 +6,6 @@ use model::Timestamp;
 use wire::nats::{ClientOp, OK, PONG, ParseError, Parsed, parse_client};
 
 use super::{Closing, Hub, client::Recent, connect::Options, errors};
-use logic::subject::Permissions;
 
 /// What became of the bytes of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,7 @@ pub(crate) struct Received {
 impl Hub {
     /// A client sent this; it begins with what was not consumed before.
     pub(crate) fn receive(&mut self, key: u32, input: &[u8], now: Timestamp) -> Received {
+        self.parties.now = now;
         let Some(client) = self.client_mut(key) else { return Received { consumed: input.len(), needed: 0 } };
         client.times.heard = now;
         let mut recent = take(&mut client.recent);
@@ -74,12 +74,12 @@ impl Hub {
         if !client.known {
             let identity = self.config.auth.identify(&options.user, &options.pass, &options.auth_token);
             let Some(identity) = identity else { return self.parties.refuse(key, errors::AUTHORIZATION) };
-            client.limited = identity.permissions != Permissions::default();
+            client.limited = identity.is_limited();
             client.origin.identity = identity;
             // What was decided for another identity counts no longer.
             *recent = Recent::default();
         }
-        client.admitted = true;
+        (client.admitted, client.has_spoken) = (true, true);
         let secretless = Options { pass: String::new(), auth_token: String::new(), ..options };
         client.options = secretless;
         self.confirm(key);

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use logic::subject::{Inboxes, inbox};
+use model::Timestamp;
 use slab::Slab;
 use wire::nats::{write_error, write_message};
 
@@ -27,6 +29,10 @@ pub(crate) struct Subscription {
     pub(crate) max: u64,
     /// Some of its subjects are denied to the client.
     pub(crate) in_part: bool,
+    /// It sees no inbox of anybody else.
+    pub(crate) own_inboxes: bool,
+    /// The inbox that it names is its client's.
+    pub(crate) claims: bool,
 }
 
 /// Whose a subscription is.
@@ -47,6 +53,8 @@ pub(crate) struct Parties {
     pub(crate) of_services: HashMap<(usize, Box<[u8]>), Vec<u32>>,
     /// Services that got something since they were last told that this is all.
     pub(crate) called: Vec<usize>,
+    /// The filters that clients subscribed to or unsubscribed from since then, for each service.
+    pub(crate) changed: Vec<Vec<Box<[u8]>>>,
     /// Clients that have something to write, or whose state changed.
     pub(crate) ready: Vec<u32>,
     /// Subscriptions that got their last message.
@@ -56,10 +64,16 @@ pub(crate) struct Parties {
     pub(crate) pool: Pool,
     pub(crate) counts: Counts,
     pub(crate) slow_consumers: u64,
+    /// Whose which inbox is, of clients that see their own only.
+    pub(crate) inboxes: Inboxes,
+    /// When something last happened.
+    pub(crate) now: Timestamp,
 }
 
 /// A message on its way to one or many.
 pub(crate) struct Sending<'a> {
+    /// Whose subscribers get it.
+    pub(crate) to: &'a [u8],
     pub(crate) message: Message<'a>,
     /// The client that published it.
     pub(crate) from: Option<u32>,
@@ -83,7 +97,8 @@ impl Parties {
                 if !self.called.contains(&index) {
                     self.called.push(index);
                 }
-                self.services[index].message(&sending.message, from, &mut self.outgoing[index]);
+                let message = Message { subject: sending.to, ..sending.message };
+                self.services[index].message(&message, from, &mut self.outgoing[index]);
                 true
             }
         }
@@ -95,8 +110,11 @@ impl Parties {
         let is_echo = sending.from == Some(key) && !sending.echo;
         let is_over = known.max > 0 && known.delivered >= known.max;
         let message = &sending.message;
-        let is_denied = known.in_part && !client.origin.identity.permissions.may_receive(message.subject);
-        if client.closing.is_some() || is_echo || is_over || is_denied {
+        let identity = &client.origin.identity;
+        let is_denied = known.in_part && !identity.permissions.may_receive(sending.to);
+        let is_foreign = |name| !self.inboxes.is_owned(name, &identity.name);
+        let is_hidden = known.own_inboxes && inbox(sending.to).is_some_and(is_foreign);
+        if client.closing.is_some() || is_echo || is_over || is_denied || is_hidden {
             return false;
         }
         known.delivered += 1;
@@ -112,6 +130,9 @@ impl Parties {
             client.outbox.append(&mut self.pool, |out| {
                 write_message(message.subject, &known.sid, message.reply, headers, message.payload, out);
             });
+        }
+        if let (Some(rule), Some(reply)) = (identity.permissions.responses, message.reply) {
+            client.replies.allow(reply, rule, self.now);
         }
         client.counts.out_messages += 1;
         client.counts.out_bytes += bytes as u64;
@@ -131,6 +152,16 @@ impl Parties {
             self.close(key, Closing::SlowConsumer);
         } else if !self.full.contains(&key) {
             self.full.push(key);
+        }
+    }
+
+    /// Tells services that clients subscribed to a filter, or unsubscribed from it.
+    pub(crate) fn note_interest(&mut self, filter: &[u8]) {
+        for (index, changed) in self.changed.iter_mut().enumerate() {
+            changed.push(filter.into());
+            if !self.called.contains(&index) {
+                self.called.push(index);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::mem::take;
 
 use logic::subject::{Found, is_subject};
+use model::Timestamp;
 use wire::nats::{write_field, write_headers_end, write_message, write_status};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     errors,
     parties::{Owner, Sending},
 };
-use crate::server::{Batch, Message};
+use crate::server::{Batch, Interest, Message};
 
 impl Hub {
     /// A client publishes a message.
@@ -36,14 +37,13 @@ impl Hub {
             recent.subject.extend_from_slice(message.subject);
             self.sublist.find(message.subject, &mut recent.found);
         }
-        if !recent.is_allowed {
-            let subject = String::from_utf8_lossy(message.subject);
-            return self.parties.error(key, &format!("Permissions Violation for Publish to \"{subject}\""));
+        if limited && let Some(violation) = self.publish_violation(key, &message, recent.is_allowed) {
+            return self.parties.error(key, &violation);
         }
         if verbose {
             self.confirm(key);
         }
-        let reached = self.route(message, Some(key), echo, &recent.found);
+        let reached = self.route(message.subject, message, Some(key), echo, &recent.found);
         if !reached && no_responders {
             self.tell_of_nobody(key, &message);
         }
@@ -51,7 +51,8 @@ impl Hub {
     }
 
     /// Publishes messages that no client sent.
-    pub(crate) fn publish_batch(&mut self, batch: &Batch) {
+    pub(crate) fn publish_batch(&mut self, batch: &Batch, now: Timestamp) {
+        self.parties.now = now;
         self.publish_all(batch);
         self.settle();
         // Nobody here can be held back.
@@ -59,7 +60,8 @@ impl Hub {
     }
 
     /// Lets the services settle although nothing came for them.
-    pub(crate) fn settle_services(&mut self) {
+    pub(crate) fn settle_services(&mut self, now: Timestamp) {
+        self.parties.now = now;
         self.parties.called = (0..self.parties.services.len()).collect();
         self.settle();
         self.parties.full.clear();
@@ -67,19 +69,22 @@ impl Hub {
 
     fn publish_all(&mut self, batch: &Batch) {
         let mut found = take(&mut self.found);
-        for message in batch.iter() {
-            self.sublist.find(message.subject, &mut found);
-            self.route(message, None, true, &found);
+        for (to, message) in batch.iter() {
+            self.sublist.find(to, &mut found);
+            self.route(to, message, None, true, &found);
             self.end_subscriptions();
         }
         self.found = found;
     }
 
-    /// Tells services that got something that this is all, and does what they want, until they want nothing.
+    /// Tells services that got something, or whose clients subscribed and unsubscribed, that this is all, and does what they
+    /// want, until they want nothing.
     pub(super) fn settle(&mut self) {
         while let Some(index) = self.parties.called.pop() {
             let mut outgoing = take(&mut self.parties.outgoing[index]);
-            self.parties.services[index].settle(&mut outgoing);
+            let changed = take(&mut self.parties.changed[index]);
+            let interest = Interest { changed: &changed, sublist: &self.sublist };
+            self.parties.services[index].settle(&interest, &mut outgoing);
             outgoing.changes.drain(..).for_each(|change| self.change(index, change));
             self.publish_all(&outgoing.messages);
             outgoing.messages.clear();
@@ -90,10 +95,10 @@ impl Hub {
         }
     }
 
-    /// Gives a message to all that it is for; says whether anybody took it.
-    fn route(&mut self, message: Message<'_>, from: Option<u32>, echo: bool, found: &Found<u32>) -> bool {
+    /// Gives a message to all that subscribe to `to`; says whether anybody took it.
+    fn route(&mut self, to: &[u8], message: Message<'_>, from: Option<u32>, echo: bool, found: &Found<u32>) -> bool {
         let to_many = found.members().len() > 1;
-        let mut sending = Sending { message, from, echo, body: None, to_many };
+        let mut sending = Sending { to, message, from, echo, body: None, to_many };
         let mut reached = false;
         for member in found.members() {
             reached |= self.parties.give(*member, &mut sending, &self.config);

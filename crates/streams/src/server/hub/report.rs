@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use model::Timestamp;
+use serde_json::Value;
 
 use super::{Closing, Hub, client::Counts};
-use crate::server::Config;
+use crate::server::{Config, Query};
 
 /// The server as a whole.
 pub(crate) struct Report<'a> {
@@ -34,6 +35,8 @@ pub(crate) struct ClientReport<'a> {
     pub(crate) lang: &'a str,
     pub(crate) version: &'a str,
     pub(crate) user: &'a str,
+    pub(crate) tls: bool,
+    pub(crate) filters: Vec<&'a [u8]>,
 }
 
 impl Hub {
@@ -53,11 +56,18 @@ impl Hub {
         }
     }
 
-    /// All clients that are not about to go.
-    pub(crate) fn report_clients(&self) -> impl Iterator<Item = ClientReport<'_>> {
+    /// What a service shows at a path of the monitoring.
+    pub(crate) fn report_service(&self, page: &str, query: &Query<'_>) -> Option<Value> {
+        self.parties.services.iter().find_map(|service| service.monitor(page, query))
+    }
+
+    /// All clients that are not about to go, with their filters if these are asked for.
+    pub(crate) fn report_clients(&self, with_filters: bool) -> impl Iterator<Item = ClientReport<'_>> {
         let staying = |closing: Option<Closing>| closing.is_none();
+        let subscriptions = &self.parties.subscriptions;
+        let filter = |at: &u32| subscriptions.get(*at as usize).map(|known| &*known.filter);
         let clients = self.parties.clients.iter().map(|(_, client)| client);
-        clients.filter(move |client| staying(client.closing)).map(|client| ClientReport {
+        clients.filter(move |client| staying(client.closing)).map(move |client| ClientReport {
             cid: client.origin.client,
             peer: client.peer,
             opened: client.times.opened,
@@ -69,6 +79,8 @@ impl Hub {
             lang: &client.options.lang,
             version: &client.options.version,
             user: &client.origin.identity.name,
+            tls: client.tls,
+            filters: client.subscriptions.values().filter(|_| with_filters).filter_map(filter).collect(),
         })
     }
 }

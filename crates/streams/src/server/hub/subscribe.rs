@@ -2,7 +2,7 @@
 
 use std::{collections::hash_map::Entry, mem::take};
 
-use logic::subject::{SubscribeVerdict, is_filter};
+use logic::subject::{SubscribeVerdict, inbox, is_filter};
 use wire::nats::Subscribe;
 
 use super::{
@@ -14,23 +14,27 @@ use crate::server::service::Change;
 impl Hub {
     /// A client subscribes.
     pub(super) fn subscribe(&mut self, key: u32, asked: Subscribe<'_>) {
-        let Some(client) = self.client(key) else { return };
         let Subscribe { subject, queue, sid } = asked;
         if !is_filter(subject) || queue.is_some_and(|queue| !is_filter(queue)) {
             return self.parties.error(key, errors::SUBJECT);
         }
-        let permissions = &client.origin.identity.permissions;
-        let verdict = if client.limited { permissions.may_subscribe(subject) } else { SubscribeVerdict::Allowed };
+        let verdict = self.subscribe_verdict(key, subject);
         if verdict == SubscribeVerdict::Denied {
             return self.parties.error(key, &violation(subject, queue));
         }
+        let Some(client) = self.client(key) else { return };
         let is_new = !client.subscriptions.contains_key(sid);
         if is_new && client.subscriptions.len() >= self.config.subscriptions_max {
             return self.parties.error(key, errors::SUBSCRIPTIONS);
         }
+        let has_own_inboxes = client.has_own_inboxes();
         if is_new {
             let in_part = verdict == SubscribeVerdict::InPart;
             let subscription = self.add(Owner::Client(key), subject, queue, sid, in_part);
+            self.parties.note_interest(subject);
+            if has_own_inboxes {
+                self.keep_to_own_inboxes(subscription);
+            }
             self.client_mut(key).into_iter().for_each(|client| {
                 client.subscriptions.insert(sid.into(), subscription);
             });
@@ -72,6 +76,12 @@ impl Hub {
     pub(super) fn forget(&mut self, subscription: u32) {
         if let Some(known) = self.parties.subscriptions.try_remove(subscription as usize) {
             self.sublist.remove(&known.filter, known.queue.as_deref(), subscription);
+            if let Owner::Client(_) = known.owner {
+                self.parties.note_interest(&known.filter);
+            }
+            if known.claims {
+                inbox(&known.filter).into_iter().for_each(|name| self.parties.inboxes.release(name));
+            }
         }
     }
 
@@ -105,7 +115,17 @@ impl Hub {
 
     fn add(&mut self, owner: Owner, filter: &[u8], queue: Option<&[u8]>, sid: &[u8], in_part: bool) -> u32 {
         let (of, boxed) = (queue.map(Into::into), filter.into());
-        let known = Subscription { owner, filter: boxed, queue: of, sid: sid.into(), delivered: 0, max: 0, in_part };
+        let known = Subscription {
+            owner,
+            filter: boxed,
+            queue: of,
+            sid: sid.into(),
+            delivered: 0,
+            max: 0,
+            in_part,
+            own_inboxes: false,
+            claims: false,
+        };
         let subscription = self.parties.subscriptions.insert(known);
         let subscription = u32::try_from(subscription).expect("memory ends before 2^32 subscriptions do");
         self.sublist.insert(filter, queue, subscription);
@@ -113,7 +133,7 @@ impl Hub {
     }
 }
 
-fn violation(subject: &[u8], queue: Option<&[u8]>) -> String {
+pub(super) fn violation(subject: &[u8], queue: Option<&[u8]>) -> String {
     let subject = String::from_utf8_lossy(subject);
     match queue.map(String::from_utf8_lossy) {
         Some(queue) => format!("Permissions Violation for Subscription to \"{subject}\" using queue \"{queue}\""),

@@ -1,6 +1,7 @@
-//! The monitoring over HTTP: JSON at `/varz`, `/connz`, `/subsz` and `/healthz`, as the reference server names them.
+//! The monitoring over HTTP: JSON at `/varz`, `/connz`, `/subsz`, `/jsz` and `/healthz`, as the reference server names them.
 
 mod pages;
+mod query;
 
 use std::rc::Rc;
 
@@ -12,11 +13,17 @@ use tokio::{
 use wire::http1::{Framing, HeadLimits, RequestHead};
 
 use super::worker::Worker;
+use pages::{Page, page};
+
+pub use query::Query;
 
 /// The pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The time that somebody has to ask, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
 
 /// Accepts whoever asks, for ever.
 pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
@@ -46,12 +53,14 @@ async fn answer(worker: &Worker, mut stream: TcpStream) -> std::io::Result<()> {
         }
     };
     let is_get = parsed && head.method(&input) == b"GET" && head.framing() == Framing::None;
-    let (status, body) = match is_get.then(|| pages::page(worker, head.path(&input))) {
-        Some(Some(body)) => ("200 OK", body),
-        Some(None) => ("404 Not Found", "there are /varz, /connz, /subsz and /healthz\n".into()),
-        None => ("400 Bad Request", "ask with GET\n".into()),
+    let (status, kind, body) = match is_get.then(|| page(worker, head.path(&input), head.query(&input))) {
+        Some(Page::Json(json, true)) => ("200 OK", JSON, json.to_string()),
+        Some(Page::Json(json, false)) => ("503 Service Unavailable", JSON, json.to_string()),
+        Some(Page::Missing) => ("404 Not Found", TEXT, "there are /varz, /connz, /subsz, /jsz and /healthz".into()),
+        Some(Page::Parameter(name)) => ("400 Bad Request", TEXT, format!("there is no parameter `{name}`")),
+        None => ("400 Bad Request", TEXT, "ask with GET".into()),
     };
-    let kind = if status == "200 OK" { "application/json" } else { "text/plain" };
+    let body = body + "\n";
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");

@@ -2,35 +2,66 @@
 
 use serde_json::{Value, json};
 
+use super::Query;
 use crate::server::{
     config::PROTOCOL_VERSION,
-    hub::{ClientReport, Report},
+    hub::{ClientReport, Hub, Report},
     worker::Worker,
 };
 
-/// The page of a path; `None` if there is none.
-pub(super) fn page(worker: &Worker, path: &str) -> Option<String> {
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
+/// How many connections one page tells of.
+const CONNECTIONS_MAX: usize = 1024;
+/// The pages, and the parameters of each.
+const PAGES: &[(&str, &[&str])] = &[
+    ("/varz", &[]),
+    ("/connz", &["limit", "offset", "subs", "cid"]),
+    ("/subsz", &[]),
+    ("/jsz", &["accounts", "streams", "config", "limit", "offset"]),
+    ("/healthz", &["js-enabled-only", "js-server-only"]),
+];
+
+/// An answer: the status of HTTP, and the body.
+pub(super) enum Page {
+    /// 200, or 503 if what it tells of is not well.
+    Json(Value, bool),
+    /// 404.
+    Missing,
+    /// 400: there is no such parameter.
+    Parameter(String),
+}
+
+/// The page of a path.
+pub(super) fn page(worker: &Worker, path: &str, query: &str) -> Page {
+    let query = Query(query);
+    let Some((_, parameters)) = PAGES.iter().find(|(page, _)| *page == path) else { return Page::Missing };
+    if let Some(unknown) = query.unknown(parameters) {
+        return Page::Parameter(unknown.into());
+    }
     let hub = worker.hub.borrow();
     let report = hub.report();
-    let value = match path {
-        "/varz" => varz(&report, worker.now().since(report.started).as_secs()),
-        "/connz" => {
-            let connections: Vec<_> = hub.report_clients().map(|client| connection(&client)).collect();
-            json!({
-                "server_id": report.server_id,
-                "num_connections": connections.len(),
-                "total": connections.len(),
-                "offset": 0,
-                "limit": connections.len(),
-                "connections": connections,
-            })
-        }
-        "/subsz" => json!({ "num_subscriptions": report.subscriptions, "num_nodes": report.nodes }),
-        "/healthz" => json!({ "status": if report.lame_duck { "stopping" } else { "ok" } }),
-        _ => return None,
-    };
-    Some(value.to_string() + "\n")
+    match path {
+        "/varz" => Page::Json(varz(&report, worker.now().since(report.started).as_secs()), true),
+        "/connz" => Page::Json(connz(&hub, &report, &query), true),
+        "/subsz" => Page::Json(json!({ "num_subscriptions": report.subscriptions, "num_nodes": report.nodes }), true),
+        "/jsz" => Page::Json(jsz(&hub, &report, &query), true),
+        _ => health(&hub, &report, &query),
+    }
+}
+
+fn jsz(hub: &Hub, report: &Report<'_>, query: &Query<'_>) -> Value {
+    let mut page = hub.report_service("/jsz", query).unwrap_or_else(|| json!({ "disabled": true }));
+    page["server_id"] = report.server_id.into();
+    page
+}
+
+fn health(hub: &Hub, report: &Report<'_>, query: &Query<'_>) -> Page {
+    if report.lame_duck {
+        let error = "the server is in lame duck mode";
+        return Page::Json(json!({ "status": "unavailable", "status_code": 503, "error": error }), false);
+    }
+    let page = hub.report_service("/healthz", query).unwrap_or_else(|| json!({ "status": "ok" }));
+    let is_well = page["status"] == "ok";
+    Page::Json(page, is_well)
 }
 
 fn varz(report: &Report<'_>, uptime_s: u64) -> Value {
@@ -44,10 +75,13 @@ fn varz(report: &Report<'_>, uptime_s: u64) -> Value {
         "host": config.host,
         "port": config.port,
         "auth_required": config.auth.is_required(),
+        "tls_required": config.tls.as_ref().is_some_and(|tls| !tls.is_optional),
+        "tls_verify": config.tls.as_ref().is_some_and(|tls| tls.verify),
         "max_connections": config.connections_max,
         "max_subscriptions": config.subscriptions_max,
         "max_payload": config.payload_bytes_max,
         "max_pending": config.pending_bytes_max,
+        "max_control_line": config.line_bytes_max,
         "ping_interval": config.ping_interval.as_nanos(),
         "ping_max": config.pings_out_max,
         "write_deadline": config.write_deadline.as_nanos(),
@@ -64,8 +98,24 @@ fn varz(report: &Report<'_>, uptime_s: u64) -> Value {
     })
 }
 
-fn connection(client: &ClientReport<'_>) -> Value {
+fn connz(hub: &Hub, report: &Report<'_>, query: &Query<'_>) -> Value {
+    let (offset, limit) = query.range(CONNECTIONS_MAX);
+    let cid: Option<u64> = query.get("cid").and_then(|cid| cid.parse().ok());
+    let wanted = |client: &ClientReport<'_>| cid.is_none_or(|cid| cid == client.cid);
+    let chosen = hub.report_clients(query.is_true("subs")).filter(wanted).skip(offset).take(limit);
+    let connections: Vec<_> = chosen.map(|client| connection(&client)).collect();
     json!({
+        "server_id": report.server_id,
+        "num_connections": connections.len(),
+        "total": report.connections,
+        "offset": offset,
+        "limit": limit,
+        "connections": connections,
+    })
+}
+
+fn connection(client: &ClientReport<'_>) -> Value {
+    let mut connection = json!({
         "cid": client.cid,
         "ip": client.peer.map(|peer| peer.ip().to_string()),
         "port": client.peer.map(|peer| peer.port()),
@@ -80,6 +130,12 @@ fn connection(client: &ClientReport<'_>) -> Value {
         "name": client.name,
         "lang": client.lang,
         "version": client.version,
+        "tls_required": client.tls,
         "authorized_user": client.user,
-    })
+    });
+    if !client.filters.is_empty() {
+        let filters = client.filters.iter().map(|filter| String::from_utf8_lossy(filter));
+        connection["subscriptions_list"] = filters.collect();
+    }
+    connection
 }

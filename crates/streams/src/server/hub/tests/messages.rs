@@ -124,8 +124,9 @@ fn permissions_are_kept() {
     let permissions = Permissions {
         publish: Rules::new(Some(&["orders.*"]), &["orders.secret"]),
         subscribe: Rules::new(Some(&["stock.>"]), &["stock.secret"]),
+        ..Permissions::default()
     };
-    let limited = rig.known(Identity { name: "shop".into(), permissions });
+    let limited = rig.known(Identity { name: "shop".into(), permissions, ..Identity::default() });
     let free = rig.client(&format!("{PLAIN}SUB orders.* 1\r\n"));
     for (says, hears) in [
         ("PUB orders.placed 0\r\n\r\n", ""),

@@ -4,5 +4,6 @@ mod limits;
 mod messages;
 mod model;
 mod rig;
+mod rights;
 mod services;
 mod sessions;

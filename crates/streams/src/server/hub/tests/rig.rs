@@ -31,7 +31,7 @@ impl Rig {
 
     /// A client that has not said anything, with its `INFO`.
     pub(super) fn stranger(&mut self) -> (u32, String) {
-        let key = self.hub.open(None, None, self.now);
+        let key = self.hub.open(None, None, false, self.now);
         (key, self.hear(key))
     }
 
@@ -44,7 +44,7 @@ impl Rig {
 
     /// A client that is known to be somebody.
     pub(super) fn known(&mut self, identity: Identity) -> u32 {
-        let key = self.hub.open(None, Some(Arc::new(identity)), self.now);
+        let key = self.hub.open(None, Some(Arc::new(identity)), false, self.now);
         self.hear(key);
         self.say(key, PLAIN.as_bytes());
         key

@@ -1,0 +1,130 @@
+//! What a service may do with messages: D, decided for each operation as C is for each call.
+//!
+//! A topic's stream is read through consumers by those that subscribe, and never changed by any service. Consumers belong to the
+//! service that their names begin with; ephemeral ones belong to whoever knows their names. Buckets and object stores belong to
+//! one service, which may do with them what clients do, but for making and removing them.
+
+mod operation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    ServiceName, TopicName,
+    spec::{System, bucket_stream, objects_stream},
+};
+
+use crate::subject::{Permissions, Rules, is_subset};
+
+pub use operation::{ConsumerWish, Operation};
+
+/// Where clients get answers and deliveries.
+const INBOXES: &str = "_INBOX.>";
+
+/// The rights of one service.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    service: Box<str>,
+    /// All services of the system.
+    services: BTreeSet<Box<str>>,
+    streams: BTreeMap<Box<str>, Stream>,
+}
+
+/// What a service has to do with a stream.
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    subjects: Vec<Box<str>>,
+    publishes: bool,
+    /// It may read its messages.
+    reads: bool,
+    /// It is a bucket or an object store of its own.
+    owns: bool,
+}
+
+impl Access {
+    /// The rights of a service of a system; none if there is no such service.
+    pub fn new(system: &System, name: &ServiceName) -> Self {
+        let services = system.services.keys().map(|name| name.as_str().into()).collect();
+        let mut access = Self { service: name.as_str().into(), services, streams: BTreeMap::new() };
+        let Some(service) = system.services.get(name) else { return access };
+        for topic in &service.publishes {
+            access.topic(topic).publishes = true;
+        }
+        for topic in &service.subscribes {
+            access.topic(topic).reads = true;
+        }
+        let buckets = service.buckets.iter().map(bucket_stream);
+        for stream in buckets.chain(service.objects.iter().map(objects_stream)) {
+            let subjects = stream.subjects.iter().map(|subject| subject.as_str().into()).collect();
+            let own = Stream { subjects, publishes: true, reads: true, owns: true };
+            access.streams.insert(stream.name.into(), own);
+        }
+        access
+    }
+
+    fn topic(&mut self, topic: &TopicName) -> &mut Stream {
+        let stream = self.streams.entry(topic.stream().into()).or_default();
+        stream.subjects = vec![topic.as_str().into()];
+        stream
+    }
+
+    /// What it may subscribe to: inboxes, and what it may read.
+    pub fn permissions(&self) -> Permissions {
+        let readable = self.streams.values().filter(|stream| stream.reads).flat_map(|stream| &stream.subjects);
+        let allow: Vec<&str> = [INBOXES].into_iter().chain(readable.map(|subject| &**subject)).collect();
+        Permissions { subscribe: Rules::new(Some(&allow), &[]), ..Permissions::default() }
+    }
+
+    /// Whether it may do this.
+    pub fn allows(&self, operation: &Operation<'_>) -> bool {
+        let of = |name: &str, right: fn(&Stream) -> bool| self.streams.get(name).is_some_and(right);
+        match *operation {
+            Operation::AccountInfo => true,
+            Operation::Publish(subject) => self.covers(subject, |stream| stream.publishes),
+            Operation::FindStreams(subject) => self.covers(subject, |_| true),
+            Operation::StreamInfo(name) => of(name, |_| true),
+            Operation::StreamChange(_) => false,
+            Operation::StreamCreate(name) | Operation::Purge(name) | Operation::MessageDelete(name) => {
+                of(name, |stream| stream.owns)
+            }
+            Operation::MessageGet(name) => of(name, |stream| stream.reads),
+            Operation::ConsumerCreate(ref wish) => {
+                self.streams.get(wish.stream).is_some_and(|stream| self.may_create(stream, wish))
+            }
+            Operation::ConsumerUse { stream, consumer } => {
+                self.streams.get(stream).is_some_and(|stream| stream.reads && self.may_use(stream, consumer))
+            }
+            Operation::ConsumerList(name) => of(name, |stream| stream.owns),
+        }
+    }
+
+    /// Whether all subjects that the filter stands for are those of one stream with the right.
+    fn covers(&self, filter: &str, right: fn(&Stream) -> bool) -> bool {
+        let with_right = self.streams.values().filter(|stream| right(stream));
+        with_right.flat_map(|stream| &stream.subjects).any(|of| is_subset(filter.as_bytes(), of.as_bytes()))
+    }
+
+    fn may_create(&self, stream: &Stream, wish: &ConsumerWish<'_>) -> bool {
+        let within = |filter: &&str| stream.subjects.iter().any(|of| is_subset(filter.as_bytes(), of.as_bytes()));
+        let is_own = if wish.durable && !stream.owns {
+            self.owner(wish.name) == Some(&*self.service)
+        } else {
+            self.may_use(stream, wish.name)
+        };
+        let to_inbox = wish.deliver.is_none_or(|subject| is_subset(subject.as_bytes(), INBOXES.as_bytes()));
+        stream.reads && is_own && to_inbox && wish.filters.iter().all(within)
+    }
+
+    /// Whether a consumer is its own, or nobody's by its name.
+    fn may_use(&self, stream: &Stream, consumer: &str) -> bool {
+        stream.owns || self.owner(consumer).is_none_or(|owner| *owner == *self.service)
+    }
+
+    /// The service that a consumer belongs to: the one with the longest name that the consumer's begins with.
+    fn owner(&self, consumer: &str) -> Option<&str> {
+        let dashes = consumer.match_indices('-').map(|(at, _)| at);
+        let ends = dashes.chain([consumer.len()]).collect::<Vec<_>>().into_iter().rev();
+        ends.filter_map(|end| self.services.get(&consumer[..end])).map(|name| &**name).next()
+    }
+}

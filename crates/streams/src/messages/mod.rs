@@ -1,0 +1,100 @@
+//! The server of messages in the platform: `ports::messages` over the NATS server and the streams of the node's journal.
+//!
+//! Its clients are the instances, each known by the address that it came in at, so none has to say who it is.
+
+mod desk;
+mod gate;
+mod refusal;
+
+use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc};
+
+use async_trait::async_trait;
+use logic::access::Access;
+use model::{ServiceName, Slot, spec::System, streams::StreamConfig};
+use ports::{
+    clock::Clock,
+    messages::{Messages, MessagesError},
+    streams::StreamsError,
+};
+
+use crate::{
+    Buckets,
+    engine::{self, OpenError},
+    server::{self, Config, Handle, Identity, InboxRule, Listeners},
+};
+use desk::{Answers, Desk};
+use gate::Gate;
+
+/// Why the server of messages does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The node's journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] StreamsError),
+    /// The streams in it cannot be read.
+    #[error("the streams of topics and buckets cannot be read: {0}")]
+    Streams(#[from] OpenError),
+    /// The host gives no thread.
+    #[error("the server of messages cannot be started: {0}")]
+    Host(#[from] io::Error),
+}
+
+/// The server, until it is stopped.
+pub struct MessageServer {
+    handle: Handle,
+    desk: Desk,
+    /// What the instances of each service may do.
+    identities: BTreeMap<ServiceName, Identity>,
+}
+
+impl MessageServer {
+    /// Starts it over the journal that holds the buckets. The seed chooses members of queue groups.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        buckets: &Buckets,
+        system: &System,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Result<Arc<Self>, StartError> {
+        let (engine, courier) = engine::open_in(buckets.journal().await?, clock.clone())?;
+        let answers = Answers::default();
+        let services = vec![Box::new(engine) as Box<dyn server::Service>, Box::new(answers.clone())];
+        let config = Config { server_name: system.name.to_string(), jetstream: true, ..Config::default() };
+        let handle = server::start(config, services, Listeners::default(), clock, seed)?;
+        courier.start(&handle)?;
+        let identities = system.services.keys().map(|name| (name.clone(), identity(system, name))).collect();
+        Ok(Arc::new(Self { desk: Desk::new(handle.clone(), answers), handle, identities }))
+    }
+}
+
+#[async_trait]
+impl Messages for MessageServer {
+    async fn ensure(&self, stream: StreamConfig) -> Result<(), MessagesError> {
+        self.desk.ensure(&stream).await
+    }
+
+    async fn serve(&self, socket: TcpStream, slot: &Slot) {
+        let Some(identity) = self.identities.get(&slot.service) else { return };
+        let identity = Identity { name: slot.to_string(), ..identity.clone() };
+        // A server that has stopped closes it.
+        let _ = self.handle.serve_socket(socket, Arc::new(identity)).await;
+    }
+
+    async fn refuse(&self, socket: TcpStream, why: &str) {
+        // Whoever does not listen is not told.
+        let _ = refusal::tell(socket, why).await;
+    }
+
+    async fn stop(&self) {
+        self.handle.stop().await;
+    }
+}
+
+/// What the instances of a service may do; the name is still that of nobody.
+fn identity(system: &System, name: &ServiceName) -> Identity {
+    let access = Access::new(system, name);
+    let (permissions, inboxes) = (access.permissions(), InboxRule::Own);
+    Identity { permissions, inboxes, guard: Some(Arc::new(Gate::new(access))), ..Identity::default() }
+}

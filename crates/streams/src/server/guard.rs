@@ -1,0 +1,13 @@
+//! Decisions about messages that take more than their subjects.
+
+use std::fmt::Debug;
+
+use super::Message;
+
+/// Decides whether a client may publish a message, by its reply subject and content say: what a request asks for.
+///
+/// Called on the server's thread for each message that the client's permissions allow, so it must not wait.
+pub trait Guard: Debug + Send + Sync {
+    /// Whether the message may be published. `listens` says whether the client itself subscribes to a subject.
+    fn may_publish(&self, message: &Message<'_>, listens: &dyn Fn(&[u8]) -> bool) -> bool;
+}

@@ -1,0 +1,235 @@
+//! The server of messages as services see it: through the client that Rust programs use, each at an address of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::{
+    self, Context,
+    consumer::{DeliverPolicy, pull, push},
+    kv, object_store,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use model::{
+    Slot,
+    spec::{Service, System, Topic},
+    streams::Redelivery,
+};
+use ports::{clock::HostClock, messages::Messages};
+use streams::{Buckets, MessageServer};
+use tokio::{io::AsyncReadExt, net::TcpListener, time::timeout};
+
+/// How long an answer may take that must not come.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// `orders` publishes, `mailer` subscribes and owns a bucket and an object store, `audit` subscribes.
+fn system() -> System {
+    let topics = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    let orders = Service { publishes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
+    let mailer = Service {
+        subscribes: topics(&["orders.placed"]),
+        buckets: ["sent".parse().unwrap()].into(),
+        objects: ["mails".parse().unwrap()].into(),
+        ..Service::new("x")
+    };
+    let audit = Service { subscribes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
+    let redelivery = Redelivery { max_deliver: Some(2), ..Redelivery::default() };
+    System {
+        name: "shop".parse().unwrap(),
+        gateway: None,
+        services: [("orders", orders), ("mailer", mailer), ("audit", audit)]
+            .map(|(name, service)| (name.parse().unwrap(), service))
+            .into(),
+        topics: [("orders.placed", Topic { redelivery, ..Topic::default() }), ("orders.cancelled", Topic::default())]
+            .map(|(name, topic)| (name.parse().unwrap(), topic))
+            .into(),
+    }
+}
+
+struct Rig {
+    server: Arc<MessageServer>,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let buckets = Buckets::new(folder.path().into());
+        let clock = Arc::new(HostClock::start());
+        let server = MessageServer::start(&buckets, &system(), clock, 7).await.expect("it starts");
+        for stream in system().streams() {
+            server.ensure(stream).await.expect("it is made");
+        }
+        Self { server, _folder: folder }
+    }
+
+    /// A client of the instance in a slot.
+    async fn client(&self, slot: &str) -> async_nats::Client {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (server, slot) = (self.server.clone(), slot.parse::<Slot>().expect("a slot"));
+        let accepted = async move {
+            let (socket, _) = listener.accept().await.expect("a client");
+            server.serve(socket.into_std().expect("a socket"), &slot).await;
+        };
+        let (client, ()) = tokio::join!(async_nats::connect(format!("nats://{address}")), accepted);
+        client.expect("it is served")
+    }
+
+    async fn context(&self, slot: &str) -> Context {
+        let mut context = jetstream::new(self.client(slot).await);
+        context.set_timeout(SILENCE);
+        context
+    }
+}
+
+#[tokio::test]
+async fn a_topic_goes_from_its_publisher_to_each_subscriber() {
+    let rig = Rig::start().await;
+    let orders = rig.context("orders/1").await;
+    for order in ["1", "2"] {
+        orders.publish("orders.placed", order.into()).await.unwrap().await.unwrap();
+    }
+    for slot in ["mailer/1", "audit/1"] {
+        let service = slot.split('/').next().unwrap();
+        let stream = rig.context(slot).await.get_stream("orders_placed").await.unwrap();
+        let config = pull::Config { durable_name: Some(service.into()), ..pull::Config::default() };
+        let consumer = stream.get_or_create_consumer(service, config).await.unwrap();
+        let messages = consumer.fetch().max_messages(10).messages().await.unwrap();
+        let messages: Vec<_> = messages.try_collect().await.unwrap();
+        let seen: Vec<_> = messages.iter().map(|message| message.payload.as_ref()).collect();
+        assert_eq!(seen, [b"1", b"2"], "{slot}");
+        for message in &messages {
+            message.double_ack().await.unwrap();
+        }
+        let ordered = pull::OrderedConfig { deliver_policy: DeliverPolicy::All, ..Default::default() };
+        let ordered = stream.create_consumer(ordered).await.unwrap().messages().await.unwrap();
+        assert_eq!(ordered.take(2).try_collect::<Vec<_>>().await.unwrap().len(), 2);
+        let push = push::OrderedConfig { deliver_subject: rig_inbox(service), ..Default::default() };
+        let pushed = stream.create_consumer(push).await.unwrap().messages().await.unwrap();
+        assert_eq!(pushed.take(2).try_collect::<Vec<_>>().await.unwrap().len(), 2);
+    }
+}
+
+fn rig_inbox(name: &str) -> String {
+    format!("_INBOX.{name}.push")
+}
+
+#[tokio::test]
+async fn a_topic_says_how_often_its_messages_come() {
+    let rig = Rig::start().await;
+    rig.context("orders/1").await.publish("orders.placed", "1".into()).await.unwrap().await.unwrap();
+    let stream = rig.context("mailer/1").await.get_stream("orders_placed").await.unwrap();
+    let config = pull::Config { durable_name: Some("mailer".into()), ..pull::Config::default() };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    assert_eq!(consumer.cached_info().config.max_deliver, 2);
+    let mut messages = consumer.messages().await.unwrap();
+    for delivered in 1..=2 {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!(message.info().unwrap().delivered, delivered);
+        message.ack_with(jetstream::AckKind::Nak(None)).await.unwrap();
+    }
+    assert!(timeout(SILENCE, messages.next()).await.is_err(), "a third delivery");
+}
+
+#[tokio::test]
+async fn what_a_service_has_no_right_to_is_refused() {
+    let rig = Rig::start().await;
+    let (orders, mailer) = (rig.context("orders/1").await, rig.context("mailer/1").await);
+    let placed = mailer.get_stream("orders_placed").await.unwrap();
+    let durable = |name: &str| pull::Config { durable_name: Some(name.into()), ..pull::Config::default() };
+    placed.create_consumer(durable("mailer-1")).await.unwrap();
+    let audit = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
+    audit.create_consumer(durable("audit-1")).await.unwrap();
+
+    assert!(mailer.publish("orders.placed", "x".into()).await.unwrap().await.is_err(), "who subscribes publishes");
+    assert!(orders.publish("orders.other", "x".into()).await.unwrap().await.is_err(), "an undeclared topic");
+    assert!(orders.publish("$KV.sent.a", "x".into()).await.unwrap().await.is_err(), "a bucket of another");
+    assert!(mailer.get_stream("orders_cancelled").await.is_err(), "a topic of others");
+    assert!(orders.get_stream("orders_placed").await.is_ok(), "the publisher knows the stream");
+    let own = orders.get_stream("orders_placed").await.unwrap();
+    assert!(own.create_consumer(durable("orders-1")).await.is_err(), "who publishes reads");
+    assert!(placed.create_consumer(durable("other")).await.is_err(), "a durable consumer under another name");
+    assert!(placed.create_consumer(durable("audit-2")).await.is_err(), "a consumer in the name of another service");
+    assert!(placed.delete_consumer("audit-1").await.is_err(), "a consumer of another service");
+    assert!(placed.delete_consumer("mailer-1").await.is_ok(), "its own consumer");
+    assert!(placed.purge().await.is_err(), "a topic is emptied");
+    assert!(placed.delete_message(1).await.is_err(), "a message of a topic is deleted");
+    assert!(mailer.delete_stream("orders_placed").await.is_err(), "a topic is deleted");
+    assert!(mailer.create_stream("mine").await.is_err(), "a stream is made");
+    assert!(orders.get_key_value("sent").await.is_err(), "a bucket of another is opened");
+    assert!(orders.create_key_value(bucket("own")).await.is_err(), "a bucket that is not declared");
+    assert!(mailer.delete_key_value("sent").await.is_err(), "a bucket is deleted");
+    // Nothing of all that had an effect.
+    audit.consumer_info("audit-1").await.unwrap();
+    let stream = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
+    let state = &stream.cached_info().state;
+    assert_eq!((state.messages, state.last_sequence, state.consumer_count), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn answers_and_deliveries_go_to_own_inboxes_only() {
+    let rig = Rig::start().await;
+    let (orders, mailer) = (rig.client("orders/1").await, rig.client("mailer/1").await);
+    let mut all = mailer.subscribe("_INBOX.>").await.unwrap();
+    mailer.flush().await.unwrap();
+    let context = jetstream::new(orders.clone());
+    context.publish("orders.placed", "x".into()).await.unwrap().await.unwrap();
+    assert!(timeout(SILENCE, all.next()).await.is_err(), "the answer to another");
+    // A reply subject that the caller does not subscribe to is refused, so that nothing is written there by the server.
+    orders.publish_with_reply("orders.placed", "orders.cancelled", "x".into()).await.unwrap();
+    orders.flush().await.unwrap();
+    let stream = context.get_stream("orders_placed").await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 1);
+    let stream = jetstream::new(mailer).get_stream("orders_placed").await.unwrap();
+    let into_bucket = push::Config { deliver_subject: "$KV.sent.a".into(), ..Default::default() };
+    assert!(!timeout(SILENCE, stream.create_consumer(into_bucket)).await.is_ok_and(|made| made.is_ok()));
+}
+
+fn bucket(name: &str) -> kv::Config {
+    kv::Config { bucket: name.into(), ..kv::Config::default() }
+}
+
+#[tokio::test]
+async fn the_owner_of_a_bucket_does_with_it_what_clients_do() {
+    let rig = Rig::start().await;
+    let mailer = rig.context("mailer/2").await;
+    let made = mailer.create_key_value(bucket("sent")).await.expect("one like it is there");
+    let found = mailer.get_key_value("sent").await.unwrap();
+    assert!(mailer.create_key_value(kv::Config { history: 5, ..bucket("sent") }).await.is_err(), "another history");
+    let mut watch = found.watch_all().await.unwrap();
+    let revision = made.create("a", "1".into()).await.unwrap();
+    made.update("a", "2".into(), revision).await.unwrap();
+    assert!(made.update("a", "3".into(), revision).await.is_err(), "an old revision");
+    assert_eq!(found.get("a").await.unwrap().unwrap(), "2");
+    for value in ["1", "2"] {
+        assert_eq!(watch.next().await.unwrap().unwrap().value, value);
+    }
+    found.put("b", "3".into()).await.unwrap();
+    let mut keys: Vec<_> = found.keys().await.unwrap().try_collect().await.unwrap();
+    keys.sort();
+    assert_eq!(keys, ["a", "b"]);
+    found.delete("a").await.unwrap();
+    assert_eq!(found.get("a").await.unwrap(), None);
+    found.purge("b").await.unwrap();
+    assert_eq!(found.history("b").await.unwrap().try_collect::<Vec<_>>().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_owner_of_an_object_store_does_with_it_what_clients_do() {
+    let rig = Rig::start().await;
+    let mailer = rig.context("mailer/1").await;
+    let config = object_store::Config { bucket: "mails".into(), ..object_store::Config::default() };
+    let made = mailer.create_object_store(config).await.expect("one like it is there");
+    let content = vec![b'x'; 300_000];
+    made.put("first", &mut content.as_slice()).await.unwrap();
+    let found = mailer.get_object_store("mails").await.unwrap();
+    let mut read = Vec::new();
+    found.get("first").await.unwrap().read_to_end(&mut read).await.unwrap();
+    assert_eq!(read.len(), content.len());
+    let listed: Vec<_> = found.list().await.unwrap().try_collect().await.unwrap();
+    assert_eq!(listed.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["first"]);
+    found.delete("first").await.unwrap();
+    assert!(found.get("first").await.is_err());
+    assert!(rig.context("orders/1").await.get_object_store("mails").await.is_err(), "that of another");
+}

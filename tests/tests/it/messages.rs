@@ -1,0 +1,101 @@
+//! Topics and buckets, spoken of as NATS by the programs of services.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use model::{Reason, api::Why, status::SystemPhase};
+use rustix::process::Signal;
+use tests::{process, sandbox::Sandbox, wait};
+
+const MANIFEST: &str = r#"
+[gateway]
+listen = "GATEWAY"
+routes = { "/orders" = { to = "orders", strip = true }, "/mailer" = { to = "mailer", strip = true } }
+
+[services.orders]
+run = "python3 service.py"
+publishes = ["orders.placed"]
+
+[services.mailer]
+run = "python3 service.py"
+subscribes = ["orders.*"]
+buckets = ["sent"]
+
+[services.other]
+run = "python3 service.py"
+"#;
+
+/// What the server says to a service that publishes, until the text is in it.
+fn publish(sandbox: &Sandbox, service: &str, subject: &str, body: &str, until: &str) -> String {
+    let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
+    sandbox.post(&format!("/{service}/nats/{until}"), &said).text()
+}
+
+fn address(sandbox: &Sandbox, service: &str) -> Option<SocketAddr> {
+    let environment = process::environment(sandbox.pid(service));
+    environment.iter().find_map(|variable| variable.strip_prefix("NATS_URL=nats://"))?.parse().ok()
+}
+
+#[test]
+fn a_message_is_kept_whatever_dies() {
+    let sandbox = Sandbox::new(MANIFEST);
+    sandbox.up();
+    let publish = |number: u64| {
+        let said = publish(&sandbox, "orders", "orders.placed", "{}", "seq");
+        assert!(said.contains(&format!(r#"{{"stream":"orders_placed","seq":{number}"#)), "{said}");
+    };
+    publish(1);
+    let killed = sandbox.status().platform_pid;
+    process::signal(killed, Signal::KILL);
+    // This waits in the backlog for the next platform.
+    publish(2);
+    wait::until("another platform process", || {
+        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
+    });
+    let before = address(&sandbox, "orders");
+    sandbox.isles(&["restart", "orders"]).ok();
+    assert!(before.is_some());
+    publish(3);
+    sandbox.isles(&["down"]).ok();
+    sandbox.up();
+    publish(4);
+    sandbox.isles(&["down"]).ok();
+    sandbox.assert_nothing_left();
+
+    sandbox.manifest(&format!("{MANIFEST}[topics.\"orders.placed\"]\nmax_msgs = 2\n"));
+    sandbox.up();
+    let info = self::publish(&sandbox, "mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
+    assert!(info.contains(r#""max_msgs":2"#) && info.contains(r#""messages":2"#), "{info}");
+    sandbox.isles(&["down"]).ok();
+    sandbox.manifest(&format!("{MANIFEST}[topics.\"orders.placed\"]\nretention = \"workqueue\"\n"));
+    sandbox.isles(&["up", "-d"]).code(1).says(&[
+        "error: the stream `orders_placed` cannot be as the manifest says",
+        "retention policy",
+        "hint: change it back",
+    ]);
+}
+
+#[test]
+fn the_way_to_messages_is_for_those_that_have_to_do_with_them() {
+    let sandbox = Sandbox::new(MANIFEST);
+    sandbox.up();
+    let (orders, mailer) = (address(&sandbox, "orders"), address(&sandbox, "mailer"));
+    assert!(orders.is_some() && mailer.is_some() && orders != mailer);
+    assert_eq!(address(&sandbox, "other"), None);
+
+    let mut stranger = TcpStream::connect(orders.expect("it was just looked at")).expect("it listens");
+    stranger.set_read_timeout(Some(Duration::from_secs(20))).expect("it is a duration");
+    stranger.write_all(b"CONNECT {}\r\nPUB orders.placed 2\r\nhi\r\n").expect("it is taken");
+    let mut said = String::new();
+    stranger.read_to_string(&mut said).expect("it ends");
+    let why = "-ERR 'not-attested: the address is that of orders/1, and the caller is a process of user";
+    assert!(said.starts_with("INFO {") && said.contains(why), "{said}");
+    let told: Why = sandbox.typed("/v1/services/orders/why");
+    let failure = told.failures.first().expect("it is remembered");
+    assert_eq!((failure.reason, failure.connection.as_str()), (Reason::NotAttested, "orders/1 -> messages"));
+    let info = publish(&sandbox, "mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
+    assert!(info.contains(r#""messages":0"#), "{info}");
+}
