@@ -4,6 +4,7 @@
 //! keeps the state in an atomic and runs them in `fetch_update` or `compare_exchange`.
 
 pub mod access;
+pub mod autoscale;
 pub mod balance;
 pub mod breaker;
 pub mod budget;
@@ -13,11 +14,14 @@ pub mod gradient;
 pub mod hedge;
 pub mod histogram;
 pub mod hub;
+pub mod judge;
 pub mod order;
 pub mod outcome;
 pub mod outlier;
 pub mod panic;
+pub mod pins;
 pub mod rate;
+pub mod rollout;
 pub mod route;
 pub mod service;
 #[cfg(test)]

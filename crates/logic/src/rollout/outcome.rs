@@ -1,0 +1,63 @@
+//! How a rollout ends.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Instance;
+
+/// How a rollout ends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The new release serves alone.
+    Promoted,
+    /// The old release serves alone.
+    RolledBack {
+        /// Why.
+        cause: Cause,
+        /// Whether the old release is healthy as a whole, and nothing is left of the new one.
+        whole: bool,
+    },
+}
+
+/// Why a rollout goes back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Cause {
+    /// An instance of the new release ended by itself; how, in words.
+    Ended(Instance, String),
+    /// An instance of the new release was not healthy in time, or not for long enough; what it last said.
+    NotHealthyInTime(Instance, String),
+    /// Nothing went on for `progress_deadline`.
+    Standstill,
+    /// The new release is worse than the old one, in this step.
+    Worse(usize),
+    /// There was not enough traffic to judge, in this step.
+    NotEnoughTraffic(usize),
+    /// The migration failed, in words.
+    MigrationFailed(String),
+    /// The migration took too long.
+    MigrationTooLong,
+    /// A person said so.
+    Aborted,
+    /// Another deploy took its place.
+    Superseded,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(instance, why) => write!(f, "{instance} ended: {why}"),
+            Self::NotHealthyInTime(instance, last) if last.is_empty() => {
+                write!(f, "{instance} was not healthy in time")
+            }
+            Self::NotHealthyInTime(instance, last) => write!(f, "{instance} was not healthy in time: {last}"),
+            Self::Standstill => f.write_str("nothing went on for longer than the progress deadline"),
+            Self::Worse(step) => write!(f, "the new release does worse than the old one in step {}", step + 1),
+            Self::NotEnoughTraffic(step) => write!(f, "there was not enough traffic to judge step {}", step + 1),
+            Self::MigrationFailed(why) => write!(f, "the migration failed: {why}"),
+            Self::MigrationTooLong => f.write_str("the migration took too long"),
+            Self::Aborted => f.write_str("it was aborted"),
+            Self::Superseded => f.write_str("another deploy took its place"),
+        }
+    }
+}

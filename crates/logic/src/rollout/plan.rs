@@ -1,0 +1,239 @@
+//! What a rollout shall do.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use model::ServiceName;
+use serde::{Deserialize, Serialize};
+
+/// The weight of everything, in steps of 0.01 %.
+pub const WEIGHT_MAX: u16 = 10_000;
+const STEPS_MAX: usize = 100;
+const TARGETS_MAX: usize = 10_000;
+const REPLICAS_MAX: u32 = 10_000;
+
+/// What a rollout shall do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The services that change.
+    pub targets: Vec<Target>,
+    /// How.
+    pub strategy: Strategy,
+    /// What runs before the first new instance.
+    pub migration: Option<Migration>,
+    /// The longest time without an instance that becomes ready or ends, or a step that is done.
+    pub progress_deadline: Duration,
+}
+
+/// One service of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The service.
+    pub service: ServiceName,
+    /// Its instances in the old release; 0 if it is not in it.
+    pub old: u32,
+    /// Its instances in the new release; 0 if it is not in it.
+    pub new: u32,
+    /// What it promises meanwhile.
+    pub terms: Terms,
+}
+
+/// What a service promises during a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How many instances may exist beyond the larger set, in a rolling rollout.
+    pub max_surge: u32,
+    /// How many of the smaller set may be missing, in a rolling rollout.
+    pub max_unavailable: u32,
+    /// How long an instance must have been healthy before it counts.
+    pub min_healthy_time: Duration,
+    /// The time in which an instance must have come that far.
+    pub healthy_deadline: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            max_surge: 1,
+            max_unavailable: 0,
+            min_healthy_time: Duration::from_secs(1),
+            healthy_deadline: Duration::from_secs(300),
+        }
+    }
+}
+
+/// How the new release takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// Instance by instance.
+    Rolling,
+    /// All at once, from one whole set to the other.
+    BlueGreen {
+        /// How long the new set is up before the switch, for a look at it.
+        preview: Wait,
+        /// How long the old set stays warm after it.
+        keep: Duration,
+    },
+    /// By steps of weight.
+    Canary {
+        /// The steps before everything; their weights grow.
+        steps: Vec<Step>,
+        /// Whether the steps are judged, and what a step does whose verdict is that there was not enough traffic.
+        judged: Option<Scarce>,
+        /// How long the old set stays warm at the end.
+        keep: Duration,
+    },
+}
+
+/// One step of a canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The share of the requests that the new release gets, from 1 to [`WEIGHT_MAX`].
+    pub weight: u16,
+    /// What the step waits for.
+    pub wait: Wait,
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wait {
+    /// So much time.
+    For(Duration),
+    /// A person.
+    Person,
+}
+
+/// What a step does that has waited long enough without enough traffic for a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scarce {
+    /// It waits on, up to `progress_deadline`, and is then taken back.
+    Wait,
+    /// It goes on.
+    Promote,
+    /// It is taken back.
+    Abort,
+}
+
+/// What runs once before the first new instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
+    /// Whether requests are held meanwhile.
+    pub hold: bool,
+    /// The time it may take.
+    pub deadline: Duration,
+}
+
+/// Why a plan makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// It has no service, more than 10,000, or one twice.
+    Targets,
+    /// A service has no instance in either release, or more than 10,000.
+    Replicas(usize),
+    /// `max_surge` and `max_unavailable` are both 0, or exceed 10,000.
+    NoRoom(usize),
+    /// `min_healthy_time` is not below `healthy_deadline`.
+    HealthyDeadline(usize),
+    /// A `healthy_deadline` is not below `progress_deadline`.
+    ProgressDeadline(usize),
+    /// There are more than 100 steps, or their weights do not grow from 1 to 10,000.
+    Steps,
+}
+
+/// What one step of a rollout by weight comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// The part of the new set that must be up.
+    pub(super) size: u16,
+    pub(super) weight: u16,
+    pub(super) wait: Wait,
+    pub(super) judged: Option<Scarce>,
+}
+
+impl Plan {
+    /// Whether it makes sense. The number is that of the target.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let names: BTreeSet<_> = self.targets.iter().map(|target| &target.service).collect();
+        if names.is_empty() || names.len() != self.targets.len() || names.len() > TARGETS_MAX {
+            return Err(Invalid::Targets);
+        }
+        self.targets.iter().enumerate().try_for_each(|(at, target)| self.check_target(at, target))?;
+        if let Strategy::Canary { steps, .. } = &self.strategy {
+            let weights: Vec<_> = std::iter::once(0).chain(steps.iter().map(|step| step.weight)).collect();
+            let grow = weights.windows(2).all(|pair| pair[0] < pair[1]);
+            if steps.len() > STEPS_MAX || !grow || weights.iter().any(|weight| *weight > WEIGHT_MAX) {
+                return Err(Invalid::Steps);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_target(&self, at: usize, Target { old, new, terms, .. }: &Target) -> Result<(), Invalid> {
+        let counts = [*old, *new, terms.max_surge, terms.max_unavailable];
+        if (*old, *new) == (0, 0) || counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
+            return Err(Invalid::Replicas(at));
+        }
+        if counts[2..] == [0, 0] || counts[2..].iter().any(|count| *count > REPLICAS_MAX) {
+            return Err(Invalid::NoRoom(at));
+        }
+        if terms.min_healthy_time >= terms.healthy_deadline {
+            return Err(Invalid::HealthyDeadline(at));
+        }
+        if terms.healthy_deadline >= self.progress_deadline {
+            return Err(Invalid::ProgressDeadline(at));
+        }
+        Ok(())
+    }
+
+    /// Whether instances are replaced one by one.
+    pub(super) fn is_rolling(&self) -> bool {
+        matches!(self.strategy, Strategy::Rolling)
+    }
+
+    pub(super) fn keep(&self) -> Duration {
+        match self.strategy {
+            Strategy::Rolling => Duration::ZERO,
+            Strategy::BlueGreen { keep, .. } | Strategy::Canary { keep, .. } => keep,
+        }
+    }
+
+    /// A step of a rollout by weight. The last one gives everything to the new release.
+    pub(super) fn stage(&self, index: usize) -> Stage {
+        let last = Stage { size: WEIGHT_MAX, weight: WEIGHT_MAX, wait: Wait::For(Duration::ZERO), judged: None };
+        match &self.strategy {
+            Strategy::BlueGreen { preview, .. } if index == 0 => Stage { weight: 0, wait: *preview, ..last },
+            Strategy::Canary { steps, judged, .. } => steps.get(index).map_or(last, |step| Stage {
+                size: step.weight,
+                weight: step.weight,
+                wait: step.wait,
+                judged: *judged,
+            }),
+            Strategy::BlueGreen { .. } | Strategy::Rolling => last,
+        }
+    }
+
+    pub(super) fn last_stage(&self) -> usize {
+        match &self.strategy {
+            Strategy::Rolling => 0,
+            Strategy::BlueGreen { .. } => 1,
+            Strategy::Canary { steps, .. } => steps.len(),
+        }
+    }
+}
+
+impl Target {
+    /// How many instances may exist in a rolling rollout.
+    pub(super) fn existing_max(&self) -> usize {
+        (self.old.max(self.new) + self.terms.max_surge) as usize
+    }
+
+    /// How many must serve in a rolling rollout.
+    pub(super) fn serving_min(&self) -> usize {
+        self.old.min(self.new).saturating_sub(self.terms.max_unavailable) as usize
+    }
+
+    /// How many new instances a step needs.
+    pub(super) fn needed(&self, size: u16) -> usize {
+        let share = (self.new * u32::from(size)).div_ceil(u32::from(WEIGHT_MAX));
+        share.max(self.new.min(1)) as usize
+    }
+}
