@@ -53,6 +53,8 @@ impl World {
         let now = Timestamp(1_790_000_000_000_000);
         let kept = Kept::new(ID, Description { config, created: now }, writer.shelf.clone());
         writer.create(ID, &kept.description());
+        // Somebody waits for it, so it is durable.
+        writer.answer(Answer { reply: Box::default(), body: String::new(), asked: Asked::Ack });
         let mut world = Self { disk, writer, kept, model: Model::default(), now };
         // Somebody waits for the stream, so that it is on disk.
         let answer =
