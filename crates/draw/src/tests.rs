@@ -59,6 +59,8 @@ fn system(name: &str, lines: &[Line], routes: &[(&str, &str)]) -> System {
             })
             .collect(),
         topics: Default::default(),
+        buckets: Default::default(),
+        objects: Default::default(),
     }
 }
 

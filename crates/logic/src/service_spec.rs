@@ -18,5 +18,7 @@ pub(crate) fn system(calls: &[(&str, &[&str])]) -> System {
         gateway: None,
         services: services.collect(),
         topics: Default::default(),
+        buckets: Default::default(),
+        objects: Default::default(),
     }
 }

@@ -37,6 +37,8 @@ fn sections() -> Vec<Section> {
         ("`[services.NAME.store]`", own(&keys::STORE), None),
         ("`[services.NAME.connections.CALLEE]`", own(&keys::CONNECTION), None),
         ("`[topics.NAME]`", own(&keys::TOPIC), Some("SERVICE publishes = [\"a\"]\n[topics.a]\n@")),
+        ("`[buckets.NAME]`", own(&keys::BUCKET), Some("SERVICE buckets = [\"a\"]\n[buckets.a]\n@")),
+        ("`[objects.NAME]`", own(&keys::OBJECTS), Some("SERVICE objects = [\"a\"]\n[objects.a]\n@")),
         ("`durability`", own(&keys::DURABILITY), None),
         ("`[streams]`", own(&keys::STREAMS), Some("SERVICE \n[streams]\n@")),
         ("Policy", POLICY, Some("POLICY @")),

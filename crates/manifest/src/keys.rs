@@ -17,7 +17,7 @@ const UPGRADES: &str = "upgrades in steps are not built yet";
 
 pub(crate) const ROOT: Keys = Keys {
     home: "",
-    known: &[&["system", "gateway", "services", "topics", "streams"]],
+    known: &[&["system", "gateway", "services", "topics", "buckets", "objects", "streams"]],
     planned: &[("engines", ENGINES)],
 };
 
@@ -39,6 +39,11 @@ pub(crate) const TOPIC: Keys = Keys {
     ]],
     planned: &[],
 };
+
+pub(crate) const BUCKET: Keys =
+    Keys { home: "`[buckets.NAME]`", known: &[&["history", "ttl", "max_bytes", "max_value"]], planned: &[] };
+
+pub(crate) const OBJECTS: Keys = Keys { home: "`[objects.NAME]`", known: &[&["ttl", "max_bytes"]], planned: &[] };
 
 pub(crate) const DURABILITY: Keys = Keys { home: "`durability`", known: &[&["interval"]], planned: &[] };
 

@@ -4,6 +4,7 @@
 //! collected with its span. Folders are seen through [`Folder`] only, so all of this is a function of text and folder.
 
 mod after;
+mod bucket;
 mod buckets;
 mod build;
 mod calls;

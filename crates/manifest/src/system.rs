@@ -9,7 +9,7 @@ use model::{
 use toml::de::DeTable;
 
 use crate::{
-    after, buckets, check, gateway,
+    after, bucket, buckets, check, gateway,
     keys::{ROOT, SYSTEM},
     policy::protocol,
     read::Cx,
@@ -40,8 +40,9 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     buckets::check_owners(cx, &drafts);
     let nats = streams::read(cx, &root);
     let topics = topic::read(cx, &root);
+    let (buckets, objects) = (bucket::buckets(cx, &root, &drafts), bucket::objects(cx, &root, &drafts));
     let services = specs(cx, drafts);
-    Some(System { name: name?, gateway, services, topics, nats })
+    Some(System { name: name?, gateway, services, topics, buckets, objects, nats })
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

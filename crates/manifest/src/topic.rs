@@ -136,11 +136,15 @@ fn choose<'a, T: Copy>(cx: &mut Cx<'a>, table: &Table<'a>, key: &str, choices: &
 }
 
 /// No bound if it is "none".
-fn or_none<'a, T>(entry: &Entry<'a>, read: impl FnOnce(&Entry<'a>) -> Option<T>, default: Option<T>) -> Option<T> {
+pub(crate) fn or_none<'a, T>(
+    entry: &Entry<'a>,
+    read: impl FnOnce(&Entry<'a>) -> Option<T>,
+    default: Option<T>,
+) -> Option<T> {
     if entry.value.as_str() == Some("none") { None } else { read(entry).or(default) }
 }
 
-fn age<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Duration> {
+pub(crate) fn age<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Duration> {
     let age = cx.duration(entry)?;
     if age < SHORTEST {
         let finding = cx.report.error(&entry.span, format!("`{}` is shorter than 100ms", entry.key));

@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use manifest::{Memory, parse};
 use model::{
-    ByteSize, TopicName,
+    BucketName, ByteSize, TopicName,
     spec::{
-        AccessLog, Balance, Breaker, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Limits, Listen,
-        MessageLimits, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine, System, Tls,
-        Topic,
+        AccessLog, Balance, Breaker, Bucket, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Limits, Listen,
+        MessageLimits, Objects, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine,
+        System, Tls, Topic,
     },
     streams::{Discard, Durability, Redelivery, Retention},
 };
@@ -35,7 +35,15 @@ fn the_least_that_works() {
     let services = [("users".parse().unwrap(), Service::new("./users"))].into();
     check(
         text,
-        System { name: "shop".parse().unwrap(), gateway: None, services, topics: Default::default(), nats: None },
+        System {
+            name: "shop".parse().unwrap(),
+            gateway: None,
+            services,
+            topics: Default::default(),
+            buckets: Default::default(),
+            objects: Default::default(),
+            nats: None,
+        },
     );
 }
 
@@ -158,6 +166,16 @@ max_deliver = 5
 backoff = ["1s", "1m"]
 dead_letter = false
 
+[buckets.sessions]
+history = 5
+ttl = "1h"
+max_bytes = "10MiB"
+max_value = "64KiB"
+
+[objects.invoices]
+ttl = "none"
+max_bytes = "1GiB"
+
 [streams]
 engine = "embedded"
 "#;
@@ -195,7 +213,15 @@ fn everything() {
     let services = services.map(|(name, service)| (name.parse().unwrap(), service)).into();
     check(
         EVERYTHING,
-        System { name: "shop".parse().unwrap(), gateway: Some(gateway), services, topics: topics(), nats: None },
+        System {
+            name: "shop".parse().unwrap(),
+            gateway: Some(gateway),
+            services,
+            topics: topics(),
+            buckets: buckets(),
+            objects: objects(),
+            nats: None,
+        },
     );
 }
 
@@ -342,6 +368,16 @@ fn topics() -> BTreeMap<TopicName, Topic> {
     };
     let all = [("queue.full", full), ("queue.empty", Topic::default()), ("other", Topic::default())];
     all.map(|(name, topic)| (name.parse().unwrap(), topic)).into()
+}
+
+fn buckets() -> BTreeMap<BucketName, Bucket> {
+    let (max_bytes, max_value) = (Some(ByteSize(10 << 20)), Some(ByteSize(64 << 10)));
+    let sessions = Bucket { history: 5, ttl: Some(seconds(3600)), max_bytes, max_value };
+    [("sessions".parse().unwrap(), sessions)].into()
+}
+
+fn objects() -> BTreeMap<BucketName, Objects> {
+    [("invoices".parse().unwrap(), Objects { ttl: None, max_bytes: Some(ByteSize(1 << 30)) })].into()
 }
 
 type Change = fn(&mut Policy);

@@ -12,7 +12,7 @@ use async_nats::jetstream::{
 use futures_util::{StreamExt, TryStreamExt};
 use model::{
     InstanceId, Slot,
-    spec::{Service, System, Topic},
+    spec::{Bucket, Service, System, Topic},
     streams::Redelivery,
 };
 use ports::{clock::HostClock, messages::Messages};
@@ -30,7 +30,7 @@ fn system() -> System {
     let orders = Service { publishes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
     let mailer = Service {
         subscribes: topics(&["orders.placed"]),
-        buckets: ["sent".parse().unwrap()].into(),
+        buckets: ["sent", "drafts"].map(|name| name.parse().unwrap()).into(),
         objects: ["mails".parse().unwrap()].into(),
         ..Service::new("x")
     };
@@ -46,6 +46,8 @@ fn system() -> System {
         topics: [("orders.placed", Topic { redelivery, ..Topic::default() }), ("orders.cancelled", Topic::default())]
             .map(|(name, topic)| (name.parse().unwrap(), topic))
             .into(),
+        buckets: [("drafts".parse().unwrap(), Bucket { history: 5, ..Bucket::default() })].into(),
+        objects: Default::default(),
     }
 }
 
@@ -205,6 +207,7 @@ async fn the_owner_of_a_bucket_does_with_it_what_clients_do() {
     let made = mailer.create_key_value(bucket("sent")).await.expect("one like it is there");
     let found = mailer.get_key_value("sent").await.unwrap();
     assert!(mailer.create_key_value(kv::Config { history: 5, ..bucket("sent") }).await.is_err(), "another history");
+    mailer.create_key_value(kv::Config { history: 5, ..bucket("drafts") }).await.expect("the history that it has");
     let mut watch = found.watch_all().await.unwrap();
     let revision = made.create("a", "1".into()).await.unwrap();
     made.update("a", "2".into(), revision).await.unwrap();

@@ -20,6 +20,8 @@ pub(super) fn config(folder: &Path, service: &Service) -> Config {
             gateway: None,
             services,
             topics: Default::default(),
+            buckets: Default::default(),
+            objects: Default::default(),
             nats: None,
         },
         folder: folder.into(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     ServiceName, TopicName,
-    spec::{System, bucket_stream, objects_stream},
+    spec::{Bucket, Objects, System},
 };
 
 use crate::subject::{Permissions, Rules, is_subset};
@@ -54,8 +54,8 @@ impl Access {
         for topic in &service.subscribes {
             access.topic(topic).reads = true;
         }
-        let buckets = service.buckets.iter().map(bucket_stream);
-        for stream in buckets.chain(service.objects.iter().map(objects_stream)) {
+        let buckets = service.buckets.iter().map(|name| Bucket::default().stream(name));
+        for stream in buckets.chain(service.objects.iter().map(|name| Objects::default().stream(name))) {
             let subjects = stream.subjects.iter().map(|subject| subject.as_str().into()).collect();
             let own = Stream { subjects, publishes: true, reads: true, owns: true };
             access.streams.insert(stream.name.into(), own);

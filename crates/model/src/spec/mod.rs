@@ -1,5 +1,6 @@
 //! What a manifest asks for: the specification of a system, every default filled in.
 
+mod bucket;
 mod gateway;
 mod limits;
 mod policy;
@@ -11,10 +12,11 @@ use std::{
     time::Duration,
 };
 
+pub use bucket::{Bucket, Objects};
 pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
 pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
 pub use policy::{AccessLog, Balance, Breaker, HashKey, Outlier, Policy, Protocol, Rate, RetryBudget};
-pub use topic::{Topic, bucket_stream, objects_stream};
+pub use topic::Topic;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,12 @@ pub struct System {
     /// Every topic that a service publishes.
     #[serde(default)]
     pub topics: BTreeMap<TopicName, Topic>,
+    /// The buckets about which something is said.
+    #[serde(default)]
+    pub buckets: BTreeMap<BucketName, Bucket>,
+    /// The object stores about which something is said.
+    #[serde(default)]
+    pub objects: BTreeMap<BucketName, Objects>,
     /// The NATS server that keeps topics, buckets and object stores; the journal of this node if `None`.
     #[serde(default)]
     pub nats: Option<NatsUrl>,
@@ -41,8 +49,10 @@ impl System {
     /// The streams behind topics, buckets and object stores; none if no service speaks with messages.
     pub fn streams(&self) -> Vec<StreamConfig> {
         let topics = self.topics.iter().map(|(name, topic)| topic.stream(name));
-        let buckets = self.services.values().flat_map(|service| service.buckets.iter().map(bucket_stream));
-        let objects = self.services.values().flat_map(|service| service.objects.iter().map(objects_stream));
+        let bucket = |name: &BucketName| self.buckets.get(name).cloned().unwrap_or_default().stream(name);
+        let store = |name: &BucketName| self.objects.get(name).cloned().unwrap_or_default().stream(name);
+        let buckets = self.services.values().flat_map(|service| service.buckets.iter().map(bucket));
+        let objects = self.services.values().flat_map(|service| service.objects.iter().map(store));
         topics.chain(buckets).chain(objects).collect()
     }
 }

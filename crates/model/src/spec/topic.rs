@@ -1,16 +1,16 @@
-//! Topics, buckets and object stores, and the streams behind them.
+//! Topics, and the streams behind them.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BucketName, ByteSize, TopicName,
-    streams::{DURABILITY_KEY, Discard, Durability, MANIFEST_KEY, Redelivery, Retention, StreamConfig},
+    ByteSize, TopicName,
+    streams::{DURABILITY_KEY, Discard, Durability, Redelivery, Retention, StreamConfig},
 };
 
 /// The longest that an id is remembered, where nothing else is said.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+pub(super) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// What is kept of a topic's messages, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl Topic {
             name: name.stream(),
             subjects: vec![name.as_str().into()],
             retention: self.retention,
-            max_bytes: self.max_bytes.map_or(-1, |size| i64::try_from(size.0).unwrap_or(i64::MAX)),
+            max_bytes: limit(self.max_bytes),
             max_age: self.max_age.unwrap_or_default(),
             max_msgs: self.max_msgs.map_or(-1, Into::into),
             discard: self.discard,
@@ -71,34 +71,7 @@ impl Topic {
     }
 }
 
-/// The stream of a bucket, as clients make one with nothing but a name: the last value of each key.
-pub fn bucket_stream(name: &BucketName) -> StreamConfig {
-    StreamConfig {
-        name: format!("KV_{name}"),
-        subjects: vec![format!("$KV.{name}.>")],
-        max_msgs_per_subject: 1,
-        deny_delete: true,
-        ..keeper_of_keys()
-    }
-}
-
-/// The stream of an object store, as clients make one with nothing but a name.
-pub fn objects_stream(name: &BucketName) -> StreamConfig {
-    StreamConfig {
-        name: format!("OBJ_{name}"),
-        subjects: vec![format!("$O.{name}.C.>"), format!("$O.{name}.M.>")],
-        ..keeper_of_keys()
-    }
-}
-
-fn keeper_of_keys() -> StreamConfig {
-    StreamConfig {
-        discard: Discard::New,
-        duplicate_window: DUPLICATE_WINDOW,
-        allow_rollup_hdrs: true,
-        allow_direct: true,
-        allow_msg_ttl: true,
-        metadata: [(MANIFEST_KEY.to_owned(), "true".to_owned())].into(),
-        ..StreamConfig::default()
-    }
+/// A limit as JetStream writes it.
+pub(super) fn limit(size: Option<ByteSize>) -> i64 {
+    size.map_or(-1, |size| i64::try_from(size.0).unwrap_or(i64::MAX))
 }

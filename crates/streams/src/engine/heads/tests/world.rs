@@ -54,12 +54,9 @@ impl World {
         let kept = Kept::new(ID, Description { config, created: now }, writer.shelf.clone());
         writer.create(ID, &kept.description());
         // Somebody waits for it, so it is durable.
-        writer.answer(Answer { reply: Box::default(), body: String::new(), asked: Asked::Ack });
+        let (reply, asked, durability) = (Box::default(), Asked::Ack, Durability::Always);
+        writer.answer(Answer { reply, body: String::new(), asked, durability });
         let mut world = Self { disk, writer, kept, model: Model::default(), now };
-        // Somebody waits for the stream, so that it is on disk.
-        let answer =
-            Answer { reply: [].into(), body: String::new(), asked: Asked::Ack, durability: Durability::Always };
-        world.writer.answer(answer);
         world.sync();
         world
     }
