@@ -19,7 +19,7 @@ use crate::{
     options::Options,
     queue::Queue,
     read::{self, Records},
-    stream::Bounds,
+    stream::{Bounds, Extent},
     ticker::Ticker,
     writer::{Request, Writer},
 };
@@ -80,6 +80,11 @@ impl Journal {
         self.core.state().streams.get(&stream).map(|stream| stream.bounds())
     }
 
+    /// Where the records of a stream are, in order.
+    pub fn extents(&self, stream: u64) -> Vec<Extent> {
+        self.core.state().streams.get(&stream).map_or_else(Vec::new, |stream| stream.extents())
+    }
+
     /// What is wrong with a stream, which is then read-only.
     pub fn damage(&self, stream: u64) -> Option<JournalError> {
         self.core.state().streams.get(&stream).and_then(|stream| stream.damage.clone())
@@ -90,12 +95,13 @@ impl Journal {
         self.core.state().streams.iter().map(|(id, stream)| (*id, stream.description.clone())).collect()
     }
 
-    /// How much of what may wait does so, in percent: the more of the bounds of what waits to be written and of what waits to
-    /// be moved. From 100 on, batches get [`JournalError::Backlog`].
+    /// How much of what may wait does so, in percent: the more of the bounds of what waits to be written, and of that with what waits
+    /// to be moved. From 100 on, batches get [`JournalError::Backlog`].
     pub fn pressure_percent(&self) -> u64 {
         let options = &self.core.options;
-        let moving = self.core.backlog_bytes().saturating_mul(100) / options.backlog_bytes.max(1);
-        let waiting = (self.queue.bytes() as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
+        let (waiting, unwritten) = self.queue.bytes();
+        let moving = (self.core.backlog_bytes() + unwritten as u64).saturating_mul(100) / options.backlog_bytes.max(1);
+        let waiting = (waiting as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
         moving.max(waiting)
     }
 

@@ -77,7 +77,7 @@ impl Client {
 /// message that was delivered before says so.
 #[test]
 fn a_kill_redelivers_what_was_not_acknowledged_and_nothing_else() {
-    const MESSAGES: u32 = 300;
+    const MESSAGES: u32 = 200;
     let folder = tempfile::tempdir().unwrap();
     let mut client = Client::start(folder.path());
     for (subject, body) in [
@@ -118,7 +118,7 @@ fn a_kill_redelivers_what_was_not_acknowledged_and_nothing_else() {
                 assert!(!acknowledged.contains(&number), "{number} was acknowledged");
                 let before = seen.insert(number.clone(), delivery.deliveries()).unwrap_or(0);
                 assert!(delivery.deliveries() >= before, "{number} was delivered {before} times");
-                if seen.len() % 5 > 0 {
+                if got % 5 > 0 {
                     client.publish(&delivery.reply, "done", "+ACK");
                     waiting.push_back(number);
                 }

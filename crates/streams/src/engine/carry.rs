@@ -42,7 +42,7 @@ impl Engine {
                         self.changed.push((stream, consumer));
                     }
                 }
-                Action::Answer(_) => self.answer(reply),
+                Action::Answer(_) => self.answer(stream, reply),
                 Action::Release(seq) => self.release(stream, seq, &mut rest),
                 Action::Advise(advisory) => self.advise(stream, consumer, &advisory),
                 Action::DeadLetter { seq, deliveries, last_at } => {
@@ -57,14 +57,15 @@ impl Engine {
         self.watch(stream);
     }
 
-    fn answer(&mut self, reply: Option<&[u8]>) {
-        if let Some(reply) = reply {
-            self.writer.answer(Answer { reply: reply.into(), body: String::new(), asked: Asked::Ack });
+    fn answer(&mut self, stream: u64, reply: Option<&[u8]>) {
+        if let (Some(reply), Some(kept)) = (reply, self.streams.get(&stream)) {
+            let durability = kept.durability();
+            self.writer.answer(Answer { reply: reply.into(), body: String::new(), asked: Asked::Ack, durability });
         }
     }
 
     fn release(&mut self, stream: u64, seq: u64, rest: &mut Rest) {
-        let Some(kept) = self.streams.get_mut(&stream) else { return };
+        let Some(kept) = self.streams.get_mut(&stream).filter(|kept| kept.damage.is_none()) else { return };
         let removals = kept.hub.release(seq, &kept.heads);
         if !removals.is_empty() {
             kept.remove(&removals, &mut self.writer);
@@ -77,6 +78,7 @@ impl Engine {
     /// Ends a consumer: who waits for it is told, and its state goes.
     pub(super) fn end_consumer(&mut self, stream: u64, consumer: u64) {
         self.advise_of_consumer(stream, consumer, "delete");
+        self.clients.forget(stream, consumer);
         let Some(kept) = self.streams.get_mut(&stream) else { return };
         let mut actions = Vec::new();
         kept.hub.handle(consumer, Event::Delete, self.clock.now(), &kept.heads, &mut actions);
@@ -99,7 +101,8 @@ impl Engine {
         self.end_consumer(stream, consumer);
         rest.retain(|(of, _)| *of != consumer);
         let Some(kept) = self.streams.get_mut(&stream) else { return };
-        for seq in kept.hub.remove(consumer, &kept.heads) {
+        let (freed, is_whole) = (kept.hub.remove(consumer, &kept.heads), kept.damage.is_none());
+        for seq in freed.into_iter().filter(|_| is_whole) {
             let removals = kept.hub.stream.settle(seq, &kept.heads);
             kept.remove(&removals, &mut self.writer);
             let mut actions = Vec::new();

@@ -13,8 +13,8 @@ use ports::clock::Clock;
 use serde_json::Value;
 
 use super::{
-    FIRST_STREAM, Limits, OpenError, kept::Kept, limits::Tally, listeners::Listeners, publish::Staged, recover,
-    requests::Requests, writer::Writer,
+    FIRST_STREAM, Limits, OpenError, clients::Clients, kept::Kept, limits::Tally, listeners::Listeners,
+    publish::Staged, recover, requests::Requests, writer::Writer,
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
@@ -26,7 +26,7 @@ pub(super) const OWN_SUBJECTS: [&[u8]; 3] = [b"$JS.API.>", b"$JS.ACK.>", b"$JS.F
 /// After a failed write nothing is tried for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The streams of a server. Its memory grows with the messages (see `heads.rs`).
+/// The streams of a server. Its memory grows with the streams and their subjects, not with the messages.
 pub struct Engine {
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
@@ -43,6 +43,7 @@ pub struct Engine {
     pub(super) tally: Tally,
     /// Who waits for messages.
     pub(super) requests: Requests,
+    pub(super) clients: Clients,
     /// What is sent to which subject.
     pub(super) listeners: Listeners,
     /// Push consumers that are to be told whether anybody listens.
@@ -73,6 +74,7 @@ impl Engine {
             limits: Limits::default(),
             tally: Tally::default(),
             requests: Requests::default(),
+            clients: Clients::default(),
             listeners: Listeners::default(),
             unbound: Vec::new(),
             changed: Vec::new(),
@@ -89,9 +91,14 @@ impl Engine {
         self.limits = limits;
     }
 
+    /// What is wrong with streams that are damaged, a sentence each: they are read-only.
+    pub fn troubles(&self) -> Vec<String> {
+        self.streams.values().filter_map(Kept::trouble).collect()
+    }
+
     /// Takes the streams from the journal, instead of those that it has.
     pub(super) fn recover(&mut self) -> Result<(), OpenError> {
-        let streams = recover::streams(self.writer.journal(), self.clock.now())?;
+        let streams = recover::streams(&self.writer.shelf, self.clock.now())?;
         self.streams.clear();
         self.names.clear();
         self.staged.clear();
@@ -123,7 +130,7 @@ impl Engine {
         let stream = kept.map(|kept| &kept.hub.stream);
         let bytes = stream.map(|stream| (stream.config().storage, stream.counts().bytes));
         self.tally.set(id, bytes);
-        let at = kept.and_then(|kept| earlier(kept.hub.stream.deadline(), kept.hub.deadline()));
+        let at = kept.and_then(|kept| earlier(kept.deadline(), kept.hub.deadline()));
         let before = match at {
             Some(at) => self.deadlines.insert(id, at),
             None => self.deadlines.remove(&id),
@@ -153,7 +160,7 @@ impl Engine {
 
     fn run_stream(&mut self, id: u64, now: Timestamp) {
         let Some(kept) = self.streams.get_mut(&id) else { return };
-        if kept.hub.stream.deadline().is_none_or(|at| at > now) {
+        if kept.deadline().is_none_or(|at| at > now) {
             return;
         }
         let due = kept.hub.stream.due(now, &kept.heads);
@@ -207,17 +214,29 @@ impl Service for Engine {
         self.writer.mail.wake_at(self.due.first().map(|(at, _)| *at));
     }
 
-    fn message(&mut self, message: &Message<'_>, _: Option<&Origin>, out: &mut Outgoing) {
+    fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing) {
         let Ok(subject) = str::from_utf8(message.subject) else { return };
         if subject.starts_with("$JS.API.") {
-            self.call(subject, message, out);
+            self.call(subject, message, Clients::number(from), out);
         } else if subject.starts_with("$JS.ACK.") {
-            self.acknowledge(subject, message, out);
+            self.acknowledge(subject, message, Clients::number(from), out);
         } else if subject.starts_with("$JS.FC.") {
             self.flow(subject);
         } else {
             self.publish(subject, message, out);
         }
+    }
+
+    fn drain(&mut self, client: u64) {
+        self.drain_client(client);
+    }
+
+    fn gone(&mut self, client: u64) {
+        self.client_gone(client);
+    }
+
+    fn is_busy(&self, client: u64) -> bool {
+        self.is_client_busy(client)
     }
 
     fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {
@@ -227,6 +246,9 @@ impl Service for Engine {
     fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {
         let now = self.clock.now();
         self.writer.collect(&mut out.messages);
+        if self.writer.shelf.take_failure() {
+            self.writer.mail.fail();
+        }
         if self.writer.is_undone() && now >= self.closed_until {
             self.undo(out, now);
         }

@@ -2,7 +2,7 @@
 
 use logic::{
     consumer::{self, Consumer},
-    stream::{Removals, check, check_update, offers},
+    stream::{Removals, check, check_pedantic, check_update, offers},
     subject::overlap,
 };
 use model::streams::{MANIFEST_KEY, StreamConfig};
@@ -19,8 +19,11 @@ use crate::{
 };
 
 impl Engine {
-    pub(super) fn create(&mut self, config: StreamConfig) -> Served {
-        let config = check(config)?;
+    pub(super) fn create(&mut self, said: StreamConfig, pedantic: bool) -> Served {
+        let config = check(said.clone())?;
+        if pedantic {
+            check_pedantic(&said, &config)?;
+        }
         check_support(&config)?;
         if let Ok(kept) = self.find(&config.name) {
             let has = kept.hub.stream.config();
@@ -40,7 +43,8 @@ impl Engine {
 
     /// Makes a stream of a configuration that was checked.
     pub(super) fn make(&mut self, config: StreamConfig) -> u64 {
-        let kept = Kept::new(self.take_id(), Description { config, created: self.clock.now() });
+        let description = Description { config, created: self.clock.now() };
+        let kept = Kept::new(self.take_id(), description, self.writer.shelf.clone());
         self.writer.create(kept.id, &kept.description());
         self.subscribing.extend(kept.hub.stream.config().subjects.iter().cloned());
         self.advise_of_stream(&kept.name, "create");
@@ -49,9 +53,14 @@ impl Engine {
         id
     }
 
-    pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let old = self.find(&config.name)?.hub.stream.config().clone();
-        let config = check_update(&old, config)?;
+    pub(super) fn update(&mut self, said: StreamConfig, pedantic: bool, out: &mut Outgoing) -> Served {
+        let kept = self.find(&said.name)?;
+        kept.check_whole()?;
+        let old = kept.hub.stream.config().clone();
+        let config = check_update(&old, said.clone())?;
+        if pedantic {
+            check_pedantic(&said, &config)?;
+        }
         check_support(&config)?;
         self.check_overlap(&config)?;
         self.check_reserved(&config)?;
@@ -96,6 +105,7 @@ impl Engine {
         let some = |number: u64| Some(number).filter(|number| *number > 0);
         let purge = logic::stream::Purge { filter, before: some(purge.seq), keep: some(purge.keep) };
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let purged = kept.hub.stream.purge(&purge, &kept.heads)?;
         self.gone(id, &purged.removals);
         Ok(Reply::Durable(Response::StreamPurge(Purged::new(purged.count))))
@@ -105,6 +115,7 @@ impl Engine {
         let id = self.find(name)?.id;
         self.check_sound()?;
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let removals = kept.hub.stream.delete(seq, &kept.heads)?;
         self.gone(id, &removals);
         Ok(Reply::Durable(Response::MessageDelete(Done::DONE)))
