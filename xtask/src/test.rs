@@ -9,6 +9,9 @@ use crate::shell::{root, run, works};
 /// Where the Flask example's tests get their packages from, in the repository's folder.
 const FLASK_VENV: &str = "target/xtask/flask";
 
+/// The same for the shop's mailer.
+const MAILER_VENV: &str = "target/xtask/mailer";
+
 /// Runs every test.
 ///
 /// # Errors
@@ -30,9 +33,12 @@ pub(crate) fn all() -> anyhow::Result<()> {
     collect(&mut failed, run_workspace(&without));
     collect(&mut failed, run_shop());
     if has_venv() {
+        collect(&mut failed, run_mailer());
         collect(&mut failed, run_flask());
     } else {
-        skipped.push("the Flask example: python3 has no module `venv` (apt-get install python3-venv)");
+        skipped.push(
+            "the shop's mailer and the Flask example: python3 has no module `venv` (apt-get install python3-venv)",
+        );
     }
     for what in skipped {
         eprintln!("xtask: SKIPPED {what}");
@@ -53,6 +59,16 @@ fn run_workspace(harness: &[&str]) -> anyhow::Result<()> {
 
 fn run_shop() -> anyhow::Result<()> {
     run("examples/shop", "cargo", &["test", "--locked"])
+}
+
+fn run_mailer() -> anyhow::Result<()> {
+    let python = root().join(MAILER_VENV).join("bin/python").display().to_string();
+    if !works(&python, &["-c", "import nats"]) {
+        run("", "python3", &["-m", "venv", "--clear", MAILER_VENV])?;
+        let requirements = "examples/shop/mailer/requirements.txt";
+        run("", &python, &["-m", "pip", "install", "--quiet", "--requirement", requirements])?;
+    }
+    run("examples/shop/mailer", &python, &["-B", "-m", "unittest", "--quiet"])
 }
 
 fn run_flask() -> anyhow::Result<()> {

@@ -54,6 +54,7 @@ mod tcp;
 mod timer;
 mod tls;
 mod tunnel;
+mod unix;
 mod upload;
 mod view;
 mod worker;

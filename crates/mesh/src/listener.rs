@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixListener},
     task::{AbortHandle, spawn_local},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     crew::{Accepted, Inbox, Seat},
     socket::{Socket, stay_on_host},
     tls,
+    unix::Unix,
     worker::Worker,
 };
 
@@ -86,10 +87,14 @@ pub(crate) async fn take_over(worker: Rc<Worker>, mut inbox: Inbox) {
 async fn accept_calls(worker: Rc<Worker>, socket: UnixListener, address: Ipv4Addr) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => match worker.crew.seat(worker.number) {
-                seat if seat.is_of(worker.number) => enter_call(&worker, stream, address, seat),
-                seat => hand_over(&worker, stream.into_std().map(|stream| Accepted::Call(stream, address)), seat),
-            },
+            Ok((stream, _)) => {
+                let Ok(stream) = stream.into_std() else { continue };
+                let accepted = Accepted::Call(stream, address);
+                match worker.crew.seat(worker.number) {
+                    seat if seat.is_of(worker.number) => enter_anew(&worker, accepted, seat),
+                    seat => hand_over(&worker, Ok(accepted), seat),
+                }
+            }
             Err(error) => pause(&error).await,
         }
     }
@@ -131,14 +136,12 @@ fn enter_anew(worker: &Rc<Worker>, accepted: Accepted, seat: Seat) {
             let _ = TcpStream::from_std(stream).map(|stream| enter_tcp(worker, kind, stream, peer, seat));
         }
         Accepted::Call(stream, address) => {
-            let _ = UnixStream::from_std(stream).map(|stream| enter_call(worker, stream, address, seat));
+            let _ = Unix::new(stream).map(|stream| {
+                let (socket, entry, peer) = (Socket::Unix(stream), Entry::Address(address), Ipv4Addr::LOCALHOST.into());
+                attest::admit(worker, Client::new(worker, socket, entry, peer, seat));
+            });
         }
     }
-}
-
-fn enter_call(worker: &Rc<Worker>, stream: UnixStream, address: Ipv4Addr, seat: Seat) {
-    let (socket, entry, peer) = (Socket::Unix(stream), Entry::Address(address), Ipv4Addr::LOCALHOST.into());
-    attest::admit(worker, Client::new(worker, socket, entry, peer, seat));
 }
 
 fn enter_tcp(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAddr, seat: Seat) {

@@ -5,7 +5,6 @@ use std::{
     io::{self, IoSlice},
     net::SocketAddr,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -18,32 +17,32 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    net::{TcpStream, UnixStream, tcp, unix},
+    net::{TcpStream, tcp},
 };
 
-use crate::tls::{Names, Secure};
-
-/// Between two tries to connect to a Unix socket whose backlog is full.
-const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
+use crate::{
+    tls::{Names, Secure},
+    unix::Unix,
+};
 
 /// A connected stream socket.
 pub(crate) enum Socket {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    Unix(Unix),
     Tls(Box<Secure>),
 }
 
 /// The half that reads.
 pub(crate) enum Reader<'a> {
     Tcp(tcp::ReadHalf<'a>),
-    Unix(unix::ReadHalf<'a>),
+    Unix(&'a Unix),
     Tls(&'a Secure),
 }
 
 /// The half that writes.
 pub(crate) enum Writer<'a> {
     Tcp(tcp::WriteHalf<'a>),
-    Unix(unix::WriteHalf<'a>),
+    Unix(&'a Unix),
     Tls(&'a Secure),
 }
 
@@ -66,7 +65,7 @@ impl Socket {
     pub(crate) async fn connect(target: &Target) -> io::Result<Self> {
         match target {
             Target::Tcp(address) => connect_tcp(*address).await.map(Self::of_tcp),
-            Target::Unix(path) => connect_unix(path).await.map(Self::Unix),
+            Target::Unix(path) => Unix::connect(path).await.map(Self::Unix),
         }
     }
 
@@ -90,10 +89,7 @@ impl Socket {
                 let (reader, writer) = stream.split();
                 (Reader::Tcp(reader), Writer::Tcp(writer))
             }
-            Self::Unix(stream) => {
-                let (reader, writer) = stream.split();
-                (Reader::Unix(reader), Writer::Unix(writer))
-            }
+            Self::Unix(stream) => (Reader::Unix(stream), Writer::Unix(stream)),
             Self::Tls(stream) => (Reader::Tls(stream), Writer::Tls(stream)),
         }
     }
@@ -161,7 +157,6 @@ impl Socket {
     }
 }
 
-/// A full backlog refuses a Unix connection at once, and nothing tells when it has room again (connect(2), EAGAIN).
 /// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
 async fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::from_std(begin_tcp(address)?.into())?;
@@ -191,15 +186,6 @@ pub(crate) fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
     }
 }
 
-async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    loop {
-        match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(BACKLOG_PAUSE).await,
-            result => return result,
-        }
-    }
-}
-
 impl Reader<'_> {
     /// Reads into a space that is not empty; 0 is the end.
     pub(crate) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
@@ -208,13 +194,13 @@ impl Reader<'_> {
 
     /// As [`Reader::read`].
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut space = ReadBuf::new(space);
+        let mut filled = ReadBuf::new(space);
         ready!(match self {
-            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut space),
-            Self::Unix(half) => Pin::new(half).poll_read(context, &mut space),
-            Self::Tls(stream) => stream.poll_read(context, &mut space),
+            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut filled),
+            Self::Unix(stream) => return stream.poll_read(context, space),
+            Self::Tls(stream) => stream.poll_read(context, &mut filled),
         })?;
-        Poll::Ready(Ok(space.filled().len()))
+        Poll::Ready(Ok(filled.filled().len()))
     }
 }
 
@@ -243,8 +229,7 @@ impl Writer<'_> {
         match (self, parts) {
             (Self::Tcp(half), [one]) => Pin::new(half).poll_write(context, one),
             (Self::Tcp(half), _) => Pin::new(half).poll_write_vectored(context, parts),
-            (Self::Unix(half), [one]) => Pin::new(half).poll_write(context, one),
-            (Self::Unix(half), _) => Pin::new(half).poll_write_vectored(context, parts),
+            (Self::Unix(stream), _) => stream.poll_write(context, parts),
             (Self::Tls(stream), _) => stream.poll_write_vectored(context, parts),
         }
     }
@@ -253,7 +238,7 @@ impl Writer<'_> {
     pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(half) => half.shutdown().await,
-            Self::Unix(half) => half.shutdown().await,
+            Self::Unix(stream) => stream.shutdown(),
             Self::Tls(stream) => stream.shutdown().await,
         }
     }

@@ -49,6 +49,36 @@ fn an_order_crosses_all_four_services() {
 }
 
 #[test]
+fn each_order_has_one_mail_whatever_dies() {
+    let shop = shop();
+    shop.post("/users", r#"{"name": "Ada"}"#);
+    let order = || {
+        let placed = shop.post("/orders", r#"{"user": 1, "sku": "tea", "quantity": 1}"#);
+        assert_eq!(placed.status, 201, "{}", placed.text());
+        placed.json()["id"].clone()
+    };
+    let mails = || {
+        let mails = shop.isles(&["call", "mailer", "/mails"]).ok().json();
+        let orders = mails.as_array().expect("a list").iter().rev().map(|mail| mail["order"].clone());
+        orders.collect::<Vec<_>>()
+    };
+    let mut placed = vec![order()];
+    wait::until_is("a mail", &placed, mails);
+    process::signal(shop.pid("mailer"), Signal::KILL);
+    placed.push(order());
+    let platform = shop.status().platform_pid;
+    process::signal(platform, Signal::KILL);
+    placed.push(order());
+    placed.extend((0..5).map(|_| order()));
+    wait::until_is("a mail for each order", &placed.len(), || mails().len());
+    let (mut sent, mut expected) = (mails(), placed);
+    for orders in [&mut sent, &mut expected] {
+        orders.sort_by_key(ToString::to_string);
+    }
+    assert_eq!(sent, expected);
+}
+
+#[test]
 fn payments_cannot_be_reached_from_outside() {
     let shop = shop();
     for path in ["/payments", "/payments/1", "/", "/usersx", "/orders/../payments", "/orders/%2e%2e/payments"] {
@@ -65,12 +95,12 @@ fn status_ps_and_graph_say_what_runs() {
     assert_eq!((&status["name"], &status["phase"]), (&json!("shop"), &json!("running")));
     let services: Vec<_> = status["services"].as_array().expect("a list").iter().collect();
     let names: Vec<_> = services.iter().map(|service| service["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["orders", "payments", "stock", "users"]);
-    assert_eq!(services[0]["calls"], json!(["payments", "stock", "users"]));
+    assert_eq!(names, ["mailer", "orders", "payments", "stock", "users"]);
+    assert_eq!(services[1]["calls"], json!(["payments", "stock", "users"]));
 
     let instances = shop.isles(&["ps", "--json"]).ok().json();
     let instances = instances["instances"].as_array().expect("a list").clone();
-    assert_eq!(instances.len(), 7, "{instances:#?}");
+    assert_eq!(instances.len(), 8, "{instances:#?}");
     for instance in &instances {
         assert_eq!(instance["phase"], "healthy", "{instance:#?}");
         assert!(instance["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{instance:#?}");
@@ -78,7 +108,7 @@ fn status_ps_and_graph_say_what_runs() {
         assert!(process::is_alive(pid));
     }
     let table = shop.isles(&["ps"]).ok();
-    assert_eq!(table.out.lines().count(), 8, "{table:#?}");
+    assert_eq!(table.out.lines().count(), 9, "{table:#?}");
 
     shop.isles(&["graph"]).ok().says(&["s_orders --> s_users", "s_orders --> s_payments"]);
     shop.isles(&["graph", "--json"]).ok().says(&["payments"]);

@@ -3,8 +3,13 @@
 mod figure;
 mod mesh;
 mod process;
+mod row;
+mod samples;
 mod shop;
 mod stand;
+mod started;
+mod statistics;
+mod streams;
 mod system;
 
 use clap::Subcommand;
@@ -16,6 +21,8 @@ pub(crate) enum Bench {
     System,
     /// The mesh beside nginx and HAProxy: the table of docs/performance.md
     Mesh(mesh::Arguments),
+    /// Streams beside nats-server: the table of docs/performance.md
+    Streams(streams::Arguments),
 }
 
 /// Measures, and prints one row a figure.
@@ -26,5 +33,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     match bench {
         Bench::System => system::run(),
         Bench::Mesh(arguments) => mesh::run(arguments),
+        Bench::Streams(arguments) => streams::run(arguments),
     }
 }

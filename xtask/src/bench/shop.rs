@@ -33,12 +33,14 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// The shop's manifest with its built programs in place of their builds.
+/// The shop's manifest with its built programs in place of their builds, and without the service in Python, which comes last: what
+/// it takes is Python's.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(super) fn manifest(programs: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(root().join("examples/shop/isles.toml"))?;
+    let text = text.split("[services.mailer]").next().unwrap_or_default();
     let is_build = |line: &&str| !["build", "artifact", "cache"].iter().any(|key| line.starts_with(key));
     let text: Vec<_> = text.lines().filter(is_build).collect();
     let text = text.join("\n").replace("./target/release", &programs.display().to_string());
@@ -70,6 +72,7 @@ pub(super) fn own_start(programs: &Path, service: &str, clock: &HostClock) -> an
         ("PORT".to_owned(), address.port().to_string()),
         ("DATABASE_PATH".to_owned(), folder.path().join("store.db").display().to_string()),
     ]);
+    environment.insert("NATS_URL".to_owned(), "nats://127.0.0.1:1".to_owned());
     environment.extend(SERVICES.map(|name| (format!("{}_URL", name.to_uppercase()), "http://127.0.0.1:1".to_owned())));
     let begun = clock.now();
     let mut command = Command::new(programs.join(service));

@@ -111,6 +111,15 @@ fn size(program: &Path) -> anyhow::Result<Figure> {
     Ok(Figure { what: "release binary", value: f64::from(bytes) / MIB, bound: 15.0, unit: "MiB", details })
 }
 
+/// What else the host does, before a measurement adds to it.
+///
+/// # Errors
+/// When the host does not say.
+pub(super) fn load_average() -> anyhow::Result<String> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().unwrap_or_default().into())
+}
+
 /// The machine in a line.
 ///
 /// # Errors

@@ -4,6 +4,8 @@ mod clients;
 mod nats;
 mod server;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 /// Where servers, copies, builds and installed clients lie, in the repository's folder.
@@ -27,4 +29,13 @@ pub(crate) fn run(compat: &Compat) -> anyhow::Result<()> {
         Compat::Nats(arguments) => nats::run(arguments),
         Compat::NatsClients(server) => clients::run(server),
     }
+}
+
+/// The nats-server that is compared with, and its version.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn peer() -> anyhow::Result<(PathBuf, String)> {
+    let list = nats::list()?;
+    Ok((server::peer(list.peer())?, list.peer().into()))
 }

@@ -64,8 +64,11 @@ fn isles() -> anyhow::Result<PathBuf> {
     Ok(target()?.join("release/isles"))
 }
 
-/// The pinned nats-server, built once.
-fn peer(version: &str) -> anyhow::Result<PathBuf> {
+/// The nats-server of this version, built once.
+///
+/// # Errors
+/// When it cannot be built.
+pub(super) fn peer(version: &str) -> anyhow::Result<PathBuf> {
     let folder = root().join(SCRATCH).join(version);
     let program = folder.join("nats-server");
     if !program.exists() {

@@ -23,9 +23,9 @@ use ports::{
 
 use message::Found;
 use source::{Offer, Source};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
-use crate::socket::Socket;
+use crate::{socket::Socket, unix::Unix};
 
 /// How callers are attested on this host.
 #[derive(Clone)]
@@ -101,9 +101,9 @@ impl Attestor {
         }
     }
 
-    fn attest_unix(&self, caller: &Caller, stream: &UnixStream) -> Verdict {
-        let uid = match stream.peer_cred() {
-            Ok(credentials) => credentials.uid(),
+    fn attest_unix(&self, caller: &Caller, stream: &Unix) -> Verdict {
+        let uid = match stream.peer_user() {
+            Ok(uid) => uid,
             Err(error) => return unknown(&error),
         };
         match caller {

@@ -21,13 +21,16 @@ pub fn run(name: &str, app: fn() -> Result<Router, Fault>) -> ExitCode {
 
 fn try_run(name: &str, app: fn() -> Result<Router, Fault>) -> Result<(), Fault> {
     let port: u16 = env::var("PORT").map_err(|_| "$PORT is not set")?.parse().map_err(|_| "$PORT is not a port")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // What the app begins beside serving begins in the runtime.
+    let _inside = runtime.enter();
     let app = app()?
         .route("/healthz", get(async || "ok"))
         .fallback(async || Error::not_found("there is nothing here"))
         .method_not_allowed_fallback(async || {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "this method does not work here")
         });
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(name, port, app))
+    runtime.block_on(serve(name, port, app))
 }
 
 async fn serve(name: &str, port: u16, app: Router) -> Result<(), Fault> {

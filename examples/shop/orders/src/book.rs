@@ -12,8 +12,10 @@ pub const SCHEMA: &str = "
         sku TEXT NOT NULL,
         quantity INTEGER NOT NULL,
         amount_cents INTEGER NOT NULL DEFAULT 0,
-        status TEXT NOT NULL DEFAULT 'pending'
+        status TEXT NOT NULL DEFAULT 'pending',
+        announced INTEGER NOT NULL DEFAULT 0
     ) STRICT;
+    CREATE INDEX unannounced ON orders (number) WHERE status = 'placed' AND announced = 0;
 ";
 const COLUMNS: &str = "id, user, sku, quantity, amount_cents, status";
 const LIST_MAX: u32 = 100;
@@ -100,6 +102,18 @@ pub fn newest(book: &Connection) -> Result<Vec<Order>, Error> {
     Ok(statement.query_map([LIST_MAX], order)?.collect::<Result<_, _>>()?)
 }
 
+/// Placed orders that nobody was told of yet, the oldest first.
+pub fn unannounced(book: &Connection) -> Result<Vec<Order>, Error> {
+    let placed = "status = 'placed' AND announced = 0";
+    let select = format!("SELECT {COLUMNS} FROM orders WHERE {placed} ORDER BY number LIMIT ?1");
+    Ok(book.prepare_cached(&select)?.query_map([LIST_MAX], order)?.collect::<Result<_, _>>()?)
+}
+
+pub fn announced(book: &Connection, id: &str) -> Result<(), Error> {
+    book.prepare_cached("UPDATE orders SET announced = 1 WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
 fn order(row: &Row) -> rusqlite::Result<Order> {
     let text: String = row.get(5)?;
     let status = Status::ALL.iter().find(|(name, _)| *name == text);
@@ -146,6 +160,10 @@ mod tests {
             assert_eq!(find(&book, &saved.id), Ok(saved.clone()));
             assert_eq!(newest(&book).unwrap().first(), Some(&saved));
         }
+        let placed = unannounced(&book).unwrap();
+        assert_eq!(placed.iter().map(|order| order.status).collect::<Vec<_>>(), [Status::Placed]);
+        announced(&book, &placed[0].id).unwrap();
+        assert_eq!(unannounced(&book), Ok(vec![]));
         assert_eq!(find(&book, "x"), Err(Error::not_found("there is no order `x`")));
     }
 }

@@ -1,12 +1,15 @@
 //! The orders: `POST /orders {"user": 1, "sku": "tea", "quantity": 2}`, `GET /orders`, `GET /orders/{id}`.
 //!
 //! Placing an order asks users, reserves at stock and charges at payments; a failure undoes what was done before it.
+//! What was placed is told on the topic `orders.placed`.
 
+mod announce;
 mod book;
 mod place;
 
 use std::process::ExitCode;
 
+use announce::Bell;
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -23,8 +26,11 @@ fn main() -> ExitCode {
 }
 
 fn app() -> Result<Router, Fault> {
+    let (book, bell) = (Database::open(book::SCHEMA)?, Bell::default());
+    announce::start(book.clone(), bell.clone())?;
     let shop = Shop {
-        book: Database::open(book::SCHEMA)?,
+        book,
+        bell,
         users: Remote::from_env("users")?,
         stock: Remote::from_env("stock")?,
         payments: Remote::from_env("payments")?,

@@ -4,11 +4,15 @@ use axum::http::StatusCode;
 use common::{Database, Error, Remote};
 use serde_json::json;
 
-use crate::book::{self, Order, Status, Wanted};
+use crate::{
+    announce::Bell,
+    book::{self, Order, Status, Wanted},
+};
 
 #[derive(Clone)]
 pub struct Shop {
     pub book: Database,
+    pub bell: Bell,
     pub users: Remote,
     pub stock: Remote,
     pub payments: Remote,
@@ -35,6 +39,7 @@ impl Shop {
         println!("order {} of {} {}: {:?}", order.id, order.quantity, order.sku, order.status);
         let saved = order.clone();
         self.book.write(move |book| book::save(book, &saved)).await?;
+        self.bell.ring();
         outcome.map(|()| order).map_err(|(_, error)| error)
     }
 

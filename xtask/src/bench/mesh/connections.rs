@@ -2,8 +2,9 @@
 
 use super::{
     load::{Load, Seat},
-    rounds::{self, Contender, Measure, Samples},
+    rounds::{self, Contender},
     row::{Bar, Row},
+    samples::{Measure, Samples},
     setup::Setup,
     stage::Stage,
 };
@@ -28,7 +29,8 @@ pub(super) fn connect(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> 
     Ok(rows)
 }
 
-/// Instances that listen on a Unix socket and on a port.
+/// Instances that listen on a Unix socket and on a port: our own least back end, which as most programs on an event loop of Rust or
+/// Go is woken whenever it can write, and nginx, which is not.
 pub(super) fn unix(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
     let contender = |name, path| Contender {
         name,
@@ -37,9 +39,21 @@ pub(super) fn unix(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
         url: format!("http://{}{path}", stage.system.gateway),
         load: Load::get(64),
     };
-    let [port, socket] = rounds::run(setup, [contender("port", "/"), contender("Unix socket", "/unix")])?;
+    let contenders = [
+        contender("port", "/"),
+        contender("Unix socket", "/unix"),
+        contender("port", "/nginx"),
+        contender("Unix socket", "/nginx-unix"),
+    ];
+    let [port, socket, nginx_port, nginx_socket] = rounds::run(setup, contenders)?;
     let row = |measure, bar| socket.against(&port, measure, "GET 100 B", bar);
-    Ok(vec![row(Measure::Cpu, Bar::AtMost(0.8)), row(Measure::Core, Bar::None)])
+    let nginx = |measure, bar| nginx_socket.against(&nginx_port, measure, "GET 100 B of nginx", bar);
+    Ok(vec![
+        row(Measure::Cpu, Bar::AtMost(0.8)),
+        row(Measure::Core, Bar::None),
+        nginx(Measure::Cpu, Bar::AtMost(0.8)),
+        nginx(Measure::Core, Bar::None),
+    ])
 }
 
 /// HTTP/2 from clients, HTTP/1.1 to instances.

@@ -4,8 +4,8 @@ use std::fs;
 
 use super::{
     load::Load,
-    rounds::{Measure, Samples},
     row::{Bar, Row},
+    samples::{Measure, Samples},
     setup::Setup,
     stage::{Compared, Stage},
 };

@@ -11,20 +11,20 @@ mod load;
 mod memory;
 mod peers;
 mod rounds;
-mod row;
 mod setup;
 mod size;
 mod speaker;
 mod stage;
-mod started;
-mod statistics;
 mod system;
 mod tls;
 mod valgrind;
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
-use row::{Row, line, table};
+
+use super::{
+    row::{self, Row, line},
+    samples, started, statistics,
+};
 use setup::Setup;
 use stage::Stage;
 
@@ -87,7 +87,7 @@ enum Part {
 /// When a part cannot be measured, or a bar is not met.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let setup = Setup::new(arguments.pairs, arguments.quick)?;
-    let load = load_average()?;
+    let load = super::system::load_average()?;
     let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
     let mut stage = None;
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
@@ -101,13 +101,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Err(error) => failed.push(format!("{part:?} cannot be measured: {error:#}")),
         }
     }
-    println!("{}; load average {load}\n\n{}", super::system::machine()?, table(&rows));
-    let missed = rows.iter().filter(|row| row.is_met() == Some(false));
-    failed.extend(missed.map(|row| format!("a bar is not met: {}", row.what)));
-    if !failed.is_empty() {
-        bail!("{}", failed.join("\n"));
-    }
-    Ok(())
+    println!("{}; load average {load}\n", super::system::machine()?);
+    row::report(&rows, failed)
 }
 
 impl Part {
@@ -131,12 +126,6 @@ impl Part {
             Self::Scale => size::scale(setup),
         }
     }
-}
-
-/// What else the host does, before the measurement adds to it.
-fn load_average() -> anyhow::Result<String> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(text.split(' ').next().unwrap_or_default().into())
 }
 
 /// Everything that is compared, started when it is first needed.

@@ -6,8 +6,9 @@ use anyhow::Context as _;
 
 use super::{
     load::{Load, Seat},
-    rounds::{self, Contender, Measure},
+    rounds::{self, Contender},
     row::{Bar, Row},
+    samples::Measure,
     setup::Setup,
     speaker::{self, Bare},
     statistics::Interval,

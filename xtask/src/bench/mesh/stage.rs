@@ -5,7 +5,8 @@ use std::cell::OnceCell;
 use super::{
     load::{Load, Seat},
     peers::{self, Peer},
-    rounds::{self, Contender, Samples},
+    rounds::{self, Contender},
+    samples::Samples,
     setup::Setup,
     speaker::{self, Speaker},
     system::{Gateway, System},

@@ -23,8 +23,8 @@ use crate::bench::process;
 const TRIES: u32 = 1_500;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A running system: `/` leads to the service `back`, `/unix` to one that listens on a Unix socket, and the service `caller` may
-/// call `back`.
+/// A running system: `/` leads to the service `back`, `/unix` to one that listens on a Unix socket, `/nginx` and `/nginx-unix` to
+/// nginx as such services, and the service `caller` may call `back`.
 pub(super) struct System {
     pub(super) gateway: SocketAddr,
     /// Beside a call of `back`.
@@ -54,7 +54,7 @@ impl System {
         let mut command = started::on_core(setup.proxy_core, &setup.programs.isles);
         let log = || started::log(&folder, "log");
         let mut started = Started::start(command.arg("up").arg(&folder).stdout(log()?).stderr(log()?))?;
-        let paths: &[&str] = if gateway == Gateway::Clear { &["/", "/unix"] } else { &[] };
+        let paths: &[&str] = if gateway == Gateway::Clear { &["/", "/unix", "/nginx", "/nginx-unix"] } else { &[] };
         let is_up = || socket.exists() && paths.iter().all(|path| answers(address, path).is_ok());
         wait(&mut started, is_up).with_context(|| fs::read_to_string(folder.join("log")).unwrap_or_default())?;
         let pids = process::of_program(&setup.programs.isles, &folder)?;
@@ -72,13 +72,27 @@ fn manifest(setup: &Setup, folder: &Path, address: SocketAddr, gateway: Gateway)
             format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", certificate::CERTIFICATE, certificate::KEY)
         }
     };
+    fs::write(folder.join("nginx.sh"), nginx(setup, folder))?;
     let (backend, caller, folder) = (run("backend"), run("caller"), folder.display());
     Ok(format!(
         "[system]\nname = \"bench\"\n[gateway]\nlisten = \"{address}\"\n{tls}[gateway.routes]\n\"/\" = \"back\"\n\
-         \"/unix\" = \"back-unix\"\n[services.back]\nrun = \"{backend} 127.0.0.1:$PORT\"\n[services.back-unix]\n\
-         listen = \"unix\"\nrun = \"{backend} unix:$SOCKET\"\n[services.caller]\n\
+         \"/unix\" = \"back-unix\"\n\"/nginx\" = \"nginx\"\n\"/nginx-unix\" = \"nginx-unix\"\n\
+         [services.back]\nrun = \"{backend} 127.0.0.1:$PORT\"\n[services.back-unix]\n\
+         listen = \"unix\"\nrun = \"{backend} unix:$SOCKET\"\n[services.nginx]\nrun = \"sh {folder}/nginx.sh 127.0.0.1:$PORT\"\n\
+         [services.nginx-unix]\nlisten = \"unix\"\nrun = \"sh {folder}/nginx.sh unix:$SOCKET\"\n[services.caller]\n\
          run = \"{caller} $PORT {folder}/caller.sock $BACK_URL\"\ncalls = [\"back\"]\n"
     ))
+}
+
+/// A script that runs nginx as an instance, on the address that it is given.
+fn nginx(setup: &Setup, folder: &Path) -> String {
+    let (core, folder, body) = (setup.load_core, folder.display(), "a".repeat(100));
+    format!(
+        "rm -f \"${{1#unix:}}\"\ncat >{folder}/nginx-$$.conf <<END\ndaemon off;\npid {folder}/nginx-$$.pid;\nevents {{}}\n\
+         http {{ access_log off; keepalive_requests 1000000000;\n  server {{ listen $1; location / {{\n    \
+         default_type text/plain; return 200 \"{body}\"; }} }} }}\nEND\n\
+         exec taskset --cpu-list {core} nginx -e stderr -c {folder}/nginx-$$.conf\n"
+    )
 }
 
 fn wait(started: &mut Started, is_up: impl Fn() -> bool) -> anyhow::Result<()> {

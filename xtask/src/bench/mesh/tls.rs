@@ -3,8 +3,9 @@
 use super::{
     load::{Load, Seat},
     peers,
-    rounds::{self, Contender, Measure},
+    rounds::{self, Contender},
     row::{Bar, Row},
+    samples::Measure,
     setup::Setup,
     speaker,
     system::{Gateway, System},

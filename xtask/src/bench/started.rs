@@ -4,8 +4,9 @@ use std::{
     ffi::OsStr,
     fmt::Display,
     fs,
+    io::Read as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -54,6 +55,21 @@ impl Started {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).context("it has ended")?;
         let children = children.split_whitespace().map(|pid| Ok(pid.parse()?));
         std::iter::once(Ok(pid)).chain(children).collect()
+    }
+
+    /// Waits until it has ended by itself; returns what it said.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn output(mut self) -> anyhow::Result<Output> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        if let Some(pipe) = &mut self.0.stdout {
+            pipe.read_to_end(&mut stdout)?;
+        }
+        if let Some(pipe) = &mut self.0.stderr {
+            pipe.read_to_end(&mut stderr)?;
+        }
+        Ok(Output { status: self.0.wait()?, stdout, stderr })
     }
 
     /// Tells it to end and waits for that.

@@ -1,4 +1,4 @@
-//! Figures of the mesh as rows of a table.
+//! Figures beside those of others, as rows of a table.
 
 use super::statistics::Interval;
 
@@ -44,9 +44,21 @@ impl Row {
 }
 
 /// The rows as a Markdown table.
-pub(super) fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row]) -> String {
     let lines: String = rows.iter().map(line).collect();
     format!("| figure | measured | bar | met | how |\n|---|--:|--:|---|---|\n{lines}")
+}
+
+/// Prints the table.
+///
+/// # Errors
+/// When something `failed`, or a bar is not met.
+pub(super) fn report(rows: &[Row], mut failed: Vec<String>) -> anyhow::Result<()> {
+    println!("{}", table(rows));
+    let missed = rows.iter().filter(|row| row.is_met() == Some(false));
+    failed.extend(missed.map(|row| format!("a bar is not met: {}", row.what)));
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
 }
 
 /// A row as a line of the table.
