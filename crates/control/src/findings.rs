@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use model::{
-    Reason, ServiceName,
-    api::Finding,
+    Reason, ServiceName, TopicName,
+    api::{ConsumerStatus, Finding, TopicStatus},
     figures::{BreakerState, ConnectionFigures, EntryFigures},
 };
 
@@ -26,6 +26,23 @@ pub(crate) fn of(service: &ServiceName, figures: &[ConnectionFigures], entries: 
     weighed.extend(entries.iter().filter(|entry| is_routed && entry.entry == GATEWAY).flat_map(of_entry));
     weighed.sort_by(|(one, a), (other, b)| (one, &a.connection).cmp(&(other, &b.connection)));
     weighed.into_iter().take(FINDINGS_MAX).map(|(_, finding)| finding).collect()
+}
+
+/// What its consumers could not be given.
+pub(crate) fn dead_letters(service: &ServiceName, topics: &[TopicStatus]) -> Vec<Finding> {
+    let consumers = topics.iter().flat_map(|topic| topic.consumers.iter().map(move |consumer| (&topic.name, consumer)));
+    let own = consumers.filter(|(_, consumer)| consumer.service.as_ref() == Some(service) && consumer.dead > 0);
+    let finding = |(topic, consumer): (&TopicName, &ConsumerStatus)| Finding {
+        connection: format!("{topic} -> {}", consumer.name),
+        now: true,
+        what: format!("{} dead: never acknowledged, however often delivered", messages(consumer.dead)),
+        hint: format!("see `isles topic dead ls {topic}`; once it is mended, `isles topic dead replay {topic} --all`"),
+    };
+    own.map(finding).collect()
+}
+
+fn messages(count: u64) -> String {
+    if count == 1 { "1 message is".into() } else { format!("{count} messages are") }
 }
 
 fn of_entry(figures: &EntryFigures) -> impl Iterator<Item = Weighed> {

@@ -2,7 +2,11 @@
 
 use model::{
     Problem,
-    api::{Accepted, ConnectionQuery, LogLine, LogQuery, Scale, Why},
+    api::{
+        Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter, DeadLetterId,
+        DeadQuery, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Replay, ReplayDead,
+        Replayed, Scale, TopicStatus, Why,
+    },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
 };
@@ -19,7 +23,11 @@ macro_rules! types {
         }
     };
 }
-types! { Accepted ConnectionFigures ConnectionQuery LogLine LogQuery Problem Scale ServiceStatus SystemStatus Why }
+types! {
+    Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
+    LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Replay ReplayDead Replayed Scale ServiceStatus
+    SystemStatus TopicStatus Why
+}
 
 /// The schema of each type by its name.
 pub(crate) fn definitions() -> Map<String, Value> {

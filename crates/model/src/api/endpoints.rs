@@ -168,7 +168,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/v1/buckets/{bucket}/keys",
-        what: "The entries of all keys that have a value, in the order of their revisions; and every change as it comes, if asked.",
+        what: "The entries of all keys that have a value, in the order of the keys; if asked, in the order in which they were written, and then every change as it comes.",
         query: Some("BucketQuery"),
         request: None,
         answer: "NDJSON of BucketEntry",

@@ -13,8 +13,8 @@ pub use content::{Content, InvalidContent};
 pub use endpoints::{ENDPOINTS, Endpoint};
 pub use start::{ParseStartError, Start};
 pub use topics::{
-    ConsumerStatus, DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, ParseDeadLetterIdError, Publish, Published,
-    Replay, ReplayDead, Replayed, TopicStatus,
+    ConsumerStatus, DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, ParseDeadLetterIdError, Publish,
+    Published, Replay, ReplayDead, Replayed, TopicStatus,
 };
 
 use serde::{Deserialize, Serialize};

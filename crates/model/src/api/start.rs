@@ -28,15 +28,18 @@ pub enum Start {
 
 /// A text is not a [`Start`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no place to start: give a sequence, `first`, `last`, `new`, a time such as 2026-11-26T08:00:00Z, or how long \
-         ago, such as 10m")]
+#[error(
+    "`{0}` is no place to start: give a sequence, `first`, `last`, `new`, a time such as 2026-11-26T08:00:00Z, or how long \
+         ago, such as 10m"
+)]
 pub struct ParseStartError(String);
 
 impl FromStr for Start {
     type Err = ParseStartError;
 
     fn from_str(text: &str) -> Result<Self, ParseStartError> {
-        let sequence = || text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())).map(Self::Sequence);
+        let sequence =
+            || text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())).map(Self::Sequence);
         let time = || Timestamp::from_rfc3339(text).map(Self::Time);
         let ago = || parse_duration(text).ok().map(Self::Ago);
         match text {

@@ -63,9 +63,6 @@ pub struct ConsumerStatus {
     pub durable: bool,
     /// The sequence up to which messages were delivered.
     pub delivered_sequence: u64,
-    /// When one was delivered last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delivered_at: Option<Timestamp>,
     /// The messages that wait for their first delivery.
     pub pending: u64,
     /// Those that were delivered and are not acknowledged.
@@ -177,7 +174,8 @@ pub struct DeadLetter {
     /// When it was stored in its topic.
     pub stored_at: Timestamp,
     /// When it was delivered last.
-    pub delivered_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
     /// Why it is dead: `max-deliveries`.
     pub reason: String,
     /// The header fields that it had: name and value.

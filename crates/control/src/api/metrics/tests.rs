@@ -125,7 +125,7 @@ fn the_text_is_exact() {
         { "id": "users/2#1", "phase": "backoff", "crashes": 4, "in_flight": 0 },
     ]);
     let tls = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
-    assert_eq!(render(&status(instances), Some(tls), &[busy()]), EXPECTED);
+    assert_eq!(render(&status(instances), Some(tls), &[busy()], &[]), EXPECTED);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), None, figures)).values().map(BTreeMap::len).sum()
+        series(&render(&status(json!([])), None, figures, &[])).values().map(BTreeMap::len).sum()
     };
     let none = count(&[]);
     let each = count(&connections(1, 1)) - none;
@@ -203,7 +203,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), None, &all);
+    let text = render(&status(json!([])), None, &all, &[]);
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -214,7 +214,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), None, &[torn]));
+    let families = series(&render(&status(json!([])), None, &[torn], &[]));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [
