@@ -4,7 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use model::spec::System;
 use ports::{
-    clock::Clock, logs::Logs, probes::Probes, streams::KeyValue, tasks::Tasks, traffic::Traffic, workloads::Workloads,
+    clock::Clock,
+    logs::Logs,
+    probes::Probes,
+    streams::{KeyValue, Topics},
+    tasks::Tasks,
+    traffic::Traffic,
+    workloads::Workloads,
 };
 
 /// Settings, all of them known at the start.
@@ -41,6 +47,15 @@ pub struct Config {
 /// `PATH`, `HOME`, `LANG`, `TZ` and `TMPDIR`, those that are set.
 pub type HostEnv = BTreeMap<String, String>;
 
+/// The streams of services, as the services see them.
+#[derive(Clone)]
+pub struct ServiceStreams {
+    /// Streams of messages.
+    pub topics: Arc<dyn Topics>,
+    /// Buckets.
+    pub buckets: Arc<dyn KeyValue>,
+}
+
 /// The engines behind the ports.
 #[derive(Clone)]
 pub struct Engines {
@@ -54,6 +69,8 @@ pub struct Engines {
     pub probes: Arc<dyn Probes>,
     /// Remembers.
     pub streams: Arc<dyn KeyValue>,
+    /// Topics and the buckets of services, if any service has to do with them.
+    pub messages: Option<ServiceStreams>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Runs what takes time.

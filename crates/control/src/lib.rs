@@ -20,6 +20,6 @@ mod store;
 mod supervisor;
 
 pub use api::{Api, serve};
-pub use config::{Config, Engines, HostEnv};
+pub use config::{Config, Engines, HostEnv, ServiceStreams};
 pub use messaging::Messaging;
 pub use supervisor::{Supervisor, SystemHandle};

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use cli::settings::Environment;
-use control::Engines;
+use control::{Engines, ServiceStreams};
 use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::spec::{Service, System, Tls};
 use ports::{
@@ -97,7 +97,8 @@ pub(crate) async fn start(
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
-    let messages = if has_messages { Some(start_messages(&buckets, system, clock.clone()).await?) } else { None };
+    let server = if has_messages { Some(start_messages(&buckets, system, clock.clone()).await?) } else { None };
+    let messages = server.clone().map(|server| server as Arc<dyn Messages>);
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
@@ -117,6 +118,7 @@ pub(crate) async fn start(
         traffic: mesh.clone(),
         probes: mesh,
         streams,
+        messages: server.map(|server| ServiceStreams { topics: server.topics(), buckets: server.buckets() }),
         clock,
         tasks: tasks.clone(),
     };
@@ -128,10 +130,10 @@ async fn start_messages(
     buckets: &Buckets,
     system: &System,
     clock: Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn Messages>> {
+) -> anyhow::Result<Arc<MessageServer>> {
     let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
     for stream in system.streams() {
-        server.ensure(stream).await?;
+        server.topics().ensure(stream).await?;
     }
     Ok(server)
 }

@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::Context as _;
 use cli::{report::UserError, settings::Environment};
-use control::{Api, Config, Supervisor};
+use control::{Api, Config, Engines, Messaging, Supervisor};
 use manifest::Disk;
 use mesh::MeshError;
 use model::spec::System;
 use ports::{
     clock::{Clock, HostClock},
     keeper::Keeper,
-    messages::{Messages, MessagesError},
+    messages::Messages,
     streams::StreamsError,
     tasks::{TaskKind, Tasks},
     workloads::Workloads,
@@ -84,15 +84,12 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
-    if let Some(MessagesError::Refused { .. }) = error.downcast_ref() {
-        let hint = "change it back, or give it another name: what exists keeps its messages";
-        return UserError::failed(error.to_string(), hint).into();
-    }
     let hint = match error.downcast_ref::<StreamsError>() {
         Some(StreamsError::Damaged { .. }) => {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
+        Some(StreamsError::Refused { .. }) => "change it back, or give it another name: what exists keeps its messages",
         Some(_) => "check the permissions and the free space of the state folder",
         None => return error,
     };
@@ -112,10 +109,17 @@ async fn prepare(
     let config = config(system, folder, state, environment, &started)?;
     let Started { engines, events, messages, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
+    let messaging = messaging(&config.system, &engines);
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
-    let api = Api { system: handle, logs, traffic, tasks, streams, closing };
+    let api = Api { system: handle, logs, traffic, messaging, tasks, streams, closing };
     Ok(Ready { supervisor, workloads, messages, api, socket, sockets })
+}
+
+/// What the API reaches topics and buckets by, if there are any.
+fn messaging(system: &System, engines: &Engines) -> Option<Arc<Messaging>> {
+    let (system, clock) = (system.clone(), engines.clock.clone());
+    engines.messages.clone().map(|streams| Arc::new(Messaging { system, streams, clock }))
 }
 
 async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {

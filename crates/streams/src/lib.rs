@@ -2,6 +2,7 @@
 //! between services, in the platform as `messages`, which implements `ports::messages`. `jetstream` is the API of JetStream as text
 //! and values; `engine` serves its streams over the journal; `conf` reads the configuration file of nats-server.
 
+mod client;
 pub mod conf;
 mod embedded;
 pub mod engine;

@@ -58,7 +58,7 @@ impl Rig {
         let clock = Arc::new(HostClock::start());
         let server = MessageServer::start(&buckets, &system(), clock, 7).await.expect("it starts");
         for stream in system().streams() {
-            server.ensure(stream).await.expect("it is made");
+            server.topics().ensure(stream).await.expect("it is made");
         }
         Self { server, _folder: folder }
     }

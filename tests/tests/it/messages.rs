@@ -72,7 +72,7 @@ fn a_message_is_kept_whatever_dies() {
     sandbox.isles(&["down"]).ok();
     sandbox.manifest(&format!("{MANIFEST}[topics.\"orders.placed\"]\nretention = \"workqueue\"\n"));
     sandbox.isles(&["up", "-d"]).code(1).says(&[
-        "error: the stream `orders_placed` cannot be as the manifest says",
+        "error: cannot change stream `orders_placed`",
         "retention policy",
         "hint: change it back",
     ]);

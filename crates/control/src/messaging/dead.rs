@@ -28,7 +28,7 @@ impl Messaging {
         }
         let (stream, mut letters) = (topic.stream(), Vec::new());
         for consumer in consumers {
-            let found = self.topics.dead(&stream, &consumer, 0, most - letters.len()).await.map_err(refused)?;
+            let found = self.streams.topics.dead(&stream, &consumer, 0, most - letters.len()).await.map_err(refused)?;
             letters.extend(found.into_iter().map(|letter| shown(&consumer, letter)));
         }
         Ok(letters)
@@ -36,7 +36,7 @@ impl Messaging {
 
     /// Fails if there is no such consumer, and none that left dead letters.
     async fn expect_consumer(&self, topic: &TopicName, name: &str, with_dead: &[String]) -> Answer<()> {
-        let consumers = self.topics.consumers(&topic.stream()).await.map_err(refused)?;
+        let consumers = self.streams.topics.consumers(&topic.stream()).await.map_err(refused)?;
         let names: Vec<&str> = consumers.iter().map(|state| &state.name).chain(with_dead).map(String::as_str).collect();
         if names.contains(&name) { Ok(()) } else { Err(unknown("consumer", name, names.into_iter())) }
     }
@@ -53,7 +53,7 @@ impl Messaging {
         };
         let mut replayed = Vec::new();
         for id in ids {
-            let done = self.topics.replay(&topic.stream(), &id.consumer, id.sequence).await;
+            let done = self.streams.topics.replay(&topic.stream(), &id.consumer, id.sequence).await;
             done.map_err(|error| after(replayed.len(), not_replayed(error, &id, topic)))?;
             replayed.push(id);
         }
@@ -65,7 +65,7 @@ impl Messaging {
         for (consumer, state) in self.dead_of(topic).await? {
             let mut from = Some(0);
             while let Some(place) = from {
-                let page = self.topics.dead(&stream, &consumer, place, PAGE).await.map_err(refused)?;
+                let page = self.streams.topics.dead(&stream, &consumer, place, PAGE).await.map_err(refused)?;
                 from = page.last().map(|letter| letter.sequence + 1).filter(|next| *next <= state.last_sequence);
                 let id = |sequence| DeadLetterId { consumer: consumer.clone(), sequence };
                 ids.extend(page.into_iter().map(|letter| id(letter.sequence)));

@@ -44,7 +44,8 @@ impl Messaging {
     pub(crate) async fn values(&self, bucket: &BucketName, keys: &Keys) -> Answer<Vec<BucketEntry>> {
         let mut values = BTreeMap::new();
         let mut bytes = 0;
-        let mut kept = self.kept_in(&self.topics.info(&stream(bucket)).await.map_err(refused)?, Start::Sequence(0));
+        let mut kept =
+            self.kept_in(&self.streams.topics.info(&stream(bucket)).await.map_err(refused)?, Start::Sequence(0));
         while let Some(message) = kept.next().await.map_err(refused)? {
             let Some(entry) = keys.entry(bucket, &message) else { continue };
             bytes += entry.key.len() + message.payload.len();
@@ -62,7 +63,8 @@ impl Messaging {
     /// What is kept of a key, oldest first.
     pub(crate) async fn history(&self, bucket: &BucketName, key: &str) -> Answer<Vec<BucketEntry>> {
         let (keys, mut history) = (Keys(key.into()), Vec::new());
-        let mut kept = self.kept_in(&self.topics.info(&stream(bucket)).await.map_err(refused)?, Start::Sequence(0));
+        let mut kept =
+            self.kept_in(&self.streams.topics.info(&stream(bucket)).await.map_err(refused)?, Start::Sequence(0));
         while let Some(message) = kept.next().await.map_err(refused)? {
             history.extend(keys.entry(bucket, &message));
         }
@@ -71,16 +73,16 @@ impl Messaging {
 
     /// All that is kept, and every change.
     pub(crate) async fn watch(&self, bucket: &BucketName) -> Answer<mpsc::Receiver<Result<Message, StreamsError>>> {
-        self.topics.tail(&stream(bucket), Start::Sequence(0)).await.map_err(refused)
+        self.streams.topics.tail(&stream(bucket), Start::Sequence(0)).await.map_err(refused)
     }
 
     /// The value of a key. The bucket says its revision, and its stream when that was written.
     pub(crate) async fn entry(&self, bucket: &BucketName, key: &str) -> Answer<BucketEntry> {
         let unknown = || unknown_key(bucket.as_str(), key);
         for _ in 0..TRIES {
-            let found = self.buckets.get(bucket.as_str(), key).await.map_err(refused)?.ok_or_else(unknown)?;
+            let found = self.streams.buckets.get(bucket.as_str(), key).await.map_err(refused)?.ok_or_else(unknown)?;
             let start = Start::Sequence(found.revision);
-            let messages = self.topics.read(&stream(bucket), start, 1).await.map_err(refused)?;
+            let messages = self.streams.topics.read(&stream(bucket), start, 1).await.map_err(refused)?;
             if let Some(message) = messages.first().filter(|message| message.sequence == found.revision) {
                 return Ok(entry(key, message));
             }
@@ -95,12 +97,12 @@ impl Messaging {
             Some(0) => Expect::Absent,
             Some(revision) => Expect::Revision(revision),
         };
-        let revision = self.buckets.put(bucket.as_str(), key, value, expect).await.map_err(refused)?;
+        let revision = self.streams.buckets.put(bucket.as_str(), key, value, expect).await.map_err(refused)?;
         Ok(BucketRevision { revision })
     }
 
     pub(crate) async fn delete(&self, bucket: &BucketName, key: &str) -> Answer<BucketRevision> {
-        let revision = self.buckets.delete(bucket.as_str(), key, Expect::Any).await.map_err(refused)?;
+        let revision = self.streams.buckets.delete(bucket.as_str(), key, Expect::Any).await.map_err(refused)?;
         Ok(BucketRevision { revision })
     }
 }

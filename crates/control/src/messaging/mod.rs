@@ -14,10 +14,7 @@ use model::{
     api::{Publish, Published},
     spec::System,
 };
-use ports::{
-    clock::Clock,
-    streams::{self, KeyValue, Topics},
-};
+use ports::{clock::Clock, streams};
 
 pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};
@@ -25,7 +22,7 @@ pub(crate) use read::shown;
 
 use problem::{bad_content, bad_header, refused, unknown};
 
-use crate::supervisor::Answer;
+use crate::{config::ServiceStreams, supervisor::Answer};
 
 /// What topics and buckets are reached by.
 #[derive(Clone)]
@@ -33,9 +30,7 @@ pub struct Messaging {
     /// Which there are, and whose they are.
     pub system: System,
     /// The streams behind them.
-    pub topics: Arc<dyn Topics>,
-    /// The buckets of services.
-    pub buckets: Arc<dyn KeyValue>,
+    pub streams: ServiceStreams,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -73,7 +68,7 @@ impl Messaging {
             id: message.id,
             ..streams::Publish::default()
         };
-        let ack = self.topics.publish(message).await.map_err(refused)?;
+        let ack = self.streams.topics.publish(message).await.map_err(refused)?;
         Ok(Published { sequence: ack.sequence, duplicate: ack.duplicate })
     }
 }

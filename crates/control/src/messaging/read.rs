@@ -30,7 +30,7 @@ impl Kept<'_> {
         if self.page.is_empty()
             && let Some(start) = self.start.take()
         {
-            let page = self.messaging.topics.read(&self.stream, start, PAGE).await?;
+            let page = self.messaging.streams.topics.read(&self.stream, start, PAGE).await?;
             let next = page.last().map(|message| message.sequence + 1).filter(|next| *next <= self.last);
             self.start = next.map(streams::Start::Sequence);
             self.page = page.into_iter().filter(|message| message.sequence <= self.last).collect();
@@ -42,7 +42,7 @@ impl Kept<'_> {
 impl Messaging {
     /// Messages that are kept.
     pub(crate) async fn kept(&self, topic: &TopicName, start: Start) -> Answer<Kept<'_>> {
-        let state = self.topics.info(&topic.stream()).await.map_err(refused)?;
+        let state = self.streams.topics.info(&topic.stream()).await.map_err(refused)?;
         Ok(self.kept_in(&state, place(start, &state, self.clock.now())))
     }
 
@@ -58,9 +58,9 @@ impl Messaging {
         start: Start,
     ) -> Answer<mpsc::Receiver<Result<streams::Message, StreamsError>>> {
         let stream = topic.stream();
-        let state = self.topics.info(&stream).await.map_err(refused)?;
+        let state = self.streams.topics.info(&stream).await.map_err(refused)?;
         let start = place(start, &state, self.clock.now());
-        self.topics.tail(&stream, start).await.map_err(refused)
+        self.streams.topics.tail(&stream, start).await.map_err(refused)
     }
 }
 

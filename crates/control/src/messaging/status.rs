@@ -25,7 +25,7 @@ impl Messaging {
 
     /// One topic.
     pub(crate) async fn status(&self, name: &TopicName) -> Answer<TopicStatus> {
-        self.status_among(name, &self.topics.list().await.map_err(refused)?).await
+        self.status_among(name, &self.streams.topics.list().await.map_err(refused)?).await
     }
 
     /// Those that a service may consume.
@@ -40,7 +40,7 @@ impl Messaging {
         if names.peek().is_none() {
             return Ok(statuses);
         }
-        let all = self.topics.list().await.map_err(refused)?;
+        let all = self.streams.topics.list().await.map_err(refused)?;
         for name in names {
             statuses.push(self.status_among(name, &all).await?);
         }
@@ -52,15 +52,15 @@ impl Messaging {
         let state = all.iter().find(|state| state.config.name == stream);
         let state = match state {
             Some(state) => state.clone(),
-            None => self.topics.info(&stream).await.map_err(refused)?,
+            None => self.streams.topics.info(&stream).await.map_err(refused)?,
         };
-        let consumers = self.topics.consumers(&stream).await.map_err(refused)?;
+        let consumers = self.streams.topics.consumers(&stream).await.map_err(refused)?;
         Ok(topic(&self.system, name, &state, &consumers, &dead(all)))
     }
 
     /// The dead letters of a topic's consumers, of those that are gone too.
     pub(super) async fn dead_of(&self, name: &TopicName) -> Answer<Vec<(String, StreamState)>> {
-        let (all, stream) = (self.topics.list().await.map_err(refused)?, name.stream());
+        let (all, stream) = (self.streams.topics.list().await.map_err(refused)?, name.stream());
         let dead = dead(&all).into_iter();
         Ok(dead.filter(|((of, _), _)| *of == stream).map(|((_, consumer), state)| (consumer, state)).collect())
     }
@@ -71,7 +71,7 @@ impl Messaging {
         owned.sort();
         let mut statuses = Vec::new();
         for (name, owner) in owned {
-            let state = self.topics.info(&bucket_stream(name).name).await.map_err(refused)?;
+            let state = self.streams.topics.info(&bucket_stream(name).name).await.map_err(refused)?;
             statuses.push(bucket(name, owner, &state));
         }
         Ok(statuses)

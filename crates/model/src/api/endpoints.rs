@@ -119,7 +119,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/v1/topics/{topic}/messages",
-        what: "Its messages, oldest first; as they come, if asked. A reader that is too slow for what comes is disconnected.",
+        what: "Its messages, oldest first; and those that come, if asked. A reader that does not read is waited for, and misses what the topic drops meanwhile.",
         query: Some("MessageQuery"),
         request: None,
         answer: "NDJSON of Message",

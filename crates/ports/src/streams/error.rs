@@ -4,9 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StreamsError {
     /// The caller's expectation does not hold; read again and decide anew.
-    #[error("`{what}` is at revision {found}, not as expected")]
+    #[error("{what} is at revision {found}, not as expected")]
     Conflict {
-        /// The key, or the stream.
+        /// What: ``key `a` `` or ``stream `s` ``.
         what: String,
         /// Its revision or last sequence; 0 if there is none, or the engine does not tell.
         found: u64,

@@ -41,7 +41,7 @@ impl Content {
             Expect::Revision(revision) => found == Some(revision),
         };
         if !as_expected {
-            return Err(StreamsError::Conflict { what: key, found: found.unwrap_or(0) });
+            return Err(StreamsError::Conflict { what: format!("key `{key}`"), found: found.unwrap_or(0) });
         }
         let last = self.revision + wave.changes.len() as u64;
         if value.is_none() && found.is_none() {

@@ -25,11 +25,13 @@ pub(super) fn is_wanted(config: &ConsumerConfig) -> bool {
     config.metadata.get(DEAD_LETTER_KEY).is_some_and(|value| value == "true")
 }
 
-fn name(stream: &str, consumer: &str) -> String {
+/// The stream of a consumer's dead letters.
+pub(crate) fn name(stream: &str, consumer: &str) -> String {
     format!("{stream}-{consumer}-dead")
 }
 
-fn prefix(stream: &str, consumer: &str) -> String {
+/// What their subjects begin with.
+pub(crate) fn prefix(stream: &str, consumer: &str) -> String {
     format!("$DEAD.{stream}.{consumer}.")
 }
 

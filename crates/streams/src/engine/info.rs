@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp as Time;
 use logic::{stream::Stored as _, subject::overlap};
 use model::{Timestamp, streams::Storage};
 
@@ -15,6 +14,7 @@ use crate::jetstream::{
     AccountInfo, LIST_MAX, NAMES_MAX, Nanos, Paged, Response, SUBJECTS_MAX, StreamDetails, StreamDetailsRequest,
     StreamInfo, StreamState, Streams, StreamsRequest, page,
 };
+pub(super) use crate::jetstream::{time, timestamp};
 
 impl Engine {
     pub(super) fn account(&self) -> AccountInfo {
@@ -81,16 +81,6 @@ impl Engine {
             which.subject.is_empty() || subjects.any(|ours| overlap(ours.as_bytes(), which.subject.as_bytes()))
         })
     }
-}
-
-/// A moment as the API writes it.
-pub(super) fn time(at: Timestamp) -> Time {
-    i64::try_from(at.0).ok().and_then(|micros| Time::from_microsecond(micros).ok()).unwrap_or(Time::MAX)
-}
-
-/// The same, read.
-pub(super) fn timestamp(at: Time) -> Timestamp {
-    Timestamp(u64::try_from(at.as_microsecond()).unwrap_or(0))
 }
 
 fn state(kept: &Kept) -> StreamState {

@@ -11,7 +11,7 @@ mod carry;
 mod change;
 mod consumer_info;
 mod consumers;
-mod dead;
+pub(crate) mod dead;
 mod deliver;
 mod get;
 mod heads;

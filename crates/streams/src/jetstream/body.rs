@@ -92,7 +92,7 @@ fn invalid(cause: impl ToString) -> ApiError {
 }
 
 /// A key that is `null` is one that is not there; Go's decoder leaves the field alone then.
-fn without_nulls(value: Value) -> Value {
+pub(crate) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(map) => {
             let kept = map.into_iter().filter(|(_, value)| !value.is_null());

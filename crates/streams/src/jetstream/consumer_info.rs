@@ -51,6 +51,7 @@ pub struct ConsumerInfo {
     #[serde(default, skip_serializing_if = "is_default")]
     pub pause_remaining: Nanos,
     /// When this was told.
+    #[serde(default)]
     pub ts: Timestamp,
 }
 

@@ -32,6 +32,7 @@ pub use ack::Ack;
 pub use ack_subject::{AckSubject, Delivery, Owner};
 pub use advisory::{Advisory, Happening};
 pub use bodies::{MessageDelete, MessageGet, Purge, StreamDetailsRequest, StreamsRequest};
+pub(crate) use body::without_nulls;
 pub use consumer_create::{Action, ConsumerCreate};
 pub use consumer_info::{ConsumerInfo, Pause, SequenceInfo};
 pub use direct::{Place, Stored};
@@ -46,6 +47,7 @@ pub use response::{Consumers, Created, Done, Kind, Purged, Response, StreamDetai
 pub use status::{BatchEnd, Status, Unmet};
 pub use stream_info::{StoredMessage, StreamInfo, StreamState};
 pub use time::Time;
+pub(crate) use time::{time, timestamp};
 
 pub use model::streams::{AckPolicy, Compression, ConsumerConfig, DeliverPolicy, ReplayPolicy, StreamConfig};
 

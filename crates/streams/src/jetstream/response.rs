@@ -1,6 +1,6 @@
 //! Answers of the API: one JSON object with its type in front.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AccountInfo, ApiError, ConsumerInfo, Paged, Pause, StoredMessage, StreamInfo, is_default};
 
@@ -128,7 +128,7 @@ impl Done {
 }
 
 /// Messages were taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purged {
     success: bool,
     purged: u64,
@@ -139,10 +139,15 @@ impl Purged {
     pub const fn new(purged: u64) -> Self {
         Self { success: true, purged }
     }
+
+    /// How many.
+    pub const fn count(&self) -> u64 {
+        self.purged
+    }
 }
 
 /// A page of streams.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Streams<T> {
     /// Which page.
     #[serde(flatten)]
@@ -152,7 +157,7 @@ pub struct Streams<T> {
 }
 
 /// A page of consumers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Consumers<T> {
     /// Which page.
     #[serde(flatten)]

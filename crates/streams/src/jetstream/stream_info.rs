@@ -52,6 +52,7 @@ pub struct StreamInfo {
     #[serde(default, skip_serializing_if = "is_default")]
     pub domain: String,
     /// When this was told.
+    #[serde(default)]
     pub ts: Timestamp,
 }
 

@@ -35,6 +35,16 @@ impl From<Timestamp> for Time {
     }
 }
 
+/// A moment as the API writes it.
+pub(crate) fn time(at: model::Timestamp) -> Timestamp {
+    i64::try_from(at.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// The same, read.
+pub(crate) fn timestamp(at: Timestamp) -> model::Timestamp {
+    model::Timestamp(u64::try_from(at.as_microsecond()).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Time;

@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use model::streams::StreamConfig;
-use ports::messages::MessagesError;
-use serde::Deserialize;
+use async_trait::async_trait;
+use ports::streams::{Capabilities, Durability, Headers, StreamsError};
 use tokio::{sync::oneshot, time::timeout};
+use wire::nats::HeaderBlock;
 
 use crate::{
-    jetstream::ErrorCode,
+    client::{Link, block},
     server::{Batch, Handle, Message, Origin, Outgoing, Service},
 };
 
@@ -23,19 +23,32 @@ use crate::{
 const ANSWERS: &str = "_ISLES.";
 /// The time that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The most that a message has beside its subject, as for clients.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// What the engine of this process can do.
+const CAPABILITIES: Capabilities = Capabilities {
+    durability: Durability::Synced,
+    atomic_across_streams: false,
+    ttl: true,
+    schedule: false,
+    redelivery: true,
+};
+
+/// An answer; `None` if nobody takes the subject.
+type Answer = Option<Vec<u8>>;
 
 /// Those who wait, by the numbers of their requests.
 #[derive(Clone, Default)]
-pub(super) struct Answers(Arc<Mutex<HashMap<u64, oneshot::Sender<Vec<u8>>>>>);
+pub(super) struct Answers(Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>);
 
 impl Answers {
-    fn expect(&self, number: u64) -> oneshot::Receiver<Vec<u8>> {
+    fn expect(&self, number: u64) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(number, sender);
         receiver
     }
 
-    fn take(&self, number: u64) -> Option<oneshot::Sender<Vec<u8>>> {
+    fn take(&self, number: u64) -> Option<oneshot::Sender<Answer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 }
@@ -48,7 +61,9 @@ impl Service for Answers {
     fn message(&mut self, message: &Message<'_>, _: Option<&Origin>, _: &mut Outgoing) {
         let number = str::from_utf8(message.subject).ok().and_then(|text| text.strip_prefix(ANSWERS)?.parse().ok());
         if let Some(waiting) = number.and_then(|number| self.take(number)) {
-            let _ = waiting.send(message.payload.into());
+            let status = HeaderBlock::parse(message.headers).ok().and_then(|block| block.status());
+            let is_nobody = matches!(status, Some((503, _)));
+            let _ = waiting.send((!is_nobody).then(|| message.payload.into()));
         }
     }
 }
@@ -60,56 +75,34 @@ pub(super) struct Desk {
     last: AtomicU64,
 }
 
-/// What matters of an answer of the API.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    error: Option<Failure>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Failure {
-    err_code: u16,
-    description: String,
-}
-
 impl Desk {
     pub(super) fn new(handle: Handle, answers: Answers) -> Self {
         Self { handle, answers, last: AtomicU64::new(0) }
     }
+}
 
-    /// Makes a stream, or changes the one that is there.
-    pub(super) async fn ensure(&self, stream: &StreamConfig) -> Result<(), MessagesError> {
-        let exists = ErrorCode::StreamNameExists.error().err_code;
-        let made = self.ask("CREATE", stream).await?;
-        let done = match made {
-            Some(failure) if failure.err_code == exists => self.ask("UPDATE", stream).await?,
-            made => made,
-        };
-        match done {
-            None => Ok(()),
-            Some(failure) => Err(MessagesError::Refused { stream: stream.name.clone(), cause: failure.description }),
+#[async_trait]
+impl Link for Desk {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    async fn request(&self, subject: &str, headers: &Headers, payload: Vec<u8>) -> Result<Answer, StreamsError> {
+        let headers = block(headers);
+        if headers.len() + payload.len() > MESSAGE_BYTES_MAX {
+            return Err(StreamsError::Invalid(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")));
         }
-    }
-
-    async fn ask(&self, verb: &str, stream: &StreamConfig) -> Result<Option<Failure>, MessagesError> {
-        let body = serde_json::to_vec(stream).expect("it has string keys only");
-        let answer = self.request(&format!("$JS.API.STREAM.{verb}.{}", stream.name), &body).await?;
-        let answer: Answer = serde_json::from_slice(&answer).map_err(|_| MessagesError::Stopped)?;
-        Ok(answer.error)
-    }
-
-    async fn request(&self, subject: &str, payload: &[u8]) -> Result<Vec<u8>, MessagesError> {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let answer = self.answers.expect(number);
         let reply = format!("{ANSWERS}{number}");
         let mut batch = Batch::default();
         let (subject, reply) = (subject.as_bytes(), Some(reply.as_bytes()));
-        batch.push(&Message { subject, reply, headers: b"", payload });
-        self.handle.publish(batch).await.map_err(|_| MessagesError::Stopped)?;
+        batch.push(&Message { subject, reply, headers: &headers, payload: &payload });
+        let stopped = || StreamsError::Unreachable("the server of messages has stopped".into());
+        self.handle.publish(batch).await.map_err(|_| stopped())?;
         let answer = timeout(PATIENCE, answer).await;
         self.answers.take(number);
-        answer.map_err(|_| MessagesError::Stopped)?.map_err(|_| MessagesError::Stopped)
+        let silent = |_| StreamsError::Unreachable("the server of messages does not answer".into());
+        answer.map_err(silent)?.map_err(|_| stopped())
     }
 }

@@ -10,15 +10,16 @@ use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc};
 
 use async_trait::async_trait;
 use logic::access::Access;
-use model::{ServiceName, Slot, spec::System, streams::StreamConfig};
+use model::{ServiceName, Slot, spec::System};
 use ports::{
     clock::Clock,
-    messages::{Messages, MessagesError},
-    streams::StreamsError,
+    messages::Messages,
+    streams::{KeyValue, StreamsError, Topics},
 };
 
 use crate::{
     Buckets,
+    client::Client,
     engine::{self, OpenError},
     server::{self, Config, Handle, Identity, InboxRule, Listeners},
 };
@@ -42,7 +43,7 @@ pub enum StartError {
 /// The server, until it is stopped.
 pub struct MessageServer {
     handle: Handle,
-    desk: Desk,
+    client: Client<Desk>,
     /// What the instances of each service may do.
     identities: BTreeMap<ServiceName, Identity>,
 }
@@ -65,16 +66,23 @@ impl MessageServer {
         let handle = server::start(config, services, Listeners::default(), clock, seed)?;
         courier.start(&handle)?;
         let identities = system.services.keys().map(|name| (name.clone(), identity(system, name))).collect();
-        Ok(Arc::new(Self { desk: Desk::new(handle.clone(), answers), handle, identities }))
+        let client = Client::new(Desk::new(handle.clone(), answers));
+        Ok(Arc::new(Self { client, handle, identities }))
+    }
+
+    /// Its streams, as the platform sees them.
+    pub fn topics(&self) -> Arc<dyn Topics> {
+        Arc::new(self.client.clone())
+    }
+
+    /// The buckets of services.
+    pub fn buckets(&self) -> Arc<dyn KeyValue> {
+        Arc::new(self.client.clone())
     }
 }
 
 #[async_trait]
 impl Messages for MessageServer {
-    async fn ensure(&self, stream: StreamConfig) -> Result<(), MessagesError> {
-        self.desk.ensure(&stream).await
-    }
-
     async fn serve(&self, socket: TcpStream, slot: &Slot) {
         let Some(identity) = self.identities.get(&slot.service) else { return };
         let identity = Identity { name: slot.to_string(), ..identity.clone() };

@@ -107,7 +107,8 @@ pub fn start(
 }
 
 impl Handle {
-    /// Publishes messages, as if they came from a service. Returns once they are on their way, not when they have arrived.
+    /// Publishes messages that no client sent; a request that nobody gets is answered 503. Returns once they are on their way, not
+    /// when they have arrived.
     ///
     /// # Errors
     /// When the server has stopped.

@@ -50,10 +50,11 @@ impl Hub {
         self.end_subscriptions();
     }
 
-    /// Publishes messages that no client sent.
+    /// Publishes messages that no client sent. Who waits for an answer is told if nobody got the request.
     pub(crate) fn publish_batch(&mut self, batch: &Batch, now: Timestamp) {
         self.parties.now = now;
-        self.publish_all(batch);
+        let unheard = self.publish_all(batch);
+        self.publish_all(&unheard);
         self.settle();
         // Nobody here can be held back.
         self.parties.full.clear();
@@ -67,14 +68,21 @@ impl Hub {
         self.parties.full.clear();
     }
 
-    fn publish_all(&mut self, batch: &Batch) {
+    /// Returns what tells those who asked that nobody heard it.
+    fn publish_all(&mut self, batch: &Batch) -> Batch {
         let mut found = take(&mut self.found);
+        let mut unheard = Batch::default();
         for (to, message) in batch.iter() {
             self.sublist.find(to, &mut found);
-            self.route(to, message, None, true, &found);
+            let reached = self.route(to, message, None, true, &found);
+            if let Some(reply) = message.reply.filter(|_| !reached) {
+                let headers = nobody(message.subject);
+                unheard.push(&Message { subject: reply, reply: None, headers: &headers, payload: b"" });
+            }
             self.end_subscriptions();
         }
         self.found = found;
+        unheard
     }
 
     /// Tells services that got something, or whose clients subscribed and unsubscribed, that this is all, and does what they
@@ -113,10 +121,7 @@ impl Hub {
     /// Answers a request that nobody got, where somebody waits for the answer. It is no message that a subscription counts.
     fn tell_of_nobody(&mut self, key: u32, request: &Message<'_>) {
         let Some(reply) = request.reply else { return };
-        let mut headers = Vec::new();
-        write_status(Some((503, "")), &mut headers);
-        write_field("Nats-Subject", request.subject, &mut headers);
-        write_headers_end(&mut headers);
+        let headers = nobody(request.subject);
         let mut found = take(&mut self.found);
         self.sublist.find(reply, &mut found);
         let own = found.members().iter().find_map(|member| {
@@ -128,4 +133,13 @@ impl Hub {
             self.parties.write(key, |out| write_message(reply, &sid, None, &headers, b"", out));
         }
     }
+}
+
+/// The header block of the answer that nobody gave.
+fn nobody(subject: &[u8]) -> Vec<u8> {
+    let mut headers = Vec::new();
+    write_status(Some((503, "")), &mut headers);
+    write_field("Nats-Subject", subject, &mut headers);
+    write_headers_end(&mut headers);
+    headers
 }

@@ -1,0 +1,90 @@
+//! Consumers as somebody sees them who is none.
+
+use model::streams::{ConsumerConfig, DeliverPolicy, Retention, is_name};
+use ports::streams::{ConsumerState, Start, StreamsError};
+use serde_json::{Value, json};
+
+use super::{
+    Client, Link,
+    answer::Done,
+    streams::{check_stream, stream_of},
+};
+use crate::jetstream::{ConsumerInfo, Consumers, timestamp};
+
+impl<L: Link> Client<L> {
+    pub(super) async fn list_consumers(&self, stream: &str) -> Result<Vec<ConsumerState>, StreamsError> {
+        check_stream(stream)?;
+        let (endpoint, mut found) = (format!("CONSUMER.LIST.{stream}"), Vec::new());
+        loop {
+            let body = json!({"offset": found.len()});
+            let page: Consumers<ConsumerInfo> = self.api(&endpoint, &body, "tell of", &stream_of(stream)).await?;
+            let is_last = page.consumers.is_empty() || found.len() + page.consumers.len() >= page.paged.total;
+            found.extend(page.consumers.into_iter().map(state));
+            if is_last {
+                found.sort_by(|one, other| one.name.cmp(&other.name));
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The consumer is made anew under its name: JetStream has nothing else for this that every server knows.
+    pub(super) async fn rewind_consumer(&self, stream: &str, name: &str, start: Start) -> Result<(), StreamsError> {
+        let what = consumer_of(stream, name)?;
+        let retention = self.stream(stream).await?.config.retention;
+        if retention != Retention::Limits {
+            let cause = "the stream keeps what its consumers wait for, and nothing else".into();
+            return Err(StreamsError::Refused { doing: format!("cannot rewind {what}"), cause });
+        }
+        let endpoint = format!("CONSUMER.INFO.{stream}.{name}");
+        let info: ConsumerInfo = self.api(&endpoint, &Value::Null, "rewind", &what).await?;
+        let endpoint = format!("CONSUMER.DELETE.{stream}.{name}");
+        self.api::<Done>(&endpoint, &Value::Null, "rewind", &what).await?;
+        let made = self.make_consumer(stream, name, from(&info.config, start)).await;
+        if made.is_err() {
+            let before = from(&info.config, Start::Sequence(info.ack_floor.stream_seq + 1));
+            self.make_consumer(stream, name, before).await?;
+        }
+        made
+    }
+
+    async fn make_consumer(&self, stream: &str, name: &str, config: ConsumerConfig) -> Result<(), StreamsError> {
+        let body = json!({"stream_name": stream, "config": config});
+        let verb = if config.is_durable() { "CONSUMER.DURABLE.CREATE" } else { "CONSUMER.CREATE" };
+        let endpoint = format!("{verb}.{stream}.{name}");
+        self.api::<Done>(&endpoint, &body, "make", &consumer_of(stream, name)?).await.map(drop)
+    }
+}
+
+pub(super) fn consumer_of(stream: &str, name: &str) -> Result<String, StreamsError> {
+    check_stream(stream)?;
+    let what = format!("consumer `{name}` of {}", stream_of(stream));
+    if is_name(name) {
+        Ok(what)
+    } else {
+        Err(StreamsError::Invalid(format!("`{name}` cannot be the name of a consumer")))
+    }
+}
+
+fn from(config: &ConsumerConfig, start: Start) -> ConsumerConfig {
+    let (deliver_policy, opt_start_seq, opt_start_time) = match start {
+        Start::Sequence(seq) => (DeliverPolicy::ByStartSequence, seq.max(1), None),
+        Start::Time(at) => (DeliverPolicy::ByStartTime, 0, Some(at)),
+        Start::New => (DeliverPolicy::New, 0, None),
+    };
+    ConsumerConfig { deliver_policy, opt_start_seq, opt_start_time, ..config.clone() }
+}
+
+fn state(info: ConsumerInfo) -> ConsumerState {
+    ConsumerState {
+        name: info.name,
+        config: info.config,
+        created: timestamp(info.created),
+        delivered: info.delivered.stream_seq,
+        acknowledged: info.ack_floor.stream_seq,
+        pending: info.num_pending,
+        ack_pending: info.num_ack_pending,
+        redelivered: info.num_redelivered,
+        waiting: info.num_waiting,
+        is_paused: info.paused,
+    }
+}
