@@ -57,7 +57,7 @@ pub(crate) fn one_line(content: &Content) -> String {
     match content {
         Content::Text(text) => clean(&text.split(['\r', '\n']).collect::<Vec<_>>().join(" "), false),
         Content::Binary { .. } => {
-            format!("({} bytes that are no text)", content.bytes().map_or(0, |bytes| bytes.len()))
+            format!("({}, no text)", count(content.bytes().map_or(0, |bytes| bytes.len()), "byte"))
         }
     }
 }

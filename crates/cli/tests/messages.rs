@@ -112,6 +112,7 @@ async fn wrong_lines_are_refused_before_anything_is_asked() {
         &["topic", "replay", "orders.placed", "mailer"],
         &["topic", "replay", "orders.placed", "a/b", "--from", "first"],
         &["topic", "tail", "orders.placed", "--from", "yesterday"],
+        &["topic", "tail", "orders.placed", "-n", "0"],
         &["topic", "dead", "replay", "orders.placed"],
         &["topic", "dead", "replay", "orders.placed", "mailer/3", "--all"],
         &["topic", "dead", "replay", "orders.placed", "3"],
@@ -224,7 +225,10 @@ async fn dead_letters_of_all_topics() {
     });
     let (code, out, err, _) = run(
         &["topic", "dead", "ls"],
-        &[("GET /v1/topics ", ok(json!([topic(4)]))), ("GET /v1/topics/orders.placed/dead ", ok(json!([letter])))],
+        &[
+            ("GET /v1/topics ", ok(json!([topic(4)]))),
+            ("GET /v1/topics/orders.placed/dead?limit=1000 ", lines(&[letter])),
+        ],
     )
     .await;
     assert_eq!((code, err.as_str()), (ExitCode::Ok, ""));

@@ -59,9 +59,9 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn dead(&self, topic: &TopicName, which: &DeadQuery) -> Result<Vec<DeadLetter>, ClientError> {
+    pub async fn dead(&self, topic: &TopicName, which: &DeadQuery) -> Result<Lines<DeadLetter>, ClientError> {
         let limit = which.limit.map(|limit| limit.to_string());
-        self.get(&(path(topic, "/dead") + &query(&[("consumer", which.consumer.clone()), ("limit", limit)]))).await
+        self.lines(&(path(topic, "/dead") + &query(&[("consumer", which.consumer.clone()), ("limit", limit)]))).await
     }
 
     /// Publishes dead letters of a topic again; gives back which.

@@ -231,4 +231,26 @@ mod tests {
         let many: Vec<_> = (0..99).map(|i| figures(&format!("c{i} -> users"), json!({ "breaker": "open" }))).collect();
         assert_eq!(of(&"users".parse().unwrap(), &many, &[]).len(), FINDINGS_MAX);
     }
+
+    #[test]
+    fn dead_letters_of_its_own_consumers() {
+        let consumer = |name: &str, service: &str, dead: u64| {
+            json!({
+                "name": name, "service": service, "durable": true, "delivered_sequence": 0, "pending": 0,
+                "unacknowledged": 0, "redelivered": 0, "paused": false, "dead": dead,
+            })
+        };
+        let topic = json!({
+            "name": "orders.placed", "stream": "orders_placed", "publishers": [], "subscribers": [], "messages": 9, "bytes": 0,
+            "first_sequence": 1, "last_sequence": 9, "retention": "limits", "dead": 4,
+            "consumers": [consumer("mailer", "mailer", 1), consumer("mailer-2", "mailer", 0), consumer("stats", "stats", 3)],
+        });
+        let found = dead_letters(&"mailer".parse().unwrap(), &[serde_json::from_value(topic).unwrap()]);
+        let said: Vec<_> = found.iter().map(|finding| (finding.now, &*finding.connection, &*finding.what)).collect();
+        assert_eq!(
+            said,
+            [(true, "orders.placed -> mailer", "1 message is dead: never acknowledged, however often delivered")]
+        );
+        assert!(found[0].hint.contains("`isles topic dead replay orders.placed --all`"));
+    }
 }

@@ -15,3 +15,4 @@ mod shop;
 mod sight;
 mod stop;
 mod tls;
+mod topics;

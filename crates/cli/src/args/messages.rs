@@ -55,7 +55,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "START")]
     pub from: Option<Start>,
     /// End after so many messages
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// End after those that are there
     #[arg(long)]
@@ -88,6 +88,9 @@ pub enum DeadVerb {
         /// Only those of this consumer
         #[arg(long, value_parser = parse_consumer)]
         consumer: Option<String>,
+        /// At most so many of a topic
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 1000)]
+        count: u32,
     },
     /// Publish dead letters again, for every consumer of the topic, and take them from the list
     Replay {

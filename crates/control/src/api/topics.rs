@@ -13,15 +13,11 @@ use axum::{
 use model::{
     TopicName,
     api::{
-        DeadLetter, DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, ReplayDead, Replayed, Start,
-        TopicStatus,
+        DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, ReplayDead, Replayed, Start, TopicStatus,
     },
 };
 
-use super::{
-    Api, Refused, bad_body, bad_query,
-    stream::{self, Objects},
-};
+use super::{Api, Refused, bad_body, bad_query, stream};
 use crate::{
     Messaging,
     messaging::{no_topic, shown},
@@ -70,19 +66,14 @@ pub(super) async fn read(
             }
         }));
     }
-    messaging.kept(&topic, start).await?;
-    Ok(stream::respond(&tasks, |objects| async move {
-        closing.run_until_cancelled(send_kept(messaging, topic, start, objects)).await;
-    }))
-}
-
-async fn send_kept(messaging: Arc<Messaging>, topic: TopicName, start: Start, mut objects: Objects) {
-    let Ok(mut kept) = messaging.kept(&topic, start).await else { return };
-    while let Ok(Some(message)) = kept.next().await {
-        if objects.send(&shown(&message)).await.is_err() {
-            return;
+    let mut kept = messaging.kept(&topic, start).await?;
+    Ok(stream::respond(&tasks, |mut objects| async move {
+        while let Some(Ok(Some(message))) = closing.run_until_cancelled(kept.next()).await {
+            if objects.send(&shown(&message)).await.is_err() {
+                return;
+            }
         }
-    }
+    }))
 }
 
 pub(super) async fn replay(
@@ -99,10 +90,18 @@ pub(super) async fn dead(
     State(api): State<Api>,
     Path(topic): Path<String>,
     query: Result<Query<DeadQuery>, QueryRejection>,
-) -> Answer<Vec<DeadLetter>> {
+) -> Result<Response, Refused> {
     let Query(query) = query.map_err(|error| bad_query(&error))?;
     let (messaging, topic) = find(&api, &topic)?;
-    Ok(Json(messaging.dead(&topic, &query).await?))
+    let mut letters = messaging.dead(&topic, &query).await?;
+    let (tasks, closing) = (api.streams.clone(), api.closing.clone());
+    Ok(stream::respond(&tasks, |mut objects| async move {
+        while let Some(Ok(Some(letter))) = closing.run_until_cancelled(letters.next()).await {
+            if objects.send(&letter).await.is_err() {
+                return;
+            }
+        }
+    }))
 }
 
 pub(super) async fn replay_dead(

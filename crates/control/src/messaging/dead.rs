@@ -1,10 +1,12 @@
 //! Dead letters.
 
+use std::{collections::VecDeque, sync::Arc};
+
 use model::{
     Problem, TopicName,
     api::{Content, DeadLetter, DeadLetterId, DeadQuery},
 };
-use ports::streams;
+use ports::streams::{self, StreamsError, Topics};
 
 use super::{
     Messaging,
@@ -12,26 +14,54 @@ use super::{
 };
 use crate::supervisor::Answer;
 
-/// The most dead letters of an answer.
-const LETTERS_MAX: usize = 1000;
-/// Dead letters that are looked at at once where all are to be replayed.
-const PAGE: usize = 100;
+/// Dead letters that are read at once.
+const PAGE: usize = 32;
+
+/// The dead letters of a topic, those of one consumer after those of the other.
+pub(crate) struct DeadLetters {
+    topics: Arc<dyn Topics>,
+    stream: String,
+    consumers: VecDeque<String>,
+    from: u64,
+    left: usize,
+    page: VecDeque<DeadLetter>,
+}
+
+impl DeadLetters {
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Result<Option<DeadLetter>, StreamsError> {
+        while self.page.is_empty()
+            && self.left > 0
+            && let Some(consumer) = self.consumers.front()
+        {
+            let found = self.topics.dead(&self.stream, consumer, self.from, PAGE.min(self.left)).await?;
+            self.left -= found.len();
+            self.from = found.last().map_or(0, |letter| letter.sequence + 1);
+            self.page = found.into_iter().map(|letter| shown(consumer, letter)).collect();
+            if self.page.is_empty() {
+                self.consumers.pop_front();
+            }
+        }
+        Ok(self.page.pop_front())
+    }
+}
 
 impl Messaging {
     /// The dead letters of a topic.
-    pub(crate) async fn dead(&self, topic: &TopicName, query: &DeadQuery) -> Answer<Vec<DeadLetter>> {
-        let most = query.limit.map_or(LETTERS_MAX, |limit| LETTERS_MAX.min(limit as usize));
-        let mut consumers: Vec<_> = self.dead_of(topic).await?.into_iter().map(|(consumer, _)| consumer).collect();
+    pub(crate) async fn dead(&self, topic: &TopicName, query: &DeadQuery) -> Answer<DeadLetters> {
+        let mut consumers = self.dead_consumers(topic).await?;
         if let Some(one) = &query.consumer {
             self.expect_consumer(topic, one, &consumers).await?;
             consumers.retain(|consumer| consumer == one);
         }
-        let (stream, mut letters) = (topic.stream(), Vec::new());
-        for consumer in consumers {
-            let found = self.streams.topics.dead(&stream, &consumer, 0, most - letters.len()).await.map_err(refused)?;
-            letters.extend(found.into_iter().map(|letter| shown(&consumer, letter)));
-        }
-        Ok(letters)
+        Ok(DeadLetters {
+            topics: self.streams.topics.clone(),
+            stream: topic.stream(),
+            consumers: consumers.into(),
+            from: 0,
+            left: query.limit.map_or(usize::MAX, |limit| limit as usize),
+            page: VecDeque::new(),
+        })
     }
 
     /// Fails if there is no such consumer, and none that left dead letters.
@@ -61,23 +91,17 @@ impl Messaging {
     }
 
     async fn all_dead(&self, topic: &TopicName) -> Answer<Vec<DeadLetterId>> {
-        let (stream, mut ids) = (topic.stream(), Vec::new());
-        for (consumer, state) in self.dead_of(topic).await? {
-            let mut from = Some(0);
-            while let Some(place) = from {
-                let page = self.streams.topics.dead(&stream, &consumer, place, PAGE).await.map_err(refused)?;
-                from = page.last().map(|letter| letter.sequence + 1).filter(|next| *next <= state.last_sequence);
-                let id = |sequence| DeadLetterId { consumer: consumer.clone(), sequence };
-                ids.extend(page.into_iter().map(|letter| id(letter.sequence)));
-            }
+        let (mut letters, mut ids) = (self.dead(topic, &DeadQuery::default()).await?, Vec::new());
+        while let Some(letter) = letters.next().await.map_err(refused)? {
+            ids.push(letter.id);
         }
         Ok(ids)
     }
 }
 
-fn not_replayed(error: streams::StreamsError, id: &DeadLetterId, topic: &TopicName) -> Box<Problem> {
+fn not_replayed(error: StreamsError, id: &DeadLetterId, topic: &TopicName) -> Box<Problem> {
     match error {
-        streams::StreamsError::Absent(_) => unknown_dead_letter(&id.to_string(), topic.as_str()),
+        StreamsError::Absent(_) => unknown_dead_letter(&id.to_string(), topic.as_str()),
         error => refused(error),
     }
 }

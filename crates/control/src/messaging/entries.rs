@@ -131,3 +131,50 @@ fn operation(message: &Message) -> KeyOperation {
         Some(_) => KeyOperation::Delete,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    fn message(subject: &str, header: Option<(&str, &str)>) -> Message {
+        let headers = header.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Message { sequence: 3, subject: subject.into(), headers, payload: b"v".to_vec(), at: Timestamp(7) }
+    }
+
+    #[test]
+    fn entries_of_keys() {
+        let bucket = "sent".parse().unwrap();
+        for (keys, subject, expected) in [
+            (None, "$KV.sent.a.b", Some("a.b")),
+            (Some("a.*"), "$KV.sent.a.b", Some("a.b")),
+            (Some("a.*"), "$KV.sent.a", None),
+            (Some("a.*"), "$KV.sent.a.b.c", None),
+            (Some("a.>"), "$KV.sent.a.b.c", Some("a.b.c")),
+            (None, "$KV.sent2.a", None),
+            (None, "other", None),
+        ] {
+            let keys = Keys::parse(keys.map(str::to_owned)).map_err(|problem| problem.detail).unwrap();
+            let found = keys.entry(&bucket, &message(subject, None));
+            assert_eq!(found.as_ref().map(|entry| entry.key.as_str()), expected, "{subject}");
+        }
+        for keys in ["", "a..b", "a.", ">.a", "a b"] {
+            assert_eq!(Keys::parse(Some(keys.into())).unwrap_err().reason, "bad-keys", "{keys}");
+        }
+    }
+
+    #[test]
+    fn what_was_done() {
+        for (header, expected) in [
+            (None, KeyOperation::Put),
+            (Some(("trace", "7")), KeyOperation::Put),
+            (Some(("KV-Operation", "DEL")), KeyOperation::Delete),
+            (Some(("KV-Operation", "PURGE")), KeyOperation::Purge),
+            (Some(("Nats-Marker-Reason", "MaxAge")), KeyOperation::Delete),
+            (Some(("Nats-Marker-Reason", "Purge")), KeyOperation::Purge),
+        ] {
+            assert_eq!(operation(&message("$KV.sent.a", header)), expected, "{header:?}");
+        }
+    }
+}

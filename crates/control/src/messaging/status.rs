@@ -15,7 +15,7 @@ use super::{Messaging, problem::refused};
 use crate::supervisor::Answer;
 
 /// How many dead letters there are, by stream and consumer.
-pub(super) type Dead = BTreeMap<(String, String), StreamState>;
+type Dead = BTreeMap<(String, String), u64>;
 
 impl Messaging {
     /// Every topic.
@@ -58,11 +58,11 @@ impl Messaging {
         Ok(topic(&self.system, name, &state, &consumers, &dead(all)))
     }
 
-    /// The dead letters of a topic's consumers, of those that are gone too.
-    pub(super) async fn dead_of(&self, name: &TopicName) -> Answer<Vec<(String, StreamState)>> {
+    /// The consumers of a topic that have had dead letters, those that are gone too.
+    pub(super) async fn dead_consumers(&self, name: &TopicName) -> Answer<Vec<String>> {
         let (all, stream) = (self.streams.topics.list().await.map_err(refused)?, name.stream());
-        let dead = dead(&all).into_iter();
-        Ok(dead.filter(|((of, _), _)| *of == stream).map(|((_, consumer), state)| (consumer, state)).collect())
+        let of_stream = dead(&all).into_iter().filter(|((of, _), _)| *of == stream);
+        Ok(of_stream.map(|((_, consumer), _)| consumer).collect())
     }
 
     /// Every bucket.
@@ -81,7 +81,7 @@ impl Messaging {
 /// The streams of dead letters: their subjects are `$DEAD.STREAM.CONSUMER.>`.
 fn dead(all: &[StreamState]) -> Dead {
     let of = |state: &StreamState| match state.config.subjects.first()?.split('.').collect::<Vec<_>>()[..] {
-        ["$DEAD", stream, consumer, ">"] => Some(((stream.to_owned(), consumer.to_owned()), state.clone())),
+        ["$DEAD", stream, consumer, ">"] => Some(((stream.to_owned(), consumer.to_owned()), state.messages)),
         _ => None,
     };
     all.iter().filter_map(of).collect()
@@ -99,8 +99,7 @@ fn topic(
         services.map(|(service, _)| service.clone()).collect()
     };
     let config = &state.config;
-    let count =
-        |consumer: &str| dead.get(&(config.name.clone(), consumer.to_owned())).map_or(0, |state| state.messages);
+    let count = |consumer: &str| dead.get(&(config.name.clone(), consumer.to_owned())).copied().unwrap_or(0);
     TopicStatus {
         name: name.clone(),
         stream: config.name.clone(),
@@ -116,7 +115,7 @@ fn topic(
         messages_max: limit(config.max_msgs),
         bytes_max: limit(config.max_bytes),
         age_max_ms: u64::try_from(config.max_age.as_millis()).ok().filter(|age| *age > 0),
-        dead: dead.iter().filter(|((stream, _), _)| *stream == config.name).map(|(_, state)| state.messages).sum(),
+        dead: dead.iter().filter(|((stream, _), _)| *stream == config.name).map(|(_, count)| count).sum(),
         consumers: consumers.iter().map(|state| consumer(system, state, count(&state.name))).collect(),
     }
 }

@@ -147,7 +147,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         what: "Its dead letters, the oldest of each consumer first.",
         query: Some("DeadQuery"),
         request: None,
-        answer: "list of DeadLetter",
+        answer: "NDJSON of DeadLetter",
     },
     Endpoint {
         method: "POST",

@@ -156,7 +156,7 @@ pub struct DeadQuery {
     /// Only those of this consumer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
-    /// At most so many; 1,000 if absent or greater.
+    /// At most so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

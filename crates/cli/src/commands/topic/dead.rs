@@ -7,17 +7,20 @@ use serde::Serialize;
 use crate::{
     Context,
     exit::ExitCode,
-    paint::{Paint, Style},
+    paint::Style,
     table::{self, Cell},
     text,
 };
 
-const HEAD: [&str; 8] = ["TOPIC", "ID", "SEQUENCE", "PUBLISHED", "TRIES", "LAST TRY", "WHY", "MESSAGE"];
+pub(super) const HEAD: [&str; 8] = ["TOPIC", "ID", "SEQUENCE", "PUBLISHED", "TRIES", "LAST TRY", "WHY", "MESSAGE"];
+
+/// The longest part of a message in a table.
+const MESSAGE_COLUMNS_MAX: usize = 1000;
 
 /// A dead letter and its topic.
 #[derive(Debug, Serialize)]
-pub(super) struct Letter {
-    pub(super) topic: TopicName,
+pub(super) struct Letter<'a> {
+    pub(super) topic: &'a TopicName,
     #[serde(flatten)]
     pub(super) letter: DeadLetter,
 }
@@ -25,36 +28,38 @@ pub(super) struct Letter {
 pub(super) async fn list(
     context: Context<'_>,
     topic: Option<&TopicName>,
-    consumer: Option<&str>,
+    which: &DeadQuery,
 ) -> anyhow::Result<ExitCode> {
     let client = context.client()?;
     let topics = match topic {
         Some(topic) => vec![topic.clone()],
         None => client.topics().await?.into_iter().filter(|topic| topic.dead > 0).map(|topic| topic.name).collect(),
     };
-    let mut letters = Vec::new();
-    for topic in topics {
-        let query = DeadQuery { consumer: consumer.map(str::to_owned), limit: None };
-        let found = client.dead(&topic, &query).await?;
-        letters.extend(found.into_iter().map(|letter| Letter { topic: topic.clone(), letter }));
+    let (now, mut rows) = ((context.now)(), Vec::new());
+    for topic in &topics {
+        let mut letters = client.dead(topic, which).await?;
+        while let Some(letter) = letters.next().await? {
+            let letter = Letter { topic, letter };
+            if context.settings.json {
+                context.terminal.print_json(&letter)?;
+            } else {
+                rows.push(row(&letter, now));
+            }
+        }
     }
     if context.settings.json {
-        letters.iter().try_for_each(|letter| context.terminal.print_json(letter))?;
-    } else if letters.is_empty() {
+        return Ok(ExitCode::Ok);
+    }
+    if rows.is_empty() {
         context.terminal.say("there are no dead letters\n");
     } else {
-        let text = render(&letters, (context.now)(), context.columns(), context.terminal.out.paint);
+        let text = table::render(&HEAD, rows, context.columns(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
     Ok(ExitCode::Ok)
 }
 
-/// A line a letter, at most `columns` wide.
-pub(super) fn render(letters: &[Letter], now: Timestamp, columns: Option<usize>, paint: Paint) -> String {
-    table::render(&HEAD, letters.iter().map(|letter| row(letter, now)).collect(), columns, paint)
-}
-
-fn row(Letter { topic, letter }: &Letter, now: Timestamp) -> Vec<Cell> {
+pub(super) fn row(Letter { topic, letter }: &Letter<'_>, now: Timestamp) -> Vec<Cell> {
     vec![
         Cell::plain(topic.as_str()),
         Cell::plain(letter.id.to_string()),
@@ -63,7 +68,7 @@ fn row(Letter { topic, letter }: &Letter, now: Timestamp) -> Vec<Cell> {
         Cell::plain(letter.deliveries.to_string()),
         Cell::plain(text::ago(letter.delivered_at, now)),
         Cell::new(&letter.reason, Style::Bad),
-        Cell::plain(text::one_line(&letter.payload)),
+        Cell::plain(text::fit(&text::one_line(&letter.payload), MESSAGE_COLUMNS_MAX)),
     ]
 }
 

@@ -10,6 +10,8 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+use model::api::DeadQuery;
+
 use crate::{
     Context,
     args::{DeadVerb, TopicVerb},
@@ -23,8 +25,9 @@ pub(crate) async fn run(context: Context<'_>, verb: &TopicVerb) -> anyhow::Resul
         TopicVerb::Pub(args) => publish::run(context, args).await,
         TopicVerb::Tail(args) => tail::run(context, args).await,
         TopicVerb::Replay(args) => replay::run(context, args).await,
-        TopicVerb::Dead { verb: DeadVerb::Ls { topic, consumer } } => {
-            dead::list(context, topic.as_ref(), consumer.as_deref()).await
+        TopicVerb::Dead { verb: DeadVerb::Ls { topic, consumer, count } } => {
+            let which = DeadQuery { consumer: consumer.clone(), limit: Some(*count) };
+            dead::list(context, topic.as_ref(), &which).await
         }
         TopicVerb::Dead { verb: DeadVerb::Replay { topic, ids, all } } => {
             dead::replay(context, topic, (!all).then(|| ids.clone())).await

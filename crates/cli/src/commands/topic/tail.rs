@@ -79,9 +79,6 @@ struct Shown {
 impl Shown {
     /// Shows a message; whether more are wanted.
     fn show(&mut self, message: &Message, terminal: &mut Terminal) -> anyhow::Result<bool> {
-        if self.left == Some(0) {
-            return Ok(false);
-        }
         if self.json {
             terminal.print_json(message)?;
         } else {

@@ -99,7 +99,7 @@ fn messages() {
     for (payload, headers, expected) in [
         (json!("{\n  \"a\": 1\n}"), false, "7  1970-01-01T00:02:30.000Z  {   \"a\": 1 }\n"),
         (json!("\u{1b}[31mred"), true, "7  1970-01-01T00:02:30.000Z  red\n    trace: ab\n"),
-        (json!({ "base64": "/wA=" }), false, "7  1970-01-01T00:02:30.000Z  (2 bytes that are no text)\n"),
+        (json!({ "base64": "/wA=" }), false, "7  1970-01-01T00:02:30.000Z  (2 bytes, no text)\n"),
     ] {
         assert_eq!(tail::render(&message(payload), headers, PLAIN), expected);
     }
@@ -111,12 +111,13 @@ fn dead_letters() {
         "id": "mailer/3", "sequence": 1180, "deliveries": 5, "stored_at": 8_000_000, "delivered_at": 195_000_000,
         "reason": "max-deliveries", "payload": "{\"order\": 7}",
     });
-    let letters = [dead::Letter { topic: "orders.placed".parse().unwrap(), letter: from(letter) }];
+    let topic = "orders.placed".parse().unwrap();
+    let letter = dead::Letter { topic: &topic, letter: from(letter) };
     let expected = "\
 TOPIC          ID        SEQUENCE  PUBLISHED  TRIES  LAST TRY  WHY             MESSAGE
 orders.placed  mailer/3  1180      3m12s ago  5      5.0s ago  max-deliveries  {\"order\": 7}
 ";
-    assert_eq!(dead::render(&letters, NOW, None, PLAIN), expected);
-    let json = serde_json::to_value(&letters[0]).unwrap();
+    assert_eq!(table::render(&dead::HEAD, vec![dead::row(&letter, NOW)], None, PLAIN), expected);
+    let json = serde_json::to_value(&letter).unwrap();
     assert_eq!((&json["topic"], &json["id"]), (&json!("orders.placed"), &json!("mailer/3")));
 }

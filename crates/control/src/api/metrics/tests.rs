@@ -227,3 +227,32 @@ fn buckets_that_were_read_in_between_never_shrink() {
         assert_eq!(found.get(&rest), Some(&value), "{rest}");
     }
 }
+
+#[test]
+fn consumers_are_summed_up_by_service() {
+    let consumer = |name: &str, service: Option<&str>, pending: u64| {
+        json!({
+            "name": name, "service": service, "durable": true, "delivered_sequence": 0, "pending": pending,
+            "unacknowledged": 1, "redelivered": 0, "paused": false, "dead": 2,
+        })
+    };
+    let topic = json!({
+        "name": "orders.placed", "stream": "orders_placed", "publishers": [], "subscribers": ["mailer", "stats"], "messages": 5,
+        "bytes": 70, "first_sequence": 5, "last_sequence": 9, "retention": "limits", "dead": 4,
+        "consumers": [consumer("mailer", Some("mailer"), 3), consumer("mailer-2", Some("mailer"), 4), consumer("x", None, 9)],
+    });
+    let topics = [serde_json::from_value(topic).unwrap()];
+    let families = series(&render(&status(json!([])), None, &[], &topics));
+    for (family, labels, value) in [
+        ("isles_topic_messages_total", r#"{topic="orders.placed"}"#, 9.0),
+        ("isles_topic_kept_messages", r#"{topic="orders.placed"}"#, 5.0),
+        ("isles_topic_kept_bytes", r#"{topic="orders.placed"}"#, 70.0),
+        ("isles_topic_pending_messages", r#"{topic="orders.placed",service="mailer"}"#, 7.0),
+        ("isles_topic_pending_messages", r#"{topic="orders.placed",service="stats"}"#, 0.0),
+        ("isles_topic_unacknowledged_messages", r#"{topic="orders.placed",service="mailer"}"#, 2.0),
+        ("isles_topic_dead_letters", r#"{topic="orders.placed",service="mailer"}"#, 4.0),
+    ] {
+        assert_eq!(families[family].get(labels), Some(&value), "{family}{labels}");
+    }
+    assert_eq!(families["isles_topic_pending_messages"].len(), 2);
+}
