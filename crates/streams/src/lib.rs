@@ -6,9 +6,11 @@ mod client;
 pub mod conf;
 mod embedded;
 pub mod engine;
+mod external;
 pub mod jetstream;
 mod messages;
 pub mod server;
 
 pub use embedded::Buckets;
+pub use external::External;
 pub use messages::{MessageServer, StartError};

@@ -30,6 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const IN_TESTS: &[(&str, &str)] = &[
     // A runtime is tested below a real keeper.
     ("runtime", "keeper"),
+    // An engine of streams is tested against a real server.
+    ("streams", "nats-server"),
 ];
 
 /// The crates of layer 0, which know no async runtime.

@@ -3,6 +3,8 @@
 //! What belongs to the node is in the buckets of its own journal. Topics, and the buckets of services, are streams of the engine that
 //! the manifest names: [`Topics`] shows the former, and a [`KeyValue`] of that engine the latter, as the services see them.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod key_value;
 mod message;

@@ -10,6 +10,11 @@ use super::{Client, Link, answer::Done};
 use crate::jetstream::{ErrorCode, Purged, StreamInfo, Streams, timestamp};
 
 impl<L: Link> Client<L> {
+    /// Whether the server serves JetStream to this user at all.
+    pub(crate) async fn check_account(&self) -> Result<(), StreamsError> {
+        self.api::<Done>("INFO", &Value::Null, "use", "JetStream").await.map(drop)
+    }
+
     pub(super) async fn ensure_stream(&self, config: &StreamConfig) -> Result<(), StreamsError> {
         self.check_config(config)?;
         let made = self.send_config("CREATE", "make", config).await;
