@@ -189,7 +189,13 @@ fn dead_letters_are_shown_and_replayed_once() {
     let payloads: Vec<_> = messages.iter().map(|message| &message["payload"]).collect();
     assert_eq!(payloads, ["one", "two", "one", "two"]);
     assert!(!messages[2].to_string().contains("Isles-Dead"), "{}", messages[2]);
-    pull(&sandbox, "one");
+
+    // What is dead a second time is published a second time.
+    sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "first"]).ok();
+    (0..8).for_each(|_| pull(&sandbox, "$JS.ACK"));
+    wait::until_is("dead letters", &4, || consumer(&sandbox).dead);
+    sandbox.isles(&["topic", "dead", "replay", "orders.placed", "--all"]).ok();
+    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 8);
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Access {
 
 /// The service that a consumer belongs to by its name: the one with the longest name that the consumer's is, or begins with before
 /// a `-`.
-pub fn owner<'a>(consumer: &'a str, is_service: impl Fn(&str) -> bool) -> Option<&'a str> {
+pub fn owner(consumer: &str, is_service: impl Fn(&str) -> bool) -> Option<&str> {
     let dashes = consumer.rmatch_indices('-').map(|(at, _)| at);
     [consumer.len()].into_iter().chain(dashes).map(|end| &consumer[..end]).find(|name| is_service(name))
 }
