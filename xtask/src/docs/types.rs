@@ -91,8 +91,8 @@ fn type_of(schema: &Value) -> String {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     if let Some(choices) = schema["anyOf"].as_array() {
-        let some = choices.iter().find(|choice| choice["type"] != "null");
-        return some.map_or_else(|| "null".into(), type_of);
+        let some: Vec<_> = choices.iter().filter(|choice| choice["type"] != "null").map(type_of).collect();
+        return some.join(" or ");
     }
     if let Some(parts) = schema["prefixItems"].as_array() {
         return format!("[{}]", parts.iter().map(type_of).collect::<Vec<_>>().join(", "));
