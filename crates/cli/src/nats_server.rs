@@ -50,7 +50,7 @@ pub struct TlsArgs {
 
 /// What `isles nats-server --help` says.
 pub const HELP: &str = "\
-Run a NATS server alone: the core protocol, and JetStream's streams if asked for
+Run a NATS server alone: the core protocol, and JetStream if asked for
 
 Usage: isles nats-server [FLAGS]
 

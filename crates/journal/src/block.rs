@@ -2,6 +2,8 @@
 //! sequence u64 · CRC32C of the header before it u32 · body. In the body each record is sequence u64 · length u32 · bytes.
 //! Checksums begin with the segment's number, so that a block in the wrong file is seen.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::{
@@ -20,7 +22,6 @@ const BODY_BYTES_MAX: usize = BLOCK_BYTES + BATCH_BYTES_MAX;
 pub(crate) struct BlockHeader {
     pub(crate) length: usize,
     checksum: u32,
-    count: u32,
     pub(crate) first: u64,
     pub(crate) last: u64,
 }
@@ -80,7 +81,6 @@ pub(crate) fn header(bytes: &[u8], salt: u32) -> Option<BlockHeader> {
     let header = BlockHeader {
         length: number(bytes) as usize,
         checksum: number(&bytes[4..]),
-        count: number(&bytes[8..]),
         first: long(&bytes[12..]),
         last: long(&bytes[20..]),
     };
@@ -89,27 +89,37 @@ pub(crate) fn header(bytes: &[u8], salt: u32) -> Option<BlockHeader> {
     (is_sane && is_whole).then_some(header)
 }
 
-/// Reads the block at the beginning of the bytes; says how long it is.
-pub(crate) fn take(bytes: &Bytes, salt: u32, records: &mut Vec<(u64, Bytes)>) -> Option<usize> {
+/// Whether the block at the beginning of the bytes is what was written; says how long it is.
+pub(crate) fn check(bytes: &[u8], salt: u32) -> Option<usize> {
     let header = header(bytes, salt)?;
     let end = BLOCK_HEADER_BYTES.checked_add(header.length)?;
     let body = bytes.get(BLOCK_HEADER_BYTES..end)?;
-    if crc32c::crc32c_append(salt, body) != header.checksum {
-        return None;
-    }
-    let (mut at, mut last) = (BLOCK_HEADER_BYTES, header.first.checked_sub(1)?);
-    for _ in 0..header.count {
-        let sequence = long(bytes.get(at..at + 8)?);
-        let length = number(bytes.get(at + 8..at + 12)?) as usize;
-        let record = at + 12..(at + 12).checked_add(length)?;
+    (crc32c::crc32c_append(salt, body) == header.checksum).then_some(end)
+}
+
+/// The records of a block that was checked: their sequences, and where they lie in it.
+pub(crate) fn records(block: &[u8]) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut at = BLOCK_HEADER_BYTES;
+    std::iter::from_fn(move || {
+        let head = block.get(at..at + 12)?;
+        let record = at + 12..at + 12 + number(&head[8..]) as usize;
         at = record.end;
-        if at > end || sequence <= last || sequence > header.last {
+        (at <= block.len()).then(|| (long(head), record))
+    })
+}
+
+/// Reads all records of a block that was checked; `None` if they are not what its header says.
+pub(crate) fn take(block: &Bytes, to: &mut Vec<(u64, Bytes)>) -> Option<()> {
+    let (count, first, end) = (number(&block[8..]), long(&block[12..]), long(&block[20..]));
+    let (mut at, mut last, mut taken) = (BLOCK_HEADER_BYTES, first.checked_sub(1)?, 0);
+    for (sequence, record) in records(block) {
+        if sequence <= last || sequence > end {
             return None;
         }
-        last = sequence;
-        records.push((sequence, bytes.slice(record)));
+        (at, last, taken) = (record.end, sequence, taken + 1);
+        to.push((sequence, block.slice(record)));
     }
-    (at == end).then_some(end)
+    (at == block.len() && taken == count).then_some(())
 }
 
 #[cfg(test)]
@@ -125,13 +135,16 @@ mod tests {
         assert_eq!(blocks.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [3, 9]);
         let second = usize::try_from(blocks[1].1).unwrap();
         let (mut read, whole) = (Vec::new(), Bytes::from(bytes.clone()));
-        assert_eq!(take(&whole, 8, &mut read), Some(second));
-        assert_eq!(take(&whole.slice(second..), 8, &mut read), Some(bytes.len() - second));
+        assert_eq!(check(&whole, 8), Some(second));
+        assert_eq!(check(&whole.slice(second..), 8), Some(bytes.len() - second));
+        for block in [whole.slice(..second), whole.slice(second..)] {
+            take(&block, &mut read).unwrap();
+        }
         assert_eq!(read.iter().map(|(sequence, bytes)| (*sequence, &bytes[..])).collect::<Vec<_>>(), records);
         for bit in 0..(bytes.len() - second) * 8 {
             let mut flipped = bytes[second..].to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(take(&flipped.into(), 8, &mut Vec::new()), None, "bit {bit}");
+            assert_eq!(check(&flipped, 8), None, "bit {bit}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     options::Options,
     queue::Queue,
     read::{self, Records},
-    stream::Bounds,
+    stream::{Bounds, Extent},
     ticker::Ticker,
     writer::{Request, Writer},
 };
@@ -78,6 +78,11 @@ impl Journal {
     /// What a stream holds; `None` if there is no such stream.
     pub fn bounds(&self, stream: u64) -> Option<Bounds> {
         self.core.state().streams.get(&stream).map(|stream| stream.bounds())
+    }
+
+    /// Where the records of a stream are, in order.
+    pub fn extents(&self, stream: u64) -> Vec<Extent> {
+        self.core.state().streams.get(&stream).map_or_else(Vec::new, |stream| stream.extents())
     }
 
     /// What is wrong with a stream, which is then read-only.

@@ -60,4 +60,4 @@ pub use options::{BATCH_BYTES_MAX, Options};
 pub use read::Records;
 #[cfg(fuzzing)]
 pub use repair::repair;
-pub use stream::Bounds;
+pub use stream::{Bounds, Extent};

@@ -109,8 +109,7 @@ impl Chunk {
     }
 
     fn read(&self, core: &Core) -> Result<Vec<(u64, Bytes)>, JournalError> {
-        let read = |(sequence, position): &(u64, Position)| Ok((*sequence, read::from_log(core, *position)?));
-        self.records.iter().map(read).collect()
+        read::all_from_log(core, &self.records)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading what is written.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -12,19 +12,61 @@ const AHEAD_BYTES: u64 = 256 << 10;
 /// How often a segment may be replaced while it is looked into.
 const TRIES: u32 = 8;
 
+/// Records of the log that lie near each other are read together, at most so much at once.
+const WINDOW_BYTES: u32 = 1 << 20;
+/// Less between two records is read with them.
+const GAP_BYTES: u32 = 4 << 10;
+
 /// A record that has not been moved.
 pub(crate) fn from_log(core: &Core, position: Position) -> Result<Bytes, JournalError> {
-    let file = core.state().logs.get(&position.log).map(|log| log.file.clone());
-    let name = names::log(position.log);
-    let damaged = |cause| JournalError::damaged(&name, position.offset.into(), cause);
-    let file = file.ok_or_else(|| damaged("it is not there any more"))?;
-    let mut bytes = vec![0; position.length as usize];
-    read_full(&*file, &mut bytes, position.offset.into()).map_err(JournalError::io("read", &name))?;
-    if crc32c::crc32c(&bytes) == position.checksum {
-        Ok(bytes.into())
-    } else {
-        Err(damaged("a record is not what was written"))
+    let mut records = all_from_log(core, &[(0, position)])?;
+    Ok(records.pop().map(|(_, record)| record).unwrap_or_default())
+}
+
+/// Records that have not been moved, with their sequences.
+pub(crate) fn all_from_log(core: &Core, records: &[(u64, Position)]) -> Result<Vec<(u64, Bytes)>, JournalError> {
+    let mut read = Vec::with_capacity(records.len());
+    let mut rest = records;
+    while let Some((_, first)) = rest.first() {
+        let (together, after) = rest.split_at(near(rest));
+        let end = together.last().map_or(first.offset, |(_, last)| last.offset + last.length);
+        let window = part_of_log(core, first.log, first.offset..end)?;
+        for (sequence, position) in together {
+            let start = (position.offset - first.offset) as usize;
+            let record = window.slice(start..start + position.length as usize);
+            if crc32c::crc32c(&record) != position.checksum {
+                let cause = "a record is not what was written";
+                return Err(JournalError::damaged(names::log(position.log), position.offset.into(), cause));
+            }
+            read.push((*sequence, record));
+        }
+        rest = after;
     }
+    Ok(read)
+}
+
+/// How many of the first records lie so near each other in the log that they are read together.
+fn near(records: &[(u64, Position)]) -> usize {
+    let Some((_, first)) = records.first() else { return 0 };
+    let mut end = first.offset + first.length;
+    let beside = records.iter().skip(1).take_while(|(_, position)| {
+        let is_near = position.log == first.log
+            && position.offset >= end
+            && position.offset - end < GAP_BYTES
+            && position.offset + position.length - first.offset <= WINDOW_BYTES;
+        end = position.offset + position.length;
+        is_near
+    });
+    1 + beside.count()
+}
+
+fn part_of_log(core: &Core, log: u64, range: Range<u32>) -> Result<Bytes, JournalError> {
+    let file = core.state().logs.get(&log).map(|log| log.file.clone());
+    let name = names::log(log);
+    let file = file.ok_or_else(|| JournalError::damaged(&name, range.start.into(), "it is not there any more"))?;
+    let mut bytes = vec![0; range.len()];
+    read_full(&*file, &mut bytes, range.start.into()).map_err(JournalError::io("read", &name))?;
+    Ok(bytes.into())
 }
 
 /// Where a record is.
@@ -133,9 +175,8 @@ fn ahead(core: &Core, id: u64, from: u64) -> Result<Ahead, JournalError> {
         (body, tail.map(|(sequence, position)| (*sequence, *position)).collect::<Vec<_>>())
     };
     let Some((body, last)) = body else {
-        let read = |(sequence, position)| Ok((sequence, from_log(core, position)?));
         let next = positions.last().map(|(last, _)| last + 1);
-        return Ok((positions.into_iter().map(read).collect::<Result<_, JournalError>>()?, next));
+        return Ok((all_from_log(core, &positions)?, next));
     };
     let Some(span) = core.store.span(&body, from)? else { return Ok((Vec::new(), Some(last + 1))) };
     let next = span.last().map(|(last, _)| last + 1);

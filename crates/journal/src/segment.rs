@@ -97,18 +97,9 @@ impl Segment {
     }
 
     /// The first record at or after a sequence that is alive.
-    pub(crate) fn next(&self, mut from: u64, store: &Store) -> Result<Option<(u64, Bytes)>, JournalError> {
-        from = from.max(self.first);
-        while let Some(span) = store.span(&self.body, from)? {
-            let start = span.partition_point(|(sequence, _)| *sequence < from);
-            let found = span[start..].iter().find(|(sequence, _)| !self.holes.contains(*sequence));
-            if let Some((sequence, record)) = found {
-                return Ok((*sequence <= self.last).then(|| (*sequence, record.clone())));
-            }
-            let Some((last, _)) = span.last() else { break };
-            from = last + 1;
-        }
-        Ok(None)
+    pub(crate) fn next(&self, from: u64, store: &Store) -> Result<Option<(u64, Bytes)>, JournalError> {
+        let found = store.next(&self.body, from.max(self.first), |sequence| !self.holes.contains(sequence))?;
+        Ok(found.filter(|(sequence, _)| *sequence <= self.last))
     }
 
     fn begin_at(&mut self, from: u64, store: &Store) -> Result<(), JournalError> {

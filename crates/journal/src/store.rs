@@ -24,10 +24,14 @@ const SPAN_CACHE_BYTES_MAX: u64 = 2 << 20;
 /// Records that are read together: those of some blocks that follow each other.
 pub(crate) type Span = Arc<Vec<(u64, Bytes)>>;
 
+/// Blocks that follow each other, each by itself.
+type Blocks = Arc<Vec<Bytes>>;
+
 pub(crate) struct Store {
     disk: Arc<dyn Disk>,
     files: Mutex<VecDeque<(u64, Arc<dyn DiskFile>)>>,
-    spans: Mutex<VecDeque<(Place, Span)>>,
+    /// Bytes of blocks that were checked.
+    spans: Mutex<VecDeque<(Place, Blocks)>>,
 }
 
 /// A part of a segment.
@@ -45,9 +49,28 @@ impl Store {
 
     /// The record of a sequence.
     pub(crate) fn find(&self, body: &Body, sequence: u64) -> Result<Option<Bytes>, JournalError> {
-        let Some(span) = self.span(body, sequence)? else { return Ok(None) };
-        let found = span.binary_search_by_key(&sequence, |(at, _)| *at);
-        Ok(found.ok().map(|at| span[at].1.clone()))
+        let found = self.next(body, sequence, |_| true)?;
+        Ok(found.filter(|(at, _)| *at == sequence).map(|(_, record)| record))
+    }
+
+    /// The first record from a sequence on that is wanted.
+    pub(crate) fn next(
+        &self,
+        body: &Body,
+        from: u64,
+        is_wanted: impl Fn(u64) -> bool,
+    ) -> Result<Option<(u64, Bytes)>, JournalError> {
+        let mut number = None;
+        while let Some((place, at)) = self.place(body, from, number)? {
+            for block in self.read(place)?.iter() {
+                let found = block::records(block).find(|(sequence, _)| *sequence >= from && is_wanted(*sequence));
+                if let Some((sequence, record)) = found {
+                    return Ok(Some((sequence, block.slice(record))));
+                }
+            }
+            number = Some(at + 1);
+        }
+        Ok(None)
     }
 
     /// The first span that ends at or after a sequence.
@@ -55,9 +78,9 @@ impl Store {
         let mut number = None;
         loop {
             let Some((place, at)) = self.place(body, sequence, number)? else { return Ok(None) };
-            let span = self.read(place)?;
+            let span = self.parse(place)?;
             if span.last().is_some_and(|(last, _)| *last >= sequence) {
-                return Ok(Some(span));
+                return Ok(Some(Arc::new(span)));
             }
             number = Some(at + 1);
         }
@@ -118,13 +141,13 @@ impl Store {
         Ok(index)
     }
 
-    fn read(&self, place: Place) -> Result<Span, JournalError> {
+    fn read(&self, place: Place) -> Result<Blocks, JournalError> {
         let mut spans = lock(&self.spans);
         if let Some(at) = spans.iter().position(|(kept, _)| *kept == place) {
             return Ok(spans[at].1.clone());
         }
-        let span = Arc::new(self.parse(place)?);
-        spans.push_front((place, span.clone()));
+        let blocks = Arc::new(self.load(place)?);
+        spans.push_front((place, blocks.clone()));
         let mut bytes = 0;
         let fitting = spans.iter().take(SPANS_MAX).take_while(|(kept, _)| {
             bytes += kept.end - kept.start;
@@ -132,22 +155,36 @@ impl Store {
         });
         let fitting = fitting.count();
         spans.truncate(fitting);
-        Ok(span)
+        Ok(blocks)
     }
 
-    fn parse(&self, place: Place) -> Result<Vec<(u64, Bytes)>, JournalError> {
+    fn load(&self, place: Place) -> Result<Vec<Bytes>, JournalError> {
         let (file, name) = (self.file(place.segment)?, names::segment(place.segment));
         let length = usize::try_from(place.end - place.start).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
         read_full(&*file, &mut bytes, place.start).map_err(JournalError::io("read", &name))?;
-        let (bytes, mut at, mut records) = (Bytes::from(bytes), 0, Vec::new());
+        let (bytes, mut at, mut blocks) = (Bytes::from(bytes), 0, Vec::new());
         while at < length {
-            let taken = block::take(&bytes.slice(at..), salt(place.segment), &mut records);
-            let offset = place.start + at as u64;
-            at += taken.ok_or_else(|| JournalError::damaged(&name, offset, "a block is not what was written"))?;
+            let end = block::check(&bytes[at..], salt(place.segment)).map(|taken| at + taken);
+            let end = end.ok_or_else(|| damaged(place, at))?;
+            blocks.push(bytes.slice(at..end));
+            at = end;
+        }
+        Ok(blocks)
+    }
+
+    fn parse(&self, place: Place) -> Result<Vec<(u64, Bytes)>, JournalError> {
+        let (mut at, mut records) = (0, Vec::new());
+        for block in self.read(place)?.iter() {
+            block::take(block, &mut records).ok_or_else(|| damaged(place, at))?;
+            at += block.len();
         }
         Ok(records)
     }
+}
+
+fn damaged(place: Place, at: usize) -> JournalError {
+    JournalError::damaged(names::segment(place.segment), place.start + at as u64, "a block is not what was written")
 }
 
 /// Notes a block in an index, if it is far enough from the last one that was noted.

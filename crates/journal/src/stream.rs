@@ -33,6 +33,17 @@ pub struct Bounds {
     pub bytes: u64,
 }
 
+/// Records that lie beside each other, in one segment or in the log. It is known without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The first record's sequence.
+    pub first: u64,
+    /// No record of it is later.
+    pub last: u64,
+    /// How many records there are.
+    pub count: u64,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) description: Bytes,
@@ -53,6 +64,15 @@ impl Stream {
         let in_segments = self.segments.iter().find(|segment| segment.live.count > 0).map(|segment| segment.first);
         let first = in_segments.or_else(|| self.tail.first_key_value().map(|(sequence, _)| *sequence));
         Bounds { first: first.unwrap_or(0), last: self.last, count: self.live.count, bytes: self.live.bytes }
+    }
+
+    pub(crate) fn extents(&self) -> Vec<Extent> {
+        let segments = self.segments.iter().filter(|segment| segment.live.count > 0);
+        let segments = segments.map(|it| Extent { first: it.first, last: it.last, count: it.live.count });
+        let tail = self.tail.first_key_value().zip(self.tail.last_key_value());
+        let tail =
+            tail.map(|((first, _), (last, _))| Extent { first: *first, last: *last, count: self.tail.len() as u64 });
+        segments.chain(tail).collect()
     }
 
     /// A record that was moved before is not appended again: that happens when the log is read after a crash.

@@ -212,3 +212,59 @@ fn a_batch_is_stored_as_a_whole() {
     let (_, first) = client.ask("$JS.API.STREAM.MSG.GET.s", "", r#"{"seq":1}"#);
     assert!(first.contains("b25l"), "{first}");
 }
+
+/// The journal's files with this beginning of their names.
+fn files(folder: &Path, prefix: &str) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with(prefix)).collect()
+}
+
+#[test]
+fn a_damaged_stream_is_read_only_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::new(folder.path());
+    client.api("STREAM.CREATE.d", r#"{"name":"d","subjects":["d"]}"#);
+    client.api("STREAM.CREATE.w", r#"{"name":"w","subjects":["w"]}"#);
+    let large = "x".repeat(1_000_000);
+    (1..=16).for_each(|seq| assert_eq!(client.ask("d", "", &large).1, format!(r#"{{"stream":"d","seq":{seq}}}"#)));
+    while files(folder.path(), "segment-").is_empty() {
+        std::thread::yield_now();
+    }
+    drop(client);
+    drop(reopened(folder.path()));
+    while journal::Folder::open(folder.path()).is_err() {
+        std::thread::yield_now();
+    }
+    let segment = files(folder.path(), "segment-").into_iter().min().unwrap();
+    let mut content = std::fs::read(&segment).unwrap();
+    content[500_000] ^= 1;
+    std::fs::write(&segment, content).unwrap();
+    let mut client = Client::new(folder.path());
+    let refused = client.api("STREAM.PURGE.d", "")["error"].clone();
+    assert_eq!(refused["err_code"], 10077);
+    let told = refused["description"].as_str().unwrap().to_owned();
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    assert!(told.starts_with(&format!("stream d is read-only: {name} is damaged at byte ")), "{told}");
+    assert_eq!(client.publish("d", ""), "error 10077");
+    assert_eq!(client.api("STREAM.MSG.GET.d", r#"{"seq":16}"#)["message"]["seq"], 16, "what is whole is read");
+    assert_eq!(client.api("STREAM.INFO.d", "")["state"]["last_seq"], 16);
+    assert_eq!(client.publish("w", ""), "seq 1");
+    assert_eq!(client.api("STREAM.DELETE.d", "")["success"], true);
+    assert_eq!(client.api("STREAM.CREATE.d", r#"{"name":"d","subjects":["d"]}"#)["did_create"], true);
+    assert_eq!(client.publish("d", ""), "seq 1");
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Client::new(folder.path()));
+    while journal::Folder::open(folder.path()).is_err() {
+        std::thread::yield_now();
+    }
+    let log = files(folder.path(), "log-").pop().unwrap();
+    let mut content = std::fs::read(&log).unwrap();
+    content[7] += 1;
+    std::fs::write(&log, content).unwrap();
+    let refused = engine::open(folder.path(), Arc::new(HostClock::start())).err().unwrap().to_string();
+    assert_eq!(refused, "log-0000000000000001 has format 2; this Isles knows formats up to 1");
+}

@@ -11,7 +11,7 @@ use tests::binary::isles;
 
 const HELLO: &str = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\nSUB r 1\r\n";
 
-fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
+pub(crate) fn start(folder: &Path) -> (Child, BufReader<TcpStream>) {
     let mut command = Command::new(isles());
     command.args(["nats-server", "-p", "-1", "-js", "-sd"]).arg(folder).stderr(Stdio::piped());
     let mut server = command.spawn().expect("the server starts");

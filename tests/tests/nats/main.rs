@@ -32,6 +32,7 @@ fn compared_with_reference_server() {
         &[(0, PLAIN), (0, "SUB r.* 1\r\n"), (0, "PUB nobody r.1 0\r\n\r\n"), (0, "PUB nobody x 0\r\n\r\n")],
         &[(0, PLAIN), (1, "CONNECT {\"verbose\":false}\r\nSUB a 1\r\n"), (0, "HPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n")],
         &[(0, PLAIN), (1, PLAIN), (1, "SUB a q 1\r\n"), (0, "HPUB a r 17 18\r\nNATS/1.0\r\nA:b\r\n\r\nx\r\n")],
+        &[(0, PLAIN), (1, "CONNECT {\"verbose\":false}\r\nSUB a 1\r\n"), (0, "SUB a 1\r\nHPUB a 0 2\r\nhi\r\n")],
         &[(0, "CONNECT {\"verbose\":false,\"echo\":false}\r\n"), (0, "SUB a 1\r\nSUB a q 2\r\nPUB a 0\r\n\r\n")],
         &[(0, "FOO\r\n")],
         &[(0, " PING\r\n")],

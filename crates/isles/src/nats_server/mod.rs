@@ -56,6 +56,7 @@ pub(crate) fn run(
     block_on(async {
         let signals = Signals::wait_for()?;
         announce(&settings, &clients, monitor.as_ref(), &log)?;
+        engine.iter().flat_map(Engine::troubles).for_each(|trouble| log.error(&trouble));
         let listeners = Listeners { clients: Some(clients), monitor };
         let services = engine.into_iter().map(|engine| Box::new(engine) as Box<dyn Service>).collect();
         let handle = start(server, services, listeners, clock, fastrand::u64(..));

@@ -30,7 +30,7 @@ pub fn check(mut config: ConsumerConfig, stream: &StreamConfig) -> Result<Consum
         true => check_push(&config, stream)?,
         false => check_pull(&config, stream)?,
     }
-    check_filters(&config, stream)?;
+    check_filters(&config)?;
     check_start(&config)?;
     check_work_queue(&config, stream)?;
     Ok(config)
@@ -205,7 +205,8 @@ fn check_pull(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), ApiE
     Ok(())
 }
 
-fn check_filters(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), ApiError> {
+/// They need not match what the stream takes: its subjects may change.
+fn check_filters(config: &ConsumerConfig) -> Result<(), ApiError> {
     if !config.filter_subject.is_empty() && !config.filter_subjects.is_empty() {
         return Err(ApiError::DuplicateFilterSubjects);
     }
@@ -219,9 +220,6 @@ fn check_filters(config: &ConsumerConfig, stream: &StreamConfig) -> Result<(), A
     for (i, filter) in filters.iter().enumerate() {
         if filters.iter().enumerate().any(|(j, other)| i != j && covers(other, filter)) {
             return Err(ApiError::OverlappingFilters);
-        }
-        if !stream.subjects.iter().any(|subject| overlap(subject, filter)) {
-            return Err(ApiError::FilterNotSubset);
         }
     }
     Ok(())

@@ -186,10 +186,7 @@ impl Stream {
         self.counts.last_seq = head.seq;
         self.counts.last_at = head.at;
         self.last_id = wishes.id.clone();
-        if let Some(id) = &wishes.id {
-            self.dedup.expire(self.config.duplicate_window, head.at);
-            self.dedup.insert(id, head.seq, head.at);
-        }
+        self.remember(head, wishes);
         if self.counts.messages == 0 {
             self.counts.first_seq = head.seq + 1;
         }
@@ -203,16 +200,34 @@ impl Stream {
         self.counts.messages += 1;
         self.counts.bytes += head.bytes;
         self.index.add(&head.subject, head.seq);
+        self.schedule(head, wishes, now);
+        if !self.config.max_age.is_zero() && self.too_old_at.is_none() {
+            self.too_old_at = Some(head.at + self.config.max_age);
+        }
+        self.used(head, wishes);
+    }
+
+    /// A message that the stream was restored with asks for this: read again from storage after a restart, in the order of
+    /// sequences.
+    pub fn recall(&mut self, head: &Head, wishes: &Wishes, now: Timestamp) {
+        self.schedule(head, wishes, now);
+        self.remember(head, wishes);
+    }
+
+    fn schedule(&mut self, head: &Head, wishes: &Wishes, now: Timestamp) {
         if let Expires::At(at) = head.expires {
             self.expiry.insert(at, head.seq);
         }
         if let Some(wish) = &wishes.schedule {
             self.schedules.insert(&head.subject, head.seq, wish, head.at, now);
         }
-        if !self.config.max_age.is_zero() && self.too_old_at.is_none() {
-            self.too_old_at = Some(head.at + self.config.max_age);
+    }
+
+    fn remember(&mut self, head: &Head, wishes: &Wishes) {
+        if let Some(id) = &wishes.id {
+            self.dedup.expire(self.config.duplicate_window, head.at);
+            self.dedup.insert(id, head.seq, head.at);
         }
-        self.used(head, wishes);
     }
 
     /// When [`Stream::due`] must be called.

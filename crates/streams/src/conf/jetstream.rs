@@ -41,6 +41,7 @@ pub(super) fn jetstream(item: Item) -> Result<Option<JetStream>, ConfError> {
             "max_memory_store" | "max_mem_store" | "max_mem" => jetstream.limits.memory_bytes_max = Some(item.size()?),
             "max_file_store" | "max_file" => jetstream.limits.file_bytes_max = Some(item.size()?),
             "strict" => jetstream.limits.is_strict = item.boolean()?,
+            "limits" => limits(item, &mut jetstream.limits)?,
             "domain" => return Err(item.refuse("there are no domains", "leave it out")),
             "sync_interval" | "sync" if item.text()? == "always" => {}
             "sync_interval" | "sync" => {
@@ -51,4 +52,15 @@ pub(super) fn jetstream(item: Item) -> Result<Option<JetStream>, ConfError> {
         }
     }
     Ok(is_on.then_some(jetstream))
+}
+
+fn limits(item: Item, limits: &mut Limits) -> Result<(), ConfError> {
+    for Entry { key, item, is_variable } in item.map()? {
+        match key.to_ascii_lowercase().as_str() {
+            "max_request_batch" => limits.request_batch_max = Some(item.count()?),
+            _ if is_variable => {}
+            key => return Err(unknown(key, &item)),
+        }
+    }
+    Ok(())
 }

@@ -115,8 +115,13 @@ fn streams() {
     for text in ["", "jetstream: disabled", "jetstream: off", "jetstream: { enabled: false }"] {
         assert_eq!(of(text), None, "{text}");
     }
-    let text = "jetstream: {\n strict: true,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always }";
-    let limits = Limits { is_strict: true, memory_bytes_max: Some(64 << 20), file_bytes_max: Some(10 << 30) };
+    let text = "jetstream: {\n strict: true,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always, limits { max_request_batch: 100 } }";
+    let limits = Limits {
+        is_strict: true,
+        memory_bytes_max: Some(64 << 20),
+        file_bytes_max: Some(10 << 30),
+        request_batch_max: Some(100),
+    };
     assert_eq!(of(text), Some(JetStream { store: "/s".into(), limits }));
 }
 
@@ -162,9 +167,19 @@ fn rights() {
     assert_eq!(default.subscribe, Rules::new(Some(&["x"]), &[]));
 }
 
+/// Each text is refused like that.
+fn check_refused(rows: &[(&str, &str)]) {
+    for (text, cause) in rows {
+        let others = [("other.conf", "\nx: 1"), ("self.conf", "include self.conf")];
+        let error = read_with(text, &others).map(|_| ()).expect_err(text);
+        assert_eq!(error.to_string(), *cause, "{text}");
+        assert!(!error.hint.is_empty());
+    }
+}
+
 #[test]
 fn what_is_refused_and_where() {
-    for (text, cause) in [
+    check_refused(&[
         ("\nwhat: 1", "a.conf:2: `what`: there is no such key"),
         ("cluster { name: x }", "a.conf:1: `cluster`: that is not supported"),
         ("operator: eyJ0", "a.conf:1: `operator`: that is not supported"),
@@ -186,7 +201,14 @@ fn what_is_refused_and_where() {
         ("allow_non_tls: true", "a.conf:1: `allow_non_tls`: there is no `tls` before it"),
         ("jetstream { domain: x }", "a.conf:1: `jetstream.domain`: there are no domains"),
         ("jetstream { sync_interval: 2m }", "a.conf:1: `jetstream.sync_interval`: every acknowledgement is on disk"),
-        ("jetstream { limits: {} }", "a.conf:1: `jetstream.limits`: there is no such key"),
+        (
+            "jetstream { limits: { max_ha_assets: 1 } }",
+            "a.conf:1: `jetstream.limits.max_ha_assets`: there is no such key",
+        ),
+        (
+            "jetstream { limits: { max_request_batch: 0 } }",
+            "a.conf:1: `jetstream.limits.max_request_batch`: `0` is no number of things",
+        ),
         ("authorization { user: a }", "a.conf:1: `authorization`: `user` and `password` belong together"),
         (
             "authorization { user: a, pass: b, token: c }",
@@ -210,6 +232,12 @@ fn what_is_refused_and_where() {
             "authorization { default_permissions: { publish: a..b } }",
             "a.conf:1: `authorization.default_permissions.publish`: `a..b` is no subject",
         ),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_read_and_where() {
+    check_refused(&[
         ("port: $nothing", "a.conf:1: the variable `$nothing` is not known"),
         ("include missing.conf", "a.conf:1: cannot read missing.conf: entity not found"),
         ("include other.conf", "other.conf:2: `x`: there is no such key"),
@@ -224,12 +252,7 @@ fn what_is_refused_and_where() {
         ("tls { timeout }", "a.conf:1: `tls.timeout` has no value"),
         ("}", "a.conf:1: a key is expected, not `}`"),
         ("= 1", "a.conf:1: a key is expected, not `=`"),
-    ] {
-        let others = [("other.conf", "\nx: 1"), ("self.conf", "include self.conf")];
-        let error = read_with(text, &others).map(|_| ()).expect_err(text);
-        assert_eq!(error.to_string(), cause, "{text}");
-        assert!(!error.hint.is_empty());
-    }
+    ]);
     let deep = "a {".repeat(100_000);
     assert!(read_with(&deep, &[]).is_err_and(|error| error.cause == "too much lies in each other"));
 }

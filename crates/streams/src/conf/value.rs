@@ -116,6 +116,12 @@ impl Item {
         N::try_from(number).map_err(|_| self.wrong("number that fits", "give a smaller one"))
     }
 
+    /// A number of things, at least one.
+    pub(super) fn count(&self) -> Result<i64, ConfError> {
+        let number = self.as_size().and_then(|number| i64::try_from(number).ok()).filter(|number| *number > 0);
+        number.ok_or_else(|| self.wrong("number of things", "give a number from 1 on"))
+    }
+
     /// A bound: -1, and what `also` says, is none.
     pub(super) fn bound(&self, also: Option<u64>) -> Result<usize, ConfError> {
         if self.text() == Ok("-1") {

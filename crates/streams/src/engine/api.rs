@@ -28,10 +28,15 @@ impl Engine {
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
         let Some(parsed) = self.api.parse(&call) else { return };
-        self.stats.total += 1;
         let reply = message.reply.unwrap_or_default();
-        if let Err(refusal) = parsed.and_then(|request| self.serve(request, reply, out)) {
-            self.stats.errors += 1;
+        // Direct gets and pulls are no requests of the API.
+        let counts =
+            !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
+        let served = parsed.and_then(|request| self.serve(request, reply, out));
+        // An answer about the account does not count the request that it answers.
+        self.stats.total += u64::from(counts);
+        if let Err(refusal) = served {
+            self.stats.errors += u64::from(counts);
             refuse(&refusal, reply, out);
         }
     }

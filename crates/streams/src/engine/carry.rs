@@ -64,7 +64,7 @@ impl Engine {
     }
 
     fn release(&mut self, stream: u64, seq: u64, rest: &mut Rest) {
-        let Some(kept) = self.streams.get_mut(&stream) else { return };
+        let Some(kept) = self.streams.get_mut(&stream).filter(|kept| kept.damage.is_none()) else { return };
         let removals = kept.hub.release(seq, &kept.heads);
         if !removals.is_empty() {
             kept.remove(&removals, &mut self.writer);
@@ -99,7 +99,8 @@ impl Engine {
         self.end_consumer(stream, consumer);
         rest.retain(|(of, _)| *of != consumer);
         let Some(kept) = self.streams.get_mut(&stream) else { return };
-        for seq in kept.hub.remove(consumer, &kept.heads) {
+        let (freed, is_whole) = (kept.hub.remove(consumer, &kept.heads), kept.damage.is_none());
+        for seq in freed.into_iter().filter(|_| is_whole) {
             let removals = kept.hub.stream.settle(seq, &kept.heads);
             kept.remove(&removals, &mut self.writer);
             let mut actions = Vec::new();

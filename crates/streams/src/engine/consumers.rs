@@ -28,6 +28,7 @@ impl Engine {
     pub(super) fn create_consumer(&mut self, stream: &str, create: ConsumerCreate) -> Served {
         self.check_open()?;
         let ConsumerCreate { action, mut config, .. } = create;
+        self.limits.bound_requests(&mut config)?;
         let kept = self.find(stream)?;
         let id = kept.id;
         if config.name.is_empty() {

@@ -4,21 +4,20 @@
 //! `STREAM-CONSUMER-dead` under `$DEAD.STREAM.CONSUMER.SUBJECT`, with the headers that it had and those that tell its history, in
 //! one write with what the consumer remembers of it.
 
-use logic::stream::{Incoming, Outcome, Stored, Wishes, check};
+use logic::stream::{Stored, Wishes, check};
 use model::{
     Timestamp,
     streams::{ConsumerConfig, DEAD_LETTER_KEY, StreamConfig},
 };
-use wire::nats::{HeaderBlock, write_field, write_headers_end, write_status};
 
-use super::{Engine, record::Record};
+use super::{Engine, headers::rewritten, record::Record};
 use crate::jetstream::{ApiError, ErrorCode};
 
 /// How much a stream of dead letters takes before the oldest go.
 const BYTES_MAX: i64 = 1 << 30;
-/// Headers that would ask something of the stream of dead letters.
-const WISHES: [&str; 6] =
-    ["Nats-Expected-", "Nats-Rollup", "Nats-TTL", "Nats-Schedule", "Nats-Batch-", "Nats-Marker-Reason"];
+/// Headers that would ask something of the stream of dead letters, or tell an older history.
+const WISHES: [&str; 7] =
+    ["Nats-Expected-", "Nats-Rollup", "Nats-TTL", "Nats-Schedule", "Nats-Batch-", "Nats-Marker-Reason", "Isles-Dead-"];
 
 /// Whether a consumer asks for its dead letters to be kept.
 pub(super) fn is_wanted(config: &ConsumerConfig) -> bool {
@@ -66,49 +65,19 @@ impl Engine {
         let at = kept.heads.get(seq)?.at;
         let bytes = self.writer.read(stream, seq).ok().flatten()?;
         let record = Record::decode(&bytes)?;
+        let (seq, deliveries) = (seq.to_string(), deliveries.to_string());
         let history = [
-            ("Isles-Dead-Stream", name.to_string()),
-            ("Isles-Dead-Consumer", member.to_string()),
-            ("Isles-Dead-Sequence", seq.to_string()),
-            ("Isles-Dead-Deliveries", deliveries.to_string()),
-            ("Isles-Dead-Stored-At", at.to_rfc3339()),
-            ("Isles-Dead-Delivered-At", last_at.to_rfc3339()),
-            ("Isles-Dead-Reason", "max-deliveries".to_owned()),
+            ("Isles-Dead-Stream", &*name),
+            ("Isles-Dead-Consumer", &member),
+            ("Isles-Dead-Sequence", &seq),
+            ("Isles-Dead-Deliveries", &deliveries),
+            ("Isles-Dead-Stored-At", &at.to_rfc3339()),
+            ("Isles-Dead-Delivered-At", &last_at.to_rfc3339()),
+            ("Isles-Dead-Reason", "max-deliveries"),
         ];
-        let headers = with_history(record.headers, &history);
+        let headers = rewritten(record.headers, &WISHES, &history);
         let subject = prefix(&name, &member) + record.subject;
         let to = self.ensure_dead(stream, &member).ok()?;
-        self.store(to, &subject, &headers, record.payload)
+        self.store(to, &subject, (&headers, record.payload), Wishes::default())
     }
-
-    /// Stores a message that asks for nothing.
-    fn store(&mut self, stream: u64, subject: &str, headers: &[u8], payload: &[u8]) -> Option<()> {
-        let (header_bytes, payload_bytes) = (headers.len() as u64, payload.len() as u64);
-        let (subject, wishes) = (subject.into(), Wishes::default());
-        let incoming = Incoming { subject, header_bytes, payload_bytes, wishes, is_firing: false };
-        let now = self.clock.now();
-        let kept = self.streams.get_mut(&stream)?;
-        let Outcome::Stored(placed) = kept.hub.publish(&incoming, now, &kept.heads) else { return None };
-        kept.place(&placed, headers, payload, false, &mut self.writer);
-        self.placed(stream, std::slice::from_ref(&placed));
-        Some(())
-    }
-}
-
-/// A header block with more fields, and without what asks something of a stream.
-fn with_history(headers: &[u8], history: &[(&str, String)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    write_status(None, &mut block);
-    let is_wish = |name: &str| WISHES.iter().any(|wish| has_prefix(name, wish));
-    if let Ok(old) = HeaderBlock::parse(headers) {
-        let kept = old.fields().filter(|(name, _)| !is_wish(name) && !has_prefix(name, "Isles-Dead-"));
-        kept.for_each(|(name, value)| write_field(name, value.as_bytes(), &mut block));
-    }
-    history.iter().for_each(|(name, value)| write_field(name, value.as_bytes(), &mut block));
-    write_headers_end(&mut block);
-    block
-}
-
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }

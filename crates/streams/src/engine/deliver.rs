@@ -2,7 +2,7 @@
 
 use logic::consumer::{self, Delivery, Left, Target};
 
-use super::{Engine, record::Record};
+use super::{Engine, headers::rewritten, record::Record};
 use crate::{
     jetstream::{self, AckSubject, Nanos, Status, Unmet},
     server::Message,
@@ -36,7 +36,8 @@ impl Engine {
         let (subject, reply) = (record.subject.as_bytes(), Some(reply.as_bytes()));
         let letters = self.writer.letters();
         if delivery.headers_only {
-            let headers = without_payload(record.headers, record.payload.len());
+            let size = record.payload.len().to_string();
+            let headers = rewritten(record.headers, &[], &[("Nats-Msg-Size", &size)]);
             letters.push_to(&to, &Message { subject, reply, headers: &headers, payload: b"" });
         } else {
             letters.push_to(&to, &Message { subject, reply, headers: record.headers, payload: record.payload });
@@ -105,10 +106,4 @@ fn unmet(left: Left) -> Unmet {
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// The headers of a message that is sent without its payload, which tell of its size.
-fn without_payload(headers: &[u8], size: usize) -> Vec<u8> {
-    let block = headers.strip_suffix(b"\r\n").unwrap_or(b"NATS/1.0\r\n");
-    [block, format!("Nats-Msg-Size: {size}\r\n\r\n").as_bytes()].concat()
 }

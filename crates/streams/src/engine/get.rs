@@ -1,31 +1,34 @@
 //! Reading single messages.
 
+use bytes::Bytes;
+use logic::{
+    stream::{Head, Search, Stored as _, scan},
+    subject::is_subject,
+};
+
 use super::{
     Engine,
     api::{Reply, Served, nobody},
     info::{time, timestamp},
     kept::Kept,
     record::Record,
+    writer::Writer,
 };
 use crate::{
-    jetstream::{ErrorCode, MessageGet, Response, Status, Stored, StoredMessage},
+    jetstream::{ErrorCode, MessageGet, Place, Response, Status, Stored, StoredMessage},
     server::{Message, Outgoing},
-};
-use logic::{
-    stream::{Head, Search, Stored as _, scan},
-    subject::is_subject,
 };
 
 impl Engine {
     pub(super) fn get(&self, name: &str, get: &MessageGet) -> Served {
         let kept = self.find(name)?;
-        let head = find(kept, get).ok_or_else(|| ErrorCode::NoMessageFound.error())?;
-        let read = self.writer.read(kept.id, head.seq);
+        let seq = find(kept, get).ok_or_else(|| ErrorCode::NoMessageFound.error())?;
+        let read = self.writer.read(kept.id, seq);
         let bytes = read.map_err(|error| ErrorCode::StreamGeneral.because(error.to_string()))?;
         let record = bytes.as_deref().and_then(Record::decode).ok_or_else(|| ErrorCode::NoMessageFound.error())?;
         let message = StoredMessage {
             subject: record.subject.into(),
-            seq: head.seq,
+            seq,
             hdrs: if get.no_hdr { Vec::new() } else { record.headers.into() },
             data: record.payload.into(),
             time: time(record.at).into(),
@@ -45,26 +48,37 @@ impl Engine {
             nobody(reply, out);
             return Ok(());
         };
+        if reply.is_empty() {
+            return Ok(());
+        }
         if get.batch > 0 || !get.multi_last.is_empty() {
-            // Several messages at once are not supported yet.
-            return Err(Status::BadRequest);
+            return self.direct_get_many(kept, get, reply, out);
         }
-        let head = find(kept, get).ok_or(Status::MessageNotFound)?;
-        let bytes = self.writer.read(kept.id, head.seq).ok().flatten().ok_or(Status::MessageNotFound)?;
-        let record = Record::decode(&bytes).ok_or(Status::MessageNotFound)?;
-        let headers = if get.no_hdr { "" } else { str::from_utf8(record.headers).unwrap_or_default() };
-        let stored = Stored { stream: name, subject: record.subject, seq: head.seq, time: time(record.at), headers };
-        let headers = stored.block(None);
-        let payload = record.payload;
-        if !reply.is_empty() {
-            out.messages.push(&Message { subject: reply, reply: None, headers: headers.as_bytes(), payload });
-        }
+        let seq = find(kept, get).ok_or(Status::MessageNotFound)?;
+        let (headers, payload) = direct_message(&self.writer, kept, seq, get.no_hdr, None)?;
+        let (headers, payload) = (headers.as_bytes(), &*payload);
+        out.messages.push(&Message { subject: reply, reply: None, headers, payload });
         Ok(())
     }
 }
 
+/// A message as a direct get answers it: headers and payload.
+pub(super) fn direct_message(
+    writer: &Writer,
+    kept: &Kept,
+    seq: u64,
+    no_hdr: bool,
+    place: Option<Place>,
+) -> Result<(String, Bytes), Status> {
+    let bytes = writer.read(kept.id, seq).ok().flatten().ok_or(Status::MessageNotFound)?;
+    let record = Record::decode(&bytes).ok_or(Status::MessageNotFound)?;
+    let headers = if no_hdr { "" } else { str::from_utf8(record.headers).unwrap_or_default() };
+    let stored = Stored { stream: &kept.name, subject: record.subject, seq, time: time(record.at), headers };
+    Ok((stored.block(place), bytes.slice_ref(record.payload)))
+}
+
 /// The message that is asked for: the last of a subject, the next of one, one by its sequence, or the first from a time on.
-fn find(kept: &Kept, get: &MessageGet) -> Option<Head> {
+fn find(kept: &Kept, get: &MessageGet) -> Option<u64> {
     if !get.last_by_subj.is_empty() {
         return last(kept, &get.last_by_subj);
     }
@@ -72,25 +86,30 @@ fn find(kept: &Kept, get: &MessageGet) -> Option<Head> {
         Some(at) => kept.heads.since(timestamp(at))?.seq,
         None => get.seq,
     };
-    if !get.next_by_subj.is_empty() {
-        return next(kept, &get.next_by_subj, from.saturating_sub(1));
-    }
-    if get.start_time.is_some() { kept.heads.next(from - 1) } else { kept.heads.get(from) }
+    let found = match (get.next_by_subj.is_empty(), get.start_time) {
+        (false, _) => next(kept, &get.next_by_subj, from.saturating_sub(1)),
+        (true, Some(_)) => kept.heads.next(from - 1),
+        (true, None) => kept.heads.get(from),
+    };
+    found.map(|head| head.seq)
 }
 
-fn last(kept: &Kept, filter: &str) -> Option<Head> {
+fn last(kept: &Kept, filter: &str) -> Option<u64> {
     if is_subject(filter.as_bytes()) {
-        return kept.heads.last_of(filter, u64::MAX);
+        return kept.hub.stream.index().get(filter).map(|entry| entry.last);
     }
-    let mut last = 0;
+    let mut last = None;
     kept.hub.stream.index().visit(filter, &mut |_, entry| {
-        last = last.max(entry.last);
+        last = last.max(Some(entry.last));
         true
     });
-    kept.heads.get(last)
+    last
 }
 
 fn next(kept: &Kept, filter: &str, mut after: u64) -> Option<Head> {
+    if is_subject(filter.as_bytes()) {
+        return kept.heads.next_of(filter, after);
+    }
     let filters: [Box<str>; 1] = [filter.into()];
     let (index, last) = (kept.hub.stream.index(), kept.hub.stream.counts().last_seq);
     let pending = index.pending(&filters, after, &kept.heads);

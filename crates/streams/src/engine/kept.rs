@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
+use journal::JournalError;
 use logic::{
     hub::Hub,
-    stream::{Expires, Head, Placed, Removals, Stream, Wishes},
+    stream::{Counts, Expires, Head, Placed, Removals, Snapshot, Stored as _, Stream, Wishes},
 };
 use model::{Timestamp, streams::StreamConfig};
 use serde::{Deserialize, Serialize};
 use wire::nats::HeaderBlock;
 
-use super::{heads::Heads, members::Members, record::Record, writer::Writer};
+use super::{
+    heads::{Asks, Heads, Restored, Shelf},
+    members::Members,
+    record::Record,
+    writer::Writer,
+};
+use crate::jetstream::{ApiError, ErrorCode};
 
 /// A stream that the engine keeps.
 pub(super) struct Kept {
@@ -21,6 +28,8 @@ pub(super) struct Kept {
     pub(super) hub: Hub,
     pub(super) heads: Heads,
     pub(super) members: Members,
+    /// What is wrong with its records; nothing is changed in it then, but it can be deleted.
+    pub(super) damage: Option<JournalError>,
 }
 
 /// What the journal keeps of a stream beside its messages, as JSON.
@@ -31,10 +40,41 @@ pub(super) struct Description {
 }
 
 impl Kept {
-    pub(super) fn new(id: u64, Description { config, created }: Description) -> Self {
+    /// A new stream.
+    pub(super) fn new(id: u64, description: Description, shelf: Arc<Shelf>) -> Self {
+        Self::restored(id, description, Restored::nothing(id, shelf))
+    }
+
+    /// A stream as its index says.
+    pub(super) fn restored(id: u64, Description { config, created }: Description, restored: Restored) -> Self {
         let name = config.name.as_str().into();
-        let hub = Hub::new(Stream::new(config));
-        Self { id, name, created, hub, heads: Heads::default(), members: Members::default() }
+        let Restored { heads, sums, last, last_at } = restored;
+        let stream = if last == 0 {
+            Stream::new(config)
+        } else {
+            let first_seq = heads.next(0).map_or(last + 1, |head| head.seq);
+            let counts = Counts { messages: sums.messages, bytes: sums.bytes, first_seq, last_seq: last, last_at };
+            let subjects = sums.subjects.into_iter().collect();
+            Stream::restore(config, Snapshot { counts, subjects, ..Snapshot::default() })
+        };
+        Self { id, name, created, hub: Hub::new(stream), heads, members: Members::default(), damage: None }
+    }
+
+    /// # Errors
+    /// When it is damaged.
+    pub(super) fn check_whole(&self) -> Result<(), ApiError> {
+        self.trouble().map_or(Ok(()), |trouble| Err(ErrorCode::StreamStoreFailed.because(trouble)))
+    }
+
+    /// When something is due in it.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.hub.stream.deadline().filter(|_| self.damage.is_none())
+    }
+
+    /// What is wrong with it.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let damage = self.damage.as_ref()?;
+        Some(format!("stream {} is read-only: {damage}", self.name))
     }
 
     pub(super) fn description(&self) -> Vec<u8> {
@@ -48,8 +88,8 @@ impl Kept {
         let record = Record { marker, at, expires, subject: &placed.subject, headers, payload };
         writer.append(self.id, seq, record.encode());
         if placed.kept {
-            let subject = placed.subject.clone();
-            self.heads.insert(Head { seq, subject, bytes: placed.bytes, at, expires, marker });
+            let head = Head { seq, subject: placed.subject.clone(), bytes: placed.bytes, at, expires, marker };
+            self.heads.insert(&head, Asks::of(&wishes(headers).unwrap_or_default()));
         } else {
             // What stays of it is that its sequence was used.
             writer.remove_one(self.id, seq);
@@ -60,17 +100,18 @@ impl Kept {
     pub(super) fn remove(&mut self, removals: &Removals, writer: &mut Writer) {
         self.heads.remove(removals);
         writer.remove(self.id, removals);
+        writer.index(self.id, self.heads.take_changes());
     }
 
     /// A message is read again from the journal.
     pub(super) fn restore(&mut self, seq: u64, record: &Record<'_>, now: Timestamp) {
-        let head = record.head(seq);
-        self.hub.stream.stored(&head, &wishes(record.headers).unwrap_or_default(), now);
-        self.heads.insert(head);
+        let (head, wishes) = (record.head(seq), wishes(record.headers).unwrap_or_default());
+        self.hub.stream.stored(&head, &wishes, now);
+        self.heads.insert(&head, Asks::of(&wishes));
     }
 
     /// All messages are read; `last` is the greatest sequence that the stream ever had.
-    pub(super) fn restored(&mut self, last: u64, now: Timestamp) {
+    pub(super) fn recovered(&mut self, last: u64, now: Timestamp) {
         let counts = self.hub.stream.counts();
         if last > counts.last_seq {
             let head = Head {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::streams::{Storage, StreamConfig};
+use model::streams::{ConsumerConfig, Storage, StreamConfig};
 
 use crate::jetstream::{ApiError, ErrorCode};
 
@@ -15,6 +15,8 @@ pub struct Limits {
     pub memory_bytes_max: Option<u64>,
     /// Bytes of all streams with `storage: file`.
     pub file_bytes_max: Option<u64>,
+    /// Messages that one request to a pull consumer asks for.
+    pub request_batch_max: Option<i64>,
 }
 
 impl Limits {
@@ -23,6 +25,18 @@ impl Limits {
             Storage::Memory => self.memory_bytes_max,
             Storage::File => self.file_bytes_max,
         }
+    }
+
+    /// Keeps the requests to a pull consumer within the bound.
+    pub(super) fn bound_requests(&self, config: &mut ConsumerConfig) -> Result<(), ApiError> {
+        let Some(max) = self.request_batch_max.filter(|_| config.deliver_subject.is_empty()) else { return Ok(()) };
+        if config.max_batch > max {
+            return Err(ErrorCode::ConsumerMaxRequestBatchExceeded.because(max.to_string()));
+        }
+        if config.max_batch == 0 {
+            config.max_batch = max;
+        }
+        Ok(())
     }
 
     /// Whether a stream may be made or changed like that beside the others: what they may grow to has to have room.
@@ -94,6 +108,22 @@ mod tests {
         assert!(tally.has_room(Storage::File, 1, &limits) && !tally.has_room(Storage::File, 2, &limits));
         tally.set(2, None);
         assert!(tally.has_room(Storage::File, 7, &limits) && !tally.has_room(Storage::File, 8, &limits));
+    }
+
+    #[test]
+    fn requests_are_kept_within_the_bound() {
+        let limits = Limits { request_batch_max: Some(10), ..Limits::default() };
+        for (deliver_subject, asked, expected) in [
+            ("", 0, Ok(10)),
+            ("", 5, Ok(5)),
+            ("", 11, Err("consumer max request batch exceeds server limit of 10".to_owned())),
+            ("push", 0, Ok(0)),
+        ] {
+            let deliver_subject = deliver_subject.into();
+            let mut config = ConsumerConfig { deliver_subject, max_batch: asked, ..ConsumerConfig::default() };
+            let bounded = limits.bound_requests(&mut config).map(|()| config.max_batch);
+            assert_eq!(bounded.map_err(|error| error.description), expected);
+        }
     }
 
     #[test]

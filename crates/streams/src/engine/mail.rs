@@ -48,6 +48,13 @@ impl Mail {
         self.state().results.remove(&commit)
     }
 
+    /// All must be read again from the journal, once every commit is answered. The engine is woken for it.
+    pub(super) fn fail(&self) {
+        let mut state = self.state();
+        (state.has_failed, state.is_ready) = (true, true);
+        self.changed.notify_one();
+    }
+
     /// Whether a commit has failed since this was last forgotten.
     pub(super) fn has_failed(&self) -> bool {
         self.state().has_failed

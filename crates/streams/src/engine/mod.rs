@@ -14,6 +14,8 @@ mod consumers;
 pub(crate) mod dead;
 mod deliver;
 mod get;
+mod get_many;
+mod headers;
 mod heads;
 mod info;
 mod kept;
@@ -28,8 +30,11 @@ mod record;
 mod recover;
 mod requests;
 mod restore;
+mod schedule;
 mod service;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod varint;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use logic::stream::{Incoming, Outcome, Placed};
+use logic::stream::{Incoming, Outcome, Placed, Wishes};
 
 use super::{
     Engine,
@@ -53,6 +53,7 @@ impl Engine {
         if !self.tally.has_room(kept.hub.stream.config().storage, bytes, &self.limits) {
             return Err(ErrorCode::InsufficientResources.error());
         }
+        kept.check_whole()?;
         let ack = PubAck { stream: kept.name.to_string(), ..PubAck::default() };
         match kept.hub.publish(&incoming, now, &kept.heads) {
             Outcome::Stored(placed) => {
@@ -101,6 +102,19 @@ impl Engine {
             kept.place(placed, headers, payload, false, &mut self.writer);
         }
         self.placed(id, all);
+    }
+
+    /// Stores a message of the engine's own, headers and payload; `None` if the stream refuses it.
+    pub(super) fn store(&mut self, id: u64, subject: &str, content: (&[u8], &[u8]), wishes: Wishes) -> Option<()> {
+        let (headers, payload) = content;
+        let (header_bytes, payload_bytes) = (headers.len() as u64, payload.len() as u64);
+        let incoming = Incoming { subject: subject.into(), header_bytes, payload_bytes, wishes, is_firing: true };
+        let now = self.clock.now();
+        let kept = self.streams.get_mut(&id).filter(|kept| kept.damage.is_none())?;
+        let Outcome::Stored(placed) = kept.hub.publish(&incoming, now, &kept.heads) else { return None };
+        kept.place(&placed, headers, payload, false, &mut self.writer);
+        self.placed(id, std::slice::from_ref(&placed));
+        Some(())
     }
 
     /// Tells the consumers of messages that are stored.

@@ -18,17 +18,15 @@ use super::{
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
-    server::{Interest, Message, Origin, Outgoing, Query, Service},
+    server::{API_LEVEL, Interest, Message, Origin, Outgoing, Query, Service},
 };
 
-/// The level of the API that is kept to: that of nats-server 2.12.
-const API_LEVEL: u8 = 2;
 /// What the engine itself answers.
 pub(super) const OWN_SUBJECTS: [&[u8]; 3] = [b"$JS.API.>", b"$JS.ACK.>", b"$JS.FC.>"];
 /// After a failed write nothing is tried for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The streams of a server. Its memory grows with the messages (see `heads.rs`).
+/// The streams of a server. Its memory grows with the streams and their subjects, not with the messages.
 pub struct Engine {
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
@@ -91,9 +89,14 @@ impl Engine {
         self.limits = limits;
     }
 
+    /// What is wrong with streams that are damaged, a sentence each: they are read-only.
+    pub fn troubles(&self) -> Vec<String> {
+        self.streams.values().filter_map(Kept::trouble).collect()
+    }
+
     /// Takes the streams from the journal, instead of those that it has.
     pub(super) fn recover(&mut self) -> Result<(), OpenError> {
-        let streams = recover::streams(self.writer.journal(), self.clock.now())?;
+        let streams = recover::streams(&self.writer.shelf, self.clock.now())?;
         self.streams.clear();
         self.names.clear();
         self.staged.clear();
@@ -125,7 +128,7 @@ impl Engine {
         let stream = kept.map(|kept| &kept.hub.stream);
         let bytes = stream.map(|stream| (stream.config().storage, stream.counts().bytes));
         self.tally.set(id, bytes);
-        let at = kept.and_then(|kept| earlier(kept.hub.stream.deadline(), kept.hub.deadline()));
+        let at = kept.and_then(|kept| earlier(kept.deadline(), kept.hub.deadline()));
         let before = match at {
             Some(at) => self.deadlines.insert(id, at),
             None => self.deadlines.remove(&id),
@@ -155,7 +158,7 @@ impl Engine {
 
     fn run_stream(&mut self, id: u64, now: Timestamp) {
         let Some(kept) = self.streams.get_mut(&id) else { return };
-        if kept.hub.stream.deadline().is_none_or(|at| at > now) {
+        if kept.deadline().is_none_or(|at| at > now) {
             return;
         }
         let due = kept.hub.stream.due(now, &kept.heads);
@@ -170,6 +173,9 @@ impl Engine {
         let mut actions = Vec::new();
         kept.hub.aged(&due, now, &kept.heads, &mut actions);
         self.carry_out(id, actions, None);
+        for firing in &due.firings {
+            self.fire(id, firing);
+        }
     }
 
     /// Whether writes are refused for now.
@@ -226,6 +232,9 @@ impl Service for Engine {
     fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {
         let now = self.clock.now();
         self.writer.collect(&mut out.messages);
+        if self.writer.shelf.take_failure() {
+            self.writer.mail.fail();
+        }
         if self.writer.is_undone() && now >= self.closed_until {
             self.undo(out, now);
         }

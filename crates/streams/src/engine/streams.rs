@@ -1,6 +1,7 @@
 //! Making, changing and emptying streams.
 
 use logic::{
+    consumer::{self, Consumer},
     stream::{Removals, check, check_update, offers},
     subject::overlap,
 };
@@ -39,7 +40,8 @@ impl Engine {
 
     /// Makes a stream of a configuration that was checked.
     pub(super) fn make(&mut self, config: StreamConfig) -> u64 {
-        let kept = Kept::new(self.take_id(), Description { config, created: self.clock.now() });
+        let description = Description { config, created: self.clock.now() };
+        let kept = Kept::new(self.take_id(), description, self.writer.shelf.clone());
         self.writer.create(kept.id, &kept.description());
         self.subscribing.extend(kept.hub.stream.config().subjects.iter().cloned());
         self.advise_of_stream(&kept.name, "create");
@@ -49,11 +51,14 @@ impl Engine {
     }
 
     pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let old = self.find(&config.name)?.hub.stream.config().clone();
+        let kept = self.find(&config.name)?;
+        kept.check_whole()?;
+        let old = kept.hub.stream.config().clone();
         let config = check_update(&old, config)?;
         check_support(&config)?;
         self.check_overlap(&config)?;
         self.check_reserved(&config)?;
+        check_consumers(self.find(&config.name)?, &config)?;
         self.check_open()?;
         let id = self.find(&config.name)?.id;
         let kept = self.kept_mut(id)?;
@@ -94,6 +99,7 @@ impl Engine {
         let some = |number: u64| Some(number).filter(|number| *number > 0);
         let purge = logic::stream::Purge { filter, before: some(purge.seq), keep: some(purge.keep) };
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let purged = kept.hub.stream.purge(&purge, &kept.heads)?;
         self.gone(id, &purged.removals);
         Ok(Reply::Durable(Response::StreamPurge(Purged::new(purged.count))))
@@ -103,6 +109,7 @@ impl Engine {
         let id = self.find(name)?.id;
         self.check_sound()?;
         let kept = self.kept_mut(id)?;
+        kept.check_whole()?;
         let removals = kept.hub.stream.delete(seq, &kept.heads)?;
         self.gone(id, &removals);
         Ok(Reply::Durable(Response::MessageDelete(Done::DONE)))
@@ -159,11 +166,20 @@ impl Engine {
     }
 }
 
+/// A change of what consumers may ask for must not be less than what they have.
+fn check_consumers(kept: &Kept, config: &StreamConfig) -> Result<(), ApiError> {
+    if kept.hub.stream.config().consumer_limits == config.consumer_limits {
+        return Ok(());
+    }
+    let fits = |machine: &Consumer| consumer::check(machine.settings().config.clone(), config).is_ok();
+    if kept.hub.iter().all(|(_, machine)| fits(machine)) {
+        return Ok(());
+    }
+    Err(ErrorCode::StreamInvalidConfig.because("change to limits violates consumers' configs"))
+}
+
 /// What the machine could decide and this engine does not carry out.
 fn check_support(config: &StreamConfig) -> Result<(), ApiError> {
-    if config.allow_msg_schedules {
-        return Err(ErrorCode::StreamInvalidConfig.because("message schedules are not supported yet"));
-    }
     // The engine gets a message once for each of its own filters that match.
     let is_own = |subject: &String| OWN_SUBJECTS.iter().any(|own| overlap(subject.as_bytes(), own));
     if config.subjects.iter().any(is_own) {

@@ -9,7 +9,11 @@ use bytes::Bytes;
 use journal::{Batch, Durability, Journal, JournalError};
 use logic::stream::Removals;
 
-use super::{answer::Answer, mail::Mail};
+use super::{
+    answer::Answer,
+    heads::{Change, Shelf, index_of},
+    mail::Mail,
+};
 use crate::server;
 
 /// A batch of more bytes is committed at once. One message with all that gives way for it fits into what is left then.
@@ -21,6 +25,8 @@ const BATCH_BYTES: usize = 4 << 20;
 /// is written without a sync: what consumers delivered and removed, which happens again if it is lost.
 pub(super) struct Writer {
     journal: Arc<Journal>,
+    /// Where the streams' indexes are read.
+    pub(super) shelf: Arc<Shelf>,
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
@@ -53,6 +59,7 @@ struct Commit {
 impl Writer {
     pub(super) fn new(journal: Arc<Journal>) -> Self {
         Self {
+            shelf: Arc::new(Shelf::new(journal.clone())),
             journal,
             mail: Arc::default(),
             batch: Batch::new(),
@@ -110,10 +117,23 @@ impl Writer {
         self.batch.remove(stream, seq);
     }
 
+    /// Makes a stream and its index.
     pub(super) fn create(&mut self, stream: u64, description: &[u8]) {
         self.make_room(description.len());
         self.only_removes = false;
         self.batch.create(stream, description);
+        self.batch.create(index_of(stream), b"");
+    }
+
+    /// Changes the index of a stream. What is changed because something is removed may use the reserve as well.
+    pub(super) fn index(&mut self, stream: u64, changes: Vec<Change>) {
+        for change in changes {
+            if self.bytes > BATCH_BYTES {
+                self.write(Vec::new());
+            }
+            self.bytes += change.bytes();
+            change.put(stream, &mut self.batch);
+        }
     }
 
     pub(super) fn describe(&mut self, stream: u64, description: &[u8]) {
@@ -124,6 +144,7 @@ impl Writer {
 
     pub(super) fn drop_stream(&mut self, stream: u64) {
         self.batch.drop_stream(stream);
+        self.batch.drop_stream(index_of(stream));
     }
 
     /// Answers once everything up to here is durable.
@@ -178,9 +199,20 @@ impl Writer {
         }
     }
 
+    /// Whether the journal has answered everything.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// Whether the journal has not answered every commit.
+    pub(super) fn waits(&self) -> bool {
+        !self.commits.is_empty()
+    }
+
     /// Whether a commit has failed and all others are answered.
     pub(super) fn is_undone(&self) -> bool {
-        self.commits.is_empty() && self.mail.has_failed()
+        !self.waits() && self.mail.has_failed()
     }
 
     /// Begins anew after a failure. Returns to whom something was to go that will not.

@@ -8,7 +8,9 @@ use super::{Guard, Tls};
 
 /// The release of the reference server whose features clients may expect: they decide by it what to use. It is no number of
 /// Isles, which stands in `git_commit`.
-pub const PROTOCOL_VERSION: &str = "2.10.0";
+pub const PROTOCOL_VERSION: &str = "2.12.0";
+/// The level of JetStream's API that goes with it.
+pub(crate) const API_LEVEL: u8 = 2;
 
 /// What the server does and how much of it. The defaults are those of the reference server.
 #[derive(Debug, Clone)]

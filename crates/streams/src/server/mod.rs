@@ -18,6 +18,7 @@ mod tls;
 mod worker;
 
 pub use batch::Batch;
+pub(crate) use config::API_LEVEL;
 pub use config::{Auth, Config, Identity, InboxRule, PROTOCOL_VERSION, User};
 pub use guard::Guard;
 pub use handle::{Handle, Listeners, Stopped, Stream, start};

@@ -40,7 +40,7 @@ pub trait Service: Send + 'static {
 pub struct Interest<'a> {
     /// The filters that clients have subscribed to or unsubscribed from since the last time, some perhaps twice.
     pub changed: &'a [Box<[u8]>],
-    pub(super) sublist: &'a Sublist<u32>,
+    pub(crate) sublist: &'a Sublist<u32>,
 }
 
 impl Interest<'_> {

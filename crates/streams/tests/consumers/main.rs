@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod dead;
 mod pulls;
+mod push;
 mod rig;

@@ -7,3 +7,5 @@ mod hook;
 mod monitor;
 mod raw;
 mod rig;
+mod streams;
+mod tls;

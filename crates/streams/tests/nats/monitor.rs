@@ -36,7 +36,7 @@ fn pages_say_what_happened() {
     );
     for (path, pointer, expected) in [
         ("/varz", "/server_name", Value::from("here")),
-        ("/varz", "/version", "2.10.0".into()),
+        ("/varz", "/version", "2.12.0".into()),
         ("/varz", "/connections", 1.into()),
         ("/varz", "/total_connections", 1.into()),
         ("/varz", "/subscriptions", 1.into()),
@@ -53,6 +53,10 @@ fn pages_say_what_happened() {
         ("/connz", "/connections/0/subscriptions", 1.into()),
         ("/subsz", "/num_subscriptions", 1.into()),
         ("/subsz", "/num_nodes", 3.into()),
+        ("/connz?subs=1&limit=1", "/connections/0/subscriptions_list/0", "a.b".into()),
+        ("/connz?cid=7", "/num_connections", 0.into()),
+        ("/connz?offset=1", "/total", 1.into()),
+        ("/jsz", "/disabled", true.into()),
         ("/healthz", "/status", "ok".into()),
     ] {
         assert_eq!(get(&server, path).pointer(pointer), Some(&expected), "{path} {pointer}");
@@ -64,6 +68,7 @@ fn other_requests_are_refused() {
     let server = Server::start(Config::default());
     for (request, status) in [
         ("GET /other HTTP/1.1\r\nHost: a\r\n\r\n", "404 Not Found"),
+        ("GET /varz?sort=rtt HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         ("POST /varz HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         ("PING\r\n\r\n", "400 Bad Request"),
     ] {

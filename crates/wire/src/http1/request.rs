@@ -131,6 +131,12 @@ impl RequestHead {
         self.target.path(head)
     }
 
+    /// The query without its `?`; empty without one.
+    pub fn query<'a>(&self, head: &'a [u8]) -> &'a str {
+        let query = self.target.query.of_head(head);
+        std::str::from_utf8(query.strip_prefix(b"?").unwrap_or_default()).unwrap_or_default()
+    }
+
     /// The host, with its port if there is one: of an absolute-form target, else of `Host`.
     pub fn host<'a>(&self, head: &'a [u8]) -> &'a str {
         std::str::from_utf8(self.host.of_head(head)).unwrap_or_default()

@@ -73,7 +73,6 @@ fn what_makes_no_consumer() {
         (filters(&["a", ""]), &plain, 10139),
         (filters(&["b.*", "b.x"]), &plain, 10138),
         (filters(&["a", "a"]), &plain, 10138),
-        (filters(&["c"]), &plain, 10093),
         (filters(&["a..b"]), &plain, 10052),
         (ConsumerConfig { opt_start_seq: 1, ..any() }, &plain, 10094),
         (ConsumerConfig { deliver_policy: DeliverPolicy::ByStartSequence, ..any() }, &plain, 10094),

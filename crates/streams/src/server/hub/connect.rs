@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::server::{Config, config::PROTOCOL_VERSION};
+use crate::server::{API_LEVEL, Config, config::PROTOCOL_VERSION};
 
 /// The options of `CONNECT` that matter here.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -72,6 +72,8 @@ pub(crate) struct Info<'a> {
     headers: bool,
     max_payload: usize,
     jetstream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_lvl: Option<u8>,
     client_id: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_ip: Option<String>,
@@ -104,6 +106,7 @@ impl<'a> Info<'a> {
             headers: true,
             max_payload: config.payload_bytes_max,
             jetstream: config.jetstream,
+            api_lvl: config.jetstream.then_some(API_LEVEL),
             client_id: client.origin.client,
             client_ip: client.peer.map(|peer| peer.ip().to_string()),
             auth_required: config.auth.is_required() && !client.known,

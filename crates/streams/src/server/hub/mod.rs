@@ -162,8 +162,8 @@ impl Hub {
 
     /// Sends `INFO` again to all that understand that.
     pub(super) fn inform_all(&mut self) {
-        let understands = |key: &u32| self.client(*key).is_some_and(|client| client.options.protocol >= 1);
-        let asked: Vec<_> = self.keys().into_iter().filter(understands).collect();
+        let understands = |client: &Client| client.options.protocol >= 1 && client.closing.is_none();
+        let asked: Vec<_> = self.keys().into_iter().filter(|key| self.client(*key).is_some_and(understands)).collect();
         asked.into_iter().for_each(|key| self.inform(key));
     }
 

@@ -15,6 +15,7 @@ impl Hub {
         for key in self.keys() {
             self.judge_again(key, &before);
         }
+        self.settle();
         self.inform_all();
     }
 

@@ -53,7 +53,7 @@ async fn answer(worker: &Worker, mut stream: TcpStream) -> std::io::Result<()> {
         }
     };
     let is_get = parsed && head.method(&input) == b"GET" && head.framing() == Framing::None;
-    let (status, kind, body) = match is_get.then(|| page(worker, head.path(&input))) {
+    let (status, kind, body) = match is_get.then(|| page(worker, head.path(&input), head.query(&input))) {
         Some(Page::Json(json, true)) => ("200 OK", JSON, json.to_string()),
         Some(Page::Json(json, false)) => ("503 Service Unavailable", JSON, json.to_string()),
         Some(Page::Missing) => ("404 Not Found", TEXT, "there are /varz, /connz, /subsz, /jsz and /healthz".into()),

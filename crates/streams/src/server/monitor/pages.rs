@@ -31,8 +31,7 @@ pub(super) enum Page {
 }
 
 /// The page of a path.
-pub(super) fn page(worker: &Worker, path: &str) -> Page {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+pub(super) fn page(worker: &Worker, path: &str, query: &str) -> Page {
     let query = Query(query);
     let Some((_, parameters)) = PAGES.iter().find(|(page, _)| *page == path) else { return Page::Missing };
     if let Some(unknown) = query.unknown(parameters) {

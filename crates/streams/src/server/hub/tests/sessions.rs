@@ -18,7 +18,7 @@ fn the_first_words_are_info() {
     let json: serde_json::Value = serde_json::from_str(info.strip_prefix("INFO ").unwrap()).unwrap();
     for (field, expected) in [
         ("server_name", serde_json::json!("here")),
-        ("version", "2.10.0".into()),
+        ("version", "2.12.0".into()),
         ("git_commit", concat!("isles-", env!("CARGO_PKG_VERSION")).into()),
         ("proto", 1.into()),
         ("host", "127.0.0.1".into()),

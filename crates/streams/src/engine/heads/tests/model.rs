@@ -1,4 +1,4 @@
-//! What is known of each message of a stream, in memory.
+//! The heads of all messages in memory, as plainly as can be.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,15 +8,13 @@ use std::{
 use logic::stream::{Head, Removals, Stored};
 use model::Timestamp;
 
-/// The heads of a stream's messages. Its memory grows with the messages, by about 200 bytes each, and counting after a
-/// sequence walks them: it is to be replaced by an index on disk.
-#[derive(Debug, Default)]
-pub(super) struct Heads {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Model {
     by_seq: BTreeMap<u64, Head>,
     by_subject: HashMap<Arc<str>, BTreeSet<u64>>,
 }
 
-impl Heads {
+impl Model {
     pub(super) fn insert(&mut self, head: Head) {
         self.by_subject.entry(head.subject.clone()).or_default().insert(head.seq);
         self.by_seq.insert(head.seq, head);
@@ -55,7 +53,7 @@ impl Heads {
     }
 }
 
-impl Stored for Heads {
+impl Stored for Model {
     fn next(&self, after: u64) -> Option<Head> {
         self.by_seq.range(after.checked_add(1)?..).next().map(|(_, head)| head.clone())
     }
@@ -91,45 +89,5 @@ impl Stored for Heads {
             }
         }
         self.by_seq.range(from..).next().map(|(_, head)| head.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use logic::stream::{Expires, Removed};
-
-    use super::*;
-
-    fn heads() -> Heads {
-        let mut heads = Heads::default();
-        for (seq, subject, at) in [(1, "a", 10), (2, "b", 10), (4, "a", 30), (7, "a", 70)] {
-            let (subject, at) = (subject.into(), Timestamp(at));
-            heads.insert(Head { seq, subject, bytes: 1, at, expires: Expires::ByAge, marker: false });
-        }
-        heads
-    }
-
-    #[test]
-    fn places() {
-        let heads = heads();
-        let seq = |head: Option<Head>| head.map_or(0, |head| head.seq);
-        for (after, next, next_of_a, last_of_a, all, of_a) in
-            [(0, 1, 1, 0, 4, 3), (1, 2, 4, 0, 3, 2), (4, 7, 7, 1, 1, 1), (7, 0, 0, 4, 0, 0), (u64::MAX, 0, 0, 7, 0, 0)]
-        {
-            let found = (seq(heads.next(after)), seq(heads.next_of("a", after)), seq(heads.last_of("a", after)));
-            assert_eq!(found, (next, next_of_a, last_of_a), "{after}");
-            assert_eq!((heads.count(None, after), heads.count(Some("a"), after)), (all, of_a), "{after}");
-        }
-        for (at, expected) in [(0, 1), (10, 1), (11, 4), (30, 4), (31, 7), (71, 0)] {
-            assert_eq!(seq(heads.since(Timestamp(at))), expected, "{at}");
-        }
-        assert_eq!(heads.gaps(8), [3, 5, 6, 8]);
-    }
-
-    #[test]
-    fn what_goes() {
-        let mut heads = heads();
-        heads.remove(&Removals { before: Some(3), each: vec![Removed { seq: 7, subject: "a".into() }] });
-        assert_eq!((heads.by_seq.into_keys().collect::<Vec<_>>(), heads.by_subject.len()), (vec![4], 1));
     }
 }
