@@ -4,7 +4,10 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::bail;
 
-use crate::shell::{root, run, works};
+use crate::{
+    compat,
+    shell::{root, run, works},
+};
 
 /// Where the Flask example's tests get their packages from, in the repository's folder.
 const FLASK_VENV: &str = "target/xtask/flask";
@@ -27,8 +30,13 @@ pub(crate) fn all() -> anyhow::Result<()> {
         skipped.push("the comparison of the HTTP/1.1 codec with nginx: it is missing (apt-get install nginx-light)");
     }
     if !has_nats_server() {
-        without.extend(["--skip", "reference_server"]);
-        skipped.push("the comparison with nats-server: it is missing (apt-get install nats-server)");
+        without.extend(["--skip", "reference_server", "--skip", "debian_nats_server"]);
+        skipped.push("the comparison with Debian's nats-server: it is missing (apt-get install nats-server)");
+    }
+    if let Err(error) = compat::pinned_server() {
+        eprintln!("xtask: {error:#}");
+        without.extend(["--skip", "pinned_nats_server"]);
+        skipped.push("the streams of the pinned nats-server: it cannot be built (with Go, and its modules)");
     }
     collect(&mut failed, run_workspace(&without));
     collect(&mut failed, run_shop());

@@ -36,6 +36,8 @@ pub(crate) fn of_instance(
     };
     if let Some(address) = given.reach.messages {
         env.insert("NATS_URL".into(), format!("nats://{address}"));
+    } else if let Some(url) = config.system.nats.as_ref().filter(|_| service.uses_messages()) {
+        env.insert("NATS_URL".into(), url.to_string());
     }
     for (callee, place) in &given.reach.connections {
         env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, place.address));

@@ -9,9 +9,9 @@ use std::{
 
 use anyhow::Context as _;
 use cli::settings::Environment;
-use control::{Engines, ServiceStreams};
+use control::Engines;
 use mesh::{Mesh, MeshConfig, TlsConfig};
-use model::spec::{Service, System, Tls};
+use model::spec::{System, Tls};
 use ports::{
     clock::Clock,
     keeper::{Keeper, KeeperError, ListenAddress, SOCKET_PATH_BYTES_MAX},
@@ -21,10 +21,10 @@ use ports::{
     workloads::WorkloadEvents,
 };
 use runtime::{Inventory, KeeperClient, KeeperEvents, Runtime, RuntimeConfig};
-use streams::{Buckets, MessageServer};
+use streams::Buckets;
 use tokio::net::UnixListener;
 
-use crate::state::State;
+use crate::{messages, state::State};
 
 /// The bucket of what belongs to the host rather than to the system.
 const HOST_BUCKET: &str = "host";
@@ -37,7 +37,7 @@ const PORT_TRIES: u32 = 100;
 pub(crate) struct Started {
     pub(crate) engines: Engines,
     pub(crate) events: WorkloadEvents,
-    /// Serves topics and buckets, if there are any.
+    /// Serves topics and buckets, if there are any and it is in this process.
     pub(crate) messages: Option<Arc<dyn Messages>>,
     pub(crate) api: UnixListener,
     pub(crate) sockets: PathBuf,
@@ -77,9 +77,8 @@ pub(crate) async fn start(
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> anyhow::Result<Started> {
-    let has_messages = system.services.values().any(Service::uses_messages);
     let buckets = Buckets::new(state.buckets());
-    let buckets = Arc::new(if has_messages { buckets.beside_messages() } else { buckets });
+    let buckets = Arc::new(if messages::are_embedded(system) { buckets.beside_messages() } else { buckets });
     let streams: Arc<dyn KeyValue> = buckets.clone();
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
@@ -97,8 +96,8 @@ pub(crate) async fn start(
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
-    let server = if has_messages { Some(start_messages(&buckets, system, clock.clone()).await?) } else { None };
-    let messages = server.clone().map(|server| server as Arc<dyn Messages>);
+    let messages::Started { server, streams: service_streams } =
+        messages::start(&buckets, system, clock.clone(), resumed).await?;
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
@@ -106,7 +105,7 @@ pub(crate) async fn start(
         held,
         access_log: Some(state.logs().join("access.log")),
         identities: Some(runtime.clone()),
-        messages: messages.clone(),
+        messages: server.clone(),
         tls: certificate(system, folder, state),
         ..MeshConfig::default()
     };
@@ -118,24 +117,11 @@ pub(crate) async fn start(
         traffic: mesh.clone(),
         probes: mesh,
         streams,
-        messages: server.map(|server| ServiceStreams { topics: server.topics(), buckets: server.buckets() }),
+        messages: service_streams,
         clock,
         tasks: tasks.clone(),
     };
-    Ok(Started { engines, events, messages, api, sockets, connection_port, keeper_pid, resumed })
-}
-
-/// The server of messages, with every stream that the manifest asks for.
-async fn start_messages(
-    buckets: &Buckets,
-    system: &System,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Arc<MessageServer>> {
-    let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
-    for stream in system.streams() {
-        server.topics().ensure(stream).await?;
-    }
-    Ok(server)
+    Ok(Started { engines, events, messages: server, api, sockets, connection_port, keeper_pid, resumed })
 }
 
 /// Where the gateway's certificate comes from, if it has one.

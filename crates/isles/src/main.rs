@@ -1,6 +1,7 @@
 //! Isles: a whole microservice platform in one binary.
 
 mod engines;
+mod messages;
 mod nats_server;
 mod platform;
 mod preflight;

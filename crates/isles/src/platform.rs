@@ -89,6 +89,9 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
+        Some(StreamsError::Unreachable(_)) => {
+            "start it, correct `url` in `[streams]`, or let it serve JetStream (`nats-server --jetstream`)"
+        }
         Some(StreamsError::Refused { .. }) => "change it back, or give it another name: what exists keeps its messages",
         Some(_) => "check the permissions and the free space of the state folder",
         None => return error,

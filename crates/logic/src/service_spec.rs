@@ -13,6 +13,7 @@ pub(crate) fn system(calls: &[(&str, &[&str])]) -> System {
         (name(service), Service { calls, ..Service::new("./serve") })
     });
     System {
+        nats: None,
         name: "test".parse().expect("valid"),
         gateway: None,
         services: services.collect(),

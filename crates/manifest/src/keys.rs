@@ -21,7 +21,7 @@ pub(crate) const ROOT: Keys = Keys {
     planned: &[("engines", ENGINES)],
 };
 
-pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine"]], planned: &[("url", ENGINES)] };
+pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine", "url"]], planned: &[] };
 
 pub(crate) const TOPIC: Keys = Keys {
     home: "`[topics.NAME]`",

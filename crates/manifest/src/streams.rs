@@ -1,18 +1,61 @@
 //! `[streams]`: what keeps topics, buckets and object stores.
 
-use crate::{keys::STREAMS, read::Cx, table::Table};
+use model::NatsUrl;
 
-const ENGINES: [(&str, ()); 1] = [("embedded", ())];
+use crate::{
+    keys::STREAMS,
+    read::Cx,
+    table::{Entry, Table},
+};
 
-/// Reports an engine that cannot be used; the only one so far is the embedded one.
-pub(crate) fn check<'a>(cx: &mut Cx<'a>, root: &Table<'a>) {
-    let table = root.get("streams").and_then(|entry| cx.table(&entry, "streams".into()));
-    let Some(table) = table else { return };
+const ENGINES: [(&str, bool); 2] = [("embedded", false), ("nats", true)];
+/// What consumers of a NATS server say themselves, and no stream says for them.
+const OWN: [&str; 3] = ["max_deliver", "backoff", "dead_letter"];
+
+/// The NATS server that keeps them, if it is not the journal of this node.
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<NatsUrl> {
+    let table = root.get("streams").and_then(|entry| cx.table(&entry, "streams".into()))?;
     table.check_keys(cx, &STREAMS);
-    let Some(engine) = table.get("engine").and_then(|entry| cx.text(&entry, "\"embedded\"")) else { return };
-    if engine.value == "nats" {
-        cx.planned(&engine.span, "nats", "external engines are not built yet", "write \"embedded\" for now");
-    } else {
-        cx.choice(&engine, "engine of streams", &ENGINES);
+    let engine = table.get("engine").and_then(|entry| cx.text(&entry, "\"embedded\""));
+    let is_nats = engine.and_then(|engine| cx.choice(&engine, "engine of streams", &ENGINES)).unwrap_or(false);
+    match table.get("url") {
+        Some(entry) if is_nats => {
+            check_topics(cx, root);
+            url(cx, &entry)
+        }
+        Some(entry) => {
+            let hint = "write `engine = \"nats\"` beside it, or remove it";
+            cx.report.error(&entry.key_span, "`url` without a NATS server").hint(hint);
+            None
+        }
+        None if is_nats => {
+            let finding = cx.report.error(&table.span, "the NATS server has no URL");
+            finding.hint("add `url = \"nats://127.0.0.1:4222\"`").absence();
+            None
+        }
+        None => None,
+    }
+}
+
+fn url<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<NatsUrl> {
+    let text = cx.text(entry, "\"nats://127.0.0.1:4222\"")?;
+    let url = text.value.parse();
+    if url.is_err() {
+        let finding = cx.report.error(&text.span, "this is not the URL of a NATS server");
+        finding.hint("write one such as \"nats://127.0.0.1:4222\", with `tls://` or a user and a password where it asks for them");
+    }
+    url.ok()
+}
+
+fn check_topics<'a>(cx: &mut Cx<'a>, root: &Table<'a>) {
+    let topics = root.get("topics").and_then(|entry| entry.value.as_table()).into_iter().flatten();
+    let settings = topics.filter_map(|(_, topic)| topic.get_ref().as_table()).flatten();
+    for (key, value) in settings {
+        let is_off = value.get_ref().as_bool() == Some(false) || value.get_ref().as_str() == Some("none");
+        if OWN.contains(&key.get_ref().as_ref()) && !is_off {
+            let message = format!("a NATS server has no `{}` for all consumers of a topic", key.get_ref());
+            let hint = "remove it and say it where the consumer is made, or use the engine \"embedded\"";
+            cx.report.error(&key.span(), message).hint(hint);
+        }
     }
 }

@@ -38,10 +38,10 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     check::ports(cx, gateway.as_ref(), &drafts);
     topics::check_streams(cx, &drafts);
     buckets::check_owners(cx, &drafts);
-    streams::check(cx, &root);
+    let nats = streams::read(cx, &root);
     let topics = topic::read(cx, &root);
     let services = specs(cx, drafts);
-    Some(System { name: name?, gateway, services, topics })
+    Some(System { name: name?, gateway, services, topics, nats })
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

@@ -33,7 +33,10 @@ fn check(text: &str, expected: System) {
 fn the_least_that_works() {
     let text = "[system]\nname = \"shop\"\n[services.users]\nrun = \"./users\"\n";
     let services = [("users".parse().unwrap(), Service::new("./users"))].into();
-    check(text, System { name: "shop".parse().unwrap(), gateway: None, services, topics: Default::default() });
+    check(
+        text,
+        System { name: "shop".parse().unwrap(), gateway: None, services, topics: Default::default(), nats: None },
+    );
 }
 
 const EVERYTHING: &str = r#"
@@ -189,7 +192,10 @@ fn everything() {
     };
     let services = [("users", users()), ("orders", orders()), ("chat", chat_service()), ("queue", queue())];
     let services = services.map(|(name, service)| (name.parse().unwrap(), service)).into();
-    check(EVERYTHING, System { name: "shop".parse().unwrap(), gateway: Some(gateway), services, topics: topics() });
+    check(
+        EVERYTHING,
+        System { name: "shop".parse().unwrap(), gateway: Some(gateway), services, topics: topics(), nats: None },
+    );
 }
 
 fn gateway_policy() -> Policy {

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod figures;
 mod id;
+mod nats_url;
 mod problem;
 mod reason;
 mod rfc3339;
@@ -16,6 +17,7 @@ mod topic;
 mod units;
 
 pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
+pub use nats_url::{InvalidNatsUrl, NatsUrl};
 pub use problem::Problem;
 pub use reason::Reason;
 pub use time::Timestamp;

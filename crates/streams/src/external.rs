@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    ConnectErrorKind, ConnectOptions, HeaderMap, Request, RequestError, RequestErrorKind, ServerAddr, connection::State,
+    ConnectErrorKind, ConnectOptions, HeaderMap, Request, RequestError, RequestErrorKind, connection::State,
 };
 use async_trait::async_trait;
+use model::NatsUrl;
 use ports::streams::{Capabilities, Durability, Headers, KeyValue, StreamsError, Topics};
 
 use crate::client::{Client, Link};
@@ -20,27 +21,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct External(Client<Remote>);
 
 impl External {
-    /// Connects to the server at a URL: `nats://host:4222`, or `tls://` and user and password before the host.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// When there is no such server, it lets nobody in, or it does not serve JetStream.
-    pub async fn connect(url: &str) -> Result<Self, StreamsError> {
-        let address: ServerAddr =
-            url.parse().map_err(|error| StreamsError::Invalid(format!("no URL of NATS: {error}")))?;
-        // Without user and password.
-        let place = format!("{}:{}", address.host(), address.port());
-        let options =
-            ConnectOptions::new().name("isles").connection_timeout(CONNECT_TIMEOUT).request_timeout(Some(PATIENCE));
-        let client = options.connect(address).await.map_err(|error| {
+    /// When there is none, it lets nobody in, or it does not serve JetStream.
+    pub async fn connect(url: &NatsUrl) -> Result<Self, StreamsError> {
+        let external = Self::with(url, options()).await?;
+        external.0.check_account().await?;
+        Ok(external)
+    }
+
+    /// As [`External::connect`], without waiting for the server: until it is there, nothing can be done.
+    ///
+    /// # Errors
+    /// When the URL cannot be used at all.
+    pub async fn resume(url: &NatsUrl) -> Result<Self, StreamsError> {
+        Self::with(url, options().retry_on_initial_connect()).await
+    }
+
+    async fn with(url: &NatsUrl, options: ConnectOptions) -> Result<Self, StreamsError> {
+        let place = url.place();
+        let client = options.connect(url.as_str()).await.map_err(|error| {
             let cause = match error.kind() {
                 ConnectErrorKind::AuthorizationViolation => "it asks for a user and a password, or others".to_owned(),
                 _ => error.to_string(),
             };
             StreamsError::Unreachable(format!("the NATS server at {place} cannot be used: {cause}"))
         })?;
-        let external = Self(Client::new(Remote { client, place }));
-        external.0.check_account().await?;
-        Ok(external)
+        Ok(Self(Client::new(Remote { client, place })))
     }
 
     /// Its streams.
@@ -52,6 +60,10 @@ impl External {
     pub fn buckets(&self) -> Arc<dyn KeyValue> {
         Arc::new(self.0.clone())
     }
+}
+
+fn options() -> ConnectOptions {
+    ConnectOptions::new().name("isles").connection_timeout(CONNECT_TIMEOUT).request_timeout(Some(PATIENCE))
 }
 
 struct Remote {

@@ -35,6 +35,7 @@ fn system() -> System {
     let audit = Service { subscribes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
     let redelivery = Redelivery { max_deliver: Some(2), ..Redelivery::default() };
     System {
+        nats: None,
         name: "shop".parse().unwrap(),
         gateway: None,
         services: [("orders", orders), ("mailer", mailer), ("audit", audit)]

@@ -11,6 +11,14 @@ use clap::Subcommand;
 /// Where servers, copies, builds and installed clients lie, in the repository's folder.
 const SCRATCH: &str = "target/compat/nats";
 
+/// Builds the nats-server that `tests/compat/async-nats.toml` pins, if it is not there.
+///
+/// # Errors
+/// When it cannot be built here.
+pub(crate) fn pinned_server() -> anyhow::Result<()> {
+    server::peer(nats::list()?.peer()).map(drop)
+}
+
 /// What is run.
 #[derive(Subcommand)]
 pub(crate) enum Compat {

@@ -15,7 +15,13 @@ pub(super) fn service(dir: Option<&str>) -> Service {
 pub(super) fn config(folder: &Path, service: &Service) -> Config {
     let services = BTreeMap::from([("users".parse().unwrap(), service.clone())]);
     Config {
-        system: System { name: "shop".parse().unwrap(), gateway: None, services, topics: Default::default() },
+        system: System {
+            name: "shop".parse().unwrap(),
+            gateway: None,
+            services,
+            topics: Default::default(),
+            nats: None,
+        },
         folder: folder.into(),
         state: folder.join(".isles"),
         sockets: folder.join(".isles/run"),

@@ -79,7 +79,7 @@ impl Supervisor {
             reach.connections.insert(callee.clone(), place);
             new.extend(made);
         }
-        if spec.uses_messages() {
+        if spec.uses_messages() && self.config.system.nats.is_none() {
             let (address, made) = self.addresses.of_messages(&caller);
             self.routing.connect_messages(id.slot.clone(), address);
             reach.messages = Some(address);

@@ -18,7 +18,7 @@ pub use topic::{Topic, bucket_stream, objects_stream};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BucketName, ByteSize, ServiceName, SystemName, TopicName, streams::StreamConfig};
+use crate::{BucketName, ByteSize, NatsUrl, ServiceName, SystemName, TopicName, streams::StreamConfig};
 
 /// A system: services, the connections between them and the data each owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct System {
     /// Every topic that a service publishes.
     #[serde(default)]
     pub topics: BTreeMap<TopicName, Topic>,
+    /// The NATS server that keeps topics, buckets and object stores; the journal of this node if `None`.
+    #[serde(default)]
+    pub nats: Option<NatsUrl>,
 }
 
 impl System {

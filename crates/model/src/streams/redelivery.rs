@@ -51,6 +51,11 @@ impl Redelivery {
         all.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
+    /// Takes out of a stream's metadata what it says of redeliveries, for an engine that does not do it.
+    pub fn forget(metadata: &mut BTreeMap<String, String>) {
+        metadata.retain(|key, _| ![MAX_DELIVER_KEY, BACKOFF_KEY, DEAD_LETTER_KEY].contains(&key.as_str()));
+    }
+
     /// Gives a consumer what it does not say itself. One that acknowledges nothing gets no message again.
     pub fn fill(&self, consumer: &mut ConsumerConfig) {
         if consumer.ack_policy == AckPolicy::None {
@@ -81,7 +86,10 @@ mod tests {
     fn metadata_is_read_as_it_was_written() {
         let bare = Redelivery { dead_letter: false, ..Redelivery::default() };
         for redelivery in [topic(), Redelivery::default(), bare.clone()] {
-            assert_eq!(Redelivery::read(&redelivery.metadata()), redelivery);
+            let mut metadata = redelivery.metadata();
+            assert_eq!(Redelivery::read(&metadata), redelivery);
+            Redelivery::forget(&mut metadata);
+            assert_eq!(metadata, BTreeMap::new());
         }
         assert_eq!(bare.metadata(), BTreeMap::new());
     }

@@ -30,7 +30,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     durability: Durability::Synced,
     atomic_across_streams: false,
     ttl: true,
-    schedule: false,
+    schedule: true,
     redelivery: true,
 };
 

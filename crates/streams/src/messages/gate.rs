@@ -99,7 +99,7 @@ mod tests {
         let name: model::ServiceName = "mailer".parse().unwrap();
         let services = [(name.clone(), mailer), ("orders".parse().unwrap(), Service::new("x"))].into();
         let topics = [(topic, Topic::default())].into();
-        let system = System { name: "shop".parse().unwrap(), gateway: None, services, topics };
+        let system = System { name: "shop".parse().unwrap(), gateway: None, services, topics, nats: None };
         Gate::new(Access::new(&system, &name))
     }
 

@@ -14,7 +14,7 @@ use streams::External;
 use crate::taking;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/nats.conf");
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/compat/jetstream.conf");
 
 pub(crate) struct Rig {
     server: Server,
@@ -39,7 +39,8 @@ impl Rig {
 
     async fn start(program: PathBuf) -> Self {
         let server = nats_server::run_program(&program, CONFIG);
-        let external = External::connect(&server.client_url()).await.expect("it serves JetStream");
+        let url = server.client_url().parse().expect("a URL");
+        let external = External::connect(&url).await.expect("it serves JetStream");
         Self { server, external }
     }
 }

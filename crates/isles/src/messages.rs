@@ -1,0 +1,81 @@
+//! Topics, buckets and object stores: in the server of this process, or in the one that the manifest names.
+
+use std::sync::Arc;
+
+use control::ServiceStreams;
+use model::{
+    NatsUrl,
+    spec::{Service, System},
+    streams::{Redelivery, StreamConfig},
+};
+use ports::{
+    clock::Clock,
+    messages::Messages,
+    streams::{Capabilities, StreamsError, Topics},
+};
+use streams::{Buckets, External, MessageServer};
+
+/// What there is of it; nothing if no service has to do with messages.
+#[derive(Default)]
+pub(crate) struct Started {
+    /// The server of this process.
+    pub(crate) server: Option<Arc<dyn Messages>>,
+    /// The streams, wherever they are.
+    pub(crate) streams: Option<ServiceStreams>,
+}
+
+/// Whether this process serves messages.
+pub(crate) fn are_embedded(system: &System) -> bool {
+    system.nats.is_none() && are_used(system)
+}
+
+fn are_used(system: &System) -> bool {
+    system.services.values().any(Service::uses_messages)
+}
+
+/// Starts the server, or connects to the one that there is, and makes every stream that the manifest asks for.
+pub(crate) async fn start(
+    buckets: &Buckets,
+    system: &System,
+    clock: Arc<dyn Clock>,
+    resumed: bool,
+) -> anyhow::Result<Started> {
+    if !are_used(system) {
+        return Ok(Started::default());
+    }
+    if let Some(url) = &system.nats {
+        let streams = connect(url, system, resumed).await?;
+        return Ok(Started { server: None, streams: Some(streams) });
+    }
+    let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
+    let streams = ServiceStreams { topics: server.topics(), buckets: server.buckets() };
+    ensure(&*streams.topics, system).await?;
+    Ok(Started { server: Some(server), streams: Some(streams) })
+}
+
+/// Where the system is up already, it goes on without the server until that is back.
+async fn connect(url: &NatsUrl, system: &System, resumed: bool) -> Result<ServiceStreams, StreamsError> {
+    let external = if resumed { External::resume(url).await? } else { External::connect(url).await? };
+    let streams = ServiceStreams { topics: external.topics(), buckets: external.buckets() };
+    if !resumed {
+        ensure(&*streams.topics, system).await?;
+    }
+    Ok(streams)
+}
+
+async fn ensure(topics: &dyn Topics, system: &System) -> Result<(), StreamsError> {
+    let can = topics.capabilities();
+    for stream in system.streams() {
+        topics.ensure(fit(stream, can)).await?;
+    }
+    Ok(())
+}
+
+/// A stream as an engine can have it. What a manifest says and an engine has not, is an error of the manifest.
+fn fit(mut stream: StreamConfig, can: Capabilities) -> StreamConfig {
+    stream.allow_msg_ttl &= can.ttl;
+    if !can.redelivery {
+        Redelivery::forget(&mut stream.metadata);
+    }
+    stream
+}

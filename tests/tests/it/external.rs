@@ -1,0 +1,90 @@
+//! Topics and buckets in a nats-server that somebody else runs.
+
+use std::path::Path;
+
+use model::status::SystemPhase;
+use nats_server::Server;
+use rustix::process::Signal;
+use tests::{binary, process, sandbox::Sandbox, wait};
+
+const MANIFEST: &str = r#"
+[gateway]
+listen = "GATEWAY"
+routes = { "/orders" = { to = "orders", strip = true }, "/mailer" = { to = "mailer", strip = true } }
+
+[services.orders]
+run = "python3 service.py"
+publishes = ["orders.placed"]
+
+[services.mailer]
+run = "python3 service.py"
+subscribes = ["orders.placed"]
+buckets = ["sent"]
+
+[streams]
+engine = "nats"
+"#;
+
+fn server() -> Server {
+    let config = binary::repository().join("tests/compat/jetstream.conf");
+    nats_server::run_program(Path::new("nats-server"), &config.display().to_string())
+}
+
+fn sandbox(url: &str) -> Sandbox {
+    Sandbox::new(&format!("{MANIFEST}url = \"{url}\"\n"))
+}
+
+/// What the server answers a service, until the text is in it.
+fn ask(sandbox: &Sandbox, service: &str, subject: &str, body: &str, until: &str) -> String {
+    let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
+    sandbox.post(&format!("/{service}/nats/{until}"), &said).text()
+}
+
+#[test]
+fn services_exchange_a_message_through_debian_nats_server() {
+    let server = server();
+    let url = format!("nats://127.0.0.1:{}", server.client_port());
+    let sandbox = sandbox(&url);
+    sandbox.up();
+    for service in ["orders", "mailer"] {
+        assert!(process::environment(sandbox.pid(service)).contains(&format!("NATS_URL={url}")), "{service}");
+    }
+    let config = r#"{"stream_name":"orders_placed","config":{"durable_name":"mailer","ack_policy":"explicit"}}"#;
+    ask(&sandbox, "mailer", "$JS.API.CONSUMER.DURABLE.CREATE.orders_placed.mailer", config, "num_pending");
+    let ack = ask(&sandbox, "orders", "orders.placed", "order-7", "seq");
+    assert!(ack.contains(r#""stream":"orders_placed","#), "{ack}");
+    let got = ask(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", "1", "order-7");
+    assert!(got.contains("$JS.ACK.orders_placed.mailer."), "{got}");
+    let kept = ask(&sandbox, "mailer", "$KV.sent.a", "1", "seq");
+    assert!(kept.contains(r#""stream":"KV_sent","#), "{kept}");
+
+    // What has nothing to do with messages goes on without the server, whatever else dies.
+    drop(server);
+    let killed = sandbox.status().platform_pid;
+    process::signal(killed, Signal::KILL);
+    wait::until("another platform process", || {
+        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
+    });
+    assert_eq!(sandbox.get("/orders/x").text(), "/x");
+    sandbox.isles(&["down"]).ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn a_system_does_not_come_up_without_its_nats_server() {
+    let sandbox = sandbox("nats://ada:secret@127.0.0.1:1");
+    let done = sandbox.isles(&["up", "-d"]).code(1);
+    let done = done.says(&["error: the NATS server at 127.0.0.1:1 cannot be used: ", "hint: start it"]);
+    done.never_says("secret");
+}
+
+/// An ordinary nats-server serves no JetStream.
+#[test]
+fn a_system_does_not_come_up_with_a_debian_nats_server_without_streams() {
+    let folder = Sandbox::empty();
+    folder.write("nats.conf", "host: 127.0.0.1");
+    let config = folder.path("nats.conf").display().to_string();
+    let server = nats_server::run_program(Path::new("nats-server"), &config);
+    let sandbox = sandbox(&format!("nats://127.0.0.1:{}", server.client_port()));
+    sandbox.isles(&["up", "-d"]).code(1).says(&["error: the server does not serve JetStream", "hint: start it"]);
+}
