@@ -49,6 +49,9 @@ impl DeadLetters {
 impl Messaging {
     /// The dead letters of a topic.
     pub(crate) async fn dead(&self, topic: &TopicName, query: &DeadQuery) -> Answer<DeadLetters> {
+        if !self.streams.topics.capabilities().redelivery {
+            return Err(refused(StreamsError::Unsupported("dead letters")));
+        }
         let mut consumers = self.dead_consumers(topic).await?;
         if let Some(one) = &query.consumer {
             self.expect_consumer(topic, one, &consumers).await?;

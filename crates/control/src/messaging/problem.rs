@@ -81,7 +81,7 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
             404,
             "not-there",
             "it is not there",
-            "somebody has removed it: `isles restart` does not help, `isles up` makes it anew",
+            "somebody has removed it from the server: `isles down` and `isles up` make it anew",
         ),
         StreamsError::Unsupported(_) => (501, "unsupported", "the engine cannot do this", "the engine `embedded` can"),
         StreamsError::Refused { .. } => {
