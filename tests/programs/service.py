@@ -130,8 +130,11 @@ class Handler(BaseHTTPRequestHandler):
         if os.fork() == 0:
             if kind == "daemon":
                 os.setsid()
+                parent = os.getpid()
                 if os.fork() > 0:
                     os._exit(0)
+                while os.getppid() == parent:
+                    time.sleep(0.001)
             asking = made or connect()
             asking.sendall(b"GET /%s HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" % path.encode())
             os.write(writer, asking.recv(12))

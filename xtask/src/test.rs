@@ -22,7 +22,13 @@ const MAILER_VENV: &str = "target/xtask/mailer";
 pub(crate) fn all() -> anyhow::Result<()> {
     let mut skipped = Vec::new();
     let mut failed = Vec::new();
-    let missing = [("python3-venv", has_venv()), ("nginx-light", has_nginx()), ("nats-server", has_nats_server())];
+    let missing = [
+        ("python3-venv", has_venv()),
+        ("nginx-light", has_nginx()),
+        ("nats-server", has_nats_server()),
+        ("nodejs", has_node()),
+        ("npm", has_npm()),
+    ];
     install(&missing.iter().filter(|(_, is_there)| !is_there).map(|(package, _)| *package).collect::<Vec<_>>());
     let mut without = Vec::new();
     if !has_nginx() {
@@ -40,6 +46,14 @@ pub(crate) fn all() -> anyhow::Result<()> {
     }
     collect(&mut failed, run_workspace(&without));
     collect(&mut failed, run_shop());
+    collect(&mut failed, compat::async_nats());
+    if has_venv() && has_node() && has_npm() {
+        collect(&mut failed, compat::other_clients());
+    } else {
+        skipped.push(
+            "the NATS clients for Python and JavaScript: one is missing (apt-get install python3-venv nodejs npm)",
+        );
+    }
     if has_venv() {
         collect(&mut failed, run_mailer());
         collect(&mut failed, run_flask());
@@ -105,6 +119,14 @@ fn has_nginx() -> bool {
 
 fn has_nats_server() -> bool {
     works("nats-server", &["--version"])
+}
+
+fn has_node() -> bool {
+    works("node", &["--version"])
+}
+
+fn has_npm() -> bool {
+    works("npm", &["--version"])
 }
 
 /// Installs Debian packages if there are any to install and this is allowed here.

@@ -29,6 +29,17 @@ pub enum Durability {
     None,
 }
 
+impl Durability {
+    /// What keeps this promise and another one.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Interval(one), Self::Interval(other)) => Self::Interval(one.min(other)),
+            (Self::Always, _) | (_, Self::None) => self,
+            (_, other) => other,
+        }
+    }
+}
+
 impl Batch {
     /// An empty batch.
     pub fn new() -> Self {
@@ -157,6 +168,20 @@ pub(crate) fn set_sequence(body: &mut [u8], at: usize, sequence: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_promises_are_kept_by_the_stronger() {
+        let interval = |millis| Durability::Interval(std::time::Duration::from_millis(millis));
+        for (one, other, both) in [
+            (Durability::Always, Durability::None, Durability::Always),
+            (Durability::Always, interval(1), Durability::Always),
+            (interval(1), interval(2), interval(1)),
+            (interval(1), Durability::None, interval(1)),
+            (Durability::None, Durability::None, Durability::None),
+        ] {
+            assert_eq!((one.and(other), other.and(one)), (both, both));
+        }
+    }
 
     #[test]
     fn operations_are_read_as_written() {

@@ -95,12 +95,13 @@ impl Journal {
         self.core.state().streams.iter().map(|(id, stream)| (*id, stream.description.clone())).collect()
     }
 
-    /// How much of what may wait does so, in percent: the more of the bounds of what waits to be written and of what waits to
-    /// be moved. From 100 on, batches get [`JournalError::Backlog`].
+    /// How much of what may wait does so, in percent: the more of the bounds of what waits to be written, and of that with what waits
+    /// to be moved. From 100 on, batches get [`JournalError::Backlog`].
     pub fn pressure_percent(&self) -> u64 {
         let options = &self.core.options;
-        let moving = self.core.backlog_bytes().saturating_mul(100) / options.backlog_bytes.max(1);
-        let waiting = (self.queue.bytes() as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
+        let (waiting, unwritten) = self.queue.bytes();
+        let moving = (self.core.backlog_bytes() + unwritten as u64).saturating_mul(100) / options.backlog_bytes.max(1);
+        let waiting = (waiting as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
         moving.max(waiting)
     }
 

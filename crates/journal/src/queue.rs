@@ -14,6 +14,8 @@ pub(crate) struct Queue {
 struct Waiting {
     requests: Vec<Request>,
     bytes: usize,
+    /// Of what the writer has taken and may not have written.
+    taken: usize,
     is_sync_due: bool,
     is_closed: bool,
 }
@@ -62,16 +64,20 @@ impl Queue {
         lock(&self.waiting).requests.is_empty()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        lock(&self.waiting).bytes
+    /// Of what waits, and of that with what the writer has taken.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        let waiting = lock(&self.waiting);
+        (waiting.bytes, waiting.bytes + waiting.taken)
     }
 
-    /// Waits until there is something to do, and takes all of it.
+    /// Waits until there is something to do, and takes all of it. What was taken before is written.
     pub(crate) fn take(&self) -> Work {
         let idle = |waiting: &mut Waiting| waiting.requests.is_empty() && !waiting.is_sync_due && !waiting.is_closed;
-        let waiting = self.changed.wait_while(lock(&self.waiting), idle);
+        let mut waiting = lock(&self.waiting);
+        waiting.taken = 0;
+        let waiting = self.changed.wait_while(waiting, idle);
         let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        waiting.bytes = 0;
+        waiting.taken = std::mem::take(&mut waiting.bytes);
         Work {
             requests: std::mem::take(&mut waiting.requests),
             is_sync_due: std::mem::take(&mut waiting.is_sync_due),

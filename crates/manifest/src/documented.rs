@@ -37,6 +37,7 @@ fn sections() -> Vec<Section> {
         ("`[services.NAME.store]`", own(&keys::STORE), None),
         ("`[services.NAME.connections.CALLEE]`", own(&keys::CONNECTION), None),
         ("`[topics.NAME]`", own(&keys::TOPIC), Some("SERVICE publishes = [\"a\"]\n[topics.a]\n@")),
+        ("`durability`", own(&keys::DURABILITY), None),
         ("`[streams]`", own(&keys::STREAMS), Some("SERVICE \n[streams]\n@")),
         ("Policy", POLICY, Some("POLICY @")),
         ("`retry_budget`", own(&keys::RETRY_BUDGET), Some("POLICY retry_budget = { @ }")),

@@ -32,12 +32,15 @@ pub(crate) const TOPIC: Keys = Keys {
         "max_msgs",
         "discard",
         "duplicate_window",
+        "durability",
         "max_deliver",
         "backoff",
         "dead_letter",
     ]],
-    planned: &[("durability", "a message is on disk when it is acknowledged; other promises are not built yet")],
+    planned: &[],
 };
+
+pub(crate) const DURABILITY: Keys = Keys { home: "`durability`", known: &[&["interval"]], planned: &[] };
 
 pub(crate) const SYSTEM: Keys = Keys { home: "`[system]`", known: &[&["name"]], planned: &[("engines", ENGINES)] };
 

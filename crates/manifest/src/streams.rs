@@ -9,8 +9,14 @@ use crate::{
 };
 
 const ENGINES: [(&str, bool); 2] = [("embedded", false), ("nats", true)];
-/// What consumers of a NATS server say themselves, and no stream says for them.
-const OWN: [&str; 3] = ["max_deliver", "backoff", "dead_letter"];
+/// What a stream of a NATS server cannot say: for its consumers, which say it themselves, and of the server's disk.
+const MISSING: [(&str, &str); 4] = [
+    ("max_deliver", CONSUMERS),
+    ("backoff", CONSUMERS),
+    ("dead_letter", CONSUMERS),
+    ("durability", "remove it: the server's own `sync_interval` decides for all of its streams"),
+];
+const CONSUMERS: &str = "remove it and say it where the consumer is made, or use the engine \"embedded\"";
 
 /// The NATS server that keeps them, if it is not the journal of this node.
 pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<NatsUrl> {
@@ -52,10 +58,9 @@ fn check_topics<'a>(cx: &mut Cx<'a>, root: &Table<'a>) {
     let settings = topics.filter_map(|(_, topic)| topic.get_ref().as_table()).flatten();
     for (key, value) in settings {
         let is_off = value.get_ref().as_bool() == Some(false) || value.get_ref().as_str() == Some("none");
-        if OWN.contains(&key.get_ref().as_ref()) && !is_off {
-            let message = format!("a NATS server has no `{}` for all consumers of a topic", key.get_ref());
-            let hint = "remove it and say it where the consumer is made, or use the engine \"embedded\"";
-            cx.report.error(&key.span(), message).hint(hint);
+        let missing = MISSING.iter().find(|(name, _)| *name == key.get_ref().as_ref());
+        if let Some((name, hint)) = missing.filter(|(name, _)| !is_off || *name == "durability") {
+            cx.report.error(&key.span(), format!("a topic of a NATS server has no `{name}`")).hint(*hint);
         }
     }
 }

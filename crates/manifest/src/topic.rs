@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use model::{
     TopicName,
     spec::Topic,
-    streams::{Discard, Redelivery, Retention},
+    streams::{Discard, Durability, Redelivery, Retention},
 };
 
 use crate::{
-    keys::TOPIC,
+    keys::{DURABILITY, TOPIC},
     read::Cx,
     table::{At, Entry, Table},
     topics,
@@ -23,6 +23,8 @@ const BACKOFFS_MAX: usize = 32;
 const SHORTEST: Duration = Duration::from_millis(100);
 const RETENTIONS: [(&str, Retention); 3] =
     [("limits", Retention::Limits), ("interest", Retention::Interest), ("workqueue", Retention::WorkQueue)];
+const DURABILITIES: [(&str, Durability); 2] = [("always", Durability::Always), ("none", Durability::None)];
+const INTERVAL: &str = "durability = { interval = \"10ms\" }";
 const DISCARDS: [(&str, Discard); 2] = [("old", Discard::Old), ("new", Discard::New)];
 
 /// Every topic that is published, with its settings.
@@ -54,7 +56,9 @@ fn declared(cx: &mut Cx, name: &At<&str>) -> Option<TopicName> {
 
 /// The second word of a topic whose name is no string: `[topics.orders.placed]`.
 fn unquoted<'a>(entry: &Entry<'a>) -> Option<&'a str> {
-    entry.value.as_table()?.iter().find_map(|(key, value)| value.get_ref().as_table().map(|_| key.get_ref().as_ref()))
+    let keys = entry.value.as_table()?.iter().filter(|(_, value)| value.get_ref().is_table());
+    let mut names = keys.map(|(key, _)| key.get_ref().as_ref());
+    names.find(|key| TOPIC.known().all(|known| known != *key))
 }
 
 fn settings<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Topic {
@@ -76,11 +80,33 @@ fn settings<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Topic {
     } else if let Some(age) = topic.max_age {
         topic.duplicate_window = topic.duplicate_window.min(age);
     }
+    if let Some(entry) = table.get("durability") {
+        topic.durability = durability(cx, &entry, format!("{}.durability", table.name)).unwrap_or_default();
+    }
     redelivery(cx, table, &mut topic.redelivery);
     if let Some(age) = topic.max_age {
         cx.not_longer(table, ("duplicate_window", topic.duplicate_window), ("max_age", age));
     }
     topic
+}
+
+fn durability<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String) -> Option<Durability> {
+    if !entry.value.is_table() {
+        let word = cx.text(entry, "\"always\"")?;
+        return cx.choice(&word, "durability", &DURABILITIES);
+    }
+    let table = cx.table(entry, name)?;
+    table.check_keys(cx, &DURABILITY);
+    let Some(interval) = table.get("interval") else {
+        cx.report.error(&entry.span, "`durability` has no interval").hint(format!("write `{INTERVAL}`")).absence();
+        return None;
+    };
+    let time = cx.duration(&interval)?;
+    if !Durability::INTERVALS.contains(&time) {
+        let hint = format!("write a time from 1ms to 1m, such as `{INTERVAL}`");
+        cx.report.error(&interval.span, "`interval` is out of range").hint(hint);
+    }
+    Some(Durability::Interval(time))
 }
 
 fn redelivery<'a>(cx: &mut Cx<'a>, table: &Table<'a>, redelivery: &mut Redelivery) {

@@ -12,7 +12,7 @@ use model::{
         MessageLimits, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine, System, Tls,
         Topic,
     },
-    streams::{Discard, Redelivery, Retention},
+    streams::{Discard, Durability, Redelivery, Retention},
 };
 
 fn seconds(seconds: u64) -> Duration {
@@ -153,6 +153,7 @@ max_age = "none"
 max_msgs = 1000
 discard = "new"
 duplicate_window = "10m"
+durability = { interval = "10ms" }
 max_deliver = 5
 backoff = ["1s", "1m"]
 dead_letter = false
@@ -336,6 +337,7 @@ fn topics() -> BTreeMap<TopicName, Topic> {
         max_msgs: Some(1000),
         discard: Discard::New,
         duplicate_window: seconds(600),
+        durability: Durability::Interval(Duration::from_millis(10)),
         redelivery: Redelivery { max_deliver: Some(5), backoff: vec![seconds(1), seconds(60)], dead_letter: false },
     };
     let all = [("queue.full", full), ("queue.empty", Topic::default()), ("other", Topic::default())];

@@ -1,4 +1,4 @@
-//! Draining an instance: nothing is sent to it any more, and what is in flight is awaited.
+//! Draining an instance: nothing is sent to it any more, and what is in flight is awaited, requests and messages.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -13,6 +13,17 @@ const CUT_MAX: Duration = Duration::from_secs(5);
 
 impl Mesh {
     pub(crate) async fn drain_instance(&self, id: &InstanceId, limit: Duration) -> Drained {
+        let (drained, ()) = tokio::join!(self.drain_requests(id, limit), self.drain_messages(id, limit));
+        drained
+    }
+
+    async fn drain_messages(&self, id: &InstanceId, limit: Duration) {
+        if let Some(messages) = &self.messages {
+            messages.drain(id, limit).await;
+        }
+    }
+
+    async fn drain_requests(&self, id: &InstanceId, limit: Duration) -> Drained {
         let Some(instance) = self.registry.get(id) else { return Drained::Exactly };
         if timeout(limit, instance.drained()).await.is_ok() {
             return Drained::Exactly;

@@ -83,6 +83,7 @@ use model::{
 };
 use ports::{
     clock::Clock,
+    messages::Messages,
     probes::{Probe, ProbeFailure, Probes},
     traffic::{Drained, Routing, Traffic},
 };
@@ -120,6 +121,7 @@ pub struct Mesh {
     /// What each of them refused.
     entrances: Vec<Arc<Entrances>>,
     registry: Registry,
+    messages: Option<Arc<dyn Messages>>,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
     notices: Vec<String>,
@@ -171,6 +173,7 @@ impl Mesh {
             workers: inboxes.into_iter().enumerate().zip(&entrances).map(start).collect::<Result<_, _>>()?,
             entrances,
             registry: Registry::default(),
+            messages: shared.messages.clone(),
             clock,
             failures: shared.failures.clone(),
             notices,

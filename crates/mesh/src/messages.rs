@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use model::{Reason, Slot, status::Failure};
+use model::{InstanceId, Reason, Slot, status::Failure};
 
 use crate::{
     client::Client,
@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Hands a connection over.
-pub(crate) fn serve(worker: &Rc<Worker>, client: Client, slot: Slot) {
+pub(crate) fn serve(worker: &Rc<Worker>, client: Client, slot: Slot, instance: Option<InstanceId>) {
     let (Some(messages), Some(socket)) = (worker.messages.clone(), client.socket.into_tcp()) else { return };
-    worker.spawn(async move { messages.serve(socket, &slot).await });
+    worker.spawn(async move { messages.serve(socket, &slot, instance).await });
 }
 
 /// Has a stranger told why it is refused, counts it, and remembers it as a failure of the slot's service.

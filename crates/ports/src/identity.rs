@@ -18,10 +18,8 @@ pub struct PeerSocket {
 /// Whose a socket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// An instance that runs in the slot that was asked about.
-    Slot,
-    /// An instance of another slot.
-    Other(InstanceId),
+    /// An instance, of the slot that was asked about or of another one.
+    Instance(InstanceId),
     /// Nobody that is known.
     Unknown,
     /// Perhaps an instance of the slot that is being started: ask again once that is known.

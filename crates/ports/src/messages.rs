@@ -1,15 +1,18 @@
 //! Messages: the server that services reach at `$NATS_URL`.
 
-use std::net::TcpStream;
+use std::{net::TcpStream, time::Duration};
 
 use async_trait::async_trait;
-use model::Slot;
+use model::{InstanceId, Slot};
 
 /// Serves messages.
 #[async_trait]
 pub trait Messages: Send + Sync + 'static {
-    /// Serves a connection that has been attested to be of the instance in a slot. The socket does not block.
-    async fn serve(&self, socket: TcpStream, slot: &Slot);
+    /// Serves a connection that has been attested to be of a slot, and of which instance there if the host tells. The socket does
+    /// not block.
+    async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>);
+    /// Gives nothing new to an instance's consumers. Returns when it has acknowledged what it got, or after so long.
+    async fn drain(&self, instance: &InstanceId, limit: Duration);
     /// Tells a connection why it is not served, and closes it. The socket does not block.
     async fn refuse(&self, socket: TcpStream, why: &str);
     /// Stops: clients get what waits for them, then their connections end.

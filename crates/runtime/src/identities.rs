@@ -16,7 +16,7 @@ use crate::{network, peer::Peer, runtime::Runtime, workload::Running};
 impl Identities for Runtime {
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner {
         match self.owner(slot, |running| has_socket(running, socket)) {
-            Owner::Unknown => self.instance_in(socket.cgroup).map_or(Owner::Unknown, Owner::Other),
+            Owner::Unknown => self.instance_in(socket.cgroup).map_or(Owner::Unknown, Owner::Instance),
             known => known,
         }
     }
@@ -24,7 +24,7 @@ impl Identities for Runtime {
     fn of_process(&self, slot: &Slot, socket: BorrowedFd<'_>) -> Owner {
         let Some(peer) = Peer::of(socket) else { return Owner::Unknown };
         match self.owner(slot, |running| has_process(running, &peer)) {
-            Owner::Unknown => self.instance_in(peer.cgroup()).map_or(Owner::Unknown, Owner::Other),
+            Owner::Unknown => self.instance_in(peer.cgroup()).map_or(Owner::Unknown, Owner::Instance),
             known => known,
         }
     }
@@ -41,19 +41,23 @@ impl Runtime {
         let instances = self.instances_of(slot);
         // Before the look: what becomes known during it may have been missed.
         let is_settled = instances.iter().all(|running| running.is_settled());
-        match instances.iter().any(|running| has(running)) {
-            true => Owner::Slot,
-            false if is_settled => Owner::Unknown,
-            false => Owner::Unsettled,
+        match instances.iter().find(|running| has(running)).and_then(|running| instance(running)) {
+            Some(id) => Owner::Instance(id),
+            None if is_settled => Owner::Unknown,
+            None => Owner::Unsettled,
         }
     }
 
     fn instance_in(&self, cgroup: Option<u64>) -> Option<InstanceId> {
         let is_it = |running: &&Arc<Running>| cgroup.is_some() && running.cgroup == cgroup;
-        match &self.all().values().find(is_it)?.id {
-            WorkloadId::Instance(id) => Some(id.clone()),
-            WorkloadId::Build(_) => None,
-        }
+        instance(self.all().values().find(is_it)?)
+    }
+}
+
+fn instance(running: &Running) -> Option<InstanceId> {
+    match &running.id {
+        WorkloadId::Instance(id) => Some(id.clone()),
+        WorkloadId::Build(_) => None,
     }
 }
 

@@ -330,17 +330,17 @@ fn sockets_are_known_by_their_cgroup() {
         let owner = |engine: &Engine, slot: &str, cgroup: u64| {
             engine.runtime.of_socket(&slot.parse().unwrap(), PeerSocket { cgroup: Some(cgroup), inode: 7 })
         };
-        let orders = Owner::Other("orders/1#3".parse().unwrap());
-        let expected = [Owner::Slot, Owner::Slot, Owner::Slot, orders];
+        let of = |id: &str| Owner::Instance(id.parse().unwrap());
+        let expected = ["users/1#1", "users/1#2", "users/1#2", "orders/1#3"].map(of);
         assert_eq!(ids.map(|id| owner(&engine, "users/1", id)), expected, "one that is drained, too");
-        assert_eq!(owner(&engine, "users/2", ids[0]), Owner::Other("users/1#1".parse().unwrap()));
+        assert_eq!(owner(&engine, "users/2", ids[0]), of("users/1#1"));
         assert_eq!(owner(&engine, "users/1", id_of(&own)), Owner::Unknown);
         engine.runtime.remove(&WorkloadId::Instance("users/1#1".parse().unwrap())).await;
         assert_eq!(owner(&engine, "users/1", ids[0]), Owner::Unknown);
         engine.die().await;
         engine = Engine::start(rig, Hierarchies::find()).await;
         assert_eq!(engine.runtime.adopt().await.len(), 2);
-        assert_eq!(ids.map(|id| owner(&engine, "users/1", id))[1..3], [Owner::Slot, Owner::Slot]);
+        assert_eq!(ids.map(|id| owner(&engine, "users/1", id))[1..3], ["users/1#2"; 2].map(of));
     });
 }
 
@@ -359,7 +359,7 @@ fn sockets_are_known_by_open_files() {
         let inode = line.split_whitespace().nth(9).unwrap().parse().unwrap();
         let owner =
             |slot: &str, inode| engine.runtime.of_socket(&slot.parse().unwrap(), PeerSocket { cgroup: Some(1), inode });
-        assert_eq!(owner("users/1", inode), Owner::Slot, "a child's");
+        assert_eq!(owner("users/1", inode), Owner::Instance("users/1#1".parse().unwrap()), "a child's");
         let own = TcpListener::bind("127.0.0.1:0").unwrap();
         let stranger = rustix::fs::fstat(&own).unwrap().st_ino;
         let others = [owner("users/1", stranger), owner("users/1", 0), owner("users/2", inode)];

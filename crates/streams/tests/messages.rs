@@ -6,12 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{
     self, Context,
-    consumer::{DeliverPolicy, pull, push},
+    consumer::{self, DeliverPolicy, pull, push},
     kv, object_store,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use model::{
-    Slot,
+    InstanceId, Slot,
     spec::{Service, System, Topic},
     streams::Redelivery,
 };
@@ -21,6 +21,8 @@ use tokio::{io::AsyncReadExt, net::TcpListener, time::timeout};
 
 /// How long an answer may take that must not come.
 const SILENCE: Duration = Duration::from_millis(300);
+/// How long one may take that must come: less than `ack_wait`.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `orders` publishes, `mailer` subscribes and owns a bucket and an object store, `audit` subscribes.
 fn system() -> System {
@@ -66,12 +68,17 @@ impl Rig {
 
     /// A client of the instance in a slot.
     async fn client(&self, slot: &str) -> async_nats::Client {
+        self.client_of(slot, None).await
+    }
+
+    /// The same, of a known instance.
+    async fn client_of(&self, slot: &str, instance: Option<InstanceId>) -> async_nats::Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (server, slot) = (self.server.clone(), slot.parse::<Slot>().expect("a slot"));
         let accepted = async move {
             let (socket, _) = listener.accept().await.expect("a client");
-            server.serve(socket.into_std().expect("a socket"), &slot).await;
+            server.serve(socket.into_std().expect("a socket"), &slot, instance).await;
         };
         let (client, ()) = tokio::join!(async_nats::connect(format!("nats://{address}")), accepted);
         client.expect("it is served")
@@ -233,4 +240,68 @@ async fn the_owner_of_an_object_store_does_with_it_what_clients_do() {
     found.delete("first").await.unwrap();
     assert!(found.get("first").await.is_err());
     assert!(rig.context("orders/1").await.get_object_store("mails").await.is_err(), "that of another");
+}
+
+/// The consumer `mailer` of `orders.placed`, as a run of the instance in the slot `mailer/1` sees it.
+async fn mailer(rig: &Rig, run: u64) -> (async_nats::Client, consumer::PullConsumer) {
+    let instance = InstanceId { slot: "mailer/1".parse().unwrap(), run };
+    let client = rig.client_of("mailer/1", Some(instance)).await;
+    let stream = jetstream::new(client.clone()).get_stream("orders_placed").await.unwrap();
+    let config = pull::Config { durable_name: Some("mailer".into()), ..pull::Config::default() };
+    let consumer = stream.get_or_create_consumer("mailer", config).await.unwrap();
+    (client, consumer)
+}
+
+async fn publish(orders: &Context, order: &'static str) {
+    orders.publish("orders.placed", order.into()).await.unwrap().await.unwrap();
+}
+
+async fn next(messages: &mut pull::Stream) -> jetstream::Message {
+    timeout(PATIENCE, messages.next()).await.expect("in time").unwrap().unwrap()
+}
+
+/// A drained instance gets nothing new, and the drain ends when it has acknowledged what it has; another run in its slot gets the rest.
+#[tokio::test]
+async fn a_drained_instance_ends_what_it_has_begun() {
+    let rig = Rig::start().await;
+    let orders = rig.context("orders/1").await;
+    let (_old, consumer) = mailer(&rig, 1).await;
+    let mut olds = consumer.messages().await.unwrap();
+    publish(&orders, "1").await;
+    let first = next(&mut olds).await;
+    let (server, instance) = (rig.server.clone(), "mailer/1#1".parse().unwrap());
+    let mut drain = std::pin::pin!(server.drain(&instance, PATIENCE));
+    assert!(timeout(SILENCE, &mut drain).await.is_err(), "a message is not acknowledged");
+    let (_new, consumer) = mailer(&rig, 2).await;
+    let mut news = consumer.messages().await.unwrap();
+    for order in ["2", "3", "4"] {
+        publish(&orders, order).await;
+        let message = next(&mut news).await;
+        assert_eq!((message.payload.as_ref(), message.info().unwrap().delivered), (order.as_bytes(), 1));
+        message.double_ack().await.unwrap();
+    }
+    first.double_ack().await.unwrap();
+    timeout(SILENCE, &mut drain).await.expect("all is acknowledged");
+    assert!(timeout(SILENCE, olds.next()).await.is_err(), "it gets nothing new");
+    let mut consumer = consumer;
+    let info = consumer.info().await.unwrap();
+    assert_eq!((info.num_ack_pending, info.num_redelivered, info.num_pending), (0, 0, 0));
+}
+
+/// What an instance had not acknowledged when its connection ended is delivered again at once, not after `ack_wait`.
+#[tokio::test]
+async fn what_a_lost_instance_had_comes_again_at_once() {
+    let rig = Rig::start().await;
+    let orders = rig.context("orders/1").await;
+    let (old, consumer) = mailer(&rig, 1).await;
+    let mut olds = consumer.messages().await.unwrap();
+    publish(&orders, "1").await;
+    let _ = next(&mut olds).await;
+    let (_new, consumer) = mailer(&rig, 2).await;
+    let mut news = consumer.messages().await.unwrap();
+    assert!(timeout(SILENCE, news.next()).await.is_err(), "the other one has it");
+    drop((olds, consumer));
+    old.drain().await.unwrap();
+    let again = next(&mut news).await;
+    assert_eq!((again.payload.as_ref(), again.info().unwrap().delivered), (&b"1"[..], 2));
 }

@@ -1,6 +1,7 @@
 //! Topics and buckets, spoken of as NATS by the programs of services.
 
 use std::{
+    collections::BTreeSet,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
@@ -98,4 +99,48 @@ fn the_way_to_messages_is_for_those_that_have_to_do_with_them() {
     assert_eq!((failure.reason, failure.connection.as_str()), (Reason::NotAttested, "orders/1 -> messages"));
     let info = publish(&sandbox, "mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
     assert!(info.contains(r#""messages":0"#), "{info}");
+}
+
+/// A rolling restart under load: what an instance has begun it ends before it is told to stop, and the rest goes to the next one.
+#[test]
+fn a_restarted_consumer_gets_each_message_once() {
+    const MESSAGES: u64 = 100;
+    let sandbox = Sandbox::new(&MANIFEST.replacen("service.py\"\nsubscribes", "consumer.py\"\nsubscribes", 1));
+    sandbox.write("consumer.py", include_str!("../../programs/consumer.py"));
+    sandbox.up();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1..=MESSAGES {
+                let said = publish(&sandbox, "orders", "orders.placed", "{}", "seq");
+                assert!(said.contains(&format!("\"seq\":{number}")), "{said}");
+            }
+        });
+        for before in 1..=2 {
+            wait::until("a consumer at work", || (processes(&sandbox) >= before).then_some(()));
+            sandbox.isles(&["restart", "mailer"]).ok();
+        }
+    });
+    let all = || consumed(&sandbox).len() as u64 >= MESSAGES;
+    wait::until("all messages", || all().then_some(()));
+    let deliveries =
+        consumed(&sandbox).into_iter().map(|line| line.rsplit_once(' ').expect("three words").0.to_owned());
+    let mut deliveries: Vec<_> = deliveries.collect();
+    deliveries.sort_by_key(|line| line.split(' ').next().and_then(|number| number.parse::<u64>().ok()));
+    let once: Vec<_> = (1..=MESSAGES).map(|number| format!("{number} 1")).collect();
+    assert_eq!(deliveries, once);
+    assert!(processes(&sandbox) >= 2, "several processes had some");
+}
+
+/// The messages that were consumed: sequence, delivery, process.
+fn consumed(sandbox: &Sandbox) -> Vec<String> {
+    let file = std::fs::read_to_string(sandbox.path("consumed")).unwrap_or_default();
+    file.lines().map(str::to_owned).collect()
+}
+
+fn processes(sandbox: &Sandbox) -> usize {
+    consumed(sandbox)
+        .iter()
+        .filter_map(|line| line.rsplit(' ').next().map(str::to_owned))
+        .collect::<BTreeSet<_>>()
+        .len()
 }

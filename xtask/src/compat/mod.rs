@@ -1,4 +1,4 @@
-//! `cargo xtask compat`: the tests and the clients of other projects, run against Isles. Never part of the tests.
+//! `cargo xtask compat`: the tests and the clients of other projects, run against Isles.
 
 mod clients;
 mod nats;
@@ -7,6 +7,8 @@ mod server;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+
+use server::Choice;
 
 /// Where servers, copies, builds and installed clients lie, in the repository's folder.
 const SCRATCH: &str = "target/compat/nats";
@@ -25,7 +27,7 @@ pub(crate) enum Compat {
     /// The tests of the published crate async-nats, against a server that speaks NATS
     Nats(nats::Arguments),
     /// Tests of ours with the NATS clients of other languages, against a server that speaks NATS
-    NatsClients(server::Choice),
+    NatsClients(Choice),
 }
 
 /// Runs it, and prints what did not pass.
@@ -37,6 +39,22 @@ pub(crate) fn run(compat: &Compat) -> anyhow::Result<()> {
         Compat::Nats(arguments) => nats::run(arguments),
         Compat::NatsClients(server) => clients::run(server),
     }
+}
+
+/// As [`Compat::Nats`], against the program that the tests have built.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn async_nats() -> anyhow::Result<()> {
+    nats::run(&nats::Arguments::all(Choice::built()?))
+}
+
+/// As [`Compat::NatsClients`], against the program that the tests have built.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn other_clients() -> anyhow::Result<()> {
+    clients::run(&Choice::built()?)
 }
 
 /// The nats-server that is compared with, and its version.

@@ -26,6 +26,17 @@ pub(crate) struct Choice {
     peer: bool,
 }
 
+impl Choice {
+    /// Isles without optimisation, which costs nothing where the tests have built it.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub(crate) fn built() -> anyhow::Result<Self> {
+        run("", "cargo", &["build", "--package", "isles"])?;
+        Ok(Self { server: Some(target()?.join("debug/isles")), peer: false })
+    }
+}
+
 /// A server that is ready to be started.
 pub(crate) struct Prepared {
     /// What the list calls it.

@@ -1,5 +1,7 @@
 //! What a consumer asks for.
 
+use std::time::Duration;
+
 use model::Timestamp;
 
 use super::{Change, Status};
@@ -64,7 +66,7 @@ pub enum Target {
     Subject,
 }
 
-/// What a consumer tells whoever watches (`$JS.EVENT.ADVISORY.CONSUMER.…`).
+/// What a consumer tells whoever watches (`$JS.EVENT.…`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advisory {
     /// A message was delivered as often as it may be.
@@ -93,6 +95,17 @@ pub enum Advisory {
         deliveries: u64,
         /// The client's words.
         reason: Option<Box<str>>,
+    },
+    /// A message was acknowledged, one of those that `sample_freq` takes its share of.
+    Acked {
+        /// Its sequence in the stream.
+        seq: u64,
+        /// The count of its first delivery.
+        consumer_seq: u64,
+        /// How often it was delivered.
+        deliveries: u64,
+        /// Since its last delivery.
+        delay: Duration,
     },
     /// It pauses until then; `None` when it goes on.
     Paused(Option<Timestamp>),

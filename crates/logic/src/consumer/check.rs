@@ -65,6 +65,23 @@ pub fn check_update(
     Ok(new)
 }
 
+/// Whether [`check`] left a configuration as it was said.
+///
+/// # Errors
+/// When something else was said than is in force.
+pub fn check_pedantic(said: &ConsumerConfig, checked: &ConsumerConfig) -> Result<(), ApiError> {
+    for (differs, why) in [
+        (!said.ack_wait.is_zero() && said.ack_wait != checked.ack_wait, "ack_wait has to be the first backoff"),
+        (said.max_deliver != 0 && limit(said.max_deliver) != limit(checked.max_deliver), "max_deliver is the stream's"),
+        (said.max_ack_pending < -1, "max_ack_pending has to be -1 or more"),
+    ] {
+        if differs {
+            return Err(ApiError::Pedantic(why.into()));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a consumer of a work-queue stream leaves the messages of the others alone.
 ///
 /// # Errors
@@ -140,8 +157,7 @@ fn check_names(config: &ConsumerConfig) -> Result<(), ApiError> {
     if !config.priority_groups.is_empty() {
         return Err(ApiError::InvalidConfig("priority groups are not supported".into()));
     }
-    let share = config.sample_freq.strip_suffix('%').unwrap_or(&config.sample_freq);
-    if !share.is_empty() && !share.parse::<u8>().is_ok_and(|share| share <= 100) {
+    if config.sample_percent().is_none() {
         return Err(ApiError::InvalidSampling(config.sample_freq.clone()));
     }
     Ok(())

@@ -13,6 +13,8 @@ pub enum Event {
     Changed,
     /// Somebody asks for messages.
     Pull(Pull),
+    /// A client has gone ([`Pull::client`]): what it has not acknowledged comes again at once.
+    Gone(u64),
     /// Nobody listens to the answers of this request any more.
     Abandoned(u64),
     /// A message is acknowledged in some way; `answer` is told when that is on disk.
@@ -45,6 +47,8 @@ pub enum Event {
 pub struct Pull {
     /// Names it in answers; the caller's, never used twice.
     pub id: u64,
+    /// Whose it is, for [`Event::Gone`]; 0 if that is not told.
+    pub client: u64,
     /// Messages, at least 1.
     pub batch: u64,
     /// Bytes of messages at most.

@@ -136,6 +136,7 @@ impl Consumer {
         match event {
             Event::Changed => {}
             Event::Pull(pull) => self.pull(&pull, now, actions),
+            Event::Gone(client) => self.take_back(client, now, actions),
             Event::Abandoned(id) => self.requests.remove(id),
             Event::Ack { seq, ack, answer } => {
                 self.ack(seq, ack, now, actions);
@@ -191,6 +192,11 @@ impl Consumer {
         self.requests.iter(now).collect()
     }
 
+    /// Whether a client has something that it has not acknowledged ([`Pull::client`]).
+    pub fn is_awaited_of(&self, client: u64) -> bool {
+        self.outstanding.of(client).next().is_some()
+    }
+
     /// How it is.
     pub fn info(&self) -> Info {
         let floor = self.outstanding.first().map(|(seq, pending)| (pending.consumer_seq - 1, seq - 1));
@@ -237,12 +243,18 @@ impl Consumer {
         }
     }
 
+    fn take_back(&mut self, client: u64, now: Timestamp, actions: &mut Vec<Action>) {
+        for seq in self.outstanding.of(client).collect::<Vec<_>>() {
+            self.record(Change::Delayed { seq, due: now }, actions);
+        }
+    }
+
     fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {
         match ack {
-            Ack::Done => self.done(seq, actions),
+            Ack::Done => self.done(seq, now, actions),
             Ack::Next(pull) => {
                 self.pull(&pull, now, actions);
-                self.done(seq, actions);
+                self.done(seq, now, actions);
             }
             Ack::Nak(delay) => self.nak(seq, delay, now, actions),
             Ack::Progress => {
@@ -259,6 +271,7 @@ impl Consumer {
         if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
             actions.push(Action::Advise(Advisory::Naked { seq, consumer_seq, deliveries }));
             self.record(Change::Delayed { seq, due: now + delay.unwrap_or(Duration::ZERO) }, actions);
+            self.outstanding.give(seq, 0);
         }
     }
 
@@ -271,8 +284,11 @@ impl Consumer {
     }
 
     /// A message, or with [`AckPolicy::All`] every one up to it, is done with; it may be gone itself.
-    fn done(&mut self, seq: u64, actions: &mut Vec<Action>) {
+    fn done(&mut self, seq: u64, now: Timestamp, actions: &mut Vec<Action>) {
         let through = self.settings.config.ack_policy == AckPolicy::All;
+        if !through && !self.settings.config.sample_freq.is_empty() {
+            actions.extend(self.outstanding.get(seq).map(|pending| acked(seq, pending, now)));
+        }
         let done = match through {
             true if seq <= self.stream_seq => self.outstanding.through(seq),
             false if self.outstanding.contains(seq) => vec![seq],
@@ -347,4 +363,9 @@ impl Consumer {
         let all = requests.chain(self.interest.then_some(Target::Subject));
         actions.extend(all.map(|to| Action::Tell(to, status.clone())));
     }
+}
+
+fn acked(seq: u64, pending: &Pending, now: Timestamp) -> Action {
+    let Pending { consumer_seq, deliveries, at, .. } = *pending;
+    Action::Advise(Advisory::Acked { seq, consumer_seq, deliveries, delay: now.since(at) })
 }

@@ -19,7 +19,7 @@ mod status;
 mod tests;
 
 pub use action::{Action, Advisory, Delivery, Target};
-pub use check::{OUTSTANDING_MAX, WAITING_MAX, check, check_unique, check_update};
+pub use check::{OUTSTANDING_MAX, WAITING_MAX, check, check_pedantic, check_unique, check_update};
 pub use event::{Ack, Event, Pull};
 pub use machine::{Consumer, Info, Settings, View};
 pub use outstanding::Pending;

@@ -15,6 +15,8 @@ pub struct Pending {
     pub at: Timestamp,
     /// When it comes again.
     pub due: Timestamp,
+    /// Who has still to answer for it ([`super::Pull::client`]); 0 if that is nobody, or not known, as after a restart.
+    pub client: u64,
 }
 
 /// The messages that wait, at most [`super::OUTSTANDING_MAX`].
@@ -43,6 +45,16 @@ impl Outstanding {
 
     pub(super) fn get(&self, seq: u64) -> Option<&Pending> {
         self.pending.get(&seq)
+    }
+
+    /// Notes who has a message.
+    pub(super) fn give(&mut self, seq: u64, client: u64) {
+        self.pending.get_mut(&seq).into_iter().for_each(|pending| pending.client = client);
+    }
+
+    /// What a client has.
+    pub(super) fn of(&self, client: u64) -> impl Iterator<Item = u64> {
+        self.pending.iter().filter(move |(_, pending)| pending.client == client).map(|(seq, _)| *seq)
     }
 
     pub(super) fn first(&self) -> Option<(u64, &Pending)> {
@@ -89,6 +101,7 @@ impl Outstanding {
         let (at, seq) = *self.timers.first().filter(|(at, _)| *at <= now)?;
         self.timers.remove(&(at, seq));
         self.ready.insert(seq);
+        self.give(seq, 0);
         Some(seq)
     }
 

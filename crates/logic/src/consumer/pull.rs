@@ -16,6 +16,7 @@ use super::{Left, Pull, Status};
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) id: u64,
+    client: u64,
     pub(super) no_wait: bool,
     pub(super) delivered: u64,
     left: u64,
@@ -26,10 +27,22 @@ pub(super) struct Request {
     sent_at: Timestamp,
 }
 
+/// A request that gets a message.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    pub(super) id: u64,
+    pub(super) client: u64,
+    /// Whether it ends so, without a status.
+    pub(super) is_last: bool,
+    /// The status that it ends with.
+    pub(super) status: Option<Status>,
+}
+
 impl Request {
     fn new(pull: &Pull, now: Timestamp) -> Self {
         Self {
             id: pull.id,
+            client: pull.client,
             no_wait: pull.no_wait,
             delivered: 0,
             left: pull.batch.max(1),
@@ -44,6 +57,7 @@ impl Request {
     fn as_pull(&self, now: Timestamp) -> Pull {
         Pull {
             id: self.id,
+            client: self.client,
             batch: self.left,
             max_bytes: self.bytes,
             expires: self.expires.map(|at| at.since(now)),
@@ -113,13 +127,12 @@ impl Requests {
         Ok(())
     }
 
-    /// Gives a message of so many bytes to the request in front, which then stands behind the others. Returns the request,
-    /// whether it ends so, and the status that it ends with otherwise.
+    /// Gives a message of so many bytes to the request in front, which then stands behind the others.
     ///
     /// # Errors
     /// When the message does not fit: the request ends so, without it.
-    pub(super) fn serve(&mut self, bytes: u64, now: Timestamp) -> Result<(u64, bool, Option<Status>), (u64, Status)> {
-        let Some(mut request) = self.queue.pop_front() else { return Ok((0, true, None)) };
+    pub(super) fn serve(&mut self, bytes: u64, now: Timestamp) -> Result<Served, (u64, Status)> {
+        let Some(mut request) = self.queue.pop_front() else { return Ok(Served::default()) };
         if request.bytes.is_some_and(|left| left < bytes) {
             self.forget(&request);
             return Err((request.id, Status::MaxBytes(request.left())));
@@ -129,15 +142,15 @@ impl Requests {
         request.delivered += 1;
         request.bytes = request.bytes.map(|left| left - bytes);
         request.sent_at = now;
-        let id = request.id;
+        let (id, client) = (request.id, request.client);
         if request.left > 0 && request.bytes != Some(0) {
             self.no_wait += usize::from(request.no_wait);
             self.timers.extend(request.deadline().map(|at| (at, id)));
             self.queue.push_back(request);
-            return Ok((id, false, None));
+            return Ok(Served { id, client, is_last: false, status: None });
         }
         let status = (request.left > 0).then(|| Status::BatchCompleted(request.left()));
-        Ok((id, status.is_none(), status))
+        Ok(Served { id, client, is_last: status.is_none(), status })
     }
 
     fn forget(&mut self, request: &Request) {

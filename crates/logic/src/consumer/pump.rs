@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{Timestamp, streams::AckPolicy};
 
-use super::{Action, Advisory, Change, Consumer, Delivery, Status, Target, View};
+use super::{Action, Advisory, Change, Consumer, Delivery, Status, Target, View, pull::Served};
 use crate::stream::Head;
 
 /// Messages that one call sends. The rest follows at once, by the deadline.
@@ -65,11 +65,11 @@ impl Consumer {
     }
 
     fn send(&mut self, head: &Head, is_new: bool, now: Timestamp, actions: &mut Vec<Action>) {
-        let (to, is_last, ends) = if self.settings.config.is_push() {
-            (Target::Subject, false, None)
+        let (to, served) = if self.settings.config.is_push() {
+            (Target::Subject, Served::default())
         } else {
             match self.requests.serve(head.bytes, now) {
-                Ok((id, is_last, ends)) => (Target::Request(id), is_last, ends),
+                Ok(served) => (Target::Request(served.id), served),
                 Err((id, status)) => return actions.push(Action::Tell(Target::Request(id), status)),
             }
         };
@@ -82,6 +82,7 @@ impl Consumer {
         let due = needs_ack.then(|| now + self.ack_wait(deliveries));
         let consumer_seq = self.consumer_seq + 1;
         self.record(Change::Delivered { seq: head.seq, consumer_seq, deliveries, at: now, due }, actions);
+        self.outstanding.give(head.seq, served.client);
         actions.push(Action::Deliver(Delivery {
             to,
             seq: head.seq,
@@ -90,12 +91,12 @@ impl Consumer {
             pending: self.ahead.pending,
             at: head.at,
             headers_only: self.settings.config.headers_only,
-            is_last,
+            is_last: served.is_last,
         }));
         if !needs_ack {
             actions.push(Action::Release(head.seq));
         }
-        if let (Target::Request(_), Some(status)) = (to, ends) {
+        if let (Target::Request(_), Some(status)) = (to, served.status) {
             actions.push(Action::Tell(to, status));
         }
         self.sent(head.bytes, now, actions);

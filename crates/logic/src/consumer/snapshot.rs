@@ -116,7 +116,7 @@ impl Consumer {
                 (self.consumer_seq, self.stream_seq, self.last_at) = (consumer_seq, self.stream_seq.max(seq), Some(at));
                 if let Some(due) = due {
                     let first = self.outstanding.get(seq).map_or(consumer_seq, |pending| pending.consumer_seq);
-                    self.outstanding.insert(seq, Pending { consumer_seq: first, deliveries, at, due });
+                    self.outstanding.insert(seq, Pending { consumer_seq: first, deliveries, at, due, client: 0 });
                 }
             }
             Change::Delayed { seq, due } => {

@@ -3,7 +3,7 @@
 use std::{fmt::Display, time::Duration};
 
 use model::streams::{
-    ApiError, DESCRIPTION_BYTES_MAX, Discard, METADATA_BYTES_MAX, Persist, Storage, StreamConfig, is_name,
+    ApiError, DESCRIPTION_BYTES_MAX, Discard, Durability, METADATA_BYTES_MAX, Persist, Storage, StreamConfig, is_name,
 };
 
 use super::subjects::{covers, is_valid, overlap};
@@ -55,6 +55,23 @@ pub fn check_update(old: &StreamConfig, new: StreamConfig) -> Result<StreamConfi
     Ok(new)
 }
 
+/// Whether [`check`] left a configuration as it was said.
+///
+/// # Errors
+/// When it has turned a flag.
+pub fn check_pedantic(said: &StreamConfig, checked: &StreamConfig) -> Result<(), ApiError> {
+    for (said, checked, what) in [
+        (said.allow_msg_ttl, checked.allow_msg_ttl, "allow_msg_ttl"),
+        (said.allow_rollup_hdrs, checked.allow_rollup_hdrs, "allow_rollup_hdrs"),
+        (said.deny_purge, checked.deny_purge, "deny_purge"),
+    ] {
+        if said != checked {
+            return Err(ApiError::Pedantic(format!("{what} has to be {checked} with what else is asked for")));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a stream has all that somebody asks for who makes it as if it were not there: what clients of key-value and of object
 /// stores write differently, and what does not change how the stream behaves for them, may differ.
 pub fn offers(has: &StreamConfig, asked: &StreamConfig) -> bool {
@@ -85,7 +102,7 @@ fn check_name(config: &StreamConfig) -> Result<(), ApiError> {
     if metadata > METADATA_BYTES_MAX {
         return invalid(format!("stream metadata exceeds maximum size of {METADATA_BYTES_MAX} bytes"));
     }
-    Ok(())
+    Durability::read(&config.metadata).map_or_else(invalid, |_| Ok(()))
 }
 
 /// What this server has not is refused, never accepted in silence.

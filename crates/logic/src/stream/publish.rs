@@ -62,6 +62,9 @@ impl Stream {
         if wishes.expected_stream.as_deref().is_some_and(|name| name != config.name) {
             return Err(ApiError::ExpectedStream);
         }
+        if wishes.counter {
+            return Err(ApiError::CountersDisabled);
+        }
         expires(wishes, config, Timestamp::default())?;
         check_sequences(incoming, self.counts.last_seq, &self.index, staged)?;
         self.check_schedule(incoming)?;

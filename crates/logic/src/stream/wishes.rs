@@ -25,6 +25,8 @@ pub struct Wishes {
     pub ttl: Option<Box<str>>,
     /// `Nats-Marker-Reason`, which the server alone sets.
     pub marker: bool,
+    /// `Nats-Incr`: it adds to a counter.
+    pub counter: bool,
     /// What is asked for more seldom.
     pub schedule: Option<Box<ScheduleWish>>,
     /// `Nats-Batch-*`.
@@ -86,6 +88,7 @@ impl Wishes {
             "Rollup" => &mut self.rollup,
             "TTL" => &mut self.ttl,
             "Marker-Reason" => return self.marker = true,
+            "Incr" => return self.counter = true,
             _ if name.starts_with("Batch-") => return self.set_batch(name, value),
             _ if name.starts_with("Schedule") => return self.schedule.get_or_insert_default().set(name, value),
             _ => return,

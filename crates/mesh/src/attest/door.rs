@@ -34,7 +34,7 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
         return worker.spawn(refuse(worker.clone(), client, None, fault));
     };
     match attestor.attest(&declared.caller, &client.socket) {
-        Verdict::Passed => worker.spawn(client::serve(worker.clone(), client)),
+        Verdict::Passed(_) => worker.spawn(client::serve(worker.clone(), client)),
         Verdict::Refused(detail) => {
             let wanted = Wanted::new(&declared.caller, view.connections[declared.connection].clone());
             let fault = Fault::new(Reason::NotAttested, detail);
@@ -45,9 +45,9 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
 }
 
 fn admit_to_messages(worker: &Rc<Worker>, client: Client, slot: Slot) {
-    let Some(attestor) = &worker.attestor else { return messages::serve(worker, client, slot) };
+    let Some(attestor) = &worker.attestor else { return messages::serve(worker, client, slot, None) };
     match attestor.attest(&Caller::Slot(slot.clone()), &client.socket) {
-        Verdict::Passed => messages::serve(worker, client, slot),
+        Verdict::Passed(instance) => messages::serve(worker, client, slot, instance),
         Verdict::Refused(detail) => messages::refuse(worker, client, slot, detail),
         Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
     }

@@ -15,7 +15,7 @@ use std::{
 };
 
 pub(crate) use door::admit;
-use model::Slot;
+use model::{InstanceId, Slot};
 use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::Caller,
@@ -44,8 +44,8 @@ pub(crate) struct Attestor {
 /// What is known of a caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It may use the address.
-    Passed,
+    /// It may use the address; it is this instance, if it is one and the host tells.
+    Passed(Option<InstanceId>),
     /// It may not, and why.
     Refused(String),
     /// An instance of the slot is just being started: ask again once it has been.
@@ -83,7 +83,7 @@ impl Attestor {
     }
 
     fn attest_tcp(&self, caller: &Caller, stream: &TcpStream) -> Verdict {
-        let Some(source) = &self.source else { return Verdict::Passed };
+        let Some(source) = &self.source else { return Verdict::Passed(None) };
         let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return gone() };
         let (Some(peer), Some(local)) = (plain(peer), plain(local)) else {
             return Verdict::Refused(format!("{peer} is not a caller on this host"));
@@ -116,9 +116,9 @@ impl Attestor {
 fn judge_instance(slot: &Slot, uid: u32, owner: Owner) -> Verdict {
     let refused = |who: String| Verdict::Refused(format!("the address is that of {slot}, and the caller is {who}"));
     match owner {
-        Owner::Slot => Verdict::Passed,
+        Owner::Instance(own) if own.slot == *slot => Verdict::Passed(Some(own)),
         Owner::Unsettled => Verdict::Unsettled(slot.clone()),
-        Owner::Other(other) => refused(format!("{other}")),
+        Owner::Instance(other) => refused(format!("{other}")),
         Owner::Unknown => refused(format!("a process of user {uid} that is none of its own")),
     }
 }
@@ -126,7 +126,7 @@ fn judge_instance(slot: &Slot, uid: u32, owner: Owner) -> Verdict {
 /// The operator is whoever may end the system: its own user, or root.
 fn judge_operator(uid: u32, own: u32) -> Verdict {
     if uid == own || uid == 0 {
-        return Verdict::Passed;
+        return Verdict::Passed(None);
     }
     Verdict::Refused(format!("the address is for user {own}, and the caller is user {uid}"))
 }
@@ -159,7 +159,7 @@ mod tests {
     fn operators() {
         for (uid, own, passes) in [(1000, 1000, true), (0, 1000, true), (1001, 1000, false), (1000, 0, false)] {
             let verdict = judge_operator(uid, own);
-            assert_eq!(verdict == Verdict::Passed, passes, "{uid} {own}: {verdict:?}");
+            assert_eq!(verdict == Verdict::Passed(None), passes, "{uid} {own}: {verdict:?}");
         }
     }
 

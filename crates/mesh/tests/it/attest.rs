@@ -14,7 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Reason, Slot, spec::Protocol};
+use model::{InstanceId, Reason, Slot, spec::Protocol};
 use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::{Caller, Traffic},
@@ -44,9 +44,9 @@ impl Identities for Known {
     fn of_socket(&self, slot: &Slot, socket: PeerSocket) -> Owner {
         self.asked.lock().unwrap().push((slot.clone(), socket));
         match self.inodes.lock().unwrap().contains(&socket.inode) {
-            true => Owner::Slot,
+            true => Owner::Instance(InstanceId { slot: slot.clone(), run: 1 }),
             false if self.unsettled.load(Ordering::SeqCst) => Owner::Unsettled,
-            false => Owner::Other(id("orders", 2)),
+            false => Owner::Instance(id("orders", 2)),
         }
     }
 
@@ -54,7 +54,7 @@ impl Identities for Known {
         self.processes_asked.lock().unwrap().push(slot.to_string());
         let pid = rustix::net::sockopt::socket_peercred(socket).unwrap().pid.as_raw_pid();
         match self.processes.lock().unwrap().contains(&pid.unsigned_abs()) {
-            true => Owner::Slot,
+            true => Owner::Instance(InstanceId { slot: slot.clone(), run: 1 }),
             false if self.unsettled.load(Ordering::SeqCst) => Owner::Unsettled,
             false => Owner::Unknown,
         }

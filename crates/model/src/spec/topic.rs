@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, ByteSize, TopicName,
-    streams::{Discard, MANIFEST_KEY, Redelivery, Retention, StreamConfig},
+    streams::{DURABILITY_KEY, Discard, Durability, MANIFEST_KEY, Redelivery, Retention, StreamConfig},
 };
 
 /// The longest that an id is remembered, where nothing else is said.
@@ -27,6 +27,9 @@ pub struct Topic {
     pub discard: Discard,
     /// For how long the id of a message is remembered, so that it is kept once.
     pub duplicate_window: Duration,
+    /// What an acknowledgement promises.
+    #[serde(default)]
+    pub durability: Durability,
     /// What holds for its consumers.
     pub redelivery: Redelivery,
 }
@@ -40,6 +43,7 @@ impl Default for Topic {
             max_msgs: None,
             discard: Discard::Old,
             duplicate_window: DUPLICATE_WINDOW,
+            durability: Durability::default(),
             redelivery: Redelivery::default(),
         }
     }
@@ -48,6 +52,9 @@ impl Default for Topic {
 impl Topic {
     /// The stream of a topic: its messages and no others.
     pub fn stream(&self, name: &TopicName) -> StreamConfig {
+        let durability = (self.durability != Durability::Always).then(|| self.durability.to_string());
+        let mut metadata = self.redelivery.metadata();
+        metadata.extend(durability.map(|text| (DURABILITY_KEY.to_owned(), text)));
         StreamConfig {
             name: name.stream(),
             subjects: vec![name.as_str().into()],
@@ -58,7 +65,7 @@ impl Topic {
             discard: self.discard,
             duplicate_window: self.duplicate_window,
             allow_direct: true,
-            metadata: self.redelivery.metadata(),
+            metadata,
             ..StreamConfig::default()
         }
     }

@@ -168,6 +168,12 @@ impl ConsumerConfig {
         one.into_iter().chain(self.filter_subjects.iter().map(String::as_str)).collect()
     }
 
+    /// The share of acknowledgements that are told of, in percent; `None` if `sample_freq` is none.
+    pub fn sample_percent(&self) -> Option<u8> {
+        let share = self.sample_freq.strip_suffix('%').unwrap_or(&self.sample_freq);
+        if share.is_empty() { Some(0) } else { share.parse().ok().filter(|percent| *percent <= 100) }
+    }
+
     /// Whether messages are pushed to a subject.
     pub fn is_push(&self) -> bool {
         !self.deliver_subject.is_empty()

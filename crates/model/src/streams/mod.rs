@@ -3,6 +3,7 @@
 //! Field names and their JSON are those of nats-server's API; durations are nanoseconds there and times RFC 3339.
 
 mod consumer_config;
+mod durability;
 mod error;
 mod json;
 mod redelivery;
@@ -11,6 +12,7 @@ mod stream_config;
 mod tests;
 
 pub use consumer_config::{AckPolicy, ConsumerConfig, DeliverPolicy, ReplayPolicy};
+pub use durability::{DURABILITY_KEY, Durability, InvalidDurability};
 pub use error::ApiError;
 pub use redelivery::{DEAD_LETTER_KEY, Redelivery};
 pub use stream_config::{

@@ -21,7 +21,7 @@ pub enum Durability {
 /// What an engine can do, beyond what every engine can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What an acknowledgement of a publish promises.
+    /// What an acknowledgement of a publish promises, where the stream does not say otherwise.
     pub durability: Durability,
     /// [`Topics::publish_all`] stores messages of several streams together or not at all.
     pub atomic_across_streams: bool,

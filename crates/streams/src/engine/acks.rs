@@ -18,7 +18,7 @@ const ANSWER: u64 = 0;
 
 impl Engine {
     /// An acknowledgement. What is none, or of nobody, changes nothing.
-    pub(super) fn acknowledge(&mut self, subject: &str, message: &Message<'_>, out: &mut Outgoing) {
+    pub(super) fn acknowledge(&mut self, subject: &str, message: &Message<'_>, client: u64, out: &mut Outgoing) {
         if self.check_sound().is_err() {
             // What was acknowledged is about to be read anew: it will be delivered again.
             return;
@@ -28,7 +28,8 @@ impl Engine {
         let Some(ack) = Ack::parse(message.payload) else { return };
         let seq = delivery.stream_seq;
         let (ack, answer) = match ack {
-            Ack::DoneAndNext(next) => (self.ask_again(stream, consumer, next, message.reply, out), None),
+            Ack::DoneAndNext(_) if !self.clients.ask(client, stream, consumer) => (consumer::Ack::Done, None),
+            Ack::DoneAndNext(next) => (self.ask_again((stream, consumer), next, message.reply, client, out), None),
             Ack::Done => (consumer::Ack::Done, message.reply),
             Ack::Again(delay) => (consumer::Ack::Nak(delay.map(|delay| positive(delay.0))), message.reply),
             Ack::InProgress => (consumer::Ack::Progress, message.reply),
@@ -41,17 +42,17 @@ impl Engine {
     /// The request that comes with an acknowledgement.
     fn ask_again(
         &mut self,
-        stream: u64,
-        consumer: u64,
+        (stream, consumer): (u64, u64),
         next: Result<Next, Status>,
         inbox: Option<&[u8]>,
+        client: u64,
         out: &mut Outgoing,
     ) -> consumer::Ack {
         let Some(inbox) = inbox else { return consumer::Ack::Done };
         match next {
             Ok(next) => {
-                let pull = pull(self.requests.next_id(), &next);
-                self.remember(pull.id, Request { inbox: inbox.into(), stream, consumer });
+                let pull = pull(self.requests.next_id(), client, &next);
+                self.remember(pull.id, Request { inbox: inbox.into(), stream, consumer, client });
                 consumer::Ack::Next(pull)
             }
             Err(status) => {

@@ -4,7 +4,10 @@ use std::{iter::repeat_with, sync::Arc};
 
 use logic::consumer;
 
-use super::{Engine, info::time};
+use super::{
+    Engine,
+    info::{nanos, time},
+};
 use crate::{
     jetstream::{Advisory, Happening},
     server::Message,
@@ -15,6 +18,9 @@ const ID_CHARS: usize = 22;
 
 impl Engine {
     pub(super) fn advise(&mut self, stream: u64, consumer: u64, advisory: &consumer::Advisory) {
+        if matches!(advisory, consumer::Advisory::Acked { .. }) && !self.is_sample(stream, consumer) {
+            return;
+        }
         let Some((stream, consumer)) = self.names_of(stream, consumer) else { return };
         let consumer = &*consumer;
         let happening = match *advisory {
@@ -23,6 +29,10 @@ impl Engine {
             }
             consumer::Advisory::Naked { seq, consumer_seq, deliveries } => {
                 Happening::Naked { consumer, consumer_seq, stream_seq: seq, deliveries }
+            }
+            consumer::Advisory::Acked { seq, consumer_seq, deliveries, delay } => {
+                let ack_time = nanos(delay);
+                Happening::Acked { consumer, consumer_seq, stream_seq: seq, ack_time, deliveries }
             }
             consumer::Advisory::Terminated { seq, consumer_seq, deliveries, ref reason } => {
                 let reason = reason.as_deref();
@@ -43,6 +53,13 @@ impl Engine {
 
     pub(super) fn advise_of_stream(&mut self, stream: &str, action: &'static str) {
         self.publish_advisory(stream, Happening::Stream { action });
+    }
+
+    /// Whether this acknowledgement is one of the share that a consumer tells of.
+    fn is_sample(&mut self, stream: u64, consumer: u64) -> bool {
+        let machine = self.streams.get(&stream).and_then(|kept| kept.hub.get(consumer));
+        let percent = machine.and_then(|machine| machine.settings().config.sample_percent());
+        percent.is_some_and(|percent| self.random.u8(..100) < percent)
     }
 
     fn names_of(&self, stream: u64, consumer: u64) -> Option<(Arc<str>, Arc<str>)> {

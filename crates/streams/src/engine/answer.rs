@@ -1,20 +1,21 @@
-//! An answer that waits for the disk.
+//! An answer that waits for the journal.
 
 use std::sync::Arc;
 
-use journal::JournalError;
+use journal::{Durability, JournalError};
 
 use crate::{
     jetstream::{ApiError, ErrorCode, Kind, PubAck},
     server::{Batch, Message},
 };
 
-/// An answer that is given once what it tells of is durable.
+/// An answer that is given once what it tells of is as durable as it promises.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) reply: Box<[u8]>,
     pub(super) body: String,
     pub(super) asked: Asked,
+    pub(super) durability: Durability,
 }
 
 /// What is answered, which decides how a failure is told.

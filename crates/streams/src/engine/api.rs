@@ -1,5 +1,7 @@
 //! Requests of the API.
 
+use journal::Durability;
+
 use super::{
     Engine,
     answer::{Answer, Asked, push},
@@ -23,7 +25,7 @@ pub(super) enum Reply {
 pub(super) type Served = Result<Reply, ApiError>;
 
 impl Engine {
-    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, out: &mut Outgoing) {
+    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, client: u64, out: &mut Outgoing) {
         let block = HeaderBlock::parse(message.headers).ok();
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
@@ -32,7 +34,7 @@ impl Engine {
         // Direct gets and pulls are no requests of the API.
         let counts =
             !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
-        let served = parsed.and_then(|request| self.serve(request, reply, out));
+        let served = parsed.and_then(|request| self.serve(request, reply, client, out));
         // An answer about the account does not count the request that it answers.
         self.stats.total += u64::from(counts);
         if let Err(refusal) = served {
@@ -41,20 +43,20 @@ impl Engine {
         }
     }
 
-    fn serve(&mut self, request: Request, reply: &[u8], out: &mut Outgoing) -> Result<(), Refusal> {
+    fn serve(&mut self, request: Request, reply: &[u8], client: u64, out: &mut Outgoing) -> Result<(), Refusal> {
         let (kind, served) = match request {
             Request::DirectGet { stream, get } => {
                 return self.direct_get(&stream, &get, reply, out).map_err(Refusal::Status);
             }
             Request::ConsumerNext { stream, consumer, next } => {
-                if self.next(&stream, &consumer, &next, reply).is_err() {
+                if self.next((&*stream, &*consumer), &next, reply, client).is_err() {
                     nobody(reply, out);
                 }
                 return Ok(());
             }
             Request::AccountInfo => (Kind::AccountInfo, Ok(Reply::Now(Response::AccountInfo(self.account())))),
-            Request::StreamCreate { config, .. } => (Kind::StreamCreate, self.create(config)),
-            Request::StreamUpdate { config, .. } => (Kind::StreamUpdate, self.update(config, out)),
+            Request::StreamCreate { config, pedantic } => (Kind::StreamCreate, self.create(config, pedantic)),
+            Request::StreamUpdate { config, pedantic } => (Kind::StreamUpdate, self.update(config, pedantic, out)),
             Request::StreamDelete { stream } => (Kind::StreamDelete, self.delete(&stream, out)),
             Request::StreamInfo { stream, details } => (Kind::StreamInfo, self.details(&stream, &details)),
             Request::StreamPurge { stream, purge } => (Kind::StreamPurge, self.purge(&stream, purge)),
@@ -71,7 +73,8 @@ impl Engine {
             Reply::Durable(response) if reply.is_empty() => drop(response),
             Reply::Durable(response) => {
                 let (reply, body) = (reply.into(), response.body());
-                self.writer.answer(Answer { reply, body, asked: Asked::Api(kind) });
+                let durability = Durability::Always;
+                self.writer.answer(Answer { reply, body, asked: Asked::Api(kind), durability });
             }
         }
         Ok(())

@@ -42,7 +42,7 @@ impl Engine {
                         self.changed.push((stream, consumer));
                     }
                 }
-                Action::Answer(_) => self.answer(reply),
+                Action::Answer(_) => self.answer(stream, reply),
                 Action::Release(seq) => self.release(stream, seq, &mut rest),
                 Action::Advise(advisory) => self.advise(stream, consumer, &advisory),
                 Action::DeadLetter { seq, deliveries, last_at } => {
@@ -57,9 +57,10 @@ impl Engine {
         self.watch(stream);
     }
 
-    fn answer(&mut self, reply: Option<&[u8]>) {
-        if let Some(reply) = reply {
-            self.writer.answer(Answer { reply: reply.into(), body: String::new(), asked: Asked::Ack });
+    fn answer(&mut self, stream: u64, reply: Option<&[u8]>) {
+        if let (Some(reply), Some(kept)) = (reply, self.streams.get(&stream)) {
+            let durability = kept.durability();
+            self.writer.answer(Answer { reply: reply.into(), body: String::new(), asked: Asked::Ack, durability });
         }
     }
 
@@ -77,6 +78,7 @@ impl Engine {
     /// Ends a consumer: who waits for it is told, and its state goes.
     pub(super) fn end_consumer(&mut self, stream: u64, consumer: u64) {
         self.advise_of_consumer(stream, consumer, "delete");
+        self.clients.forget(stream, consumer);
         let Some(kept) = self.streams.get_mut(&stream) else { return };
         let mut actions = Vec::new();
         kept.hub.handle(consumer, Event::Delete, self.clock.now(), &kept.heads, &mut actions);

@@ -59,7 +59,7 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> Vec<u8> {
     }
     put(outstanding.len() as u64, &mut bytes);
     let mut last = 0;
-    for (seq, Pending { consumer_seq, deliveries, at, due }) in outstanding {
+    for (seq, Pending { consumer_seq, deliveries, at, due, .. }) in outstanding {
         put_all(&[seq - last, *consumer_seq, *deliveries, at.0], &mut bytes);
         put_after(*due, *at, &mut bytes);
         last = *seq;
@@ -119,7 +119,8 @@ fn take_snapshot(bytes: &mut &[u8]) -> Option<Snapshot> {
         let [more, consumer_seq, deliveries, at] = take_all(bytes)?;
         let at = Timestamp(at);
         last = last.checked_add(more)?;
-        outstanding.push((last, Pending { consumer_seq, deliveries, at, due: take_after(at, bytes)? }));
+        let due = take_after(at, bytes)?;
+        outstanding.push((last, Pending { consumer_seq, deliveries, at, due, client: 0 }));
     }
     Some(Snapshot { position, boundary, initial, consumer_seq, stream_seq, last_at, outstanding, paused_until })
 }
@@ -189,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_read_as_it_was_written() {
-        let pending = |at, due| Pending { consumer_seq: 3, deliveries: 1, at: Timestamp(at), due: Timestamp(due) };
+        let pending =
+            |at, due| Pending { consumer_seq: 3, deliveries: 1, at: Timestamp(at), due: Timestamp(due), client: 0 };
         let full = Snapshot {
             position: 9,
             boundary: 8,

@@ -2,7 +2,7 @@
 
 use std::iter::repeat_with;
 
-use logic::consumer::{Action, Event, Settings, Snapshot, check, check_unique, check_update};
+use logic::consumer::{Action, Event, Settings, Snapshot, check, check_pedantic, check_unique, check_update};
 use model::{
     Timestamp,
     streams::{self, ConsumerConfig, Redelivery, Retention, limit},
@@ -27,7 +27,8 @@ const STATE_BYTES_MAX: usize = 3 << 20;
 impl Engine {
     pub(super) fn create_consumer(&mut self, stream: &str, create: ConsumerCreate) -> Served {
         self.check_open()?;
-        let ConsumerCreate { action, mut config, .. } = create;
+        let ConsumerCreate { action, pedantic, mut config } = create;
+        let said = pedantic.then(|| config.clone());
         self.limits.bound_requests(&mut config)?;
         let kept = self.find(stream)?;
         let id = kept.id;
@@ -39,6 +40,9 @@ impl Engine {
         }
         let kept = self.find(stream)?;
         Redelivery::read(&kept.hub.stream.config().metadata).fill(&mut config);
+        if let Some(said) = said {
+            check_pedantic(&said, &check(config.clone(), kept.hub.stream.config())?)?;
+        }
         let existing = kept.members.find(&config.name);
         match (existing, action) {
             (Some(consumer), action) => self.update_consumer(id, consumer, action, config),

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use journal::JournalError;
+use journal::{Durability, JournalError};
 use logic::{
     hub::Hub,
     stream::{Counts, Expires, Head, Placed, Removals, Snapshot, Stored as _, Stream, Wishes},
 };
-use model::{Timestamp, streams::StreamConfig};
+use model::{
+    Timestamp,
+    streams::{self, StreamConfig},
+};
 use serde::{Deserialize, Serialize};
 use wire::nats::HeaderBlock;
 
@@ -77,6 +80,15 @@ impl Kept {
         Some(format!("stream {} is read-only: {damage}", self.name))
     }
 
+    /// When what is stored in it is acknowledged and delivered.
+    pub(super) fn durability(&self) -> Durability {
+        match streams::Durability::read(&self.hub.stream.config().metadata).unwrap_or_default() {
+            streams::Durability::Always => Durability::Always,
+            streams::Durability::Interval(time) => Durability::Interval(time),
+            streams::Durability::None => Durability::None,
+        }
+    }
+
     pub(super) fn description(&self) -> Vec<u8> {
         let description = Description { config: self.hub.stream.config().clone(), created: self.created };
         serde_json::to_vec(&description).expect("it has string keys only")
@@ -86,7 +98,7 @@ impl Kept {
     pub(super) fn place(&mut self, placed: &Placed, headers: &[u8], payload: &[u8], marker: bool, writer: &mut Writer) {
         let Placed { seq, at, expires, .. } = *placed;
         let record = Record { marker, at, expires, subject: &placed.subject, headers, payload };
-        writer.append(self.id, seq, record.encode());
+        writer.append(self.id, seq, record.encode(), self.durability());
         if placed.kept {
             let head = Head { seq, subject: placed.subject.clone(), bytes: placed.bytes, at, expires, marker };
             self.heads.insert(&head, Asks::of(&wishes(headers).unwrap_or_default()));

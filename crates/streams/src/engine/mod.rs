@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod carry;
 mod change;
+mod clients;
 mod consumer_info;
 mod consumers;
 pub(crate) mod dead;

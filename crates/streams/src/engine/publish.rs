@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use logic::stream::{Incoming, Outcome, Placed, Wishes};
+use logic::stream::{Incoming, Outcome, Placed, Wishes, pause};
 
 use super::{
     Engine,
@@ -23,23 +23,24 @@ impl Engine {
         self.filters.matching(subject, &mut found);
         // Subjects of streams do not overlap, so there is one at most.
         let Some(id) = found.first().copied() else { return };
-        let answered = self.decide(id, subject, message);
+        let pressure = self.writer.journal().pressure_percent();
+        out.hold_back(pause(pressure));
+        let is_full = pressure >= 100 || self.is_closed(self.clock.now());
+        let answered =
+            if is_full { Err(ErrorCode::InsufficientResources.error()) } else { self.decide(id, subject, message) };
         let Some(kept) = self.streams.get(&id).filter(|kept| !kept.hub.stream.config().no_ack) else { return };
         let Some(reply) = message.reply else { return };
-        let asked = Asked::Publish(kept.name.clone());
+        let (asked, durability) = (Asked::Publish(kept.name.clone()), kept.durability());
         match answered {
-            Ok(Some(ack)) => self.writer.answer(Answer { reply: reply.into(), body: ack.body(), asked }),
+            Ok(Some(ack)) => self.writer.answer(Answer { reply: reply.into(), body: ack.body(), asked, durability }),
             Ok(None) => push(reply, "", &mut out.messages),
             Err(error) => asked.failed(&error).iter().for_each(|body| push(reply, body, &mut out.messages)),
         }
     }
 
-    /// The acknowledgement to give once all is durable; `None` for a message that waits for the rest of its batch.
+    /// The acknowledgement to give once all is as durable as the stream asks; `None` for a message that waits for the rest of its batch.
     fn decide(&mut self, id: u64, subject: &str, message: &Message<'_>) -> Result<Option<PubAck>, ApiError> {
         let now = self.clock.now();
-        if self.is_closed(now) || self.writer.journal().pressure_percent() >= 100 {
-            return Err(ErrorCode::InsufficientResources.error());
-        }
         let wishes = wishes(message.headers).ok_or_else(|| ErrorCode::BadRequest.error())?;
         let incoming = Incoming {
             subject: subject.into(),

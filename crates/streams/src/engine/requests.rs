@@ -6,7 +6,7 @@ use logic::consumer::{Event, Pull};
 
 use super::{Engine, listeners::Sender};
 use crate::{
-    jetstream::{ApiError, Next},
+    jetstream::{ApiError, Next, Status},
     server::Interest,
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Request {
     pub(super) inbox: Box<[u8]>,
     pub(super) stream: u64,
     pub(super) consumer: u64,
+    /// Whose it is, if that is an instance.
+    pub(super) client: u64,
 }
 
 /// The requests that wait, and those that have just come.
@@ -36,11 +38,17 @@ impl Requests {
 
 impl Engine {
     /// Somebody asks for messages. The consumer hears of it when everything that came with it has been handed over.
-    pub(super) fn next(&mut self, stream: &str, consumer: &str, next: &Next, inbox: &[u8]) -> Result<(), ApiError> {
-        let (stream, consumer) = self.find_consumer(stream, consumer)?;
+    pub(super) fn next(
+        &mut self,
+        consumer: (&str, &str),
+        next: &Next,
+        inbox: &[u8],
+        client: u64,
+    ) -> Result<(), ApiError> {
+        let (stream, consumer) = self.find_consumer(consumer.0, consumer.1)?;
         if !inbox.is_empty() {
-            let pull = pull(self.requests.next_id(), next);
-            self.requests.fresh.push((Request { inbox: inbox.into(), stream, consumer }, pull));
+            let pull = pull(self.requests.next_id(), client, next);
+            self.requests.fresh.push((Request { inbox: inbox.into(), stream, consumer, client }, pull));
         }
         Ok(())
     }
@@ -52,9 +60,14 @@ impl Engine {
         }
         for (request, pull) in std::mem::take(&mut self.requests.fresh) {
             let (stream, consumer) = (request.stream, request.consumer);
-            if interest.exists(&request.inbox, None) && self.has_consumer(stream, consumer) {
+            if !interest.exists(&request.inbox, None) || !self.has_consumer(stream, consumer) {
+                continue;
+            }
+            if self.clients.ask(pull.client, stream, consumer) {
                 self.remember(pull.id, request);
                 self.handle(stream, consumer, Event::Pull(pull));
+            } else if pull.no_wait {
+                self.send_status(&request.inbox, &Status::NoMessages);
             }
         }
     }
@@ -114,10 +127,11 @@ impl Engine {
 }
 
 /// A request as the consumer's machine takes it.
-pub(super) fn pull(id: u64, next: &Next) -> Pull {
+pub(super) fn pull(id: u64, client: u64, next: &Next) -> Pull {
     let duration = |nanos: i64| u64::try_from(nanos).ok().filter(|nanos| *nanos > 0).map(Duration::from_nanos);
     Pull {
         id,
+        client,
         batch: next.batch,
         max_bytes: Some(next.max_bytes).filter(|bytes| *bytes > 0),
         expires: duration(next.expires.0),

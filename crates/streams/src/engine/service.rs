@@ -13,8 +13,8 @@ use ports::clock::Clock;
 use serde_json::Value;
 
 use super::{
-    FIRST_STREAM, Limits, OpenError, kept::Kept, limits::Tally, listeners::Listeners, publish::Staged, recover,
-    requests::Requests, writer::Writer,
+    FIRST_STREAM, Limits, OpenError, clients::Clients, kept::Kept, limits::Tally, listeners::Listeners,
+    publish::Staged, recover, requests::Requests, writer::Writer,
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
@@ -43,6 +43,7 @@ pub struct Engine {
     pub(super) tally: Tally,
     /// Who waits for messages.
     pub(super) requests: Requests,
+    pub(super) clients: Clients,
     /// What is sent to which subject.
     pub(super) listeners: Listeners,
     /// Push consumers that are to be told whether anybody listens.
@@ -73,6 +74,7 @@ impl Engine {
             limits: Limits::default(),
             tally: Tally::default(),
             requests: Requests::default(),
+            clients: Clients::default(),
             listeners: Listeners::default(),
             unbound: Vec::new(),
             changed: Vec::new(),
@@ -212,17 +214,29 @@ impl Service for Engine {
         self.writer.mail.wake_at(self.due.first().map(|(at, _)| *at));
     }
 
-    fn message(&mut self, message: &Message<'_>, _: Option<&Origin>, out: &mut Outgoing) {
+    fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing) {
         let Ok(subject) = str::from_utf8(message.subject) else { return };
         if subject.starts_with("$JS.API.") {
-            self.call(subject, message, out);
+            self.call(subject, message, Clients::number(from), out);
         } else if subject.starts_with("$JS.ACK.") {
-            self.acknowledge(subject, message, out);
+            self.acknowledge(subject, message, Clients::number(from), out);
         } else if subject.starts_with("$JS.FC.") {
             self.flow(subject);
         } else {
             self.publish(subject, message, out);
         }
+    }
+
+    fn drain(&mut self, client: u64) {
+        self.drain_client(client);
+    }
+
+    fn gone(&mut self, client: u64) {
+        self.client_gone(client);
+    }
+
+    fn is_busy(&self, client: u64) -> bool {
+        self.is_client_busy(client)
     }
 
     fn monitor(&self, page: &str, query: &Query<'_>) -> Option<Value> {

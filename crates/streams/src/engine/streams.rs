@@ -2,7 +2,7 @@
 
 use logic::{
     consumer::{self, Consumer},
-    stream::{Removals, check, check_update, offers},
+    stream::{Removals, check, check_pedantic, check_update, offers},
     subject::overlap,
 };
 use model::streams::{MANIFEST_KEY, StreamConfig};
@@ -19,8 +19,11 @@ use crate::{
 };
 
 impl Engine {
-    pub(super) fn create(&mut self, config: StreamConfig) -> Served {
-        let config = check(config)?;
+    pub(super) fn create(&mut self, said: StreamConfig, pedantic: bool) -> Served {
+        let config = check(said.clone())?;
+        if pedantic {
+            check_pedantic(&said, &config)?;
+        }
         check_support(&config)?;
         if let Ok(kept) = self.find(&config.name) {
             let has = kept.hub.stream.config();
@@ -50,11 +53,14 @@ impl Engine {
         id
     }
 
-    pub(super) fn update(&mut self, config: StreamConfig, out: &mut Outgoing) -> Served {
-        let kept = self.find(&config.name)?;
+    pub(super) fn update(&mut self, said: StreamConfig, pedantic: bool, out: &mut Outgoing) -> Served {
+        let kept = self.find(&said.name)?;
         kept.check_whole()?;
         let old = kept.hub.stream.config().clone();
-        let config = check_update(&old, config)?;
+        let config = check_update(&old, said.clone())?;
+        if pedantic {
+            check_pedantic(&said, &config)?;
+        }
         check_support(&config)?;
         self.check_overlap(&config)?;
         self.check_reserved(&config)?;

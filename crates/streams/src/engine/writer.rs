@@ -21,8 +21,9 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// Collects changes, and the answers and deliveries that wait for them.
 ///
-/// A commit in which messages are stored, or that somebody waits for, is durable before what waits for it goes out. Any other
-/// is written without a sync: what consumers delivered and removed, which happens again if it is lost.
+/// A commit in which messages are stored, or that somebody waits for, is as durable as the strictest of their streams asks before
+/// what waits for it goes out. Any other is written without a sync, and nothing waits: what consumers delivered and removed, which
+/// happens again if it is lost.
 pub(super) struct Writer {
     journal: Arc<Journal>,
     /// Where the streams' indexes are read.
@@ -30,8 +31,8 @@ pub(super) struct Writer {
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
-    /// Something in the batch must be durable.
-    must_sync: bool,
+    /// How durable the batch must be, if anything is stored in it.
+    durability: Option<Durability>,
     /// Nothing in the batch needs more space than the reserve may give.
     only_removes: bool,
     answers: Vec<Answer>,
@@ -42,8 +43,8 @@ pub(super) struct Writer {
     /// Commits that are not answered yet, oldest first, and the number of the first.
     commits: VecDeque<Commit>,
     first: u64,
-    /// How many of them must be durable.
-    syncing: usize,
+    /// How many of them deliveries must not overtake.
+    awaited: usize,
     /// To whom something was to go that will not.
     lost: Vec<Box<[u8]>>,
 }
@@ -53,7 +54,7 @@ struct Commit {
     records: Vec<(u64, u64)>,
     answers: Vec<Answer>,
     letters: server::Batch,
-    syncs: bool,
+    is_awaited: bool,
 }
 
 impl Writer {
@@ -64,7 +65,7 @@ impl Writer {
             mail: Arc::default(),
             batch: Batch::new(),
             bytes: 0,
-            must_sync: false,
+            durability: None,
             only_removes: true,
             answers: Vec::new(),
             letters: server::Batch::default(),
@@ -72,7 +73,7 @@ impl Writer {
             current: Vec::new(),
             commits: VecDeque::new(),
             first: 0,
-            syncing: 0,
+            awaited: 0,
             lost: Vec::new(),
         }
     }
@@ -82,9 +83,10 @@ impl Writer {
     }
 
     /// Stores a message.
-    pub(super) fn append(&mut self, stream: u64, seq: u64, record: Vec<u8>) {
+    pub(super) fn append(&mut self, stream: u64, seq: u64, record: Vec<u8>, durability: Durability) {
         self.make_room(record.len());
-        (self.must_sync, self.only_removes) = (true, false);
+        self.durability = Some(durability.and(self.durability.unwrap_or(Durability::None)));
+        self.only_removes = false;
         self.batch.append(stream, seq, &record);
         self.ahead.insert((stream, seq), record.into());
         self.current.push((stream, seq));
@@ -147,12 +149,12 @@ impl Writer {
         self.batch.drop_stream(index_of(stream));
     }
 
-    /// Answers once everything up to here is durable.
+    /// Answers once everything up to here is as durable as the answer says.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.answers.push(answer);
     }
 
-    /// What goes out once every message that was stored up to here is durable.
+    /// What goes out once every message that was stored up to here is as durable as its stream asks.
     pub(super) fn letters(&mut self) -> &mut server::Batch {
         &mut self.letters
     }
@@ -171,7 +173,7 @@ impl Writer {
     /// Gives all that was collected to the journal. What need not wait for it goes out.
     pub(super) fn commit(&mut self, out: &mut server::Batch) {
         let answers = std::mem::take(&mut self.answers);
-        if self.syncing == 0 && !self.must_sync && answers.is_empty() && !self.mail.has_failed() {
+        if self.awaited == 0 && self.durability.is_none() && answers.is_empty() && !self.mail.has_failed() {
             out.append(&mut self.letters);
         }
         if !self.batch.is_empty() || !answers.is_empty() || !self.letters.is_empty() {
@@ -185,7 +187,7 @@ impl Writer {
             && let Some(mut commit) = self.commits.pop_front()
         {
             self.first += 1;
-            self.syncing -= usize::from(commit.syncs);
+            self.awaited -= usize::from(commit.is_awaited);
             for key in &commit.records {
                 self.ahead.remove(key);
             }
@@ -234,15 +236,16 @@ impl Writer {
         if self.only_removes {
             batch = batch.for_reserve();
         }
-        let syncs = self.must_sync || !answers.is_empty();
+        let asked =
+            answers.iter().map(|answer| answer.durability).chain(self.durability.take()).reduce(Durability::and);
         let (records, letters) = (std::mem::take(&mut self.current), std::mem::take(&mut self.letters));
-        let (is_awaited, number) = (syncs || !letters.is_empty(), self.first + self.commits.len() as u64);
-        self.commits.push_back(Commit { records, answers, letters, syncs });
-        self.syncing += usize::from(syncs);
-        (self.bytes, self.must_sync, self.only_removes) = (0, false, true);
-        let mail = self.mail.clone();
-        let durability = if syncs { Durability::Always } else { Durability::None };
-        self.journal.commit(batch, durability, move |result| mail.end(number, result, is_awaited));
+        let (is_awaited, number) = (asked.is_some(), self.first + self.commits.len() as u64);
+        let wakes = is_awaited || !letters.is_empty();
+        self.commits.push_back(Commit { records, answers, letters, is_awaited });
+        self.awaited += usize::from(is_awaited);
+        (self.bytes, self.only_removes) = (0, true);
+        let (mail, durability) = (self.mail.clone(), asked.unwrap_or(Durability::None));
+        self.journal.commit(batch, durability, move |result| mail.end(number, result, wakes));
     }
 }
 

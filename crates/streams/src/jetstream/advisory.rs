@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Nanos;
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -49,6 +51,19 @@ pub enum Happening<'a> {
         /// How often it was delivered.
         deliveries: u64,
     },
+    /// A message was acknowledged: a sample, which is a metric and no advisory.
+    Acked {
+        /// The consumer.
+        consumer: &'a str,
+        /// The delivery's sequence in the consumer.
+        consumer_seq: u64,
+        /// The message's sequence in the stream.
+        stream_seq: u64,
+        /// Since its last delivery.
+        ack_time: Nanos,
+        /// How often it was delivered.
+        deliveries: u64,
+    },
     /// A message failed for good.
     Terminated {
         /// The consumer.
@@ -80,14 +95,15 @@ impl<'a> Advisory<'a> {
     /// What happened in a stream, when, under an id of its own.
     pub fn new(stream: &'a str, happening: Happening<'a>, id: String, timestamp: Timestamp) -> Self {
         let kind = match happening {
-            Happening::Stream { .. } => "stream_action",
-            Happening::Consumer { .. } => "consumer_action",
-            Happening::Paused { .. } => "consumer_pause",
-            Happening::MaxDeliveries { .. } => "max_deliver",
-            Happening::Naked { .. } => "nak",
-            Happening::Terminated { .. } => "terminated",
+            Happening::Stream { .. } => "advisory.v1.stream_action",
+            Happening::Consumer { .. } => "advisory.v1.consumer_action",
+            Happening::Paused { .. } => "advisory.v1.consumer_pause",
+            Happening::MaxDeliveries { .. } => "advisory.v1.max_deliver",
+            Happening::Naked { .. } => "advisory.v1.nak",
+            Happening::Acked { .. } => "metric.v1.consumer_ack",
+            Happening::Terminated { .. } => "advisory.v1.terminated",
         };
-        let r#type = format!("io.nats.jetstream.advisory.v1.{kind}");
+        let r#type = format!("io.nats.jetstream.{kind}");
         Self { r#type, id, timestamp, stream, happening }
     }
 
@@ -100,6 +116,7 @@ impl<'a> Advisory<'a> {
             Happening::Paused { consumer, .. } => ("PAUSE", consumer),
             Happening::MaxDeliveries { consumer, .. } => ("MAX_DELIVERIES", consumer),
             Happening::Naked { consumer, .. } => ("MSG_NAKED", consumer),
+            Happening::Acked { consumer, .. } => return format!("$JS.EVENT.METRIC.CONSUMER.ACK.{stream}.{consumer}"),
             Happening::Terminated { consumer, .. } => ("MSG_TERMINATED", consumer),
         };
         format!("$JS.EVENT.ADVISORY.CONSUMER.{what}.{stream}.{consumer}")
@@ -164,5 +181,15 @@ mod tests {
             let head = format!(r#"{{"type":"io.nats.jetstream.advisory.v1.{kind}","id":"x""#);
             assert_eq!(advisory.body(), format!(r#"{head},"timestamp":"1970-01-01T00:00:00Z","stream":"s",{rest}}}"#));
         }
+    }
+    #[test]
+    fn a_sample_is_a_metric() {
+        let happening =
+            Happening::Acked { consumer: "c", consumer_seq: 1, stream_seq: 2, ack_time: Nanos(3), deliveries: 4 };
+        let metric = Advisory::new("s", happening, "x".into(), Timestamp::UNIX_EPOCH);
+        assert_eq!(metric.subject(), "$JS.EVENT.METRIC.CONSUMER.ACK.s.c");
+        let rest = r#""consumer":"c","consumer_seq":1,"stream_seq":2,"ack_time":3,"deliveries":4"#;
+        let head = r#"{"type":"io.nats.jetstream.metric.v1.consumer_ack","id":"x","timestamp":"1970-01-01T00:00:00Z""#;
+        assert_eq!(metric.body(), format!(r#"{head},"stream":"s",{rest}}}"#));
     }
 }

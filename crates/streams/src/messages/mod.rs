@@ -6,11 +6,11 @@ mod desk;
 mod gate;
 mod refusal;
 
-use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc};
+use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use logic::access::Access;
-use model::{ServiceName, Slot, spec::System};
+use model::{InstanceId, ServiceName, Slot, spec::System};
 use ports::{
     clock::Clock,
     messages::Messages,
@@ -83,11 +83,15 @@ impl MessageServer {
 
 #[async_trait]
 impl Messages for MessageServer {
-    async fn serve(&self, socket: TcpStream, slot: &Slot) {
+    async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>) {
         let Some(identity) = self.identities.get(&slot.service) else { return };
-        let identity = Identity { name: slot.to_string(), ..identity.clone() };
+        let identity = Identity { name: slot.to_string(), instance, ..identity.clone() };
         // A server that has stopped closes it.
         let _ = self.handle.serve_socket(socket, Arc::new(identity)).await;
+    }
+
+    async fn drain(&self, instance: &InstanceId, limit: Duration) {
+        self.handle.drain(instance.clone(), limit).await;
     }
 
     async fn refuse(&self, socket: TcpStream, why: &str) {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use logic::subject::Permissions;
+use model::InstanceId;
 
 use super::{Guard, Tls};
 
@@ -98,6 +99,8 @@ pub struct User {
 pub struct Identity {
     /// The name; empty where nobody was asked.
     pub name: String,
+    /// The instance that it is, if it is one: it can be drained, and services learn that it has gone.
+    pub instance: Option<InstanceId>,
     /// What it may publish and subscribe to.
     pub permissions: Permissions,
     /// Where it gets answers.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use model::InstanceId;
 use ports::clock::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -80,6 +81,11 @@ enum Command {
         known: Option<Arc<Identity>>,
     },
     Reload(Box<Config>),
+    Drain {
+        instance: InstanceId,
+        limit: Duration,
+        done: oneshot::Sender<()>,
+    },
     Retire(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
 }
@@ -150,6 +156,15 @@ impl Handle {
         self.commands.send(Command::Reload(Box::new(config))).await.map_err(|_| Stopped)
     }
 
+    /// Lets the services give nothing new to the clients that are this instance. Returns when they have answered for all that they
+    /// got, or after so long.
+    pub async fn drain(&self, instance: InstanceId, limit: Duration) {
+        let (done, drained) = oneshot::channel();
+        if self.commands.send(Command::Drain { instance, limit, done }).await.is_ok() {
+            let _ = drained.await;
+        }
+    }
+
     /// Lame duck mode: nobody is let in, clients are asked to leave, and after the grace that the settings give, connections are
     /// ended one after the other. Returns when all have gone; [`Handle::stop`] can be called meanwhile.
     pub async fn retire(&self) {
@@ -206,6 +221,15 @@ async fn run(
                 worker.hub.borrow_mut().reload(*config);
                 worker.wake(None);
             }
+            Command::Drain { instance, limit, done } => {
+                worker.hub.borrow_mut().drain(&instance, worker.now());
+                worker.wake(None);
+                let worker = worker.clone();
+                Worker::spawn(async move {
+                    let _ = timeout(limit, idle(&worker, &instance)).await;
+                    let _ = done.send(());
+                });
+            }
             Command::Retire(done) => {
                 close(&worker, accepting.as_ref());
                 let worker = worker.clone();
@@ -221,6 +245,12 @@ async fn run(
                 return;
             }
         }
+    }
+}
+
+async fn idle(worker: &Worker, instance: &InstanceId) {
+    while worker.hub.borrow().is_busy(instance) {
+        worker.turned.notified().await;
     }
 }
 

@@ -3,7 +3,7 @@
 //! A service has the subjects that it subscribed to. It is called on the server's thread, so it must not wait: what takes time it
 //! gives to a thread of its own, which answers through [`Handle::publish`](super::Handle::publish).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use logic::subject::Sublist;
 use serde_json::Value;
@@ -26,6 +26,22 @@ pub trait Service: Send + 'static {
     /// clients have subscribed or unsubscribed, and when somebody wakes the services, for what time has brought.
     fn settle(&mut self, interest: &Interest<'_>, out: &mut Outgoing) {
         let _ = (interest, out);
+    }
+
+    /// A client that is an instance shall get nothing new ([`Handle::drain`](super::Handle::drain)).
+    fn drain(&mut self, client: u64) {
+        let _ = client;
+    }
+
+    /// A client that is an instance has gone.
+    fn gone(&mut self, client: u64) {
+        let _ = client;
+    }
+
+    /// Whether a client that is an instance has still to answer for something that it got.
+    fn is_busy(&self, client: u64) -> bool {
+        let _ = client;
+        false
     }
 
     /// What the monitoring shows of the service at a path, `/jsz` or `/healthz` say; `None` if that is not its page.
@@ -65,6 +81,8 @@ pub struct Outgoing {
     pub(super) changes: Vec<Change>,
     /// Messages to publish.
     pub messages: Batch,
+    /// How long nothing is read from the client whose message it is.
+    pub(super) hold: Duration,
 }
 
 /// A change of a service's subscriptions.
@@ -83,6 +101,11 @@ impl Outgoing {
     /// Ends the subscription to a filter.
     pub fn unsubscribe(&mut self, filter: &[u8]) {
         self.changes.push(Change::Unsubscribe(filter.into()));
+    }
+
+    /// Asks for nothing to be read for a while from the client whose message it is: it sends faster than the service can take.
+    pub fn hold_back(&mut self, time: Duration) {
+        self.hold = time;
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -28,6 +28,8 @@ pub(super) struct Worker {
     pub(super) hub: RefCell<Hub>,
     /// What was just read from a client: nothing of it is left in here when its task pauses.
     pub(super) input: RefCell<Vec<u8>>,
+    /// Told when something has happened.
+    pub(super) turned: Notify,
     /// Told when a client has gone.
     pub(super) gone: Notify,
     /// Whether new clients are turned away.
@@ -42,6 +44,7 @@ impl Worker {
         Self {
             hub: RefCell::new(hub),
             input: RefCell::new(vec![0; READ_BYTES]),
+            turned: Notify::new(),
             gone: Notify::new(),
             closed: Cell::new(false),
             clock,
@@ -93,6 +96,7 @@ impl Worker {
                 waker.wake_by_ref();
             }
         }
+        self.turned.notify_waiters();
     }
 
     /// A client's task ends.

@@ -38,7 +38,7 @@ impl Rig {
         let accepted = async {
             let (socket, _) = listener.accept().await.expect("a client");
             let slot = format!("{}/1", conformance::CONSUMER).parse().expect("a slot");
-            self.server().serve(socket.into_std().expect("a socket"), &slot).await;
+            self.server().serve(socket.into_std().expect("a socket"), &slot, None).await;
         };
         let (client, ()) = tokio::join!(async_nats::connect(format!("nats://{address}")), accepted);
         client.expect("it is served")

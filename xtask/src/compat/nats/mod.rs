@@ -7,7 +7,7 @@ mod list;
 mod programs;
 mod source;
 
-use std::{fs, num::NonZero, thread};
+use std::{fs, num::NonZero};
 
 use anyhow::{bail, ensure};
 
@@ -18,6 +18,11 @@ use programs::{Outcome, Test};
 
 const LIST: &str = "tests/compat/async-nats.toml";
 
+/// How many of the tests are in no need of a core of their own.
+const JOBS: NonZero<usize> = NonZero::new(8).expect("it is above 0");
+/// The longest of the tests take half of it on a slow machine.
+const SECONDS: u32 = 120;
+
 /// Against what, and how much.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -26,12 +31,19 @@ pub(crate) struct Arguments {
     /// Only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// How many tests run at once [default: one a core]
-    #[arg(long)]
-    jobs: Option<NonZero<usize>>,
+    /// How many tests run at once; most of them wait for a time to pass
+    #[arg(long, default_value_t = JOBS)]
+    jobs: NonZero<usize>,
     /// After how many seconds a test has failed
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = SECONDS)]
     seconds: u32,
+}
+
+impl Arguments {
+    /// Every test.
+    pub(crate) fn all(server: Choice) -> Self {
+        Self { server, only: None, jobs: JOBS, seconds: SECONDS }
+    }
 }
 
 /// Runs the tests and holds the outcome against the list.
@@ -45,9 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let only = arguments.only.as_deref().unwrap_or_default();
     let tests: Vec<_> = programs::tests(&folder)?.into_iter().filter(|test| test.name.contains(only)).collect();
     ensure!(!tests.is_empty(), "there is no test `{only}`");
-    let cores = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-    let jobs = arguments.jobs.unwrap_or_else(cores);
-    let limits = programs::Limits { jobs: jobs.get(), seconds: arguments.seconds };
+    let limits = programs::Limits { jobs: arguments.jobs.get(), seconds: arguments.seconds };
     let outcomes = programs::run(&tests, &folder, &server.folder, &limits)?;
     judge(&list, server.name, &tests, &outcomes, only)
 }

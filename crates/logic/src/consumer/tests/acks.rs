@@ -41,6 +41,40 @@ fn what_is_not_acknowledged_comes_again() {
 }
 
 #[test]
+fn samples_are_of_what_is_acknowledged_alone() {
+    let config = ConsumerConfig { sample_freq: "30%".into(), ..explicit() };
+    let mut world = World::with(&["a"; 3], config);
+    assert_eq!(world.fetch(3), "1 2 3");
+    assert_eq!((world.wait(5), world.ack(2, Ack::Done)), (String::new(), "acked 2 after 1 and 5ms".into()));
+    assert_eq!((world.ack(2, Ack::Done), world.ack(9, Ack::Done)), Default::default());
+    assert_eq!(world.ack(3, Ack::Term(None)), "terminated 3");
+    let all = ConsumerConfig { ack_policy: AckPolicy::All, sample_freq: "30".into(), ..ConsumerConfig::default() };
+    let mut world = World::with(&["a"], all);
+    assert_eq!((world.fetch(1), world.ack(1, Ack::Done)), ("1".into(), String::new()));
+}
+
+#[test]
+fn what_a_client_has_comes_again_when_it_goes() {
+    let mut world = World::with(&["a"; 4], explicit());
+    let ask = |world: &mut World, id: u64, client: u64| {
+        world.event(1, Event::Pull(Pull { id, client, batch: 2, ..Pull::default() }));
+    };
+    ask(&mut world, 1, 7);
+    ask(&mut world, 2, 8);
+    assert_eq!(world.told(), "1 2 3 4", "1 and 2, then 3 and 4");
+    let awaited = |world: &World| [7, 8, 9].map(|client| world.hub.get(1).unwrap().is_awaited_of(client));
+    assert_eq!((awaited(&world), world.ack(1, Ack::Done)), ([true, true, false], String::new()));
+    ask(&mut world, 3, 9);
+    world.event(1, Event::Gone(7));
+    assert_eq!((world.told(), awaited(&world)), ("2x2".into(), [false, true, true]));
+    assert_eq!((world.ack(3, Ack::Done), world.ack(4, Ack::Done)), Default::default());
+    world.event(1, Event::Gone(8));
+    assert_eq!((world.told(), awaited(&world)), (String::new(), [false, false, true]));
+    world.ack(2, Ack::Nak(Some(Duration::from_secs(60))));
+    assert_eq!(awaited(&world), [false; 3], "it has said that it will not");
+}
+
+#[test]
 fn each_delivery_has_its_own_wait_and_the_last_ends_it() {
     let backoff = [1, 5, 20].map(Duration::from_secs).to_vec();
     let config = ConsumerConfig { backoff, max_deliver: 4, ..explicit() };

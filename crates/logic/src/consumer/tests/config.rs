@@ -3,7 +3,7 @@ use std::time::Duration;
 use model::streams::{AckPolicy, ConsumerConfig, ConsumerLimits, DeliverPolicy, Retention, StreamConfig};
 
 use super::world::explicit;
-use crate::consumer::{check, check_unique, check_update};
+use crate::consumer::{check, check_pedantic, check_unique, check_update};
 
 fn named(config: ConsumerConfig) -> ConsumerConfig {
     ConsumerConfig { name: "c".into(), ..config }
@@ -36,6 +36,24 @@ fn defaults() {
     let checked = check(durable, &limited).unwrap();
     let found = (checked.name.as_str(), checked.max_ack_pending, checked.inactive_threshold, checked.ack_wait);
     assert_eq!(found, ("c", 7, Duration::from_secs(60), Duration::from_secs(3)));
+}
+
+#[test]
+fn who_is_pedantic_gets_no_other_numbers_than_asked_for() {
+    let seconds = Duration::from_secs;
+    for (said, fits) in [
+        (named(explicit()), true),
+        (ConsumerConfig { max_deliver: -1, ack_wait: seconds(1), ..named(explicit()) }, true),
+        (ConsumerConfig { backoff: vec![seconds(2)], ..named(explicit()) }, true),
+        (ConsumerConfig { backoff: vec![seconds(2)], ack_wait: seconds(1), ..named(explicit()) }, false),
+        (ConsumerConfig { max_ack_pending: -2, ..named(explicit()) }, false),
+    ] {
+        let checked = check(said.clone(), &stream(&["a"])).unwrap();
+        assert_eq!(check_pedantic(&said, &checked).is_ok(), fits, "{said:?}");
+    }
+    let (said, of_stream) = (ConsumerConfig { max_deliver: -1, ..named(explicit()) }, 5);
+    let filled = check(ConsumerConfig { max_deliver: of_stream, ..said.clone() }, &stream(&["a"])).unwrap();
+    assert!(check_pedantic(&said, &filled).is_err());
 }
 
 #[test]

@@ -166,6 +166,9 @@ impl World {
             }
             Action::DeadLetter { seq, deliveries, .. } => Some(format!("dead {seq} after {deliveries}")),
             Action::Advise(Advisory::MaxDeliveries { seq, .. }) => Some(format!("exhausted {seq}")),
+            Action::Advise(Advisory::Acked { seq, deliveries, delay, .. }) => {
+                Some(format!("acked {seq} after {deliveries} and {delay:?}"))
+            }
             Action::Advise(Advisory::Terminated { seq, .. }) => Some(format!("terminated {seq}")),
             Action::Advise(_) | Action::Record(_) | Action::Release(_) | Action::Forget(_) => None,
             Action::Answer(answer) => Some(format!("answer {answer}")),

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use model::streams::{Discard, Persist, Retention, Storage, StreamConfig, SubjectTransform, Unsupported};
+use model::streams::{
+    DURABILITY_KEY, Discard, Persist, Retention, Storage, StreamConfig, SubjectTransform, Unsupported,
+};
 
-use crate::stream::{check, check_update, offers};
+use crate::stream::{check, check_pedantic, check_update, offers};
 
 fn named(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
     let mut config = StreamConfig { name: "S".into(), ..StreamConfig::default() };
@@ -26,11 +28,28 @@ fn defaults() {
 }
 
 #[test]
+fn who_is_pedantic_gets_no_other_flags_than_asked_for() {
+    type Change = fn(&mut StreamConfig);
+    let cases: [(Change, bool); 4] = [
+        (|_| (), true),
+        (|c| c.subject_delete_marker_ttl = Duration::from_secs(1), false),
+        (|c| (c.allow_msg_schedules, c.deny_purge) = (true, true), false),
+        (|c| (c.allow_msg_schedules, c.allow_rollup_hdrs) = (true, true), true),
+    ];
+    for (number, (change, fits)) in cases.into_iter().enumerate() {
+        let said = named(change);
+        let checked = check(said.clone()).unwrap();
+        assert_eq!(check_pedantic(&said, &checked).is_ok(), fits, "{number}");
+    }
+}
+
+#[test]
 fn what_makes_no_stream() {
     let subjects = |subjects: &[&str]| subjects.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-    let cases: [(StreamConfig, u16); 20] = [
+    let cases: [(StreamConfig, u16); 21] = [
         (named(|c| c.name = "a.b".into()), 10052),
         (named(|c| c.description = "x".repeat(4097)), 10052),
+        (named(|c| c.metadata = [(DURABILITY_KEY.into(), "10ms".into())].into()), 10052),
         (named(|c| c.num_replicas = 3), 10074),
         (named(|c| c.num_replicas = -1), 10133),
         (named(|c| c.mirror = Some(Unsupported)), 10052),

@@ -25,6 +25,7 @@ fn expectations() {
             ("b", "", "10056"),
             ("a.x", "Expected-Stream: S", "1"),
             ("a.x", "Expected-Stream: T", "10060"),
+            ("a.x", "Incr: +1", "10168"),
             ("a.x", "Expected-Last-Sequence: 1", "2"),
             ("a.x", "Expected-Last-Sequence: 1", "10071"),
             ("a.x", "Expected-Last-Sequence: two", "10071"),

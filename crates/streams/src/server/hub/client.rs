@@ -57,6 +57,8 @@ pub(crate) struct Times {
     pub(crate) blocked: Option<Timestamp>,
     /// It publishes too fast for somebody: nothing is read from it so long.
     pub(crate) held_until: Option<Timestamp>,
+    /// The same for a service.
+    pub(crate) slowed_until: Option<Timestamp>,
 }
 
 /// The last subject that a client published to, and who gets its messages.
@@ -106,7 +108,7 @@ impl Client {
             outbox: Outbox::default(),
             closing: None,
             is_ready: false,
-            times: Times { opened: now, heard: now, pinged: now, blocked: None, held_until: None },
+            times: Times { opened: now, heard: now, pinged: now, blocked: None, held_until: None, slowed_until: None },
             pings_out: 0,
             held_back: Vec::new(),
             hold_mark: None,

@@ -21,7 +21,7 @@ impl Hub {
         let ping = times.heard.max(times.pinged) + self.config.ping_interval;
         let auth = (!client.admitted).then(|| times.opened + self.config.auth_timeout);
         let write = times.blocked.map(|since| since + self.config.write_deadline);
-        [Some(ping), auth, write, times.held_until].into_iter().flatten().min()
+        [Some(ping), auth, write, times.held_until, times.slowed_until].into_iter().flatten().min()
     }
 
     /// Does what has come due for a client.
@@ -34,6 +34,9 @@ impl Hub {
         if times.held_until.is_some_and(|until| until <= now) {
             self.let_go(key);
         }
+        self.client_mut(key).into_iter().for_each(|client| {
+            client.times.slowed_until = times.slowed_until.filter(|until| *until > now);
+        });
         let is_stuck = times.blocked.is_some_and(|since| since + self.config.write_deadline <= now);
         if is_stuck {
             self.parties.slow_consumers += 1;
@@ -58,7 +61,7 @@ impl Hub {
 
     /// Whether nothing is to be read from a client for now.
     pub(crate) fn is_held(&self, key: u32) -> bool {
-        self.client(key).is_some_and(|client| client.times.held_until.is_some())
+        self.client(key).is_some_and(|client| client.times.held_until.or(client.times.slowed_until).is_some())
     }
 
     /// Holds a client back for those that get more from it than they take. One that took nothing

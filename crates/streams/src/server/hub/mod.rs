@@ -7,6 +7,7 @@ mod client;
 mod connect;
 mod deadline;
 mod errors;
+mod instances;
 mod operation;
 mod outbox;
 mod parties;
@@ -106,6 +107,7 @@ impl Hub {
             self.forget(subscription);
         }
         self.release_claims(&mut client);
+        self.tell_of_end(&client);
         client.outbox.clear(&mut self.parties.pool);
         client.held_back.into_iter().for_each(|held| self.let_go(held));
         if client.is_ready {

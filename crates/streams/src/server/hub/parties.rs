@@ -99,8 +99,18 @@ impl Parties {
                 }
                 let message = Message { subject: sending.to, ..sending.message };
                 self.services[index].message(&message, from, &mut self.outgoing[index]);
+                self.slow_down(index, sending.from);
                 true
             }
+        }
+    }
+
+    /// Has nothing read for a while from a client that sends faster than a service takes, if that service says so.
+    fn slow_down(&mut self, service: usize, from: Option<u32>) {
+        let hold = std::mem::take(&mut self.outgoing[service].hold);
+        let client = from.filter(|_| !hold.is_zero()).and_then(|key| self.clients.get_mut(key as usize));
+        if let Some(client) = client {
+            client.times.slowed_until = client.times.slowed_until.max(Some(self.now + hold));
         }
     }
 

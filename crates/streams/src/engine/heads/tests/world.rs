@@ -14,6 +14,7 @@ use super::model::Model;
 use crate::{
     engine::{
         FIRST_STREAM,
+        answer::{Answer, Asked},
         heads::{Change, Heads, index_of},
         kept::{Description, Kept, wishes},
         record::Record,
@@ -53,6 +54,10 @@ impl World {
         let kept = Kept::new(ID, Description { config, created: now }, writer.shelf.clone());
         writer.create(ID, &kept.description());
         let mut world = Self { disk, writer, kept, model: Model::default(), now };
+        // Somebody waits for the stream, so that it is on disk.
+        let answer =
+            Answer { reply: [].into(), body: String::new(), asked: Asked::Ack, durability: Durability::Always };
+        world.writer.answer(answer);
         world.sync();
         world
     }

@@ -7,3 +7,4 @@ mod rig;
 mod rights;
 mod services;
 mod sessions;
+mod slowed;

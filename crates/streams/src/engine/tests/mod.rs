@@ -1,5 +1,8 @@
 //! The engine on a disk that fails, under a clock that only moves when told to.
 
+mod durability;
+mod metrics;
+
 use std::{sync::Arc, thread, time::Duration};
 
 use journal::{Fault, FaultyDisk, Journal, Options};
@@ -46,14 +49,19 @@ impl World {
         self.settle(Outgoing::default())
     }
 
-    /// Lets the engine settle until the journal has answered everything. Only what goes to inboxes is heard.
-    fn settle(&mut self, mut out: Outgoing) -> Vec<String> {
+    /// Lets the engine settle until the journal has answered everything.
+    fn settle_all(&mut self, out: &mut Outgoing) {
         let interest = Interest { changed: &[], sublist: &self.listeners };
-        self.engine.settle(&interest, &mut out);
+        self.engine.settle(&interest, out);
         while !self.engine.writer.is_idle() {
             thread::yield_now();
-            self.engine.settle(&interest, &mut out);
+            self.engine.settle(&interest, out);
         }
+    }
+
+    /// The same. Only what goes to inboxes is heard.
+    fn settle(&mut self, mut out: Outgoing) -> Vec<String> {
+        self.settle_all(&mut out);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let heard = out.messages.iter().filter(|(to, _)| to.starts_with(b"inbox."));
         heard.map(|(_, message)| text(message.headers) + &text(message.payload)).collect()
@@ -61,6 +69,16 @@ impl World {
 
     fn publish(&mut self, payload: &str) -> String {
         self.say("s.x", payload).join(" ")
+    }
+
+    /// The power goes, and comes back.
+    fn lose_power(self) -> Self {
+        let Self { engine, disk, clock, listeners } = self;
+        disk.fail_after(0, Fault::Power);
+        drop(engine);
+        disk.restart();
+        let engine = open(&disk, clock.clone());
+        Self { engine, disk, clock, listeners }
     }
 
     fn pull(&mut self, body: &str) -> Vec<String> {
@@ -114,12 +132,7 @@ fn after_a_loss_of_power_what_was_answered_counts() {
     (1..=3).for_each(|number| drop(world.publish(&number.to_string())));
     assert_eq!(world.pull(r#"{"batch":3}"#), ["1", "2", "3"]);
     assert_eq!(world.say("$JS.ACK.s.c.1.2.2.0.0", "+ACK"), [""]);
-    world.disk.fail_after(0, Fault::Power);
-    let World { engine, disk, clock, listeners } = world;
-    drop(engine);
-    disk.restart();
-    let engine = open(&disk, clock.clone());
-    let mut world = World { engine, disk, clock, listeners };
+    let mut world = world.lose_power();
     world.clock.advance(Duration::from_secs(31));
     assert_eq!(world.pull(r#"{"batch":3,"no_wait":true}"#)[..2], ["1", "3"]);
     let info = world.say("$JS.API.CONSUMER.INFO.s.c", "").join("");

@@ -1,0 +1,75 @@
+//! Instances that ask for messages: what they have is awaited before they stop, and comes again when they have gone.
+
+use std::collections::{BTreeSet, HashMap};
+
+use logic::consumer::Event;
+
+use super::Engine;
+use crate::server::Origin;
+
+/// The clients that are instances, by the numbers of their connections.
+#[derive(Debug, Default)]
+pub(super) struct Clients(HashMap<u64, Client>);
+
+#[derive(Debug, Default)]
+struct Client {
+    /// The streams and consumers that it has asked.
+    consumers: BTreeSet<(u64, u64)>,
+    is_draining: bool,
+}
+
+impl Clients {
+    /// The number of a client that is an instance, 0 of any other.
+    pub(super) fn number(from: Option<&Origin>) -> u64 {
+        from.filter(|origin| origin.identity.instance.is_some()).map_or(0, |origin| origin.client)
+    }
+
+    /// A client asks a consumer for messages; says whether it may have any.
+    pub(super) fn ask(&mut self, client: u64, stream: u64, consumer: u64) -> bool {
+        if client == 0 {
+            return true;
+        }
+        let client = self.0.entry(client).or_default();
+        client.consumers.insert((stream, consumer));
+        !client.is_draining
+    }
+
+    /// A consumer has gone.
+    pub(super) fn forget(&mut self, stream: u64, consumer: u64) {
+        for client in self.0.values_mut() {
+            client.consumers.remove(&(stream, consumer));
+        }
+    }
+}
+
+impl Engine {
+    /// A client gets nothing new: its requests wait in vain.
+    pub(super) fn drain_client(&mut self, client: u64) {
+        self.clients.0.entry(client).or_default().is_draining = true;
+        let requests = self.requests.by_id.iter().filter(|(_, request)| request.client == client);
+        let ended: Vec<_> = requests.map(|(id, request)| (*id, request.stream, request.consumer)).collect();
+        for (id, stream, consumer) in ended {
+            self.handle(stream, consumer, Event::Abandoned(id));
+            self.forget(id);
+        }
+    }
+
+    /// A client has gone: others get what it had.
+    pub(super) fn client_gone(&mut self, client: u64) {
+        // What comes again must not go to its own requests.
+        self.drain_client(client);
+        let consumers = self.clients.0.remove(&client).unwrap_or_default().consumers;
+        if self.check_sound().is_ok() {
+            consumers.into_iter().for_each(|(stream, consumer)| self.handle(stream, consumer, Event::Gone(client)));
+        }
+    }
+
+    /// Whether a client has something that it has not acknowledged.
+    pub(super) fn is_client_busy(&self, client: u64) -> bool {
+        let has_some = |(stream, consumer): &(u64, u64)| {
+            let machine = self.streams.get(stream).and_then(|kept| kept.hub.get(*consumer));
+            machine.is_some_and(|machine| machine.is_awaited_of(client))
+        };
+        self.clients.0.get(&client).is_some_and(|client| client.consumers.iter().any(has_some))
+    }
+}
