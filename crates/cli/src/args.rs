@@ -1,10 +1,14 @@
 //! The command line as clap reads it.
 
+mod messages;
+
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
+
+pub use messages::{DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
 
 /// The whole command line.
 #[derive(Debug, Clone, Parser)]
@@ -107,6 +111,18 @@ pub enum Verb {
     Top(TopArgs),
     /// Write the figures of connections and instances for Prometheus
     Metrics,
+    /// Look at topics, publish, and replay
+    Topic {
+        /// The command
+        #[command(subcommand)]
+        verb: TopicVerb,
+    },
+    /// Look at buckets of keys and values, and change them
+    Kv {
+        /// The command
+        #[command(subcommand)]
+        verb: KvVerb,
+    },
     /// Find every error of the manifest
     Check,
     /// Draw services, connections and data

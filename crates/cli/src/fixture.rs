@@ -29,6 +29,25 @@ pub(crate) fn with(mut value: Value, fields: Value) -> Value {
     value
 }
 
+/// A topic with these fields set.
+pub(crate) fn topic(name: &str, fields: Value) -> Value {
+    let value = json!({
+        "name": name, "stream": name.replace('.', "_"), "publishers": ["orders"], "subscribers": ["mailer", "stats"],
+        "messages": 0, "bytes": 0, "first_sequence": 0, "last_sequence": 0, "retention": "limits",
+        "bytes_max": 1 << 30, "age_max_ms": 604_800_000, "dead": 0, "consumers": [],
+    });
+    with(value, fields)
+}
+
+/// A durable consumer with these fields set.
+pub(crate) fn consumer(name: &str, fields: Value) -> Value {
+    let value = json!({
+        "name": name, "service": name, "durable": true, "delivered_sequence": 0, "pending": 0, "unacknowledged": 0,
+        "redelivered": 0, "paused": false, "dead": 0,
+    });
+    with(value, fields)
+}
+
 pub(crate) fn system_json(phase: &str, services: Value) -> Value {
     json!({
         "name": "shop", "version": "0.1.0", "phase": phase, "keeper_pid": 4242, "platform_pid": 4243,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::{Timestamp, api::Content};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
@@ -37,6 +38,27 @@ pub(crate) fn latency(micros: u64) -> String {
         1_000..10_000 => format!("{}.{}ms", micros / 1_000, micros / 100 % 10),
         10_000..1_000_000 => format!("{}ms", micros / 1_000),
         _ => format!("{}.{}s", micros / 1_000_000, micros / 100_000 % 10),
+    }
+}
+
+/// How long ago something was: `3m12s ago`; nothing if it never was.
+pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map(|at| format!("{} ago", age(now.since(at)))).unwrap_or_default()
+}
+
+/// A moment with milliseconds (RFC 3339, UTC).
+pub(crate) fn moment(at: Timestamp) -> String {
+    let time = i64::try_from(at.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
+    format!("{:.3}", time.unwrap_or(jiff::Timestamp::MAX))
+}
+
+/// A content in one line.
+pub(crate) fn one_line(content: &Content) -> String {
+    match content {
+        Content::Text(text) => clean(&text.split(['\r', '\n']).collect::<Vec<_>>().join(" "), false),
+        Content::Binary { .. } => {
+            format!("({}, no text)", count(content.bytes().map_or(0, |bytes| bytes.len()), "byte"))
+        }
     }
 }
 

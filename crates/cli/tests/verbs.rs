@@ -54,6 +54,9 @@ async fn nothing_runs() {
         &["why", "users"],
         &["top"],
         &["metrics"],
+        &["topic", "ls"],
+        &["topic", "tail", "orders.placed"],
+        &["kv", "watch", "sessions"],
     ] {
         assert_eq!(folder.run(line).await, (ExitCode::NotRunning, String::new(), text.into()), "{line:?}");
     }

@@ -6,29 +6,45 @@ use model::api::LogQuery;
 
 /// Path and query with every byte that RFC 3986 forbids there percent-encoded; what is encoded already stays.
 pub(crate) fn path(text: &str) -> String {
+    encoded(text, |byte| byte.is_ascii_graphic() && !b"\"#<>[\\]^`{|}".contains(&byte))
+}
+
+/// A text as a part of a path, or as the value of a query's parameter: nothing in it ends that but a slash.
+pub(crate) fn part(text: &str) -> String {
+    encoded(text, |byte| byte.is_ascii_alphanumeric() || b"-._~/,".contains(&byte))
+}
+
+fn encoded(text: &str, stays: impl Fn(u8) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !b"\"#<>[\\]^`{|}".contains(&byte) {
+        if stays(byte) {
             encoded.push(char::from(byte));
         } else {
-            push_escape(&mut encoded, byte);
+            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
         }
     }
     encoded
 }
 
-fn push_escape(text: &mut String, byte: u8) {
-    write!(text, "%{byte:02X}").expect("writing to a String cannot fail");
+/// `?since=1&follow=true`, without what is `None`.
+pub(crate) fn query(parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", part(value.as_ref()?))));
+    let parts: Vec<_> = given.collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
-/// `?services=a,b&since=1&tail=2&follow=true`, without what has its default.
+/// The value of a parameter that says yes, or is absent.
+pub(crate) fn flag(is_set: bool) -> Option<String> {
+    is_set.then(|| "true".to_owned())
+}
+
 pub(crate) fn log_query(query: &LogQuery) -> String {
-    let services = (!query.services.is_empty()).then(|| format!("services={}", query.services));
-    let since = query.since.map(|since| format!("since={since}"));
-    let tail = query.tail.map(|tail| format!("tail={tail}"));
-    let follow = query.follow.then(|| "follow=true".to_owned());
-    let parts: Vec<_> = [services, since, tail, follow].into_iter().flatten().collect();
-    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
+    self::query(&[
+        ("services", Some(query.services.clone()).filter(|services| !services.is_empty())),
+        ("since", query.since.map(|since| since.to_string())),
+        ("tail", query.tail.map(|tail| tail.to_string())),
+        ("follow", flag(query.follow)),
+    ])
 }
 
 #[cfg(test)]
@@ -45,6 +61,18 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(path(text), encoded);
+        }
+    }
+
+    #[test]
+    fn parts() {
+        for (text, encoded) in [
+            ("users/1.json", "users/1.json"),
+            ("a?b#c&d=e f", "a%3Fb%23c%26d%3De%20f"),
+            ("a%20b", "a%2520b"),
+            (">", "%3E"),
+        ] {
+            assert_eq!(part(text), encoded);
         }
     }
 

@@ -3,11 +3,13 @@
 //! Each call has a connection of its own and starts no task, so dropping a call or a stream ends it.
 
 mod answer;
+mod buckets;
 mod connect;
 mod encode;
 mod error;
 mod exchange;
 mod lines;
+mod topics;
 
 use std::path::PathBuf;
 
@@ -153,8 +155,17 @@ impl Client {
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: Option<&impl Serialize>) -> Result<T, ClientError> {
+        self.with_body(Method::POST, path, body).await
+    }
+
+    async fn with_body<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ClientError> {
         let bytes = body.map(serde_json::to_vec).transpose().map_err(|e| ClientError::Request(e.to_string()))?;
-        let mut request = request(Method::POST, path, bytes.unwrap_or_default().into())?;
+        let mut request = request(method, path, bytes.unwrap_or_default().into())?;
         if body.is_some() {
             request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
         }

@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use model::{
-    Reason, ServiceName,
-    api::Finding,
+    Reason, ServiceName, TopicName,
+    api::{ConsumerStatus, Finding, TopicStatus},
     figures::{BreakerState, ConnectionFigures, EntryFigures},
 };
 
@@ -26,6 +26,23 @@ pub(crate) fn of(service: &ServiceName, figures: &[ConnectionFigures], entries: 
     weighed.extend(entries.iter().filter(|entry| is_routed && entry.entry == GATEWAY).flat_map(of_entry));
     weighed.sort_by(|(one, a), (other, b)| (one, &a.connection).cmp(&(other, &b.connection)));
     weighed.into_iter().take(FINDINGS_MAX).map(|(_, finding)| finding).collect()
+}
+
+/// What its consumers could not be given.
+pub(crate) fn dead_letters(service: &ServiceName, topics: &[TopicStatus]) -> Vec<Finding> {
+    let consumers = topics.iter().flat_map(|topic| topic.consumers.iter().map(move |consumer| (&topic.name, consumer)));
+    let own = consumers.filter(|(_, consumer)| consumer.service.as_ref() == Some(service) && consumer.dead > 0);
+    let finding = |(topic, consumer): (&TopicName, &ConsumerStatus)| Finding {
+        connection: format!("{topic} -> {}", consumer.name),
+        now: true,
+        what: format!("{} dead: never acknowledged, however often delivered", messages(consumer.dead)),
+        hint: format!("see `isles topic dead ls {topic}`; once it is mended, `isles topic dead replay {topic} --all`"),
+    };
+    own.map(finding).collect()
+}
+
+fn messages(count: u64) -> String {
+    if count == 1 { "1 message is".into() } else { format!("{count} messages are") }
 }
 
 fn of_entry(figures: &EntryFigures) -> impl Iterator<Item = Weighed> {
@@ -213,5 +230,27 @@ mod tests {
     fn however_many_connections_the_list_is_bounded() {
         let many: Vec<_> = (0..99).map(|i| figures(&format!("c{i} -> users"), json!({ "breaker": "open" }))).collect();
         assert_eq!(of(&"users".parse().unwrap(), &many, &[]).len(), FINDINGS_MAX);
+    }
+
+    #[test]
+    fn dead_letters_of_its_own_consumers() {
+        let consumer = |name: &str, service: &str, dead: u64| {
+            json!({
+                "name": name, "service": service, "durable": true, "delivered_sequence": 0, "pending": 0,
+                "unacknowledged": 0, "redelivered": 0, "paused": false, "dead": dead,
+            })
+        };
+        let topic = json!({
+            "name": "orders.placed", "stream": "orders_placed", "publishers": [], "subscribers": [], "messages": 9, "bytes": 0,
+            "first_sequence": 1, "last_sequence": 9, "retention": "limits", "dead": 4,
+            "consumers": [consumer("mailer", "mailer", 1), consumer("mailer-2", "mailer", 0), consumer("stats", "stats", 3)],
+        });
+        let found = dead_letters(&"mailer".parse().unwrap(), &[serde_json::from_value(topic).unwrap()]);
+        let said: Vec<_> = found.iter().map(|finding| (finding.now, &*finding.connection, &*finding.what)).collect();
+        assert_eq!(
+            said,
+            [(true, "orders.placed -> mailer", "1 message is dead: never acknowledged, however often delivered")]
+        );
+        assert!(found[0].hint.contains("`isles topic dead replay orders.placed --all`"));
     }
 }

@@ -14,10 +14,12 @@ mod findings;
 #[allow(clippy::unwrap_used, reason = "only tests use it")]
 mod fixture;
 mod free_ports;
+mod messaging;
 mod records;
 mod store;
 mod supervisor;
 
 pub use api::{Api, serve};
 pub use config::{Config, Engines, HostEnv, ServiceStreams};
+pub use messaging::Messaging;
 pub use supervisor::{Supervisor, SystemHandle};

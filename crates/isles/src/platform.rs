@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use cli::{report::UserError, settings::Environment};
-use control::{Api, Config, Supervisor};
+use control::{Api, Config, Engines, Messaging, Supervisor};
 use manifest::Disk;
 use mesh::MeshError;
 use model::spec::System;
@@ -112,10 +112,17 @@ async fn prepare(
     let config = config(system, folder, state, environment, &started)?;
     let Started { engines, events, messages, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
+    let messaging = messaging(&config.system, &engines);
     let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
-    let api = Api { system: handle, logs, traffic, tasks, streams, closing };
+    let api = Api { system: handle, logs, traffic, messaging, tasks, streams, closing };
     Ok(Ready { supervisor, workloads, messages, api, socket, sockets })
+}
+
+/// What the API reaches topics and buckets by, if there are any.
+fn messaging(system: &System, engines: &Engines) -> Option<Arc<Messaging>> {
+    let (system, clock) = (system.clone(), engines.clock.clone());
+    engines.messages.clone().map(|streams| Arc::new(Messaging { system, streams, clock }))
 }
 
 async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {

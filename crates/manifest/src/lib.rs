@@ -43,6 +43,7 @@ use model::spec::System;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use disk::Disk;
 pub use folder::{FileKind, Folder, Memory};
+pub use nearest::nearest;
 pub use render::render;
 
 /// The name of the manifest's file.

@@ -1,7 +1,7 @@
 //! What a misspelt word was probably meant to be.
 
 /// The candidate nearest to `word`, if it is near enough to be a slip of the fingers.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let near = |candidate: &str| {
         let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());

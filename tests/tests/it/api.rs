@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 
 use model::{
     Problem,
-    api::{Accepted, ENDPOINTS, LogLine, Why},
+    api::{
+        Accepted, BucketEntry, BucketRevision, BucketStatus, Content, DeadLetterId, ENDPOINTS, LogLine, Message,
+        Published, TopicStatus, Why,
+    },
     figures::ConnectionFigures,
     status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
 };
@@ -19,6 +22,12 @@ const MANIFEST: &str = r#"
 run = "python3 service.py"
 "#;
 
+/// `web` speaks with messages too.
+const MESSAGES: &str = r#"
+publishes = ["a.b"]
+buckets = ["c"]
+"#;
+
 fn is<T: serde::de::DeserializeOwned>(answer: &Answer) -> T {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -27,7 +36,7 @@ fn is<T: serde::de::DeserializeOwned>(answer: &Answer) -> T {
 
 #[test]
 fn every_endpoint_answers_with_its_type() {
-    let sandbox = Sandbox::new(MANIFEST);
+    let sandbox = Sandbox::new(&[MANIFEST, MESSAGES].concat());
     sandbox.up();
     let socket = std::fs::metadata(sandbox.path(".isles/api.sock")).expect("the socket is there");
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
@@ -36,6 +45,7 @@ fn every_endpoint_answers_with_its_type() {
     let mut ask = |method: &str, path: &'static str, body: &str| {
         tried.insert(path);
         let path = path.replace("{service}", "web").replace("{path}", "seen/a%20b?c=d");
+        let path = path.replace("{topic}", "a.b").replace("{bucket}", "c").replace("{key}", "d.e/f");
         sandbox.api(if method == "ANY" { "GET" } else { method }, &path, body)
     };
     let system: SystemStatus = is(&ask("GET", "/v1/system", ""));
@@ -58,6 +68,8 @@ fn every_endpoint_answers_with_its_type() {
     let metrics = ask("GET", "/metrics", "");
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(metrics.text().contains("\nisles_instance_up{service=\"web\",slot=\"2\"} 1\n"), "{}", metrics.text());
+
+    messages(&mut ask);
 
     let logs = ask("GET", "/v1/logs", "");
     assert_eq!(logs.header("content-type"), Some("application/x-ndjson"));
@@ -83,9 +95,37 @@ fn every_endpoint_answers_with_its_type() {
     sandbox.assert_nothing_left();
 }
 
+/// The endpoints of topics and buckets.
+fn messages(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
+    let published: Published = is(&ask("POST", "/v1/topics/{topic}/messages", r#"{"payload": "hi"}"#));
+    assert_eq!(published, Published { sequence: 1, duplicate: false });
+    let topics: Vec<TopicStatus> = is(&ask("GET", "/v1/topics", ""));
+    let topic: TopicStatus = is(&ask("GET", "/v1/topics/{topic}", ""));
+    assert_eq!((topics[0].messages, &topic), (1, &topics[0]));
+    let messages = ask("GET", "/v1/topics/{topic}/messages", "");
+    let message: Message = serde_json::from_str(&messages.text()).expect("one message");
+    assert_eq!(message.payload, Content::Text("hi".into()));
+    assert_eq!(ask("GET", "/v1/topics/{topic}/dead", "").header("content-type"), Some("application/x-ndjson"));
+    let replayed: Vec<DeadLetterId> = is(&ask("POST", "/v1/topics/{topic}/dead/replay", "{}"));
+    assert_eq!(replayed, []);
+    let replay = ask("POST", "/v1/topics/{topic}/consumers/{consumer}/replay", r#"{"from": "first"}"#);
+    assert_eq!(replay.refusal(), (404, Some("unknown-consumer")));
+
+    let written: BucketRevision = is(&ask("PUT", "/v1/buckets/{bucket}/keys/{key}", r#"{"value": "v"}"#));
+    let entry: BucketEntry = is(&ask("GET", "/v1/buckets/{bucket}/keys/{key}", ""));
+    assert_eq!((written.revision, entry.revision, entry.key.as_str()), (1, 1, "d.e/f"));
+    let history: Vec<BucketEntry> = is(&ask("GET", "/v1/buckets/{bucket}/history/{key}", ""));
+    assert_eq!(history, [entry]);
+    let keys = ask("GET", "/v1/buckets/{bucket}/keys", "").text();
+    assert_eq!(serde_json::from_str::<BucketEntry>(&keys).ok().as_ref(), history.first());
+    let deleted: BucketRevision = is(&ask("DELETE", "/v1/buckets/{bucket}/keys/{key}", ""));
+    let buckets: Vec<BucketStatus> = is(&ask("GET", "/v1/buckets", ""));
+    assert_eq!((deleted.revision, buckets[0].revision), (2, 2));
+}
+
 #[test]
 fn nonsense_is_refused_as_a_problem() {
-    let sandbox = Sandbox::new(MANIFEST);
+    let sandbox = Sandbox::new(&[MANIFEST, MESSAGES].concat());
     sandbox.up();
     for (method, path, body, status, reason) in [
         ("GET", "/v1/services/nobody", "", 404, "unknown-service"),
@@ -96,6 +136,17 @@ fn nonsense_is_refused_as_a_problem() {
         ("GET", "/v1/logs?services=nobody", "", 404, "unknown-service"),
         ("GET", "/v1/connections?service=nobody", "", 404, "unknown-service"),
         ("GET", "/v1/connections?caller=web", "", 400, "bad-query"),
+        ("GET", "/v1/topics/nothing", "", 404, "unknown-topic"),
+        ("GET", "/v1/topics/a.b/messages?from=then", "", 400, "bad-query"),
+        ("POST", "/v1/topics/nothing/messages", r#"{"payload": ""}"#, 404, "unknown-topic"),
+        ("POST", "/v1/topics/a.b/messages", r#"{"payload": 7}"#, 422, "bad-body"),
+        ("POST", "/v1/topics/a.b/messages", r#"{"payload": {"base64": "?"}}"#, 422, "bad-content"),
+        ("POST", "/v1/topics/a.b/messages", r#"{"payload": "", "headers": [["a", "b\r\nc: d"]]}"#, 422, "bad-header"),
+        ("GET", "/v1/topics/a.b/dead?consumer=nobody", "", 404, "unknown-consumer"),
+        ("POST", "/v1/topics/a.b/dead/replay", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
+        ("GET", "/v1/buckets/nothing/keys", "", 404, "unknown-bucket"),
+        ("GET", "/v1/buckets/c/keys/a", "", 404, "unknown-key"),
+        ("PUT", "/v1/buckets/c/keys/a", r#"{"value": "", "revision": 7}"#, 409, "conflict"),
         ("POST", "/v1/services/web/scale", r#"{"replicas": 1001}"#, 422, "too-many-replicas"),
     ] {
         let answer = sandbox.api(method, path, body);

@@ -58,6 +58,16 @@ fn services_exchange_a_message_through_debian_nats_server() {
     let kept = ask(&sandbox, "mailer", "$KV.sent.a", "1", "seq");
     assert!(kept.contains(r#""stream":"KV_sent","#), "{kept}");
 
+    // A person sees the same, and is told what this server has not.
+    assert_eq!(sandbox.isles(&["topic", "pub", "orders.placed", "two"]).ok().out, "orders.placed  2\n");
+    sandbox.isles(&["topic", "tail", "orders.placed", "--once"]).ok().says(&["Z  order-7\n", "Z  two\n"]);
+    sandbox.isles(&["topic", "info", "orders.placed"]).ok().says(&["mailer    mailer   1          1       1"]);
+    assert_eq!(sandbox.isles(&["kv", "get", "sent", "a"]).ok().out, "1");
+    sandbox
+        .isles(&["topic", "dead", "ls", "orders.placed"])
+        .code(1)
+        .says(&["this engine has no dead letters", "hint: "]);
+
     // What has nothing to do with messages goes on without the server, whatever else dies.
     drop(server);
     let killed = sandbox.status().platform_pid;
@@ -66,6 +76,10 @@ fn services_exchange_a_message_through_debian_nats_server() {
         sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
     });
     assert_eq!(sandbox.get("/orders/x").text(), "/x");
+    sandbox
+        .isles(&["topic", "pub", "orders.placed", "x", "--timeout", "60s"])
+        .code(1)
+        .says(&["error: ", "hint: try again"]);
     sandbox.isles(&["down"]).ok();
     sandbox.assert_nothing_left();
 }

@@ -18,3 +18,4 @@ mod shop;
 mod sight;
 mod stop;
 mod tls;
+mod topics;

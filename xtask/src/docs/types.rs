@@ -2,7 +2,11 @@
 
 use model::{
     Problem,
-    api::{Accepted, ConnectionQuery, LogLine, LogQuery, Scale, Why},
+    api::{
+        Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter, DeadLetterId,
+        DeadQuery, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Replay, ReplayDead,
+        Replayed, Scale, TopicStatus, Why,
+    },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
 };
@@ -19,7 +23,11 @@ macro_rules! types {
         }
     };
 }
-types! { Accepted ConnectionFigures ConnectionQuery LogLine LogQuery Problem Scale ServiceStatus SystemStatus Why }
+types! {
+    Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
+    LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Replay ReplayDead Replayed Scale ServiceStatus
+    SystemStatus TopicStatus Why
+}
 
 /// The schema of each type by its name.
 pub(crate) fn definitions() -> Map<String, Value> {
@@ -83,8 +91,8 @@ fn type_of(schema: &Value) -> String {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     if let Some(choices) = schema["anyOf"].as_array() {
-        let some = choices.iter().find(|choice| choice["type"] != "null");
-        return some.map_or_else(|| "null".into(), type_of);
+        let some: Vec<_> = choices.iter().filter(|choice| choice["type"] != "null").map(type_of).collect();
+        return some.join(" or ");
     }
     if let Some(parts) = schema["prefixItems"].as_array() {
         return format!("[{}]", parts.iter().map(type_of).collect::<Vec<_>>().join(", "));

@@ -4,8 +4,10 @@ mod call;
 mod check;
 mod completions;
 mod down;
+mod follow;
 mod graph;
 mod init;
+mod kv;
 mod logs;
 mod metrics;
 mod ps;
@@ -13,12 +15,18 @@ mod restart;
 mod scale;
 mod status;
 mod top;
+mod topic;
 mod why;
 
+use std::io::Read;
+
 use client::{Client, ClientError};
-use model::ServiceName;
+use model::{ServiceName, api::Content};
 
 use crate::{Context, args::Verb, exit::ExitCode, report::UserError};
+
+/// Stands for standard input.
+const STDIN: &str = "-";
 
 /// Runs a verb.
 pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<ExitCode> {
@@ -33,6 +41,8 @@ pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<Exi
         Verb::Why { service } => why::run(context, service).await,
         Verb::Top(args) => top::run(context, args).await,
         Verb::Metrics => metrics::run(context).await,
+        Verb::Topic { verb } => topic::run(context, verb).await,
+        Verb::Kv { verb } => kv::run(context, verb).await,
         Verb::Check => check::run(context),
         Verb::Graph(args) => graph::run(context, args),
         Verb::Init { path } => init::run(context, path.as_deref()),
@@ -46,6 +56,17 @@ async fn expect<'a>(client: &Client, services: impl IntoIterator<Item = &'a Serv
         client.service(service).await?;
     }
     Ok(())
+}
+
+/// What an argument says, or what is on standard input if it is `-`.
+fn content(argument: &str) -> Result<Content, UserError> {
+    if argument != STDIN {
+        return Ok(Content::Text(argument.into()));
+    }
+    let (mut bytes, hint) = (Vec::new(), "pipe it in, or give it in place of `-`");
+    let read = std::io::stdin().read_to_end(&mut bytes);
+    read.map_err(|error| UserError::failed(format!("standard input cannot be read: {error}"), hint))?;
+    Ok(Content::of(&bytes))
 }
 
 impl Context<'_> {

@@ -1,8 +1,10 @@
+use client::ClientError;
 use model::{
     Timestamp,
     status::{ServiceStatus, SystemStatus},
 };
 
+use super::topic::summary;
 use crate::{
     Context,
     exit::ExitCode,
@@ -15,20 +17,34 @@ use crate::{
 const HEAD: [&str; 6] = ["SERVICE", "PHASE", "REPLICAS", "INBOUND", "CALLS", "PROBLEM"];
 
 pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
-    let status = context.client()?.system().await?;
+    let client = context.client()?;
+    let status = client.system().await?;
     if context.settings.json {
         context.terminal.print_json(&status)?;
     } else {
-        let text = render(&status, (context.now)(), context.columns(), context.terminal.out.paint);
+        let topics = match client.topics().await {
+            Ok(topics) => summary::cell(&topics),
+            Err(ClientError::Api(problem)) => Some(Cell::new(problem.detail, Style::Worrying)),
+            Err(error) => return Err(error.into()),
+        };
+        let text = render(&status, topics, (context.now)(), context.columns(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
     Ok(ExitCode::Ok)
 }
 
-/// The system's lines, an empty one, and the services, whose lines are at most `columns` wide.
-pub(crate) fn render(status: &SystemStatus, now: Timestamp, columns: Option<usize>, paint: Paint) -> String {
+/// The system's lines, that of its topics, an empty one, and the services, whose lines are at most `columns` wide.
+pub(crate) fn render(
+    status: &SystemStatus,
+    topics: Option<Cell>,
+    now: Timestamp,
+    columns: Option<usize>,
+    paint: Paint,
+) -> String {
     let services = table::render(&HEAD, status.services.iter().map(row).collect(), columns, paint);
-    format!("{}\n{services}", table::render_rows(head(status, now), None, paint))
+    let mut head = head(status, now);
+    head.extend(topics.map(|topics| vec![Cell::new("topics", Style::Dim), topics]));
+    format!("{}\n{services}", table::render_rows(head, None, paint))
 }
 
 fn head(status: &SystemStatus, now: Timestamp) -> Vec<Vec<Cell>> {

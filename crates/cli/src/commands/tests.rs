@@ -50,7 +50,7 @@ SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
 orders   healthy     2/2       mesh-only  stock,users  -
 users    crash-loop  0/1       open       -            exited with code 1, again
 ";
-    assert_eq!(status::render(&status, NOW, None, PLAIN), expected);
+    assert_eq!(status::render(&status, None, NOW, None, PLAIN), expected);
     status.problem = Some(from(trouble("port 8080 is in use")));
     let expected = "\
 system   shop starting, up 3m12s, isles 0.1.0, pid 4242
@@ -63,7 +63,7 @@ SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
 orders   healthy     2/2       mesh-only  stock,users  -
 users    crash-loop  0/1       open       -            exited with\u{2026}
 ";
-    assert_eq!(status::render(&status, NOW, Some(67), PLAIN), expected);
+    assert_eq!(status::render(&status, None, NOW, Some(67), PLAIN), expected);
 }
 
 #[test]

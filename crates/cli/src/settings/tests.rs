@@ -1,7 +1,7 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::args::{CallArgs, GraphArgs, RestartArgs, ScaleArgs, TopArgs, Verb};
+use crate::args::{CallArgs, GraphArgs, KvVerb, RestartArgs, ScaleArgs, TopArgs, TopicVerb, Verb};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -25,6 +25,7 @@ fn commands() {
         let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
         Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
     };
+    let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
         ("isles up", Command::Up(UpArgs { path: None, detach: false })),
@@ -40,6 +41,8 @@ fn commands() {
         ("isles why users", Command::Verb(Verb::Why { service: users() })),
         ("isles top --once", Command::Verb(Verb::Top(TopArgs { once: true }))),
         ("isles metrics", Command::Verb(Verb::Metrics)),
+        ("isles topic ls", Command::Verb(Verb::Topic { verb: TopicVerb::Ls })),
+        ("isles kv ls a b.>", kv(KvVerb::Ls { bucket: Some("a".parse().unwrap()), keys: Some("b.>".into()) })),
         ("isles init shop", Command::Verb(Verb::Init { path: Some("shop".into()) })),
         ("isles completions zsh", Command::Verb(Verb::Completions { shell: clap_complete::Shell::Zsh })),
     ] {

@@ -1,10 +1,10 @@
 //! Log lines: `users/1  | text`, a colour a service.
 
-use model::{Timestamp, api::LogLine, status::SystemStatus};
+use model::{api::LogLine, status::SystemStatus};
 
 use crate::{
     paint::{Paint, Style},
-    text::clean,
+    text::{clean, moment},
 };
 
 /// Renders log lines with aligned prefixes.
@@ -33,7 +33,7 @@ impl Lines {
     pub(crate) fn render(&mut self, line: &LogLine, paint: Paint) -> String {
         let label = label(line);
         self.width = self.width.max(label.len());
-        let time = if self.timestamps { format!("{} ", rfc3339(line.at)) } else { String::new() };
+        let time = if self.timestamps { format!("{} ", moment(line.at)) } else { String::new() };
         let prefix = paint.apply(style(line), &format!("{label:<width$}  |", width = self.width));
         format!("{time}{prefix} {}\n", clean(&line.text, paint.on))
     }
@@ -51,10 +51,4 @@ fn style(line: &LogLine) -> Style {
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     Style::Tag(hash.to_le_bytes()[3] % Style::TAGS)
-}
-
-/// The moment with milliseconds.
-fn rfc3339(at: Timestamp) -> String {
-    let time = i64::try_from(at.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-    format!("{:.3}", time.unwrap_or(jiff::Timestamp::MAX))
 }

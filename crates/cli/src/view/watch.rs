@@ -6,7 +6,7 @@ use client::{Client, ClientError, Lines};
 use model::status::SystemStatus;
 
 /// Keeps a platform that dies at each start from being asked all the time.
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// The system's status, now and after every change, until the system has ended.
 pub(crate) struct Watch {

@@ -1,5 +1,6 @@
 //! The control API: HTTP and JSON under `/v1`, as `model::api` lists it.
 
+mod buckets;
 mod call;
 mod connections;
 mod logs;
@@ -7,12 +8,16 @@ mod metrics;
 mod services;
 mod stream;
 mod system;
+mod topics;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::rejection::QueryRejection,
+    extract::{
+        DefaultBodyLimit,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -21,7 +26,10 @@ use model::{Problem, ServiceName};
 use ports::{logs::Logs, tasks::Tasks, traffic::Traffic};
 use tokio_util::sync::CancellationToken;
 
-use crate::SystemHandle;
+use crate::{Messaging, SystemHandle};
+
+/// The largest body of a request that the API itself reads: a message of 1 MiB, however it is written in JSON.
+const BODY_BYTES_MAX: usize = 8 << 20;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -32,6 +40,8 @@ pub struct Api {
     pub logs: Arc<dyn Logs>,
     /// What counts its requests.
     pub traffic: Arc<dyn Traffic>,
+    /// Its topics and buckets, if it has any.
+    pub messaging: Option<Arc<Messaging>>,
     /// Runs what a request starts.
     pub tasks: Tasks,
     /// Runs what feeds the streams of the API; they end by themselves when the platform ends.
@@ -59,9 +69,20 @@ fn router(api: Api) -> Router {
         .route("/v1/services/{service}/call/", any(call::call_root))
         .route("/v1/connections", get(connections::list))
         .route("/v1/logs", get(logs::read))
+        .route("/v1/topics", get(topics::list))
+        .route("/v1/topics/{topic}", get(topics::status))
+        .route("/v1/topics/{topic}/messages", get(topics::read).post(topics::publish))
+        .route("/v1/topics/{topic}/consumers/{consumer}/replay", post(topics::replay))
+        .route("/v1/topics/{topic}/dead", get(topics::dead))
+        .route("/v1/topics/{topic}/dead/replay", post(topics::replay_dead))
+        .route("/v1/buckets", get(buckets::list))
+        .route("/v1/buckets/{bucket}/keys", get(buckets::entries))
+        .route("/v1/buckets/{bucket}/keys/{*key}", get(buckets::get).put(buckets::put).delete(buckets::delete))
+        .route("/v1/buckets/{bucket}/history/{*key}", get(buckets::history))
         .route("/metrics", get(metrics::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
 }
 
@@ -102,6 +123,12 @@ fn problem(status: u16, reason: &str, title: &str, hint: &str) -> Box<Problem> {
 
 fn bad_query(error: &QueryRejection) -> Refused {
     let mut problem = problem(400, "bad-query", "the query is not what this path takes", "see docs/api.md");
+    problem.detail = error.body_text();
+    Refused(problem)
+}
+
+fn bad_body(error: &JsonRejection, hint: &str) -> Refused {
+    let mut problem = problem(422, "bad-body", "the body is not what this path takes", hint);
     problem.detail = error.body_text();
     Refused(problem)
 }

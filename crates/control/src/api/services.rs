@@ -9,7 +9,8 @@ use model::{
     status::ServiceStatus,
 };
 
-use super::{Api, Refused, problem, service_name};
+use super::{Api, Refused, bad_body, service_name};
+use crate::findings::dead_letters;
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -18,7 +19,12 @@ pub(super) async fn status(State(api): State<Api>, Path(service): Path<String>) 
 }
 
 pub(super) async fn why(State(api): State<Api>, Path(service): Path<String>) -> Answer<Why> {
-    Ok(Json(api.system.why(service_name(&service)?).await?))
+    let mut why = api.system.why(service_name(&service)?).await?;
+    if let Some(messaging) = &api.messaging {
+        let topics = messaging.topics_of(&why.service.name).await.unwrap_or_default();
+        why.findings.splice(0..0, dead_letters(&why.service.name, &topics));
+    }
+    Ok(Json(why))
 }
 
 pub(super) async fn restart(State(api): State<Api>, Path(service): Path<String>) -> Answer<ServiceStatus> {
@@ -30,10 +36,6 @@ pub(super) async fn scale(
     Path(service): Path<String>,
     body: Result<Json<Scale>, JsonRejection>,
 ) -> Answer<ServiceStatus> {
-    let Json(scale) = body.map_err(|error| {
-        let mut problem = problem(422, "bad-body", "the body is not what this path takes", "send {\"replicas\": 2}");
-        problem.detail = error.body_text();
-        Refused(problem)
-    })?;
+    let Json(scale) = body.map_err(|error| bad_body(&error, "send {\"replicas\": 2}"))?;
     Ok(Json(api.system.scale(service_name(&service)?, scale.replicas).await?))
 }

@@ -40,6 +40,7 @@ use crate::{
     records::{Records, Remembered},
 };
 use input::Input;
+pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
 use routing::Change;

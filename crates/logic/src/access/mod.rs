@@ -116,15 +116,19 @@ impl Access {
         stream.reads && is_own && to_inbox && wish.filters.iter().all(within)
     }
 
+    fn owner<'a>(&self, consumer: &'a str) -> Option<&'a str> {
+        owner(consumer, |name| self.services.contains(name))
+    }
+
     /// Whether a consumer is its own, or nobody's by its name.
     fn may_use(&self, stream: &Stream, consumer: &str) -> bool {
         stream.owns || self.owner(consumer).is_none_or(|owner| *owner == *self.service)
     }
+}
 
-    /// The service that a consumer belongs to: the one with the longest name that the consumer's begins with.
-    fn owner(&self, consumer: &str) -> Option<&str> {
-        let dashes = consumer.match_indices('-').map(|(at, _)| at);
-        let ends = dashes.chain([consumer.len()]).collect::<Vec<_>>().into_iter().rev();
-        ends.filter_map(|end| self.services.get(&consumer[..end])).map(|name| &**name).next()
-    }
+/// The service that a consumer belongs to by its name: the one with the longest name that the consumer's is, or begins with before
+/// a `-`.
+pub fn owner(consumer: &str, is_service: impl Fn(&str) -> bool) -> Option<&str> {
+    let dashes = consumer.rmatch_indices('-').map(|(at, _)| at);
+    [consumer.len()].into_iter().chain(dashes).map(|end| &consumer[..end]).find(|name| is_service(name))
 }

@@ -46,10 +46,12 @@ fn subjects(search: Search<'_>, index: &Index, stored: &dyn Stored) -> Option<Ve
     let walk = stored.count(None, search.after).saturating_mul(limit) / search.pending;
     let affordable = usize::try_from(walk).unwrap_or(usize::MAX);
     let mut subjects: Vec<Arc<str>> = Vec::new();
-    let mut fits = true;
+    let (mut visited, mut fits) = (0, true);
     index.visit_all(search.filters, &mut |subject, entry| {
+        // A subject whose messages all lie before costs a look too.
+        visited += 1;
+        fits = visited <= affordable || !is_wild(search.filters);
         if entry.last > search.after {
-            fits = subjects.len() < affordable || !is_wild(search.filters);
             subjects.push(subject.into());
         }
         fits

@@ -37,8 +37,9 @@ impl<L: Link> Client<L> {
         let what = || StreamsError::Absent(format!("dead letter {sequence} of {}", stream_of(&name)));
         let found = self.fetch(&name, &json!({"seq": sequence})).await?.ok_or_else(what)?;
         let message = letter(stream, consumer, found).message;
-        // What is published again is another message than the one that may still be remembered by its id.
-        let id = Some(format!("isles-dead-{stream}-{consumer}-{}", message.sequence));
+        // What is published again is another message than the one that may still be remembered by its id. The same one may be dead
+        // twice, when its consumer went back; each time it has another place among the dead letters.
+        let id = Some(format!("isles-dead-{stream}-{consumer}-{sequence}"));
         let headers =
             message.headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Nats-Msg-Id")).collect();
         let Message { subject, payload, .. } = message;

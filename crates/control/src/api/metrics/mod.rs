@@ -6,6 +6,7 @@ mod entries;
 mod instances;
 mod text;
 mod tls;
+mod topics;
 
 use axum::{
     extract::State,
@@ -14,6 +15,7 @@ use axum::{
 };
 use model::{
     Problem, Reason,
+    api::TopicStatus,
     figures::{ConnectionFigures, TlsFigures},
     status::SystemStatus,
 };
@@ -22,14 +24,24 @@ use super::{Api, Refused};
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused> {
     let status = api.system.status(true).await.ok_or_else(|| Box::new(Problem::of(Reason::ShuttingDown)))?;
-    let text = render(&status, api.traffic.tls_figures(), &api.traffic.connections());
+    let topics = match &api.messaging {
+        // What the server of messages does not tell leaves the others as they are.
+        Some(messaging) => messaging.statuses().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let text = render(&status, api.traffic.tls_figures(), &api.traffic.connections(), &topics);
     Ok(([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())
 }
 
-fn render(status: &SystemStatus, tls: Option<TlsFigures>, figures: &[ConnectionFigures]) -> String {
+fn render(
+    status: &SystemStatus,
+    tls: Option<TlsFigures>,
+    figures: &[ConnectionFigures],
+    topics: &[TopicStatus],
+) -> String {
     let families = instances::families(status).into_iter().chain(tls.map(tls::family));
     let families = families.chain([entries::family(&status.entries)]).chain(connections::families(figures));
-    families.map(text::Family::finish).collect()
+    families.chain(topics::families(topics)).map(text::Family::finish).collect()
 }
 
 #[cfg(test)]

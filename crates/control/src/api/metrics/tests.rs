@@ -125,7 +125,7 @@ fn the_text_is_exact() {
         { "id": "users/2#1", "phase": "backoff", "crashes": 4, "in_flight": 0 },
     ]);
     let tls = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
-    assert_eq!(render(&status(instances), Some(tls), &[busy()]), EXPECTED);
+    assert_eq!(render(&status(instances), Some(tls), &[busy()], &[]), EXPECTED);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), None, figures)).values().map(BTreeMap::len).sum()
+        series(&render(&status(json!([])), None, figures, &[])).values().map(BTreeMap::len).sum()
     };
     let none = count(&[]);
     let each = count(&connections(1, 1)) - none;
@@ -203,7 +203,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), None, &all);
+    let text = render(&status(json!([])), None, &all, &[]);
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -214,7 +214,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), None, &[torn]));
+    let families = series(&render(&status(json!([])), None, &[torn], &[]));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [
@@ -226,4 +226,33 @@ fn buckets_that_were_read_in_between_never_shrink() {
     ] {
         assert_eq!(found.get(&rest), Some(&value), "{rest}");
     }
+}
+
+#[test]
+fn consumers_are_summed_up_by_service() {
+    let consumer = |name: &str, service: Option<&str>, pending: u64| {
+        json!({
+            "name": name, "service": service, "durable": true, "delivered_sequence": 0, "pending": pending,
+            "unacknowledged": 1, "redelivered": 0, "paused": false, "dead": 2,
+        })
+    };
+    let topic = json!({
+        "name": "orders.placed", "stream": "orders_placed", "publishers": [], "subscribers": ["mailer", "stats"], "messages": 5,
+        "bytes": 70, "first_sequence": 5, "last_sequence": 9, "retention": "limits", "dead": 4,
+        "consumers": [consumer("mailer", Some("mailer"), 3), consumer("mailer-2", Some("mailer"), 4), consumer("x", None, 9)],
+    });
+    let topics = [serde_json::from_value(topic).unwrap()];
+    let families = series(&render(&status(json!([])), None, &[], &topics));
+    for (family, labels, value) in [
+        ("isles_topic_messages_total", r#"{topic="orders.placed"}"#, 9.0),
+        ("isles_topic_kept_messages", r#"{topic="orders.placed"}"#, 5.0),
+        ("isles_topic_kept_bytes", r#"{topic="orders.placed"}"#, 70.0),
+        ("isles_topic_pending_messages", r#"{topic="orders.placed",service="mailer"}"#, 7.0),
+        ("isles_topic_pending_messages", r#"{topic="orders.placed",service="stats"}"#, 0.0),
+        ("isles_topic_unacknowledged_messages", r#"{topic="orders.placed",service="mailer"}"#, 2.0),
+        ("isles_topic_dead_letters", r#"{topic="orders.placed",service="mailer"}"#, 4.0),
+    ] {
+        assert_eq!(families[family].get(labels), Some(&value), "{family}{labels}");
+    }
+    assert_eq!(families["isles_topic_pending_messages"].len(), 2);
 }

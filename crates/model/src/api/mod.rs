@@ -2,6 +2,21 @@
 //!
 //! An error is a [`crate::Problem`] with status 4xx or 5xx.
 
+mod buckets;
+mod content;
+mod endpoints;
+mod start;
+mod topics;
+
+pub use buckets::{BucketEntry, BucketQuery, BucketRevision, BucketStatus, KeyOperation, PutValue};
+pub use content::{Content, InvalidContent};
+pub use endpoints::{ENDPOINTS, Endpoint};
+pub use start::{ParseStartError, Start};
+pub use topics::{
+    ConsumerStatus, DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, ParseDeadLetterIdError, Publish,
+    Published, Replay, ReplayDead, Replayed, TopicStatus,
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,117 +24,6 @@ use crate::{
     figures::ConnectionFigures,
     status::{Failure, ServiceStatus},
 };
-
-/// One endpoint of the API; the documentation is made from the list.
-pub struct Endpoint {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The path; `{service}` is a service's name.
-    pub path: &'static str,
-    /// What it does.
-    pub what: &'static str,
-    /// The query parameters.
-    pub query: Option<&'static str>,
-    /// The type of the request's body.
-    pub request: Option<&'static str>,
-    /// The type of the answer's body; `NDJSON of X` is a stream, an object a line.
-    pub answer: &'static str,
-}
-
-/// Every endpoint.
-pub const ENDPOINTS: &[Endpoint] = &[
-    Endpoint {
-        method: "GET",
-        path: "/v1/system",
-        what: "The state of the system and all its services.",
-        query: None,
-        request: None,
-        answer: "SystemStatus",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/v1/system/watch",
-        what: "The state now and after every change, at most ten times a second.",
-        query: None,
-        request: None,
-        answer: "NDJSON of SystemStatus",
-    },
-    Endpoint {
-        method: "POST",
-        path: "/v1/system/down",
-        what: "Stops every service, callers first, and then Isles. Answers as soon as stopping has begun.",
-        query: None,
-        request: None,
-        answer: "Accepted",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/v1/services/{service}",
-        what: "The state of one service.",
-        query: None,
-        request: None,
-        answer: "ServiceStatus",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/v1/services/{service}/why",
-        what: "Why a service is as it is: its state, its instances' last words, what its connections tell and the last \
-               failed requests.",
-        query: None,
-        request: None,
-        answer: "Why",
-    },
-    Endpoint {
-        method: "POST",
-        path: "/v1/services/{service}/restart",
-        what: "Replaces every instance by a new one, one at a time, each new one healthy before its predecessor is \
-               drained. Answers when it is done.",
-        query: None,
-        request: None,
-        answer: "ServiceStatus",
-    },
-    Endpoint {
-        method: "POST",
-        path: "/v1/services/{service}/scale",
-        what: "Sets the number of instances. Answers when it is reached.",
-        query: None,
-        request: Some("Scale"),
-        answer: "ServiceStatus",
-    },
-    Endpoint {
-        method: "ANY",
-        path: "/v1/services/{service}/call/{path}",
-        what: "Sends the request to the service through the mesh, as the operator, and gives back its answer.",
-        query: None,
-        request: None,
-        answer: "the service's answer",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/v1/connections",
-        what: "The figures of every connection, in the order of their names.",
-        query: Some("ConnectionQuery"),
-        request: None,
-        answer: "list of ConnectionFigures",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/v1/logs",
-        what: "Log lines, merged by time.",
-        query: Some("LogQuery"),
-        request: None,
-        answer: "NDJSON of LogLine",
-    },
-    Endpoint {
-        method: "GET",
-        path: "/metrics",
-        what: "The figures of connections and instances for Prometheus. The values of labels come from the manifest, never \
-               from a request, so the number of series is bounded.",
-        query: None,
-        request: None,
-        answer: "text in the Prometheus exposition format 0.0.4",
-    },
-];
 
 /// The answer of a request whose work goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

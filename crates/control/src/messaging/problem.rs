@@ -1,0 +1,102 @@
+//! What goes wrong with topics and buckets, with what a person can do about it.
+
+use model::{Problem, api::InvalidContent};
+use ports::streams::StreamsError;
+
+/// There is no topic, bucket or consumer of this name; those that there are.
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Box<Problem> {
+    let known: Vec<&str> = known.collect();
+    let hint = match manifest::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => none_there(what).to_owned(),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    let mut problem = Problem::new(404, &format!("unknown-{what}"), &format!("there is no such {what}"), hint);
+    problem.detail = format!("there is no {what} `{name}`");
+    Box::new(problem)
+}
+
+/// The system has nothing to do with messages.
+pub(crate) fn no_topic(name: &str) -> Box<Problem> {
+    unknown("topic", name, std::iter::empty())
+}
+
+/// The same, of a bucket.
+pub(crate) fn no_bucket(name: &str) -> Box<Problem> {
+    unknown("bucket", name, std::iter::empty())
+}
+
+fn none_there(what: &str) -> &'static str {
+    match what {
+        "topic" => "there is none: a service that says `publishes = [\"orders.placed\"]` in the manifest makes one",
+        "bucket" => "there is none: a service that says `buckets = [\"sessions\"]` in the manifest makes one",
+        _ => "there is none yet: a subscriber makes it when it runs",
+    }
+}
+
+pub(super) fn unknown_key(bucket: &str, key: &str) -> Box<Problem> {
+    let hint = format!("`isles kv ls {bucket}` shows its keys");
+    let detail = format!("the bucket `{bucket}` has no value for the key `{key}`");
+    Box::new(Problem { detail, ..Problem::new(404, "unknown-key", "there is no such key", hint) })
+}
+
+pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
+    let hint = format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed is gone");
+    let detail = format!("there is no dead letter `{id}`");
+    Box::new(Problem { detail, ..Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint) })
+}
+
+pub(super) fn bad_content(error: &InvalidContent) -> Box<Problem> {
+    let problem =
+        Problem::new(422, "bad-content", "the content is not what it says", "send a text, or {\"base64\": \"…\"}");
+    Box::new(Problem { detail: error.to_string(), ..problem })
+}
+
+pub(super) fn bad_header(name: &str) -> Box<Problem> {
+    let hint = "a name is of visible ASCII without a colon, a value has no line breaks";
+    let detail = format!("{name:?} cannot be a header field so");
+    Box::new(Problem { detail, ..Problem::new(422, "bad-header", "a header field cannot be sent", hint) })
+}
+
+pub(super) fn bad_keys(keys: &str) -> Box<Problem> {
+    let hint = "write keys such as `users.7`, with `*` for a word and `>` at the end for all that follow";
+    let detail = format!("`{keys}` stands for no keys");
+    Box::new(Problem { detail, ..Problem::new(400, "bad-keys", "this stands for no keys", hint) })
+}
+
+pub(super) fn too_large(bucket: &str) -> Box<Problem> {
+    let hint = "ask for fewer keys, such as `users.*`";
+    let detail = format!("the entries of `{bucket}` are too many for one answer");
+    Box::new(Problem { detail, ..Problem::new(413, "too-many-entries", "the answer would be too large", hint) })
+}
+
+/// What an engine did not do.
+pub(super) fn refused(error: StreamsError) -> Box<Problem> {
+    let (status, reason, title, hint) = match &error {
+        StreamsError::Conflict { .. } => {
+            (409, "conflict", "it has changed meanwhile", "read it again, and decide anew")
+        }
+        StreamsError::Invalid(_) => (422, "bad-message", "a name or a value is not allowed", "see docs/nats.md"),
+        StreamsError::Absent(_) => (
+            404,
+            "not-there",
+            "it is not there",
+            "somebody has removed it from the server: `isles down` and `isles up` make it anew",
+        ),
+        StreamsError::Unsupported(_) => (501, "unsupported", "the engine cannot do this", "the engine `embedded` can"),
+        StreamsError::Refused { .. } => {
+            (409, "refused", "the engine refuses it", "the cause says what it does not take")
+        }
+        StreamsError::Unreachable(_) => (
+            503,
+            "unreachable",
+            "the server of messages does not answer",
+            "try again; if it happens again, see `isles status`",
+        ),
+        StreamsError::Io { .. } => (503, "disk", "the host failed", "see whether the disk is full"),
+        StreamsError::Damaged { .. } | StreamsError::Newer { .. } => {
+            (500, "unreadable", "what is stored cannot be read", "restore it from a copy")
+        }
+    };
+    Box::new(Problem { detail: error.to_string(), ..Problem::new(status, reason, title, hint) })
+}
