@@ -1,6 +1,6 @@
 //! Buckets hold the last value of each key.
 
-use model::spec::bucket_stream;
+use model::spec::Bucket;
 
 use super::{BUCKET, PATIENCE, Rig, refused};
 use crate::streams::{Change, Entry, Expect, KeyValue, StreamsError};
@@ -10,7 +10,7 @@ pub async fn buckets(rig: impl Rig) {
     let buckets = rig.buckets();
     refused!(buckets.get(BUCKET, "a").await, StreamsError::Absent(_));
     refused!(put(&*buckets, "a", "1", Expect::Any).await, StreamsError::Absent(_));
-    let mut stream = bucket_stream(&BUCKET.parse().expect("it is the name of a bucket"));
+    let mut stream = Bucket::default().stream(&BUCKET.parse().expect("it is the name of a bucket"));
     // Debian's nats-server knows no times to live.
     stream.allow_msg_ttl = rig.topics().capabilities().ttl;
     rig.topics().ensure(stream).await.expect("it is made");
