@@ -160,9 +160,8 @@ fn dead_letters_are_shown_and_replayed_once() {
     for text in ["one", "two"] {
         sandbox.isles(&["topic", "pub", "orders.placed", text, "--id", text]).ok();
     }
-    for text in ["one", "two", "one", "two"] {
-        pull(&sandbox, text);
-    }
+    // Whichever comes first the second time.
+    (0..4).for_each(|_| pull(&sandbox, "$JS.ACK"));
     wait::until_is("dead letters", &2, || consumer(&sandbox).dead);
     let dead = lines(&sandbox, &["topic", "dead", "ls"]);
     let told = |letter: &Value| (letter["id"].clone(), letter["payload"].clone(), letter["deliveries"].clone());
