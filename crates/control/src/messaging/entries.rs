@@ -6,7 +6,7 @@ use logic::subject::{is_filter, matches};
 use model::{
     BucketName,
     api::{BucketEntry, BucketRevision, Content, KeyOperation, PutValue},
-    spec::bucket_stream,
+    spec::Bucket,
 };
 use ports::streams::{Expect, Message, Start, StreamsError};
 use tokio::sync::mpsc;
@@ -108,7 +108,7 @@ impl Messaging {
 }
 
 fn stream(bucket: &BucketName) -> String {
-    bucket_stream(bucket).name
+    Bucket::stream_name(bucket)
 }
 
 fn entry(key: &str, message: &Message) -> BucketEntry {

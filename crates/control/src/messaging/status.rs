@@ -6,7 +6,7 @@ use logic::access::owner;
 use model::{
     BucketName, ServiceName, TopicName,
     api::{BucketStatus, ConsumerStatus, TopicStatus},
-    spec::{Service, System, bucket_stream},
+    spec::{Bucket, Service, System},
     streams::{ConsumerConfig, limit},
 };
 use ports::streams::{ConsumerState, StreamState};
@@ -71,7 +71,7 @@ impl Messaging {
         owned.sort();
         let mut statuses = Vec::new();
         for (name, owner) in owned {
-            let state = self.streams.topics.info(&bucket_stream(name).name).await.map_err(refused)?;
+            let state = self.streams.topics.info(&Bucket::stream_name(name)).await.map_err(refused)?;
             statuses.push(bucket(name, owner, &state));
         }
         Ok(statuses)

@@ -39,10 +39,15 @@ impl Default for Bucket {
 }
 
 impl Bucket {
+    /// The name of a bucket's stream.
+    pub fn stream_name(name: &BucketName) -> String {
+        format!("KV_{name}")
+    }
+
     /// The stream of a bucket.
     pub fn stream(&self, name: &BucketName) -> StreamConfig {
         StreamConfig {
-            name: format!("KV_{name}"),
+            name: Self::stream_name(name),
             subjects: vec![format!("$KV.{name}.>")],
             max_msgs_per_subject: self.history.into(),
             max_msg_size: i32::try_from(limit(self.max_value)).unwrap_or(i32::MAX),

@@ -83,10 +83,12 @@ fn system() -> System {
     let topics: Vec<_> = conformance::TOPICS.map(|name| name.parse().expect("a name")).into();
     let service = Service { subscribes: topics.iter().cloned().collect(), ..Service::new("x") };
     System {
-        nats: None,
         name: "conformance".parse().expect("a name"),
         gateway: None,
         services: [(conformance::CONSUMER.parse().expect("a name"), service)].into(),
         topics: topics.into_iter().map(|name| (name, Topic::default())).collect(),
+        buckets: Default::default(),
+        objects: Default::default(),
+        nats: None,
     }
 }
