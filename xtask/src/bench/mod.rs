@@ -2,6 +2,7 @@
 
 mod figure;
 mod mesh;
+mod parts;
 mod process;
 mod row;
 mod samples;
@@ -20,9 +21,9 @@ pub(crate) enum Bench {
     /// The whole platform at rest and at its start: the table of docs/performance.md
     System,
     /// The mesh beside nginx and HAProxy: the table of docs/performance.md
-    Mesh(mesh::Arguments),
+    Mesh(parts::Arguments<mesh::Part>),
     /// Streams beside nats-server: the table of docs/performance.md
-    Streams(streams::Arguments),
+    Streams(parts::Arguments<streams::Part>),
 }
 
 /// Measures, and prints one row a figure.

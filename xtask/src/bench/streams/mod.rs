@@ -9,31 +9,18 @@ mod server;
 mod setup;
 mod size;
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 
 use super::{
-    row::{self, Row, line},
+    parts::Arguments,
+    row::{self, Row},
     samples, started, statistics,
 };
 use setup::Setup;
 
-/// What is measured, and how often.
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// What to measure [default: everything]
-    #[arg(value_name = "PART")]
-    parts: Vec<Part>,
-    /// How many rounds each contender has
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pairs: usize,
-    /// Only show that everything runs: two short rounds, and small stores
-    #[arg(long)]
-    quick: bool,
-}
-
 /// A part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
+pub(crate) enum Part {
     /// Durable publish, 128 B, 500 in flight
     Publish,
     /// One publisher that waits for each acknowledgement
@@ -54,23 +41,9 @@ enum Part {
 ///
 /// # Errors
 /// When a part cannot be measured, or a bar is not met.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments<Part>) -> anyhow::Result<()> {
     let setup = Setup::new(arguments.pairs, arguments.quick)?;
-    let load = super::system::load_average()?;
-    let parts = if arguments.parts.is_empty() { Part::value_variants() } else { &arguments.parts };
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
-    for part in parts {
-        eprintln!("xtask: {part:?}");
-        match part.run(&setup) {
-            Ok(more) => {
-                more.iter().for_each(|row| eprint!("{}", line(row)));
-                rows.extend(more);
-            }
-            Err(error) => failed.push(format!("{part:?} cannot be measured: {error:#}")),
-        }
-    }
-    println!("{}; load average {load}; nats-server {}\n", super::system::machine()?, setup.peer_version);
-    row::report(&rows, failed)
+    arguments.run(&format!("; nats-server {}", setup.peer_version), |part| part.run(&setup))
 }
 
 impl Part {
