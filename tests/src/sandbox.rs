@@ -246,6 +246,16 @@ impl Sandbox {
         http::request(self.gateway, "GET", path, b"").unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
+    /// Has a service publish a message with an inbox at its `$NATS_URL`; what the server says until this text is in it.
+    ///
+    /// # Panics
+    /// When the service does not answer.
+    #[track_caller]
+    pub fn publish(&self, service: &str, subject: &str, body: &str, until: &str) -> String {
+        let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
+        self.post(&format!("/{service}/nats/{until}"), &said).text()
+    }
+
     /// A `POST` through the gateway.
     ///
     /// # Panics

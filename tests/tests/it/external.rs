@@ -34,12 +34,6 @@ fn sandbox(url: &str) -> Sandbox {
     Sandbox::new(&format!("{MANIFEST}url = \"{url}\"\n"))
 }
 
-/// What the server answers a service, until the text is in it.
-fn ask(sandbox: &Sandbox, service: &str, subject: &str, body: &str, until: &str) -> String {
-    let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
-    sandbox.post(&format!("/{service}/nats/{until}"), &said).text()
-}
-
 #[test]
 fn services_exchange_a_message_through_debian_nats_server() {
     let server = server();
@@ -50,12 +44,12 @@ fn services_exchange_a_message_through_debian_nats_server() {
         assert!(process::environment(sandbox.pid(service)).contains(&format!("NATS_URL={url}")), "{service}");
     }
     let config = r#"{"stream_name":"orders_placed","config":{"durable_name":"mailer","ack_policy":"explicit"}}"#;
-    ask(&sandbox, "mailer", "$JS.API.CONSUMER.DURABLE.CREATE.orders_placed.mailer", config, "num_pending");
-    let ack = ask(&sandbox, "orders", "orders.placed", "order-7", "seq");
+    sandbox.publish("mailer", "$JS.API.CONSUMER.DURABLE.CREATE.orders_placed.mailer", config, "num_pending");
+    let ack = sandbox.publish("orders", "orders.placed", "order-7", "seq");
     assert!(ack.contains(r#""stream":"orders_placed","#), "{ack}");
-    let got = ask(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", "1", "order-7");
+    let got = sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", "1", "order-7");
     assert!(got.contains("$JS.ACK.orders_placed.mailer."), "{got}");
-    let kept = ask(&sandbox, "mailer", "$KV.sent.a", "1", "seq");
+    let kept = sandbox.publish("mailer", "$KV.sent.a", "1", "seq");
     assert!(kept.contains(r#""stream":"KV_sent","#), "{kept}");
 
     // A person sees the same, and is told what this server has not.

@@ -29,12 +29,6 @@ buckets = ["sent"]
 run = "python3 service.py"
 "#;
 
-/// What the server says to a service that publishes, until the text is in it.
-fn publish(sandbox: &Sandbox, service: &str, subject: &str, body: &str, until: &str) -> String {
-    let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
-    sandbox.post(&format!("/{service}/nats/{until}"), &said).text()
-}
-
 fn address(sandbox: &Sandbox, service: &str) -> Option<SocketAddr> {
     let environment = process::environment(sandbox.pid(service));
     environment.iter().find_map(|variable| variable.strip_prefix("NATS_URL=nats://"))?.parse().ok()
@@ -45,7 +39,7 @@ fn a_message_is_kept_whatever_dies() {
     let sandbox = Sandbox::new(MANIFEST);
     sandbox.up();
     let publish = |number: u64| {
-        let said = publish(&sandbox, "orders", "orders.placed", "{}", "seq");
+        let said = sandbox.publish("orders", "orders.placed", "{}", "seq");
         assert!(said.contains(&format!(r#"{{"stream":"orders_placed","seq":{number}"#)), "{said}");
     };
     publish(1);
@@ -68,7 +62,7 @@ fn a_message_is_kept_whatever_dies() {
 
     sandbox.manifest(&format!("{MANIFEST}[topics.\"orders.placed\"]\nmax_msgs = 2\n"));
     sandbox.up();
-    let info = self::publish(&sandbox, "mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
+    let info = sandbox.publish("mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
     assert!(info.contains(r#""max_msgs":2"#) && info.contains(r#""messages":2"#), "{info}");
     sandbox.isles(&["down"]).ok();
     sandbox.manifest(&format!("{MANIFEST}[topics.\"orders.placed\"]\nretention = \"workqueue\"\n"));
@@ -97,7 +91,7 @@ fn the_way_to_messages_is_for_those_that_have_to_do_with_them() {
     let told: Why = sandbox.typed("/v1/services/orders/why");
     let failure = told.failures.first().expect("it is remembered");
     assert_eq!((failure.reason, failure.connection.as_str()), (Reason::NotAttested, "orders/1 -> messages"));
-    let info = publish(&sandbox, "mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
+    let info = sandbox.publish("mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
     assert!(info.contains(r#""messages":0"#), "{info}");
 }
 
@@ -111,7 +105,7 @@ fn a_restarted_consumer_gets_each_message_once() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 1..=MESSAGES {
-                let said = publish(&sandbox, "orders", "orders.placed", "{}", "seq");
+                let said = sandbox.publish("orders", "orders.placed", "{}", "seq");
                 assert!(said.contains(&format!("\"seq\":{number}")), "{said}");
             }
         });
