@@ -1,7 +1,7 @@
 //! Carries out what a service's machine asks for.
 
 use logic::service::{Action, Cause, Event, Phase};
-use model::{InstanceId, ServiceName};
+use model::{InstanceId, ServiceName, spec::Side};
 use ports::{
     probes::Probe,
     streams::StreamsError,
@@ -148,11 +148,12 @@ pub(super) fn refresh_upstream(service: &mut ServiceState) {
     let healthy = service.machine.instances().filter(|(instance, _)| instance.phase == Phase::Healthy);
     let endpoints = healthy.filter_map(|(instance, _)| {
         let target = service.instances.get(&instance.id)?.record.target()?;
-        Some(Endpoint { instance: instance.id.clone(), target })
+        Some(Endpoint { instance: instance.id.clone(), target, side: Side::Old })
     });
     service.upstream = std::sync::Arc::new(ports::traffic::Upstream {
         endpoints: endpoints.collect(),
         has_been_healthy: service.machine.has_been_healthy(),
         adaptive_concurrency: service.spec.adaptive_concurrency,
+        ..Default::default()
     });
 }
