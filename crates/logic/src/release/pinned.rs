@@ -35,7 +35,8 @@ fn calls<'a>(systems: impl IntoIterator<Item = &'a System>) -> Calls<Node> {
         let routes = system.gateway.iter().flat_map(|gateway| &gateway.routes);
         let entries = routes.map(|route| (None, &route.to));
         let services = system.services.iter();
-        let between = services.flat_map(|(name, service)| service.calls.keys().map(|callee| (Some(name.clone()), callee)));
+        let between =
+            services.flat_map(|(name, service)| service.calls.keys().map(|callee| (Some(name.clone()), callee)));
         for (caller, callee) in entries.chain(between) {
             calls.entry(caller).or_insert_with(BTreeSet::new).insert(Some(callee.clone()));
         }

@@ -101,12 +101,9 @@ fn services_come_and_go() {
 
 #[test]
 fn pinned_paths_have_second_sets_and_never_come_back_in() {
-    for (text, changed, seconds) in [
-        ("a>c c>b b", "a b", "c"),
-        ("a>c c>b b", "b", "a c"),
-        ("a>c,d c>b d b", "b", "a c"),
-        ("a>b b x>b", "a", ""),
-    ] {
+    for (text, changed, seconds) in
+        [("a>c c>b b", "a b", "c"), ("a>c c>b b", "b", "a c"), ("a>c,d c>b d b", "b", "a c"), ("a>b b x>b", "a", "")]
+    {
         let (old, mut new) = (system(text), system(text));
         changed.split(' ').for_each(|name| service(&mut new, name).run = "./new".into());
         assert!(differences(&old, &new).iter().all(|one| one.change == Change::Replaced), "not without `pinned`");
@@ -200,6 +197,31 @@ fn what_changes_beside_services() {
     let forth = ["the route `/b` is new", "the route `/` changes", "the topic `t` is new"];
     let back =
         ["the route `/` changes", "the route `/b` goes", "the topic `t` is declared no more; what is in it stays"];
-    assert_eq!((others(&old, &new), others(&new, &old)), (forth.map(String::from).into(), back.map(String::from).into()));
+    assert_eq!(
+        (others(&old, &new), others(&new, &old)),
+        (forth.map(String::from).into(), back.map(String::from).into())
+    );
     assert!(others(&old, &old).is_empty());
+}
+
+#[test]
+fn only_some_services() {
+    let (old, mut new) = (system("a b c"), system("a b d"));
+    service(&mut new, "a").run = "./new".into();
+    service(&mut new, "b").run = "./new".into();
+    service(&mut new, "d").publishes = ["t".parse().unwrap()].into();
+    new.topics.insert("t".parse().unwrap(), Topic::default());
+    let of = |names: &str| {
+        let names: Vec<_> = names.split_whitespace().map(|name| name.parse().unwrap()).collect();
+        let system = only(&old, &new, &names);
+        (words(&differences(&old, &system)).join(", "), system.topics.len())
+    };
+    for (names, expected, topics) in [
+        ("", "a Replaced run, b Replaced run, c Removed , d Added ", 1),
+        ("a", "a Replaced run", 0),
+        ("c", "c Removed ", 0),
+        ("d b", "b Replaced run, d Added ", 1),
+    ] {
+        assert_eq!(of(names), (expected.into(), topics), "{names}");
+    }
 }
