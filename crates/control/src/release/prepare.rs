@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Artifact, Failed, Release, Releases, Vault, Way,
     document::Parts,
+    failed::{BUILD_FAILED, CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
     releases::NewRelease,
     tree::Tree,
     view::{view, view_of},
@@ -147,13 +148,7 @@ impl Preparer {
         let Some(streams) = &self.streams else { return Ok(()) };
         streams.all(system).await.map_err(|error| {
             let hint = "change it back, or give it another name: what exists keeps its messages";
-            Failed::new(
-                422,
-                "streams-refused",
-                "a topic or bucket cannot be as the manifest says",
-                error.to_string(),
-                hint,
-            )
+            Failed::new(&STREAMS_REFUSED, error.to_string(), hint)
         })
     }
 
@@ -163,7 +158,7 @@ impl Preparer {
         let old = &running.release.system;
         for name in only {
             if !wanted.system.services.contains_key(name) && !old.services.contains_key(name) {
-                return Err(Failed::unknown_service(name, "neither the manifest nor what runs has it".into()));
+                return Err(Failed::unknown_service(name, "neither the manifest nor what runs has it"));
             }
         }
         let system = logic::release::only(old, &wanted.system, only);
@@ -208,7 +203,7 @@ impl Preparer {
                 }
                 Err(error) => {
                     let cause = format!("a build was given up: {error}");
-                    failure.get_or_insert(Failed::new(500, "build-failed", "a service could not be built", cause, ""));
+                    failure.get_or_insert(Failed::new(&BUILD_FAILED, cause, ""));
                 }
             }
         }
@@ -262,7 +257,7 @@ fn differences(
     };
     let in_place = services.iter().find(|(name, parts)| parts.artifact.is_none() && starts(name));
     match in_place {
-        Some((name, _)) => Err(Failed::not_restorable(name, "it runs in place, so it cannot be deployed".into())),
+        Some((name, _)) => Err(Failed::not_restorable(name, "it runs in place, so it cannot be deployed")),
         None => Ok(all),
     }
 }
@@ -284,14 +279,14 @@ pub(super) fn check(old: &System, new: &System) -> Result<(), Failed> {
     if let Some(fixed) = logic::release::fixed(old, new) {
         let cause = format!("{} cannot change while the system is up: {}", fixed.what, fixed.why);
         let hint = "run `isles down` and `isles up`, or change it back";
-        return Err(Failed::new(422, "not-in-place", "something cannot change while the system is up", cause, hint));
+        return Err(Failed::new(&NOT_IN_PLACE, cause, hint));
     }
     match logic::release::dangling(new) {
         None => Ok(()),
         Some(missing) => {
             let cause = format!("{} names `{}`, which is not there then", missing.by, missing.service);
             let hint = "deploy those that name it too, or keep it";
-            Err(Failed::new(422, "callers-left", "a service is still called", cause, hint))
+            Err(Failed::new(&CALLERS_LEFT, cause, hint))
         }
     }
 }

@@ -41,7 +41,7 @@ impl Releases {
             }
             let Some(bundle) = to.bundles.get(name) else { continue };
             let Some(artifact) = &bundle.artifact else {
-                return Err(Failed::not_restorable(name, "it runs in place, and its files are not stored".into()));
+                return Err(Failed::not_restorable(name, "it runs in place, and its files are not stored"));
             };
             self.restore_artifact(name, artifact).await?;
         }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use model::{ServiceName, api::Rollback};
 
-use super::{Failed, Prepared, Preparer, Release, Running, Way, document::Parts, prepare::check, releases::NewRelease};
+use super::{
+    Failed, Prepared, Preparer, Release, Running, Way, document::Parts, failed::NOTHING_TO_ROLL_BACK_TO,
+    prepare::check, releases::NewRelease,
+};
 
 impl Preparer {
     /// Makes sure that what shall be gone back to can run.
@@ -70,6 +73,5 @@ impl Preparer {
 }
 
 fn nothing(cause: &str) -> Failed {
-    let title = "there is nothing to go back to";
-    Failed::new(409, "nothing-to-roll-back-to", title, cause.into(), "see `isles releases`")
+    Failed::new(&NOTHING_TO_ROLL_BACK_TO, cause, "see `isles releases`")
 }

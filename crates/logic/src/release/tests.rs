@@ -10,6 +10,9 @@ use model::{
 
 use super::*;
 
+/// A change of something.
+type Edit<T> = fn(&mut T);
+
 /// A system of services `NAME>CALLEE,CALLEE`, and a gateway that leads to the first.
 fn system(text: &str) -> System {
     let mut system = System::new("shop".parse().unwrap());
@@ -46,7 +49,7 @@ fn service<'a>(system: &'a mut System, name: &str) -> &'a mut Service {
 
 #[test]
 fn what_needs_new_instances_and_what_does_not() {
-    let cases: [(fn(&mut Service), &str); 14] = [
+    let cases: [(Edit<Service>, &str); 14] = [
         (|_| (), ""),
         (|s| s.run = "./other".into(), "Replaced run"),
         (|s| s.env = [("A".into(), "1".into())].into(), "Replaced env.A"),
@@ -170,7 +173,7 @@ fn services_that_agree_choose_the_strategy() {
 #[test]
 fn what_cannot_change_in_place() {
     let old = system("a b");
-    let cases: [(fn(&mut System), Option<&str>); 6] = [
+    let cases: [(Edit<System>, Option<&str>); 6] = [
         (|s| s.gateway.as_mut().unwrap().routes.clear(), None),
         (|s| s.name = "other".parse().unwrap(), Some("the system's name")),
         (|s| s.gateway = None, Some("whether there is a gateway")),
