@@ -21,6 +21,7 @@ pub mod outlier;
 pub mod panic;
 pub mod pins;
 pub mod rate;
+pub mod release;
 pub mod rollout;
 pub mod route;
 pub mod service;
