@@ -13,6 +13,7 @@ mod init;
 mod kv;
 mod logs;
 mod metrics;
+mod pinned;
 mod ps;
 mod releases;
 mod restart;

@@ -6,7 +6,6 @@ mod keep;
 mod ledger;
 mod others;
 mod parts;
-mod pinned;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -21,7 +20,6 @@ pub use keep::forgotten;
 pub use ledger::Ledger;
 pub use others::others;
 pub use parts::{Part, parts};
-pub use pinned::{Node, reentry, second_sets};
 pub use plan::{Counts, planned, rollout, strategy_name};
 
 /// What a service is in a release, as far as it can differ.

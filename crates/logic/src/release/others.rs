@@ -34,7 +34,8 @@ fn each<K: Ord + Display, V: PartialEq>(
     new: &BTreeMap<K, V>,
     gone: &str,
 ) -> Vec<String> {
-    let added = new.iter().filter(|(name, _)| !old.contains_key(name)).map(|(name, _)| format!("{what} `{name}` is new"));
+    let added =
+        new.iter().filter(|(name, _)| !old.contains_key(name)).map(|(name, _)| format!("{what} `{name}` is new"));
     let changed = new.iter().filter(|(name, value)| old.get(name).is_some_and(|old| old != *value));
     let changed = changed.map(|(name, _)| format!("{what} `{name}` changes"));
     let gone = old.keys().filter(|name| !new.contains_key(name)).map(|name| format!("{what} `{name}` {gone}"));

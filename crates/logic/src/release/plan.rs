@@ -79,7 +79,8 @@ fn counts(name: &ServiceName, old: &System, new: &System, now: &Counts) -> (u32,
 
 /// As the services that change agree on, or else as the system says.
 fn upgrade<'a>(differences: &[Difference], old: &'a System, new: &'a System) -> &'a Upgrade {
-    let own = |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced | Change::Removed);
+    let own =
+        |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced | Change::Removed);
     let mut changed = differences.iter().filter(own).filter_map(|difference| service(&difference.service, old, new));
     let Some(first) = changed.next() else { return &new.upgrade };
     let agree = changed.all(|other| other.upgrade.strategy == first.upgrade.strategy);

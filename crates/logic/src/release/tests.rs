@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use model::{
     ServiceName,
     api::Change,
+    pins::reentry,
     spec::{Gateway, Migration, Protocol, Route, Service, Strategy, System, Topic, Wait},
 };
 
@@ -101,12 +102,9 @@ fn services_come_and_go() {
 
 #[test]
 fn pinned_paths_have_second_sets_and_never_come_back_in() {
-    for (text, changed, seconds) in [
-        ("a>c c>b b", "a b", "c"),
-        ("a>c c>b b", "b", "a c"),
-        ("a>c,d c>b d b", "b", "a c"),
-        ("a>b b x>b", "a", ""),
-    ] {
+    for (text, changed, seconds) in
+        [("a>c c>b b", "a b", "c"), ("a>c c>b b", "b", "a c"), ("a>c,d c>b d b", "b", "a c"), ("a>b b x>b", "a", "")]
+    {
         let (old, mut new) = (system(text), system(text));
         changed.split(' ').for_each(|name| service(&mut new, name).run = "./new".into());
         assert!(differences(&old, &new).iter().all(|one| one.change == Change::Replaced), "not without `pinned`");
@@ -200,6 +198,9 @@ fn what_changes_beside_services() {
     let forth = ["the route `/b` is new", "the route `/` changes", "the topic `t` is new"];
     let back =
         ["the route `/` changes", "the route `/b` goes", "the topic `t` is declared no more; what is in it stays"];
-    assert_eq!((others(&old, &new), others(&new, &old)), (forth.map(String::from).into(), back.map(String::from).into()));
+    assert_eq!(
+        (others(&old, &new), others(&new, &old)),
+        (forth.map(String::from).into(), back.map(String::from).into())
+    );
     assert!(others(&old, &old).is_empty());
 }
