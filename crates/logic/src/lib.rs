@@ -19,7 +19,6 @@ pub mod order;
 pub mod outcome;
 pub mod outlier;
 pub mod panic;
-pub mod pins;
 pub mod rate;
 pub mod release;
 pub mod rollout;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{ServiceName, api::Change};
+use model::{ServiceName, api::Change, pins::second_sets};
 
-use super::{View, parts::parts, pinned::second_sets};
+use super::{View, parts::parts};
 
 /// What happens to one service.
 #[derive(Debug, Clone, PartialEq, Eq)]

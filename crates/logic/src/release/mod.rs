@@ -7,7 +7,6 @@ mod ledger;
 mod only;
 mod others;
 mod parts;
-mod pinned;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -23,7 +22,6 @@ pub use ledger::Ledger;
 pub use only::only;
 pub use others::others;
 pub use parts::{Part, parts};
-pub use pinned::{Node, reentry, second_sets};
 pub use plan::{Counts, planned, rollout, strategy_name};
 
 /// What a service is in a release, as far as it can differ.

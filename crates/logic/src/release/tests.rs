@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use model::{
     ServiceName,
     api::Change,
+    pins::reentry,
     spec::{Gateway, Migration, Protocol, Route, Service, Strategy, System, Topic, Wait},
 };
 

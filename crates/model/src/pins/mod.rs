@@ -1,11 +1,12 @@
 //! Second sets of a pinned system. The gateway counts as changed: a request that it sent to one release stays there, whatever
 //! services it passes.
 
+mod graph;
+
 use std::collections::BTreeSet;
 
-use model::{ServiceName, spec::System};
-
-use crate::pins::{self, Calls};
+use crate::{ServiceName, spec::System};
+use graph::Calls;
 
 /// Who calls: a service, or the gateway.
 pub type Node = Option<ServiceName>;
@@ -15,14 +16,14 @@ pub fn second_sets(old: &System, new: &System, changed: &BTreeSet<ServiceName>) 
     if changed.is_empty() {
         return BTreeSet::new();
     }
-    let found = pins::second_sets(&calls([old, new]), &with_gateway(changed));
+    let found = graph::second_sets(&calls([old, new]), &with_gateway(changed));
     found.into_iter().flatten().filter(|name| new.services.contains_key(name)).collect()
 }
 
 /// A path that leaves a release of these services and comes back into it. Proves, where there is none, that a request
 /// which entered on it stays on it.
 pub fn reentry(system: &System, release: &BTreeSet<ServiceName>) -> Option<Vec<Node>> {
-    pins::reentry(&calls([system]), &with_gateway(release))
+    graph::reentry(&calls([system]), &with_gateway(release))
 }
 
 fn with_gateway(services: &BTreeSet<ServiceName>) -> BTreeSet<Node> {
