@@ -306,3 +306,27 @@ fn secrets_are_known_by_versions_alone() {
     let found = sandbox.shell("grep -rlE 'first-secret|second-secret' .isles/store .isles/state").out;
     assert_eq!(found, "", "a value is nowhere in the store or the records");
 }
+
+#[test]
+fn ten_releases_are_kept_and_what_only_others_needed_is_removed() {
+    let sandbox = Sandbox::new(
+        "[services.app]\nartifact = [\"service.py\", \"data\"]\nrun = \"python3 service.py\"\n\
+         upgrade = { min_healthy_time = \"10ms\" }\n",
+    );
+    let data = |number: u64| format!("the data of release {number}");
+    let stored = |number: u64| sandbox.shell(&format!("grep -rlx '{}' .isles/store", data(number))).out.lines().count();
+    sandbox.write("data", &data(1));
+    sandbox.up();
+    for number in 2..=13 {
+        sandbox.write("data", &data(number));
+        deploy_to(&sandbox, number);
+    }
+    // Each deploy removes what is too much before it adds its own.
+    let numbers: Vec<_> = releases(&sandbox).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, Vec::from_iter(3..=13));
+    assert_eq!([1, 2, 3, 13].map(stored), [0, 0, 1, 1]);
+    assert!(folders(&sandbox.path(".isles/builds/app")).len() <= 6, "those in use and three more");
+    refused(&sandbox.api("POST", "/v1/rollbacks", r#"{"to": 2}"#), 404, "unknown-release", "not kept any more");
+    assert_eq!(sandbox.api("POST", "/v1/rollbacks", r#"{"to": 3}"#).status, 202);
+    runs(&sandbox, 3);
+}

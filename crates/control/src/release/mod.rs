@@ -3,6 +3,7 @@
 mod document;
 mod failed;
 mod keep;
+mod making;
 mod prepare;
 mod releases;
 mod restore;
