@@ -330,3 +330,33 @@ fn ten_releases_are_kept_and_what_only_others_needed_is_removed() {
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", r#"{"to": 3}"#).status, 202);
     runs(&sandbox, 3);
 }
+
+#[test]
+fn a_new_topic_is_there_before_its_service_and_stays_after_it() {
+    let manifest = |publishes: &str| {
+        format!(
+            "[gateway]\nlisten = \"GATEWAY\"\nroutes = {{ \"/app\" = {{ to = \"app\", strip = true }} }}\n[services.app]\n\
+             artifact = [\"service.py\"]\nrun = \"python3 service.py\"\npublishes = {publishes}\n"
+        )
+    };
+    let sandbox = Sandbox::new(&manifest(r#"["a.b"]"#));
+    sandbox.up();
+    let old = sandbox.pid("app");
+    assert_eq!(sandbox.api("GET", "/v1/topics/c.d", "").status, 404);
+    sandbox.manifest(&manifest(r#"["a.b", "c.d"]"#));
+    let dry = plan(&deploy(&sandbox, r#"{"dry_run": true}"#));
+    assert_eq!(
+        (dry.others.as_slice(), dry.services[0].change),
+        (&["the topic `c.d` is new".to_owned()][..], Change::Replaced)
+    );
+    deploy_to(&sandbox, 2);
+    wait::until("the new instance alone", || (!sandbox.pids("app").contains(&old)).then_some(()));
+    let ack = sandbox.publish("app", "c.d", "hi", "seq");
+    assert!(ack.contains(r#""stream":"c_d","seq":1"#), "{ack}");
+    assert_eq!(sandbox.api("GET", "/v1/topics/c.d", "").json()["messages"], 1);
+    sandbox.manifest(&manifest(r#"["a.b"]"#));
+    let dry = plan(&deploy(&sandbox, r#"{"dry_run": true}"#));
+    assert_eq!(dry.others, ["the topic `c.d` is declared no more; what is in it stays"]);
+    sandbox.manifest(&format!("{}[topics.\"a.b\"]\nretention = \"workqueue\"\n", manifest(r#"["a.b", "c.d"]"#)));
+    refused(&deploy(&sandbox, "{}"), 422, "streams-refused", "retention policy");
+}

@@ -9,6 +9,8 @@ mod releases;
 mod restore;
 mod rollback;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod versions;
 mod view;
