@@ -15,7 +15,6 @@ use manifest::Disk;
 use mesh::MeshError;
 use model::spec::System;
 use ports::{
-    clock::{Clock, HostClock},
     keeper::Keeper,
     messages::Messages,
     streams::StreamsError,
@@ -107,8 +106,7 @@ async fn prepare(
     environment: &Environment,
     tasks: &Tasks,
 ) -> anyhow::Result<Ready> {
-    let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(connected, &system, &folder, state, environment, clock, tasks).await?;
+    let started = engines::start(connected, &system, &folder, state, environment, tasks).await?;
     let config = config(system, folder, state, environment, &started)?;
     let Started { engines, events, messages, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());

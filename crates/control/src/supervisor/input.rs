@@ -71,6 +71,8 @@ impl Supervisor {
                     let _ = waiter.send((exit, out_of_memory));
                 }
             }
+            // The rollouts that start one come with the next commits.
+            WorkloadEvent::Exited { id: WorkloadId::Migration(_), .. } => {}
             WorkloadEvent::StopRequested { signal } => self.stop_requested(signal),
             WorkloadEvent::KeeperGone => self.exit = Some(1),
         }

@@ -182,7 +182,7 @@ impl Supervisor {
     /// Keeps which slots a service has.
     pub(super) fn remember_slots(&self, name: &ServiceName) {
         let Some(service) = self.services.get(name) else { return };
-        let slots = service.machine.always().collect();
+        let slots = service.machine.own_slots().collect();
         let (records, name) = (self.records.clone(), name.clone());
         self.beside("remember", async move { remembered(records.put_slots(&name, &slots).await) });
     }
