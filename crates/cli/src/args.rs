@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
 
-pub use messages::{DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
 
 /// The whole command line.
 #[derive(Debug, Clone, Parser)]

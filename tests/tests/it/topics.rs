@@ -189,12 +189,21 @@ fn dead_letters_are_shown_and_replayed_once() {
     assert_eq!(payloads, ["one", "two", "one", "two"]);
     assert!(!messages[2].to_string().contains("Isles-Dead"), "{}", messages[2]);
 
+    let early = |letter: &Value| letter["first_delivered_at"].as_u64() < letter["delivered_at"].as_u64();
+    assert!(dead.iter().all(early), "{dead:?}");
+
     // What is dead a second time is published a second time.
     sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "first"]).ok();
     (0..8).for_each(|_| pull(&sandbox, "$JS.ACK"));
     wait::until_is("dead letters", &4, || consumer(&sandbox).dead);
-    sandbox.isles(&["topic", "dead", "replay", "orders.placed", "--all"]).ok();
-    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 8);
+    let removed = sandbox.isles(&["topic", "dead", "rm", "orders.placed", "mailer/3"]).ok();
+    assert_eq!(removed.out, "mailer/3  removed\n");
+    sandbox.isles(&["topic", "dead", "rm", "orders.placed", "mailer/3"]).code(1).says(&["no dead letter `mailer/3`"]);
+    sandbox.isles(&["topic", "dead", "replay", "orders.placed", "mailer/4"]).ok();
+    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 5);
+    sandbox.isles(&["topic", "dead", "rm", "orders.placed", "--consumer", "mailer"]).ok().says(&["mailer/5  removed"]);
+    assert_eq!(lines(&sandbox, &["topic", "dead", "ls"]), [] as [Value; 0]);
+    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 5, "nothing is published");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use model::{
     Problem,
     api::{
         Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter, DeadLetterId,
-        DeadQuery, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Replay, ReplayDead,
-        Replayed, Scale, TopicStatus, Why,
+        DeadQuery, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Replay, Replayed, Scale,
+        TopicStatus, WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -25,7 +25,7 @@ macro_rules! types {
 }
 types! {
     Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
-    LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Replay ReplayDead Replayed Scale ServiceStatus
+    LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Replay WhichDead Replayed Scale ServiceStatus
     SystemStatus TopicStatus Why
 }
 

@@ -16,6 +16,7 @@ use model::{
 };
 use ports::{clock::Clock, streams};
 
+pub(crate) use dead::Fate;
 pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};
 pub(crate) use read::shown;

@@ -1,5 +1,7 @@
 //! One write for all that came together, and what waits until it is on disk.
 
+mod whole;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -15,6 +17,7 @@ use super::{
     mail::Mail,
 };
 use crate::server;
+use whole::Whole;
 
 /// A batch of more bytes is committed at once. One message with all that gives way for it fits into what is left then.
 const BATCH_BYTES: usize = 4 << 20;
@@ -31,6 +34,8 @@ pub(super) struct Writer {
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
+    /// Nothing of what is collected now may be split.
+    whole: Option<Whole>,
     /// How durable the batch must be, if anything is stored in it.
     durability: Option<Durability>,
     /// Nothing in the batch needs more space than the reserve may give.
@@ -65,6 +70,7 @@ impl Writer {
             mail: Arc::default(),
             batch: Batch::new(),
             bytes: 0,
+            whole: None,
             durability: None,
             only_removes: true,
             answers: Vec::new(),
@@ -111,8 +117,12 @@ impl Writer {
     }
 
     pub(super) fn remove_one(&mut self, stream: u64, seq: u64) {
+        let is_put_off = self.whole.as_mut().is_some_and(|whole| whole.remove(self.bytes, stream, seq));
+        if is_put_off {
+            return;
+        }
         // What has no place in one batch goes in several: nothing is acknowledged before the last.
-        if self.bytes > BATCH_BYTES {
+        if self.bytes > BATCH_BYTES && self.whole.is_none() {
             self.write(Vec::new());
         }
         self.bytes += 32;
@@ -130,7 +140,11 @@ impl Writer {
     /// Changes the index of a stream. What is changed because something is removed may use the reserve as well.
     pub(super) fn index(&mut self, stream: u64, changes: Vec<Change>) {
         for change in changes {
-            if self.bytes > BATCH_BYTES {
+            let is_put_off = self.whole.as_mut().is_some_and(|whole| whole.index(self.bytes, stream, &change));
+            if is_put_off {
+                continue;
+            }
+            if self.bytes > BATCH_BYTES && self.whole.is_none() {
                 self.write(Vec::new());
             }
             self.bytes += change.bytes();
@@ -224,9 +238,13 @@ impl Writer {
     }
 
     fn make_room(&mut self, bytes: usize) {
-        if self.bytes > BATCH_BYTES {
-            let answers = std::mem::take(&mut self.answers);
-            self.write(answers);
+        match &mut self.whole {
+            Some(whole) => whole.store(bytes + 32),
+            None if self.bytes > BATCH_BYTES => {
+                let answers = std::mem::take(&mut self.answers);
+                self.write(answers);
+            }
+            None => {}
         }
         self.bytes += bytes + 32;
     }
