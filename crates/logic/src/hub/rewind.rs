@@ -29,7 +29,9 @@ impl fmt::Display for NoWay {
                     None => write!(f, "there is none after it"),
                 }
             }
-            Self::PassesOver(count) => write!(f, "{count} messages that the stream keeps for it would be passed over"),
+            Self::PassesOver(count) => {
+                write!(f, "it would pass over what the stream keeps for it, as many messages as {count}")
+            }
         }
     }
 }
