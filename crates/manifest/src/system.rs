@@ -42,7 +42,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let topics = topic::read(cx, &root);
     let (buckets, objects) = (bucket::buckets(cx, &root, &drafts), bucket::objects(cx, &root, &drafts));
     let services = specs(cx, drafts);
-    Some(System { name: name?, gateway, services, topics, buckets, objects, nats })
+    Some(System { gateway, services, topics, buckets, objects, nats, ..System::new(name?) })
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

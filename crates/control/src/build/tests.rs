@@ -15,15 +15,7 @@ pub(super) fn service(dir: Option<&str>) -> Service {
 pub(super) fn config(folder: &Path, service: &Service) -> Config {
     let services = BTreeMap::from([("users".parse().unwrap(), service.clone())]);
     Config {
-        system: System {
-            name: "shop".parse().unwrap(),
-            gateway: None,
-            services,
-            topics: Default::default(),
-            buckets: Default::default(),
-            objects: Default::default(),
-            nats: None,
-        },
+        system: System { services, ..System::new("shop".parse().unwrap()) },
         folder: folder.into(),
         state: folder.join(".isles"),
         sockets: folder.join(".isles/run"),
