@@ -50,6 +50,10 @@ pub(super) struct Writer {
     first: u64,
     /// How many of them deliveries must not overtake.
     awaited: usize,
+    /// What is collected belongs to what was committed last, which had no place for it.
+    continues: bool,
+    /// Why the last commit that was answered has failed, if it has.
+    failed: Option<JournalError>,
     /// To whom something was to go that will not.
     lost: Vec<Box<[u8]>>,
 }
@@ -60,6 +64,8 @@ struct Commit {
     answers: Vec<Answer>,
     letters: server::Batch,
     is_awaited: bool,
+    /// What it answers may be about the commit before as well.
+    continues: bool,
 }
 
 impl Writer {
@@ -80,6 +86,8 @@ impl Writer {
             commits: VecDeque::new(),
             first: 0,
             awaited: 0,
+            continues: false,
+            failed: None,
             lost: Vec::new(),
         }
     }
@@ -123,7 +131,7 @@ impl Writer {
         }
         // What has no place in one batch goes in several: nothing is acknowledged before the last.
         if self.bytes > BATCH_BYTES && self.whole.is_none() {
-            self.write(Vec::new());
+            self.split(Vec::new());
         }
         self.bytes += 32;
         self.batch.remove(stream, seq);
@@ -145,7 +153,7 @@ impl Writer {
                 continue;
             }
             if self.bytes > BATCH_BYTES && self.whole.is_none() {
-                self.write(Vec::new());
+                self.split(Vec::new());
             }
             self.bytes += change.bytes();
             change.put(stream, &mut self.batch);
@@ -205,9 +213,11 @@ impl Writer {
             for key in &commit.records {
                 self.ahead.remove(key);
             }
-            commit.answers.iter().for_each(|answer| answer.write(result.as_ref().err(), out));
+            let before = self.failed.take().filter(|_| commit.continues);
+            self.failed = result.err().or(before);
+            commit.answers.iter().for_each(|answer| answer.write(self.failed.as_ref(), out));
             // After a failure nobody knows which messages of theirs are stored.
-            if result.is_ok() && !self.mail.has_failed() {
+            if self.failed.is_none() && !self.mail.has_failed() {
                 out.append(&mut commit.letters);
             } else {
                 self.lost.extend(commit.letters.iter().map(|(to, _)| to.into()));
@@ -249,6 +259,12 @@ impl Writer {
         self.bytes += bytes + 32;
     }
 
+    /// Writes what is there; what follows belongs to it.
+    fn split(&mut self, answers: Vec<Answer>) {
+        self.write(answers);
+        self.continues = true;
+    }
+
     fn write(&mut self, answers: Vec<Answer>) {
         let mut batch = std::mem::take(&mut self.batch);
         if self.only_removes {
@@ -259,7 +275,8 @@ impl Writer {
         let (records, letters) = (std::mem::take(&mut self.current), std::mem::take(&mut self.letters));
         let (is_awaited, number) = (asked.is_some(), self.first + self.commits.len() as u64);
         let wakes = is_awaited || !letters.is_empty();
-        self.commits.push_back(Commit { records, answers, letters, is_awaited });
+        let continues = std::mem::take(&mut self.continues);
+        self.commits.push_back(Commit { records, answers, letters, is_awaited, continues });
         self.awaited += usize::from(is_awaited);
         (self.bytes, self.only_removes) = (0, true);
         let (mail, durability) = (self.mail.clone(), asked.unwrap_or(Durability::None));

@@ -1,5 +1,7 @@
 //! What is written together is there together, whatever the disk does.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use journal::Fault;
 use ports::streams::Start;
@@ -28,6 +30,17 @@ impl World {
         };
         let deletes = deletes.iter().map(|(stream, seq)| ((*stream).to_owned(), *seq)).collect();
         self.wish(Wish::Write(Atomic { messages: messages.iter().map(new).collect(), deletes }))
+    }
+
+    /// Publishes six messages as a client's atomic batch; gives back the answer to the last.
+    fn batch(&mut self, subject: &str, payload: &str) -> String {
+        let mut answers = Vec::new();
+        for sequence in 1..=6 {
+            let commit = if sequence == 6 { "Nats-Batch-Commit: 1\r\n" } else { "" };
+            let headers = format!("NATS/1.0\r\nNats-Batch-Id: b\r\nNats-Batch-Sequence: {sequence}\r\n{commit}\r\n");
+            answers = self.say_with(subject, &headers, payload);
+        }
+        answers.join("")
     }
 
     /// The first letters of what a stream has.
@@ -143,18 +156,29 @@ fn a_batch_of_a_client_is_not_split() {
         let config = r#"{"name":"a","subjects":["a"],"allow_direct":true,"allow_atomic":true}"#;
         assert!(world.say("$JS.API.STREAM.CREATE.a", config).join("").contains("did_create"));
         world.disk.fail_after(seed, Fault::Power);
-        let (mut answers, payload) = (Vec::new(), "x".repeat(900 << 10));
-        for sequence in 1..=6 {
-            let commit = if sequence == 6 { "Nats-Batch-Commit: 1\r\n" } else { "" };
-            let headers = format!("NATS/1.0\r\nNats-Batch-Id: b\r\nNats-Batch-Sequence: {sequence}\r\n{commit}\r\n");
-            answers = world.say_with("a", &headers, &payload);
-        }
-        let is_answered = answers.join("").contains("\"count\":6");
+        let is_answered = world.batch("a", &"x".repeat(900 << 10)).contains("\"count\":6");
         let has = world.lose_power().has("a");
         assert!(has == "xxxxxx" || has.is_empty() && !is_answered, "seed {seed}: {has}");
         cut += u32::from(has.is_empty());
     }
     assert!(cut > 0, "the disk loses nothing");
+}
+
+/// On a full disk messages may go and none may come: where both belong together and take several writes, the answer is about all.
+#[test]
+fn what_is_lost_is_not_acknowledged_with_what_gives_way() {
+    let mut world = World::new();
+    let config = r#"{"name":"a","subjects":["a"],"allow_direct":true,"allow_atomic":true,"max_bytes":5600000}"#;
+    assert!(world.say("$JS.API.STREAM.CREATE.a", config).join("").contains("did_create"));
+    for _ in 0..80 {
+        assert!(world.write(&vec![one("a", "old"); 1000], &[]).contains("acks"));
+    }
+    world.disk.set_bytes_max(world.disk.used_bytes());
+    let answer = world.batch("a", &"x".repeat(930_000));
+    assert!(answer.contains("insufficient resources"), "{answer}");
+    world.disk.set_bytes_max(u64::MAX);
+    world.wait(Duration::from_secs(2));
+    assert!(world.batch("a", &"x".repeat(930_000)).contains("\"count\":6"));
 }
 
 /// What gives way for it may be more than has place beside it: that goes later, and what is written is whole nevertheless.

@@ -63,7 +63,7 @@ impl Writer {
         let later = self.whole.take().map(|whole| whole.later).unwrap_or_default();
         if !later.is_empty() {
             let answers = std::mem::take(&mut self.answers);
-            self.write(answers);
+            self.split(answers);
         }
         for later in later {
             match later {
