@@ -167,6 +167,9 @@ pub struct UpArgs {
     /// Return when every service is healthy, and leave the system running
     #[arg(short, long)]
     pub detach: bool,
+    /// Start the release that ran last, as it was: nothing is read or built anew
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// The arguments of `nats-server`, `keeper`, `platform` and `view`: for their own code to read.

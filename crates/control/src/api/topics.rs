@@ -1,7 +1,5 @@
 //! Topics.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{
@@ -18,15 +16,12 @@ use model::{
 };
 
 use super::{Api, Refused, bad_body, bad_query, stream};
-use crate::{
-    Messaging,
-    messaging::{no_topic, shown},
-};
+use crate::messaging::{Messaging, no_topic, shown};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
 pub(super) async fn list(State(api): State<Api>) -> Answer<Vec<TopicStatus>> {
-    match &api.messaging {
+    match &api.messaging() {
         Some(messaging) => Ok(Json(messaging.statuses().await?)),
         None => Ok(Json(Vec::new())),
     }
@@ -114,8 +109,8 @@ pub(super) async fn replay_dead(
     Ok(Json(messaging.replay_dead(&topic, which.ids).await?))
 }
 
-fn find(api: &Api, name: &str) -> Result<(Arc<Messaging>, TopicName), Refused> {
-    let messaging = api.messaging.clone().ok_or_else(|| no_topic(name))?;
+fn find(api: &Api, name: &str) -> Result<(Messaging, TopicName), Refused> {
+    let messaging = api.messaging().ok_or_else(|| no_topic(name))?;
     let topic = messaging.topic(name)?.clone();
     Ok((messaging, topic))
 }
