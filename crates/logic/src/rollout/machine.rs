@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Cause, Event, Invalid, Outcome, Plan, Routing, Traffic, Verdict, set::Pair};
+use super::{Action, Cause, Event, Instance, Invalid, Outcome, Plan, Routing, Traffic, Verdict, set::Pair};
 
 /// After what time an action is asked for again.
 const REPEAT: Duration = Duration::from_secs(5);
@@ -155,6 +155,12 @@ impl Snapshot {
     /// What it shall do.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Its instances that have not ended, and whether each shall run.
+    pub fn members(&self) -> impl Iterator<Item = (Instance, bool)> {
+        let all = self.pairs.iter().flat_map(|pair| pair.instances());
+        all.filter(|(_, member)| !member.is_gone()).map(|(instance, member)| (instance, member.is_kept()))
     }
 
     /// Whether anything but the time of the last event differs.

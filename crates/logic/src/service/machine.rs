@@ -118,6 +118,11 @@ impl Machine {
             .filter_map(|(index, slot)| slot.retry_at.map(|at| (self.id(*index, slot.last_run), slot.crashes, at)))
     }
 
+    /// The last run of every slot.
+    pub fn last_runs(&self) -> impl Iterator<Item = InstanceId> {
+        self.last_runs.iter().map(|(index, run)| self.id(*index, *run))
+    }
+
     /// Whether a slot fails again and again.
     pub fn is_in_crash_loop(&self) -> bool {
         self.slots.values().any(|slot| slot.failures >= CRASH_LOOP)
