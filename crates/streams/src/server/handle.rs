@@ -124,6 +124,14 @@ impl Handle {
         self.bell.clone()
     }
 
+    /// Lets the services settle.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub(crate) async fn settle(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::Settle).await.map_err(|_| Stopped)
+    }
+
     /// Serves a client on this stream. With an identity it need not say who it is.
     ///
     /// # Errors
