@@ -13,7 +13,7 @@ use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
     connection, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker, problem::Fault, retry,
-    worker::Worker,
+    split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -44,6 +44,7 @@ pub(crate) struct Call {
     pub(crate) retries: u32,
     /// The hash of what the policy takes as the key.
     pub(crate) key: u64,
+    pub(crate) lot: Lot,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
     /// The client was told to go on with its body.
@@ -54,6 +55,8 @@ pub(crate) struct Call {
     /// Bytes from the client and to it.
     pub(crate) received: Cell<u64>,
     pub(crate) sent: Cell<u64>,
+    /// When it ended, once that was written down.
+    pub(crate) ended: Cell<Timestamp>,
 }
 
 /// When the response's head is due, and who says so.
@@ -96,12 +99,13 @@ impl Call {
         entry: Entry,
         connection: Rc<connection::Local>,
         line: RequestLine,
-        key: u64,
+        (key, lot): (u64, Lot),
         caller_waits: Option<Duration>,
     ) -> Result<Self, Fault> {
         let arrived = worker.now();
         let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
         let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        connection.busy().begin(arrived);
         Ok(Self {
             connection,
             entry,
@@ -113,6 +117,7 @@ impl Call {
             hedged: Cell::new(false),
             retries: 0,
             key,
+            lot,
             passed,
             permit: Permit::default(),
             invited: Cell::new(false),
@@ -120,6 +125,7 @@ impl Call {
             grpc_status: Cell::new(None),
             received: Cell::new(0),
             sent: Cell::new(0),
+            ended: Cell::new(arrived),
         })
     }
 
@@ -180,9 +186,15 @@ impl Call {
             return;
         }
         let view = worker.view();
-        let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
+        let Some((all, _)) = view.candidates(worker, self) else { return };
         let now = worker.recent();
         local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.connection.busy().end(self.ended.get());
     }
 }
 
