@@ -1,5 +1,7 @@
 //! What can reach the supervisor, and where each goes.
 
+use std::sync::Arc;
+
 use logic::service::{Cause, Ending, Event, ProbeVerdict};
 use model::{InstanceId, ServiceName, status::Trouble};
 use ports::{
@@ -7,7 +9,7 @@ use ports::{
     workloads::{Exit, StartError, WorkloadEvent, WorkloadId},
 };
 
-use super::{Supervisor, request::Request, service::Build};
+use super::{Supervisor, bundle, request::Request, service::Build};
 
 /// What can reach the supervisor.
 pub(crate) enum Input {
@@ -77,7 +79,10 @@ impl Supervisor {
     fn built(&mut self, name: &ServiceName, built: Result<std::path::PathBuf, Trouble>) {
         let Some(service) = self.services.get_mut(name) else { return };
         match built {
-            Ok(folder) => service.build = Build::Done(folder),
+            Ok(folder) => {
+                let env_file = self.config.env_files.get(name).cloned().unwrap_or_default();
+                service.build = Build::Done(Arc::new(bundle::of(&service.spec, folder, env_file)));
+            }
             Err(trouble) => {
                 service.build = Build::Failed(trouble.clone());
                 self.note(name, None, trouble.cause.clone());

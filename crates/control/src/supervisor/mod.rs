@@ -2,6 +2,7 @@
 
 mod act;
 mod adopt;
+mod bundle;
 mod input;
 mod request;
 mod routing;

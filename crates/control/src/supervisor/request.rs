@@ -144,6 +144,7 @@ impl Supervisor {
         self.beside("remember", async move { super::act::remembered(records.put_scale(&named, scale).await) });
         self.note(name, None, format!("scaled to {replicas}"));
         self.tell(name, Event::Scale(replicas));
+        self.remember_slots(name);
     }
 
     /// Answers those who wait for a number of instances that is reached, or cannot be.
