@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    connection, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker, problem::Fault, retry,
-    split::Lot, worker::Worker,
+    connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -55,6 +55,8 @@ pub(crate) struct Call {
     /// Bytes from the client and to it.
     pub(crate) received: Cell<u64>,
     pub(crate) sent: Cell<u64>,
+    /// It had changed to another protocol when its instance's drain timed out.
+    pub(crate) cut_off: Cell<bool>,
     /// When it ended, once that was written down.
     pub(crate) ended: Cell<Timestamp>,
 }
@@ -125,6 +127,7 @@ impl Call {
             grpc_status: Cell::new(None),
             received: Cell::new(0),
             sent: Cell::new(0),
+            cut_off: Cell::new(false),
             ended: Cell::new(arrived),
         })
     }
@@ -152,6 +155,11 @@ impl Call {
     pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
         let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
         RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
+    }
+
+    /// How it ended, after an answer.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.cut_off.get() { Outcome::Failed(Reason::DrainTimeout) } else { Outcome::Status(self.status.get()) }
     }
 
     /// What the answer says of who gave it.
