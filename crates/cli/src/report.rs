@@ -51,9 +51,8 @@ impl UserError {
         Self::new(ExitCode::Failed, cause, hint)
     }
 
-    pub(crate) fn timed_out(limit: Duration) -> Self {
-        let cause = format!("not done after {}", format_duration(limit));
-        Self::new(ExitCode::TimedOut, cause, "see `isles status`, or give a longer --timeout")
+    pub(crate) fn timed_out(limit: Duration, hint: &str) -> Self {
+        Self::new(ExitCode::TimedOut, format!("not done after {}", format_duration(limit)), hint)
     }
 
     fn of_client(error: &ClientError, project: Option<&Project>) -> Self {

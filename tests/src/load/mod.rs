@@ -63,20 +63,28 @@ impl Load {
         wait::until("more answers", || (self.state.done.load(Ordering::Relaxed) >= goal).then_some(()));
     }
 
-    /// Ends; asserts that every request was answered with 200. Returns how many there were.
+    /// Ends; asserts that every request was answered with 200.
     ///
     /// # Panics
     /// When one was not.
     #[track_caller]
-    pub fn assert_no_failure(self) -> u32 {
+    pub fn assert_no_failure(self) {
+        let state = self.state.clone();
+        let failures = self.end();
+        let done = state.done.load(Ordering::Relaxed);
+        assert!(failures.is_empty() && done > 0, "{done} requests done, failed: {failures:#?}");
+    }
+
+    /// Ends; gives back the failures, the first twenty of them.
+    ///
+    /// # Panics
+    /// When a client did.
+    pub fn end(self) -> Vec<String> {
         self.state.end.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.join().expect("a client does not panic");
         }
-        let failures = self.state.failures.lock().expect("a client does not panic").clone();
-        let done = self.state.done.load(Ordering::Relaxed);
-        assert!(failures.is_empty() && done > 0, "{done} requests done, failed: {failures:#?}");
-        done
+        self.state.failures.lock().expect("a client does not panic").clone()
     }
 }
 

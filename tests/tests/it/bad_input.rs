@@ -1,10 +1,11 @@
 //! What bad input gets: one clear error with a hint, an exit code, nothing left running and nothing lost.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 use rustix::process::geteuid;
 use tests::{
     isles::Done,
+    mounted::Mounted,
     sandbox::{Sandbox, skipped},
 };
 
@@ -194,28 +195,6 @@ fn records_that_are_damaged() {
     check(&sandbox, 1, &["is damaged: it ends within its header", log, "restore the file from a copy"]);
     fs::write(sandbox.path(log), whole).unwrap();
     sandbox.up();
-}
-
-/// A state folder on a file system of its own. When it is dropped, the system is stopped and it is unmounted.
-struct Mounted<'a>(&'a Sandbox);
-
-impl<'a> Mounted<'a> {
-    /// `None` where it may not be mounted.
-    fn new(sandbox: &'a Sandbox, size: &str) -> Option<Self> {
-        let folder = sandbox.path(".isles");
-        fs::create_dir_all(&folder).ok()?;
-        let options = format!("size={size},mode=755");
-        let mut mount = Command::new("mount");
-        let mount = mount.args(["-t", "tmpfs", "-o", &options, "isles-test"]).arg(folder).output().ok()?;
-        mount.status.success().then_some(Self(sandbox))
-    }
-}
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        self.0.stop();
-        let _ = Command::new("umount").arg("-l").arg(self.0.path(".isles")).output();
-    }
 }
 
 #[test]
