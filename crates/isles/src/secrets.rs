@@ -1,0 +1,83 @@
+//! Secrets: from the environment of `isles up`, or from the file `.isles/secrets` of mode 0600.
+
+use std::{collections::BTreeMap, ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
+
+use cli::report::UserError;
+use model::spec::System;
+
+/// The value of every secret that the manifest names; the environment wins over the file.
+pub(crate) fn read(
+    system: &System,
+    variables: &BTreeMap<OsString, OsString>,
+    file: &Path,
+) -> Result<BTreeMap<String, String>, UserError> {
+    let names = || system.services.iter().flat_map(|(name, service)| service.secrets.iter().map(move |s| (name, s)));
+    if names().next().is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let in_file = read_file(file)?;
+    let mut values = BTreeMap::new();
+    for (service, name) in names() {
+        let given = variables.get(&OsString::from(name)).and_then(|value| value.to_str().map(str::to_owned));
+        let value = given.or_else(|| in_file.get(name).cloned()).ok_or_else(|| {
+            UserError::failed(
+                format!("the secret `{name}` of `{service}` is not given"),
+                format!("set it in the environment of `isles up`, or write {name}=… into {}", file.display()),
+            )
+        })?;
+        values.insert(name.clone(), value);
+    }
+    Ok(values)
+}
+
+fn read_file(file: &Path) -> Result<BTreeMap<String, String>, UserError> {
+    let Ok(metadata) = file.metadata() else { return Ok(BTreeMap::new()) };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let cause = format!("{} can be read by others", file.display());
+        return Err(UserError::failed(cause, format!("run: chmod 600 {}", file.display())));
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| UserError::failed(format!("{} cannot be read: {error}", file.display()), ""))?;
+    parse(&text).map_err(|line| {
+        UserError::failed(format!("{}:{line}: not `NAME=value`", file.display()), "write one variable a line")
+    })
+}
+
+/// `NAME=value` a line; empty lines and lines that begin with `#` are passed over. The error is the line's number.
+pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let mut values = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line.split_once('=').ok_or(number + 1)?;
+        let name = name.trim().trim_start_matches("export ").trim();
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(number + 1);
+        }
+        values.insert(name.to_owned(), unquote(value.trim()).to_owned());
+    }
+    Ok(values)
+}
+
+fn unquote(value: &str) -> &str {
+    let quoted = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_variables() {
+        let text = "# comment\n\nA=1\nexport B = two words \nC=\"quoted\"\nD='a=b'\nE=\n";
+        let parsed = parse(text).unwrap();
+        let seen: Vec<_> = parsed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(seen, [("A", "1"), ("B", "two words"), ("C", "quoted"), ("D", "a=b"), ("E", "")]);
+        for (text, line) in [("A=1\nnonsense", 2), ("=x", 1), ("A B=x", 1)] {
+            assert_eq!(parse(text), Err(line), "{text}");
+        }
+    }
+}
