@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
 
-pub use messages::{DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
 pub use releases::{DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
 
 /// The whole command line.
@@ -167,6 +167,9 @@ pub struct UpArgs {
     /// Return when every service is healthy, and leave the system running
     #[arg(short, long)]
     pub detach: bool,
+    /// Start the release that ran last, as it was: nothing is read or built anew
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// The arguments of `nats-server`, `keeper`, `platform` and `view`: for their own code to read.

@@ -18,14 +18,15 @@ pub(crate) struct Given<'a> {
     pub(crate) reach: &'a Reach,
     /// The file of its store.
     pub(crate) database: Option<&'a Path>,
+    /// Its secrets.
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// The environment of an instance. What Isles gives wins over `env`, `env` over `env_file`, that over the host.
 pub(crate) fn of_instance(config: &Config, bundle: &Bundle, given: &Given) -> Vec<(String, String)> {
     let service = &*bundle.spec;
     let mut env = own(config, bundle.env_file.clone(), service);
-    let secrets = service.secrets.iter().filter_map(|name| config.secrets.get_key_value(name));
-    env.extend(secrets.map(|(name, value)| (name.clone(), value.clone())));
+    env.extend(given.secrets.clone());
     match given.target {
         Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
         Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
@@ -59,11 +60,7 @@ fn url(service: &Service, callee: &ServiceName, address: SocketAddr) -> String {
 }
 
 /// The environment of a build: the host's and the service's own, without secrets.
-pub(crate) fn of_build(config: &Config, name: &ServiceName, service: &Service) -> BTreeMap<String, String> {
-    own(config, config.env_files.get(name).cloned().unwrap_or_default(), service)
-}
-
-fn own(config: &Config, env_file: BTreeMap<String, String>, service: &Service) -> BTreeMap<String, String> {
+pub(crate) fn own(config: &Config, env_file: BTreeMap<String, String>, service: &Service) -> BTreeMap<String, String> {
     let mut env = config.host_env.clone();
     env.extend(env_file);
     env.extend(service.env.clone());

@@ -12,9 +12,13 @@ use ports::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::release::BundleId;
+use logic::release::Ledger;
+
+use crate::release::{BundleId, ReleaseRecord};
 
 const BUCKET: &str = "system";
+/// The key of how releases fare.
+const LEDGER: &str = "releases:";
 
 /// The records of a system.
 #[derive(Clone)]
@@ -104,6 +108,27 @@ impl Records {
 
     pub(crate) async fn put_slots(&self, service: &ServiceName, slots: &BTreeSet<u32>) -> Result<(), StreamsError> {
         self.put(format!("slots:{service}"), slots).await
+    }
+
+    /// How releases fare, and what they are.
+    pub(crate) async fn releases(&self) -> Result<(Ledger, BTreeMap<u64, ReleaseRecord>), StreamsError> {
+        let ledger = self.0.get(BUCKET, LEDGER).await?.and_then(|entry| read(&entry.value)).unwrap_or_default();
+        let listed = self.0.list(BUCKET, "release:").await?;
+        let release = |key: &str| key.strip_prefix("release:")?.parse().ok();
+        let releases = listed.iter().filter_map(|entry| Some((release(&entry.key)?, read(&entry.value)?))).collect();
+        Ok((ledger, releases))
+    }
+
+    pub(crate) async fn put_ledger(&self, ledger: &Ledger) -> Result<(), StreamsError> {
+        self.put(LEDGER.into(), ledger).await
+    }
+
+    pub(crate) async fn put_release(&self, number: u64, record: &ReleaseRecord) -> Result<(), StreamsError> {
+        self.put(format!("release:{number}"), record).await
+    }
+
+    pub(crate) async fn forget_release(&self, number: u64) -> Result<(), StreamsError> {
+        self.delete(format!("release:{number}")).await
     }
 
     pub(crate) async fn put_came_up(&self, came_up: bool) -> Result<(), StreamsError> {

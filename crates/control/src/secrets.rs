@@ -1,50 +1,89 @@
 //! Secrets: from the environment of `isles up`, or from the file `.isles/secrets` of mode 0600.
 
-use std::{collections::BTreeMap, ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
-use cli::report::UserError;
-use model::spec::System;
+use model::{ServiceName, spec::System, status::Trouble};
 
-/// The value of every secret that the manifest names; the environment wins over the file.
-pub(crate) fn read(
-    system: &System,
-    variables: &BTreeMap<OsString, OsString>,
-    file: &Path,
-) -> Result<BTreeMap<String, String>, UserError> {
-    let names = || system.services.iter().flat_map(|(name, service)| service.secrets.iter().map(move |s| (name, s)));
-    if names().next().is_none() {
-        return Ok(BTreeMap::new());
-    }
-    let in_file = read_file(file)?;
-    let mut values = BTreeMap::new();
-    for (service, name) in names() {
-        let given = variables.get(&OsString::from(name)).and_then(|value| value.to_str().map(str::to_owned));
-        let value = given.or_else(|| in_file.get(name).cloned()).ok_or_else(|| {
-            UserError::failed(
-                format!("the secret `{name}` of `{service}` is not given"),
-                format!("set it in the environment of `isles up`, or write {name}=… into {}", file.display()),
-            )
-        })?;
-        values.insert(name.clone(), value);
-    }
-    Ok(values)
+/// Where secrets come from.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// The environment of `isles up`; it wins.
+    pub variables: BTreeMap<String, String>,
+    /// The file.
+    pub file: PathBuf,
 }
 
-fn read_file(file: &Path) -> Result<BTreeMap<String, String>, UserError> {
+impl Secrets {
+    /// The value of every secret that the system names, as it is now.
+    ///
+    /// # Errors
+    /// When one is not given, or the file cannot be used.
+    pub fn read(&self, system: &System) -> Result<BTreeMap<String, String>, Trouble> {
+        let names =
+            || system.services.iter().flat_map(|(name, service)| service.secrets.iter().map(move |s| (name, s)));
+        if names().next().is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let in_file = read_file(&self.file)?;
+        let mut values = BTreeMap::new();
+        for (service, name) in names() {
+            let given = self.variables.get(name).or_else(|| in_file.get(name));
+            let value = given.ok_or_else(|| self.missing(service, name))?;
+            values.insert(name.clone(), value.clone());
+        }
+        Ok(values)
+    }
+
+    fn missing(&self, service: &ServiceName, name: &str) -> Trouble {
+        let cause = format!("the secret `{name}` of `{service}` is not given");
+        let file = self.file.display();
+        trouble(cause, format!("set it in the environment of `isles up`, or write {name}=… into {file}"))
+    }
+}
+
+/// The variables of every `env_file`. `folder` is the manifest's.
+///
+/// # Errors
+/// When one cannot be read or has a line that is none.
+pub fn env_files(system: &System, folder: &Path) -> Result<BTreeMap<ServiceName, BTreeMap<String, String>>, Trouble> {
+    let mut all = BTreeMap::new();
+    for (name, service) in &system.services {
+        let Some(file) = &service.env_file else { continue };
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let cause = format!("the env_file {} of `{name}` cannot be read: {error}", path.display());
+            trouble(cause, "check the path and its permissions")
+        })?;
+        all.insert(name.clone(), parse(&text).map_err(|line| no_variable(&path, line))?);
+    }
+    Ok(all)
+}
+
+fn read_file(file: &Path) -> Result<BTreeMap<String, String>, Trouble> {
     let Ok(metadata) = file.metadata() else { return Ok(BTreeMap::new()) };
     if metadata.permissions().mode() & 0o077 != 0 {
         let cause = format!("{} can be read by others", file.display());
-        return Err(UserError::failed(cause, format!("run: chmod 600 {}", file.display())));
+        return Err(trouble(cause, format!("run: chmod 600 {}", file.display())));
     }
     let text = std::fs::read_to_string(file)
-        .map_err(|error| UserError::failed(format!("{} cannot be read: {error}", file.display()), ""))?;
-    parse(&text).map_err(|line| {
-        UserError::failed(format!("{}:{line}: not `NAME=value`", file.display()), "write one variable a line")
-    })
+        .map_err(|error| trouble(format!("{} cannot be read: {error}", file.display()), ""))?;
+    parse(&text).map_err(|line| no_variable(file, line))
+}
+
+fn no_variable(file: &Path, line: usize) -> Trouble {
+    trouble(format!("{}:{line}: not `NAME=value`", file.display()), "write one variable a line")
+}
+
+fn trouble(cause: String, hint: impl Into<String>) -> Trouble {
+    Trouble { cause, hint: hint.into(), log: Vec::new() }
 }
 
 /// `NAME=value` a line; empty lines and lines that begin with `#` are passed over. The error is the line's number.
-pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
+fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
     let mut values = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -5,7 +5,6 @@ mod messages;
 mod nats_server;
 mod platform;
 mod preflight;
-mod secrets;
 mod state;
 mod up;
 mod view;

@@ -20,7 +20,10 @@ use keeper::{KeeperConfig, LockError};
 use model::spec::System;
 use ports::clock::{Clock, HostClock};
 
-use crate::{preflight, secrets, state::State, view};
+use crate::{preflight, state::State, view};
+
+/// Tells the keeper and the platform to go on with the release that ran last.
+pub(crate) const RESUME: &str = "resume";
 
 /// Runs `isles up` to its end.
 pub(crate) fn run(
@@ -32,26 +35,33 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let begun = clock.now();
     let project = settings.project_of(args)?;
-    let system = project.system(terminal.err.paint.on)?;
     let state = State(project.state());
+    let system = if args.resume { state.in_force(&project)? } else { project.system(terminal.err.paint.on)? };
     state.prepare()?;
     let lock = lock(&state.0, &system)?;
     for line in keeper::clean_up(&state.0) {
         terminal.say(&format!("note: {line}\n"));
     }
-    preflight::env_files(&system, &project.folder)?;
-    secrets::read(&system, &environment.variables, &state.secrets())?;
+    if !args.resume {
+        preflight::environment(&system, &project.folder, &state.secrets(environment))?;
+    }
     preflight::certificate(&system, &project.folder, &state)?;
     preflight::gateway_port(&system, &project)?;
-    std::fs::write(state.manifest(), project.text()?).context("the state folder cannot be written")?;
+    if !args.resume {
+        std::fs::write(state.manifest(), project.text()?).context("the state folder cannot be written")?;
+    }
     if args.detach {
         drop(lock);
-        let keeper = start_keeper(&project, &state)?;
+        let keeper = start_keeper(&project, args.resume, &state)?;
         return view::detached(&project, &system, keeper, begun, settings, clock, terminal);
     }
     let viewer = start_viewer(&project, settings)?;
-    let config =
-        KeeperConfig { lock, platform: platform_command(&project)?, detached: false, viewer: Some(viewer.id()) };
+    let config = KeeperConfig {
+        lock,
+        platform: platform_command(&project, args.resume)?,
+        detached: false,
+        viewer: Some(viewer.id()),
+    };
     Ok(keeper::run(config).into())
 }
 
@@ -60,7 +70,8 @@ pub(crate) fn keep(args: &[OsString]) -> anyhow::Result<ExitCode> {
     let manifest = args.first().context("the manifest is not named")?;
     let project = Project::find(Path::new("/"), Some(Path::new(manifest)))?;
     let lock = keeper::lock(&project.state()).context("the state folder is not free")?;
-    let config = KeeperConfig { lock, platform: platform_command(&project)?, detached: true, viewer: None };
+    let resume = args.get(1).is_some_and(|argument| argument == RESUME);
+    let config = KeeperConfig { lock, platform: platform_command(&project, resume)?, detached: true, viewer: None };
     Ok(keeper::run(config).into())
 }
 
@@ -78,16 +89,18 @@ fn lock(state: &Path, system: &System) -> Result<keeper::Lock, UserError> {
     })
 }
 
-fn platform_command(project: &Project) -> anyhow::Result<Vec<String>> {
-    Ok(vec![text(&this_program()?)?, "platform".into(), "--".into(), text(&project.folder)?])
+fn platform_command(project: &Project, resume: bool) -> anyhow::Result<Vec<String>> {
+    let mut command = vec![text(&this_program()?)?, "platform".into(), "--".into(), text(&project.manifest)?];
+    command.extend(resume.then(|| RESUME.into()));
+    Ok(command)
 }
 
 /// A keeper of its own session, whose output goes to a file.
-fn start_keeper(project: &Project, state: &State) -> anyhow::Result<Child> {
+fn start_keeper(project: &Project, resume: bool, state: &State) -> anyhow::Result<Child> {
     // Of this run alone: it does not grow from run to run.
     let log = File::create(state.own_log())?;
     let mut command = Command::new(this_program()?);
-    command.arg("keeper").arg("--").arg(&project.manifest).current_dir("/");
+    command.arg("keeper").arg("--").arg(&project.manifest).args(resume.then_some(RESUME)).current_dir("/");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
     command.spawn().context("the keeper cannot be started")
 }

@@ -264,3 +264,33 @@ fn a_service_that_cannot_come_up_takes_the_others_down() {
         Sandbox::new("[services.good]\nrun = \"python3 service.py\"\n[services.bad]\nrun = \"echo oh no; exit 4\"\n");
     check(&sandbox, 1, &["`bad` cannot come up: the program exited with code 4", "oh no"]);
 }
+
+#[test]
+fn a_disk_that_fills_while_a_release_is_stored() {
+    let sandbox = Sandbox::new(
+        "[gateway]\nlisten = \"GATEWAY\"\nroutes = { \"/\" = \"web\" }\n\
+         [services.web]\nrun = \"python3 service.py\"\nartifact = [\"service.py\", \"data\"]\n",
+    );
+    let Some(_mounted) = Mounted::new(&sandbox, "24m") else {
+        return skipped(
+            "bad_input::a_disk_that_fills_while_a_release_is_stored",
+            "a file system cannot be mounted here",
+        );
+    };
+    sandbox.write("data", "small");
+    sandbox.up();
+    let (pid, stored) = (sandbox.pid("web"), sandbox.shell("find .isles/store -type f | sort").ok().out);
+    // The first fills while the store takes it in, the second already where it is built.
+    for megabytes in [13, 40] {
+        sandbox.shell(&format!("head -c {megabytes}M /dev/urandom > data")).ok();
+        let answer = sandbox.api("POST", "/v1/deploys", "{}");
+        assert_eq!(answer.refusal(), (507, Some("disk-full")), "{}", answer.text());
+        let place = sandbox.path(".isles").display().to_string();
+        assert!(answer.text().contains(&place) && answer.text().contains("free some space"), "{}", answer.text());
+        assert_eq!(sandbox.shell("find .isles/store -type f | sort").ok().out, stored, "nothing half is left");
+    }
+    assert_eq!((sandbox.get("/pid").text(), sandbox.pid("web")), (pid.to_string(), pid), "what runs is untouched");
+    sandbox.write("data", "other");
+    let answer = sandbox.api("POST", "/v1/deploys", "{}");
+    assert_eq!(answer.status, 202, "{}", answer.text());
+}

@@ -14,6 +14,7 @@ mod mesh;
 mod messages;
 mod nats_server;
 mod readme;
+mod release;
 mod run;
 mod shop;
 mod sight;

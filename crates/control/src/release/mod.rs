@@ -1,9 +1,31 @@
 //! Releases: what was deployed, so that it can run again exactly as it did.
 
+mod document;
+mod failed;
+mod keep;
+mod prepare;
+mod releases;
+mod restore;
+mod rollback;
+mod store;
+mod tree;
+mod versions;
+mod view;
+mod wanted;
+
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use model::{ServiceName, Timestamp, spec};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use document::Artifact;
+pub(crate) use failed::Failed;
+pub(crate) use prepare::{Deployed, Prepared, Preparer, Running};
+pub(crate) use releases::ReleaseRecord;
+pub use releases::{ReleaseError, Releases};
+pub use store::StoreError;
+pub(crate) use versions::Vault;
+pub(crate) use view::view;
 
 /// BLAKE3 of what is stored of a bundle: 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +39,8 @@ pub(crate) struct Bundle {
     pub(crate) spec: Arc<spec::Service>,
     /// Where it runs, absolute: in `builds/SERVICE/INPUTHASH`, or in place.
     pub(crate) folder: PathBuf,
+    /// Its files in the store; `None` if it runs in place, and cannot be restored.
+    pub(crate) artifact: Option<Artifact>,
     /// The variables of its `env_file`.
     pub(crate) env_file: BTreeMap<String, String>,
     /// By name: a keyed hash of the value, never the value.

@@ -22,10 +22,9 @@ use ports::{
 };
 use tokio::sync::oneshot;
 
-use super::{Supervisor, act::remembered, input::Input, request::Answer};
+use super::{Supervisor, act::remembered, request::Answer};
 use crate::{
     addresses::Place,
-    build::BuildExit,
     records::{InstanceRecord, Remembered},
     release::{Bundle, BundleId},
 };
@@ -59,8 +58,8 @@ pub(super) struct ServiceState {
 pub(super) enum Build {
     /// Not begun.
     Waiting,
-    /// Under way; the sender tells it the end of its process.
-    Running(Option<oneshot::Sender<BuildExit>>),
+    /// Under way.
+    Running,
     /// What the service runs.
     Done(Arc<Bundle>),
     /// Failed.
@@ -102,7 +101,12 @@ impl Supervisor {
             let policy = Policy { protocol: spec.protocol, ..Policy::default() };
             let place = Place { address: operator, socket: None };
             self.routing.connect(Caller::Operator, name.clone(), &place, Arc::new(policy));
-            let service = self.make_service(&name, spec, operator, known);
+            let mut service = self.make_service(&name, spec, operator, known);
+            // Of a release that runs already, the folders are there.
+            let running = self.release.as_ref().filter(|_| self.config.resumed);
+            if let Some(bundle) = running.and_then(|release| release.bundles.get(&name)) {
+                service.build = Build::Done(bundle.clone());
+            }
             self.services.insert(name, service);
         }
         Ok(())
@@ -142,21 +146,6 @@ impl Supervisor {
         }
     }
 
-    /// Begins every build.
-    pub(super) fn begin(&mut self) {
-        let names: Vec<_> = self.services.keys().cloned().collect();
-        for name in names {
-            let (exited, exit) = oneshot::channel();
-            let Some(service) = self.services.get_mut(&name) else { continue };
-            service.build = Build::Running(Some(exited));
-            let (builder, spec) = (self.builder.clone(), service.spec.clone());
-            self.beside("build", async move {
-                let built = builder.build(&name, &spec, exit).await;
-                Input::Built(name, built)
-            });
-        }
-    }
-
     /// Lets services start that are built and wait for nothing else.
     pub(super) fn go_where_possible(&mut self) {
         if self.stop.is_some() {
@@ -170,7 +159,7 @@ impl Supervisor {
         let healthy = self.services.iter().filter(|(_, s)| s.machine.has_been_healthy() || s.machine.wanted() == 0);
         let healthy = healthy.map(|(name, _)| name.clone()).collect();
         for name in candidates {
-            if order::waits_for(&self.config.system, &name, &healthy).is_empty() {
+            if order::waits_for(self.system(), &name, &healthy).is_empty() {
                 if let Some(service) = self.services.get_mut(&name) {
                     service.told_to_go = true;
                 }

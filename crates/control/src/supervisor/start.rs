@@ -90,14 +90,16 @@ impl Supervisor {
         let spec = &bundle.spec;
         let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
-        let given = Given { target: &target, reach, database: database.as_deref() };
+        let secrets = self.vault.of(bundle);
+        let hidden = secrets.values().cloned().collect();
+        let given = Given { target: &target, reach, database: database.as_deref(), secrets };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),
             env: environment::of_instance(&self.config, bundle, &given),
             folder: bundle.folder.clone(),
             limits: spec.limits.clone(),
-            secrets: spec.secrets.iter().filter_map(|secret| self.config.secrets.get(secret).cloned()).collect(),
+            secrets: hidden,
         }
     }
 }

@@ -48,9 +48,9 @@ impl Ledger {
         self.last
     }
 
-    /// The newest number.
-    pub fn last(&self) -> u64 {
-        self.last
+    /// A release of this number exists, though the ledger was not written since.
+    pub fn knows(&mut self, number: u64) {
+        self.last = self.last.max(number);
     }
 
     /// The release that runs, or ran last.
@@ -63,12 +63,22 @@ impl Ledger {
         self.ran.iter().rev().nth(1).copied()
     }
 
+    /// Those that ran and were not taken back, the newest first.
+    pub fn ran(&self) -> impl Iterator<Item = u64> {
+        self.ran.iter().rev().copied()
+    }
+
     /// What a platform process goes on with that an earlier one began to run; `None` if that had not come so far.
     pub fn goes_on_with(&self) -> Option<u64> {
         match self.coming {
             Coming::Up(number) => number,
             Coming::Nothing | Coming::Rollout(_) => self.running(),
         }
+    }
+
+    /// Whether a release that the system came up with does not run yet.
+    pub fn is_coming_up(&self) -> bool {
+        matches!(self.coming, Coming::Up(_))
     }
 
     /// The system comes up; with which release is not known yet.

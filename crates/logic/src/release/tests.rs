@@ -11,6 +11,9 @@ use model::{
 
 use super::*;
 
+/// A change of something.
+type Edit<T> = fn(&mut T);
+
 /// A system of services `NAME>CALLEE,CALLEE`, and a gateway that leads to the first.
 fn system(text: &str) -> System {
     let mut system = System::new("shop".parse().unwrap());
@@ -47,7 +50,7 @@ fn service<'a>(system: &'a mut System, name: &str) -> &'a mut Service {
 
 #[test]
 fn what_needs_new_instances_and_what_does_not() {
-    let cases: [(fn(&mut Service), &str); 14] = [
+    let cases: [(Edit<Service>, &str); 14] = [
         (|_| (), ""),
         (|s| s.run = "./other".into(), "Replaced run"),
         (|s| s.env = [("A".into(), "1".into())].into(), "Replaced env.A"),
@@ -171,7 +174,7 @@ fn services_that_agree_choose_the_strategy() {
 #[test]
 fn what_cannot_change_in_place() {
     let old = system("a b");
-    let cases: [(fn(&mut System), Option<&str>); 6] = [
+    let cases: [(Edit<System>, Option<&str>); 6] = [
         (|s| s.gateway.as_mut().unwrap().routes.clear(), None),
         (|s| s.name = "other".parse().unwrap(), Some("the system's name")),
         (|s| s.gateway = None, Some("whether there is a gateway")),
@@ -203,4 +206,26 @@ fn what_changes_beside_services() {
         (forth.map(String::from).into(), back.map(String::from).into())
     );
     assert!(others(&old, &old).is_empty());
+}
+
+#[test]
+fn only_some_services() {
+    let (old, mut new) = (system("a b c"), system("a b d"));
+    service(&mut new, "a").run = "./new".into();
+    service(&mut new, "b").run = "./new".into();
+    service(&mut new, "d").publishes = ["t".parse().unwrap()].into();
+    new.topics.insert("t".parse().unwrap(), Topic::default());
+    let of = |names: &str| {
+        let names: Vec<_> = names.split_whitespace().map(|name| name.parse().unwrap()).collect();
+        let system = only(&old, &new, &names);
+        (words(&differences(&old, &system)).join(", "), system.topics.len())
+    };
+    for (names, expected, topics) in [
+        ("", "a Replaced run, b Replaced run, c Removed , d Added ", 1),
+        ("a", "a Replaced run", 0),
+        ("c", "c Removed ", 0),
+        ("d b", "b Replaced run, d Added ", 1),
+    ] {
+        assert_eq!(of(names), (expected.into(), topics), "{names}");
+    }
 }
