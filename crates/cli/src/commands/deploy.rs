@@ -23,6 +23,9 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
         if_match: args.if_match,
         conflict: if args.supersede { Conflict::Supersede } else { Conflict::Queue },
     };
+    if !args.dry_run {
+        say_what_is_under_way(&mut context, &client, args).await;
+    }
     match building(&mut context, &client, &deploy).await? {
         Some(Deployed::Plan(plan)) => show(context, &plan),
         Some(Deployed::Rollout(status)) => rollout::begun(context, &client, status, args.detach).await,
@@ -30,6 +33,16 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
             context.terminal.say(&(goes_on(context.settings) + "\n"));
             Ok(ExitCode::Interrupted)
         }
+    }
+}
+
+/// A deploy during a rollout has to wait.
+async fn say_what_is_under_way(context: &mut Context<'_>, client: &Client, args: &DeployArgs) {
+    if let Ok(status) = client.rollout().await
+        && status.ended_at.is_none()
+    {
+        let end = if args.supersede { "it goes back first" } else { "this deploy waits for its end" };
+        context.terminal.say(&format!("release {} is being rolled out: {end}\n", status.to));
     }
 }
 
