@@ -82,6 +82,11 @@ impl Hub {
         self.consumers.get(&id)
     }
 
+    /// The same, for what is no event: [`Consumer::taken`].
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut Consumer> {
+        self.consumers.get_mut(&id)
+    }
+
     /// The consumers, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Consumer)> {
         self.consumers.iter().map(|(id, consumer)| (*id, consumer))
