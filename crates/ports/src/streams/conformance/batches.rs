@@ -1,6 +1,6 @@
 //! `atomic_across_streams`: messages of several streams are stored together or not at all.
 
-use super::{AUDIT, ORDERS, Rig, TOPICS, message, orders, payloads, refused, topic};
+use super::{AUDIT, ORDERS, Rig, TOPICS, claims::claimed, message, orders, payloads, refused, topic};
 use crate::streams::{Publish, StreamsError};
 
 /// `atomic_across_streams`: messages of several streams are stored together or not at all.
@@ -16,13 +16,16 @@ pub async fn batches(rig: impl Rig) {
         assert_eq!(stored().await, nothing);
         return;
     }
-    let conflicting = Publish { expect_last: Some(5), ..audit.clone() };
-    refused!(topics.publish_all(vec![message("order"), conflicting]).await, StreamsError::Conflict { .. });
-    let unheard = Publish { subject: "conformance.nobody".into(), ..audit.clone() };
-    refused!(topics.publish_all(vec![message("order"), unheard]).await, StreamsError::Absent(_));
-    assert_eq!(stored().await, nothing);
-    let acks = topics.publish_all(vec![message("order"), audit, message("second")]).await.expect("all are stored");
-    let places: Vec<_> = acks.iter().map(|ack| (ack.stream.as_str(), ack.sequence)).collect();
-    assert_eq!(places, [(ORDERS, 1), (AUDIT, 1), (ORDERS, 2)]);
-    assert_eq!(stored().await, [vec!["order", "second"], vec!["audit"]]);
+    let check = async {
+        let conflicting = Publish { expect_last: Some(5), ..audit.clone() };
+        refused!(topics.publish_all(vec![message("order"), conflicting]).await, StreamsError::Conflict { .. });
+        let unheard = Publish { subject: "conformance.nobody".into(), ..audit.clone() };
+        refused!(topics.publish_all(vec![message("order"), unheard]).await, StreamsError::Absent(_));
+        assert_eq!(stored().await, nothing);
+        let acks = topics.publish_all(vec![message("order"), audit, message("second")]).await.expect("all are stored");
+        let places: Vec<_> = acks.iter().map(|ack| (ack.stream.as_str(), ack.sequence)).collect();
+        assert_eq!(places, [(ORDERS, 1), (AUDIT, 1), (ORDERS, 2)]);
+        assert_eq!(stored().await, [vec!["order", "second"], vec!["audit"]]);
+    };
+    claimed("atomic_across_streams", check).await;
 }
