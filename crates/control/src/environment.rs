@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use model::{
-    ServiceName,
-    spec::{Protocol, Service},
+    NatsUrl, ServiceName,
+    spec::{Nats, Protocol, Service},
 };
 use ports::traffic::Target;
 
@@ -36,8 +36,9 @@ pub(crate) fn of_instance(
     };
     if let Some(address) = given.reach.messages {
         env.insert("NATS_URL".into(), format!("nats://{address}"));
-    } else if let Some(url) = config.system.nats.as_ref().filter(|_| service.uses_messages()) {
-        env.insert("NATS_URL".into(), url.to_string());
+    } else if let Some(nats) = config.system.nats.as_ref().filter(|_| service.uses_messages()) {
+        env.insert("NATS_URL".into(), nats_url(config, nats, name, service).to_string());
+        env.extend(nats.ca.iter().map(|ca| ("NATS_CA".to_owned(), config.folder.join(ca).display().to_string())));
     }
     for (callee, place) in &given.reach.connections {
         env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, place.address));
@@ -50,6 +51,13 @@ pub(crate) fn of_instance(
         env.insert("DATABASE_URL".into(), format!("sqlite:///{}", path.display()));
     }
     env.into_iter().collect()
+}
+
+/// The NATS server of the system, as the service's own user where it has one.
+fn nats_url(config: &Config, nats: &Nats, name: &ServiceName, service: &Service) -> NatsUrl {
+    let password = nats.secret(name, service).and_then(|secret| config.secrets.get(&secret));
+    let own = password.and_then(|password| nats.url.for_user(name.as_str(), password).ok());
+    own.unwrap_or_else(|| nats.url.clone())
 }
 
 /// Where the service calls another. With HTTP, callers choose the version themselves.

@@ -3,21 +3,25 @@
 use std::{collections::BTreeMap, ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
 
 use cli::report::UserError;
-use model::spec::System;
+use model::{
+    ServiceName,
+    spec::{Service, System},
+};
 
-/// The value of every secret that the manifest names; the environment wins over the file.
+/// The value of every secret that the manifest names, and of every password that services have at a NATS server; the environment wins
+/// over the file.
 pub(crate) fn read(
     system: &System,
     variables: &BTreeMap<OsString, OsString>,
     file: &Path,
 ) -> Result<BTreeMap<String, String>, UserError> {
-    let names = || system.services.iter().flat_map(|(name, service)| service.secrets.iter().map(move |s| (name, s)));
-    if names().next().is_none() {
+    let names = names(system);
+    if names.is_empty() {
         return Ok(BTreeMap::new());
     }
     let in_file = read_file(file)?;
     let mut values = BTreeMap::new();
-    for (service, name) in names() {
+    for (service, name) in &names {
         let given = variables.get(&OsString::from(name)).and_then(|value| value.to_str().map(str::to_owned));
         let value = given.or_else(|| in_file.get(name).cloned()).ok_or_else(|| {
             UserError::failed(
@@ -27,7 +31,33 @@ pub(crate) fn read(
         })?;
         values.insert(name.clone(), value);
     }
+    check_passwords(system, &values)?;
     Ok(values)
+}
+
+fn names(system: &System) -> Vec<(&ServiceName, String)> {
+    let own = |(name, service): (_, &Service)| service.secrets.iter().map(|secret| (name, secret.clone())).collect();
+    let mut names: Vec<_> = system.services.iter().flat_map::<Vec<_>, _>(own).collect();
+    names.extend(passwords(system));
+    names
+}
+
+/// Whose password at the NATS server which secret is.
+fn passwords(system: &System) -> impl Iterator<Item = (&ServiceName, String)> {
+    let all = system.nats.iter().flat_map(|nats| system.services.iter().map(move |found| (nats, found)));
+    all.filter_map(|(nats, (name, service))| Some((name, nats.secret(name, service)?)))
+}
+
+fn check_passwords(system: &System, values: &BTreeMap<String, String>) -> Result<(), UserError> {
+    let Some(nats) = &system.nats else { return Ok(()) };
+    let fits = |(service, secret): &(&ServiceName, String)| {
+        values.get(secret).is_some_and(|password| nats.url.for_user(service.as_str(), password).is_ok())
+    };
+    passwords(system).find(|found| !fits(found)).map_or(Ok(()), |(service, secret)| {
+        let cause =
+            format!("the secret `{secret}`, the password of `{service}` at the NATS server, does not fit into a URL");
+        Err(UserError::failed(cause, "make it of letters, digits, `-`, `.`, `_` and `~`"))
+    })
 }
 
 fn read_file(file: &Path) -> Result<BTreeMap<String, String>, UserError> {

@@ -21,7 +21,8 @@ pub(crate) const ROOT: Keys = Keys {
     planned: &[("engines", ENGINES)],
 };
 
-pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine", "url"]], planned: &[] };
+pub(crate) const STREAMS: Keys =
+    Keys { home: "`[streams]`", known: &[&["engine", "url", "ca", "users"]], planned: &[] };
 
 pub(crate) const TOPIC: Keys = Keys {
     home: "`[topics.NAME]`",

@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -15,8 +15,6 @@ use streams::External;
 
 use crate::taking;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
 pub(crate) struct Rig {
     server: Server,
     external: External,
@@ -27,12 +25,12 @@ pub(crate) struct Rig {
 impl Rig {
     /// The server that the repository pins.
     pub(crate) async fn pinned() -> Self {
-        Self::start(pinned(), "enabled").await
+        Self::start(nats_server::pinned(), "enabled").await
     }
 
     /// The same, which syncs before it acknowledges.
     pub(crate) async fn pinned_syncing() -> Self {
-        Self::start(pinned(), "{ sync_interval: always }").await
+        Self::start(nats_server::pinned(), "{ sync_interval: always }").await
     }
 
     /// Debian's.
@@ -49,7 +47,7 @@ impl Rig {
         std::fs::write(&config, text).expect("it is written");
         let server = nats_server::run_program(&program, &config.display().to_string());
         let url = server.client_url().parse().expect("a URL");
-        let external = External::connect(&url).await.expect("it serves JetStream");
+        let external = External::connect(&url, None).await.expect("it serves JetStream");
         Self { server, external, monitor, _folder: folder }
     }
 
@@ -62,14 +60,6 @@ impl Rig {
         let syncs = answer.contains("\"sync_always\": true");
         if syncs { Durability::Synced } else { Durability::Written }
     }
-}
-
-fn pinned() -> PathBuf {
-    let list = std::fs::read_to_string(Path::new(ROOT).join("tests/compat/async-nats.toml")).expect("it is there");
-    let version = list.lines().find_map(|line| line.strip_prefix("peer = \"")?.split('"').next()).expect("a version");
-    let program = Path::new(ROOT).join("target/compat/nats").join(version).join("nats-server");
-    assert!(program.exists(), "{} is missing\nhint: `cargo xtask test` builds it with Go", program.display());
-    program
 }
 
 #[async_trait]
