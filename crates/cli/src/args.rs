@@ -76,6 +76,8 @@ pub enum Command {
     /// Run a NATS server alone, with the flags of nats-server
     #[command(disable_help_flag = true)]
     NatsServer(InnerArgs),
+    /// Print the services as users of a nats-server, for its configuration
+    NatsUsers,
     /// The keeper process (internal)
     #[command(hide = true)]
     Keeper(InnerArgs),

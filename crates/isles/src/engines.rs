@@ -104,7 +104,7 @@ pub(crate) async fn start(
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
     let messages::Started { server, streams: service_streams } =
-        messages::start(&buckets, system, clock.clone(), resumed).await?;
+        messages::start(&buckets, system, folder, clock.clone(), resumed).await?;
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],

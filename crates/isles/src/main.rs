@@ -3,6 +3,7 @@
 mod engines;
 mod messages;
 mod nats_server;
+mod nats_users;
 mod platform;
 mod preflight;
 mod state;
@@ -38,6 +39,7 @@ fn run(settings: &Settings, environment: &Environment) -> ExitCode {
     let done = match &settings.command {
         Command::Up(args) => up::run(args, settings, environment, &clock, &mut terminal),
         Command::NatsServer(args) => nats_server::run(&args.args, environment, clock, &mut terminal),
+        Command::NatsUsers => nats_users::run(settings, &mut terminal),
         Command::Keeper(args) => up::keep(&args.args),
         Command::Platform(args) => platform::run(&args.args, environment),
         Command::View(args) => view::run(&args.args, settings, &clock, &mut terminal),

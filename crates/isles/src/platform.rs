@@ -22,6 +22,7 @@ use ports::{
     tasks::{TaskKind, Tasks},
     workloads::Workloads,
 };
+use streams::ConnectError;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +99,9 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
+        return UserError::failed(error.to_string(), error.hint()).into();
+    }
     let streams = match error.downcast_ref::<ReleaseError>() {
         Some(ReleaseError::Streams(error)) => Some(error),
         Some(_) => return UserError::failed(error.to_string(), STORE_HINT).into(),
@@ -108,9 +112,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
-        Some(StreamsError::Unreachable(_)) => {
-            "start it, correct `url` in `[streams]`, or let it serve JetStream (`nats-server --jetstream`)"
-        }
+        Some(StreamsError::Unreachable(_)) => "see whether the NATS server is up, and try again",
         Some(StreamsError::Refused { .. }) => "change it back, or give it another name: what exists keeps its messages",
         Some(_) => "check the permissions and the free space of the state folder",
         None => return error,

@@ -48,6 +48,12 @@ impl Buckets {
         Self { folder, reserve_bytes: RESERVE_BYTES, node: OnceCell::new(), open: Mutex::default() }
     }
 
+    /// The buckets of a journal that is open, on a disk that fails.
+    #[cfg(test)]
+    pub(crate) fn over(journal: Arc<Journal>) -> Self {
+        Self { node: Arc::new(Node::with(journal, "disk".into())).into(), ..Self::new("disk".into()) }
+    }
+
     /// With a reserve that is large enough for the messages of services beside them.
     pub fn beside_messages(self) -> Self {
         Self { reserve_bytes: Options::default().reserve_bytes, ..self }
