@@ -10,6 +10,8 @@ pub enum ExitCode {
     Failed = 1,
     /// The command line or the manifest is wrong.
     Usage = 2,
+    /// It was rolled back.
+    RolledBack = 3,
     /// It took too long.
     TimedOut = 4,
     /// It is not allowed.
@@ -26,6 +28,7 @@ Exit codes:
     0  done
     1  failed; `check` found errors; the service answered `call` with 4xx or 5xx
     2  the command line or the manifest is wrong
+    3  rolled back
     4  took too long
     5  not allowed
     6  the system is not running
@@ -49,6 +52,7 @@ mod tests {
             ExitCode::Ok,
             ExitCode::Failed,
             ExitCode::Usage,
+            ExitCode::RolledBack,
             ExitCode::TimedOut,
             ExitCode::Denied,
             ExitCode::NotRunning,

@@ -51,6 +51,13 @@ impl UserError {
         Self::new(ExitCode::Failed, cause, hint)
     }
 
+    /// The system of a project does not run.
+    pub fn not_running(project: Option<&Project>) -> Self {
+        let what = project.map_or("the system".into(), Project::title);
+        let up = project.map_or("isles up".into(), |project| project.command("up"));
+        Self::new(ExitCode::NotRunning, format!("{what} is not running"), format!("start it with `{up}`"))
+    }
+
     pub(crate) fn timed_out(limit: Duration) -> Self {
         let cause = format!("not done after {}", format_duration(limit));
         Self::new(ExitCode::TimedOut, cause, "see `isles status`, or give a longer --timeout")
@@ -67,12 +74,6 @@ impl UserError {
         };
         let code = if matches!(error, ClientError::Denied { .. }) { ExitCode::Denied } else { ExitCode::Failed };
         Self::new(code, error.to_string(), hint)
-    }
-
-    fn not_running(project: Option<&Project>) -> Self {
-        let what = project.map_or("the system".into(), Project::title);
-        let up = project.map_or("isles up".into(), |project| project.command("up"));
-        Self::new(ExitCode::NotRunning, format!("{what} is not running"), format!("start it with `{up}`"))
     }
 
     fn of_problem(problem: &Problem) -> Self {

@@ -11,6 +11,6 @@ pub mod jetstream;
 mod messages;
 pub mod server;
 
-pub use embedded::Buckets;
+pub use embedded::{Buckets, is_free};
 pub use external::External;
 pub use messages::{MessageServer, StartError};

@@ -1,7 +1,9 @@
 use clap::CommandFactory;
 
 use super::*;
-use crate::args::{CallArgs, GraphArgs, KvVerb, RestartArgs, ScaleArgs, TopArgs, TopicVerb, Verb};
+use crate::args::{
+    CallArgs, GraphArgs, KvVerb, RestartArgs, ScaleArgs, ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
+};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -25,11 +27,15 @@ fn commands() {
         let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
         Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
     };
+    let service = |verb| Command::Service { verb };
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
         ("isles up", Command::Up(UpArgs { path: None, detach: false })),
         ("isles up examples/shop -d", Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true })),
+        ("isles upgrade --binary new", Command::Upgrade(UpgradeArgs { binary: Some("new".into()) })),
+        ("isles service install --print", service(ServiceVerb::Install { user: false, print: true })),
+        ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),
         ("isles down", Command::Verb(Verb::Down)),
         ("isles ps", Command::Verb(Verb::Ps)),
         ("isles restart users", Command::Verb(Verb::Restart(RestartArgs { services: vec![users()] }))),
