@@ -6,6 +6,7 @@ pub mod foreground;
 pub mod http;
 pub mod isles;
 pub mod load;
+pub mod mounted;
 pub mod process;
 pub mod sandbox;
 pub mod tidy;

@@ -57,13 +57,22 @@ impl Load {
     /// When one was not.
     #[track_caller]
     pub fn assert_no_failure(self) {
+        let state = self.state.clone();
+        let failures = self.end();
+        let done = state.done.load(Ordering::Relaxed);
+        assert!(failures.is_empty() && done > 0, "{done} requests done, failed: {failures:#?}");
+    }
+
+    /// Ends; gives back the failures, the first twenty of them.
+    ///
+    /// # Panics
+    /// When a client did.
+    pub fn end(self) -> Vec<String> {
         self.state.end.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.join().expect("a client does not panic");
         }
-        let failures = self.state.failures.lock().expect("a client does not panic").clone();
-        let done = self.state.done.load(Ordering::Relaxed);
-        assert!(failures.is_empty() && done > 0, "{done} requests done, failed: {failures:#?}");
+        self.state.failures.lock().expect("a client does not panic").clone()
     }
 }
 

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use mesh::{Mesh, MeshConfig};
 use model::{
     InstanceId, ServiceName, Slot,
-    spec::{ConnectionLimits, Policy, Route},
+    spec::{ConnectionLimits, Policy, Route, Side},
 };
 use ports::{
     clock::{Clock, HostClock},
@@ -72,7 +72,7 @@ fn endpoints(addresses: impl Iterator<Item = String>) -> anyhow::Result<Vec<Endp
             Some(path) => Target::Unix(path.into()),
             None => Target::Tcp(address.parse().context("not an address")?),
         };
-        Ok(Endpoint { instance: InstanceId { slot, run: 1 }, target })
+        Ok(Endpoint { instance: InstanceId { slot, run: 1 }, target, side: Side::Old })
     };
     (1..).zip(addresses).map(endpoint).collect()
 }
@@ -90,7 +90,12 @@ fn gateway(service: &ServiceName, routes: usize) -> GatewayRouting {
 }
 
 fn routing(gateway: &Arc<GatewayRouting>, service: &ServiceName, endpoints: &[Endpoint]) -> Routing {
-    let upstream = Upstream { has_been_healthy: true, adaptive_concurrency: true, endpoints: endpoints.to_vec() };
+    let upstream = Upstream {
+        has_been_healthy: true,
+        adaptive_concurrency: true,
+        endpoints: endpoints.to_vec(),
+        ..Upstream::default()
+    };
     Routing {
         gateway: Some(gateway.clone()),
         services: BTreeMap::from([(service.clone(), Arc::new(upstream))]),

@@ -1,6 +1,7 @@
 //! The command line as clap reads it.
 
 mod messages;
+mod releases;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -8,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
 
-pub use messages::{DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use releases::{DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
 
 /// The whole command line.
 #[derive(Debug, Clone, Parser)]
@@ -110,6 +112,24 @@ pub enum Verb {
     Status,
     /// Show what the services wrote
     Logs(LogsArgs),
+    /// Build what changed, and roll it out as a release
+    Deploy(DeployArgs),
+    /// Show the rollout that is under way, or the last one
+    Rollout(RolloutArgs),
+    /// Let a rollout that waits for a person go on
+    Promote,
+    /// Stop the advance of a rollout; what it watches still takes it back
+    Pause,
+    /// End a pause
+    Resume,
+    /// Take the release of a rollout back
+    Abort,
+    /// Go back to an earlier release
+    Rollback(RollbackArgs),
+    /// List the releases that are kept
+    Releases,
+    /// Show what differs between two releases
+    Diff(DiffArgs),
     /// Replace every instance of services, without a failed request
     Restart(RestartArgs),
     /// Change how many instances services have
@@ -161,6 +181,9 @@ pub struct UpArgs {
     /// Return when every service is healthy, and leave the system running
     #[arg(short, long)]
     pub detach: bool,
+    /// Start the release that ran last, as it was: nothing is read or built anew
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// The arguments of `upgrade`.

@@ -19,7 +19,7 @@ pub mod view;
 
 use model::Timestamp;
 
-use args::Verb;
+use args::{Command, Verb};
 use exit::ExitCode;
 use report::UserError;
 use settings::Settings;
@@ -48,5 +48,14 @@ pub async fn run(verb: &Verb, settings: &Settings, now: Now<'_>, terminal: &mut 
 /// The error of `work`, or that of the time.
 pub async fn in_time<T>(settings: &Settings, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let Some(limit) = settings.timeout else { return work.await };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(UserError::timed_out(limit).into()))
+    let late = |_| Err(UserError::timed_out(limit, &after(settings)).into());
+    tokio::time::timeout(limit, work).await.unwrap_or_else(late)
+}
+
+/// What to do when the time is over.
+fn after(settings: &Settings) -> String {
+    match settings.command {
+        Command::Verb(Verb::Deploy(_) | Verb::Rollback(_) | Verb::Rollout(_)) => view::rollout::goes_on(settings),
+        _ => "see `isles status`, or give a longer --timeout".into(),
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     project::Project,
     settings::Settings,
     terminal::{Terminal, WriteError},
+    text::clean,
 };
 
 /// An error that a person can do something about.
@@ -58,9 +59,8 @@ impl UserError {
         Self::new(ExitCode::NotRunning, format!("{what} is not running"), format!("start it with `{up}`"))
     }
 
-    pub(crate) fn timed_out(limit: Duration) -> Self {
-        let cause = format!("not done after {}", format_duration(limit));
-        Self::new(ExitCode::TimedOut, cause, "see `isles status`, or give a longer --timeout")
+    pub(crate) fn timed_out(limit: Duration, hint: &str) -> Self {
+        Self::new(ExitCode::TimedOut, format!("not done after {}", format_duration(limit)), hint)
     }
 
     fn of_client(error: &ClientError, project: Option<&Project>) -> Self {
@@ -82,8 +82,12 @@ impl UserError {
             408 | 504 => ExitCode::TimedOut,
             _ => ExitCode::Failed,
         };
-        let cause = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-        Self { reason: Some(problem.reason.clone()), ..Self::new(code, cause, &problem.hint) }
+        let said = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+        // What follows the first line is the log that shows it.
+        let mut lines = said.lines();
+        let cause = lines.next().unwrap_or_default();
+        let details = lines.map(|line| format!("  | {}\n", clean(line, false))).collect();
+        Self { reason: Some(problem.reason.clone()), details, ..Self::new(code, cause, &problem.hint) }
     }
 
     fn of(error: &anyhow::Error, settings: &Settings) -> Self {
@@ -119,4 +123,23 @@ fn render(error: &UserError, terminal: &Terminal) -> String {
         text.push_str(&format!("{} {}\n", paint.apply(Style::Busy, "hint:"), error.hint));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_problem_stands_above_its_cause() {
+        let problem = Problem::new(422, "build-failed", "a service could not be built", "correct it");
+        for (detail, details, cause) in [
+            ("", "", "a service could not be built"),
+            ("`users`: the build failed", "", "`users`: the build failed"),
+            ("`users`: the build failed\none\n\u{1b}[2Jtwo", "  | one\n  | two\n", "`users`: the build failed"),
+        ] {
+            let error = UserError::of_problem(&Problem { detail: detail.into(), ..problem.clone() });
+            assert_eq!((error.details.as_str(), error.cause.as_str()), (details, cause));
+            assert_eq!((error.code, error.reason.as_deref()), (ExitCode::Failed, Some("build-failed")));
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod encode;
 mod error;
 mod exchange;
 mod lines;
+mod releases;
 mod topics;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use answer::Answer;
 pub use error::ClientError;
 pub use hyper::{HeaderMap as Headers, Method as HttpMethod, StatusCode, header};
 pub use lines::Lines;
+pub use releases::Deployed;
 
 use exchange::Exchange;
 
@@ -164,12 +166,21 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
+        self.exchange(method, path, body).await?.json().await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Exchange, ClientError> {
         let bytes = body.map(serde_json::to_vec).transpose().map_err(|e| ClientError::Request(e.to_string()))?;
         let mut request = request(method, path, bytes.unwrap_or_default().into())?;
         if body.is_some() {
             request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
         }
-        self.send(request).await?.json().await
+        self.send(request).await
     }
 
     async fn lines<T: DeserializeOwned>(&self, path: &str) -> Result<Lines<T>, ClientError> {

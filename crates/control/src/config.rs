@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use crate::{Secrets, release::Release};
 use model::spec::System;
 use ports::{
     clock::Clock,
     logs::Logs,
+    messages::Messages,
     probes::Probes,
     streams::{KeyValue, Topics},
     tasks::Tasks,
@@ -14,10 +16,16 @@ use ports::{
 };
 
 /// Settings, all of them known at the start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
-    /// What is wanted.
+    /// What runs at first: as the manifest says, or as it was recorded.
     pub system: System,
+    /// The manifest: the file that deploys read.
+    pub manifest: PathBuf,
+    /// The text that `system` comes from, if it was not recorded.
+    pub text: String,
+    /// The release to go on with, without building anything.
+    pub recorded: Option<Recorded>,
     /// The manifest's folder, absolute.
     pub folder: PathBuf,
     /// The state folder, absolute.
@@ -26,10 +34,8 @@ pub struct Config {
     pub sockets: PathBuf,
     /// What programs see of the host's environment.
     pub host_env: HostEnv,
-    /// The values of the secrets that the manifest names.
-    pub secrets: BTreeMap<String, String>,
-    /// The content of each service's `env_file`, by service name.
-    pub env_files: BTreeMap<model::ServiceName, BTreeMap<String, String>>,
+    /// Where secrets come from.
+    pub secrets: Secrets,
     /// The port of every connection address.
     pub connection_port: u16,
     /// The keeper's process id.
@@ -44,6 +50,17 @@ pub struct Config {
     pub seed: u64,
 }
 
+/// A release that ran before, read from the store.
+#[derive(Clone)]
+pub struct Recorded(pub(crate) Arc<Release>);
+
+impl Recorded {
+    /// The system that it is.
+    pub fn system(&self) -> &System {
+        &self.0.system
+    }
+}
+
 /// `PATH`, `HOME`, `LANG`, `TZ` and `TMPDIR`, those that are set.
 pub type HostEnv = BTreeMap<String, String>;
 
@@ -54,6 +71,8 @@ pub struct ServiceStreams {
     pub topics: Arc<dyn Topics>,
     /// Buckets.
     pub buckets: Arc<dyn KeyValue>,
+    /// The server that services reach, if it is in this process.
+    pub server: Option<Arc<dyn Messages>>,
 }
 
 /// The engines behind the ports.

@@ -8,7 +8,7 @@ use model::{
 };
 use ports::traffic::Target;
 
-use crate::{Config, addresses::Reach};
+use crate::{Config, addresses::Reach, release::Bundle};
 
 /// What one instance is given beside what its service declares.
 pub(crate) struct Given<'a> {
@@ -18,18 +18,15 @@ pub(crate) struct Given<'a> {
     pub(crate) reach: &'a Reach,
     /// The file of its store.
     pub(crate) database: Option<&'a Path>,
+    /// Its secrets.
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// The environment of an instance. What Isles gives wins over `env`, `env` over `env_file`, that over the host.
-pub(crate) fn of_instance(
-    config: &Config,
-    name: &ServiceName,
-    service: &Service,
-    given: &Given,
-) -> Vec<(String, String)> {
-    let mut env = of_build(config, name, service);
-    let secrets = service.secrets.iter().filter_map(|name| config.secrets.get_key_value(name));
-    env.extend(secrets.map(|(name, value)| (name.clone(), value.clone())));
+pub(crate) fn of_instance(config: &Config, bundle: &Bundle, given: &Given) -> Vec<(String, String)> {
+    let service = &*bundle.spec;
+    let mut env = own(config, bundle.env_file.clone(), service);
+    env.extend(given.secrets.clone());
     match given.target {
         Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
         Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
@@ -63,9 +60,9 @@ fn url(service: &Service, callee: &ServiceName, address: SocketAddr) -> String {
 }
 
 /// The environment of a build: the host's and the service's own, without secrets.
-pub(crate) fn of_build(config: &Config, name: &ServiceName, service: &Service) -> BTreeMap<String, String> {
+pub(crate) fn own(config: &Config, env_file: BTreeMap<String, String>, service: &Service) -> BTreeMap<String, String> {
     let mut env = config.host_env.clone();
-    env.extend(config.env_files.get(name).cloned().unwrap_or_default());
+    env.extend(env_file);
     env.extend(service.env.clone());
     env
 }

@@ -16,10 +16,14 @@ mod fixture;
 mod free_ports;
 mod messaging;
 mod records;
+mod release;
+mod secrets;
 mod store;
 mod supervisor;
 
 pub use api::{Api, serve};
-pub use config::{Config, Engines, HostEnv, ServiceStreams};
-pub use messaging::Messaging;
+pub use config::{Config, Engines, HostEnv, Recorded, ServiceStreams};
+pub use messaging::Ensure;
+pub use release::{ReleaseError, Releases, StoreError};
+pub use secrets::{Secrets, env_files};
 pub use supervisor::{Supervisor, SystemHandle};

@@ -1,6 +1,9 @@
 //! What control remembers, in one bucket of `ports::streams`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{InstanceId, ServiceName, Slot, Timestamp};
 use ports::{
@@ -9,7 +12,13 @@ use ports::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use logic::release::Ledger;
+
+use crate::release::{BundleId, ReleaseRecord};
+
 const BUCKET: &str = "system";
+/// The key of how releases fare.
+const LEDGER: &str = "releases:";
 
 /// The records of a system.
 #[derive(Clone)]
@@ -20,12 +29,12 @@ pub(crate) struct Records(Arc<dyn KeyValue>);
 pub(crate) struct InstanceRecord {
     pub(crate) port: Option<u16>,
     pub(crate) socket: Option<std::path::PathBuf>,
-    /// The folder that it runs in.
-    pub(crate) folder: std::path::PathBuf,
+    /// What it runs.
+    pub(crate) bundle: BundleId,
     /// When it was started.
     pub(crate) started_at: Timestamp,
-    /// Whether it takes requests.
-    pub(crate) healthy: bool,
+    /// Since when it takes requests, if it does.
+    pub(crate) healthy_since: Option<Timestamp>,
 }
 
 impl InstanceRecord {
@@ -50,6 +59,8 @@ pub(crate) struct Remembered {
     pub(crate) last_runs: BTreeMap<Slot, u64>,
     pub(crate) addresses: BTreeMap<String, u32>,
     pub(crate) scales: BTreeMap<ServiceName, ScaleRecord>,
+    /// The slots of a service in which an instance is asked for.
+    pub(crate) slots: BTreeMap<ServiceName, BTreeSet<u32>>,
     pub(crate) came_up: bool,
 }
 
@@ -67,6 +78,7 @@ impl Records {
                 "run" => all.last_runs.extend(name.parse().ok().zip(read(&entry.value))),
                 "address" => all.addresses.extend(read(&entry.value).map(|number: u32| (name.to_owned(), number))),
                 "scale" => all.scales.extend(name.parse().ok().zip(read(&entry.value))),
+                "slots" => all.slots.extend(name.parse().ok().zip(read(&entry.value))),
                 "came-up" => all.came_up = true,
                 _ => {}
             }
@@ -92,6 +104,31 @@ impl Records {
 
     pub(crate) async fn put_scale(&self, service: &ServiceName, scale: ScaleRecord) -> Result<(), StreamsError> {
         self.put(format!("scale:{service}"), &scale).await
+    }
+
+    pub(crate) async fn put_slots(&self, service: &ServiceName, slots: &BTreeSet<u32>) -> Result<(), StreamsError> {
+        self.put(format!("slots:{service}"), slots).await
+    }
+
+    /// How releases fare, and what they are.
+    pub(crate) async fn releases(&self) -> Result<(Ledger, BTreeMap<u64, ReleaseRecord>), StreamsError> {
+        let ledger = self.0.get(BUCKET, LEDGER).await?.and_then(|entry| read(&entry.value)).unwrap_or_default();
+        let listed = self.0.list(BUCKET, "release:").await?;
+        let release = |key: &str| key.strip_prefix("release:")?.parse().ok();
+        let releases = listed.iter().filter_map(|entry| Some((release(&entry.key)?, read(&entry.value)?))).collect();
+        Ok((ledger, releases))
+    }
+
+    pub(crate) async fn put_ledger(&self, ledger: &Ledger) -> Result<(), StreamsError> {
+        self.put(LEDGER.into(), ledger).await
+    }
+
+    pub(crate) async fn put_release(&self, number: u64, record: &ReleaseRecord) -> Result<(), StreamsError> {
+        self.put(format!("release:{number}"), record).await
+    }
+
+    pub(crate) async fn forget_release(&self, number: u64) -> Result<(), StreamsError> {
+        self.delete(format!("release:{number}")).await
     }
 
     pub(crate) async fn put_came_up(&self, came_up: bool) -> Result<(), StreamsError> {

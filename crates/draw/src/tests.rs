@@ -49,8 +49,6 @@ fn system(name: &str, lines: &[Line], routes: &[(&str, &str)]) -> System {
     let routes: Vec<Route> = routes.collect();
     let listen = "127.0.0.1:8080".parse().unwrap();
     System {
-        nats: None,
-        name: name.parse().unwrap(),
         gateway: (!routes.is_empty()).then(|| Gateway::new(listen, routes)),
         services: lines
             .iter()
@@ -58,9 +56,7 @@ fn system(name: &str, lines: &[Line], routes: &[(&str, &str)]) -> System {
                 (name.parse::<ServiceName>().unwrap(), service(*replicas, *store, calls))
             })
             .collect(),
-        topics: Default::default(),
-        buckets: Default::default(),
-        objects: Default::default(),
+        ..System::new(name.parse().unwrap())
     }
 }
 

@@ -68,9 +68,18 @@ pub(crate) async fn connect(tasks: &Tasks) -> anyhow::Result<Connected> {
     Ok(Connected { keeper, inventory, events })
 }
 
+/// What the node remembers; with room for messages, unless the system is known not to keep any here.
+pub(crate) fn buckets(system: Option<&System>, state: &State) -> Arc<Buckets> {
+    let buckets = Buckets::new(state.buckets());
+    let beside_messages = system.is_none_or(messages::are_embedded);
+    Arc::new(if beside_messages { buckets.beside_messages() } else { buckets })
+}
+
 /// Starts every engine.
+#[allow(clippy::too_many_arguments, reason = "it is called once, with what was found")]
 pub(crate) async fn start(
     connected: Connected,
+    buckets: Arc<Buckets>,
     system: &System,
     folder: &Path,
     state: &State,
@@ -78,8 +87,6 @@ pub(crate) async fn start(
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> anyhow::Result<Started> {
-    let buckets = Buckets::new(state.buckets());
-    let buckets = Arc::new(if messages::are_embedded(system) { buckets.beside_messages() } else { buckets });
     let streams: Arc<dyn KeyValue> = buckets.clone();
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;

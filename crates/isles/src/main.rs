@@ -6,7 +6,6 @@ mod nats_server;
 mod platform;
 mod preflight;
 mod program;
-mod secrets;
 mod service;
 mod state;
 mod up;

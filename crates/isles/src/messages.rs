@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use control::ServiceStreams;
+use control::{Ensure, ServiceStreams};
 use model::{
     NatsUrl,
     spec::{Service, System},
-    streams::{Redelivery, StreamConfig},
 };
-use ports::{
-    clock::Clock,
-    messages::Messages,
-    streams::{Capabilities, StreamsError, Topics},
-};
+use ports::{clock::Clock, messages::Messages, streams::StreamsError};
 use streams::{Buckets, External, MessageServer};
 
 /// What there is of it; nothing if no service has to do with messages.
@@ -48,34 +43,17 @@ pub(crate) async fn start(
         return Ok(Started { server: None, streams: Some(streams) });
     }
     let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
-    let streams = ServiceStreams { topics: server.topics(), buckets: server.buckets() };
-    ensure(&*streams.topics, system).await?;
+    let streams = ServiceStreams { topics: server.topics(), buckets: server.buckets(), server: Some(server.clone()) };
+    Ensure(streams.topics.clone()).all(system).await?;
     Ok(Started { server: Some(server), streams: Some(streams) })
 }
 
 /// Where the system is up already, it goes on without the server until that is back.
 async fn connect(url: &NatsUrl, system: &System, resumed: bool) -> Result<ServiceStreams, StreamsError> {
     let external = if resumed { External::resume(url).await? } else { External::connect(url).await? };
-    let streams = ServiceStreams { topics: external.topics(), buckets: external.buckets() };
+    let streams = ServiceStreams { topics: external.topics(), buckets: external.buckets(), server: None };
     if !resumed {
-        ensure(&*streams.topics, system).await?;
+        Ensure(streams.topics.clone()).all(system).await?;
     }
     Ok(streams)
-}
-
-async fn ensure(topics: &dyn Topics, system: &System) -> Result<(), StreamsError> {
-    let can = topics.capabilities();
-    for stream in system.streams() {
-        topics.ensure(fit(stream, can)).await?;
-    }
-    Ok(())
-}
-
-/// A stream as an engine can have it. What a manifest says and an engine has not, is an error of the manifest.
-fn fit(mut stream: StreamConfig, can: Capabilities) -> StreamConfig {
-    stream.allow_msg_ttl &= can.ttl;
-    if !can.redelivery {
-        Redelivery::forget(&mut stream.metadata);
-    }
-    stream
 }

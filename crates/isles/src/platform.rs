@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use cli::{report::UserError, settings::Environment};
 use client::Client;
-use control::{Api, Config, Engines, Messaging, Supervisor};
+use control::{Api, Config, Recorded, ReleaseError, Releases, Supervisor};
 use manifest::Disk;
 use mesh::{Mesh, MeshError};
 use model::spec::System;
@@ -32,8 +32,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     engines::{self, Connected, Started},
-    preflight, secrets,
+    preflight,
     state::State,
+    up::RESUME,
     view,
 };
 
@@ -46,16 +47,34 @@ const JOURNAL_TRIES: u32 = 500;
 const JOURNAL_PAUSE: Duration = Duration::from_millis(2);
 /// The time that tasks have to end.
 const TASKS_PATIENCE: Duration = Duration::from_secs(1);
+/// What a person can do about the content store.
+const STORE_HINT: &str =
+    "check the permissions and the free space of the state folder, or move its folder `store` away and run `isles up`";
 /// What programs see of the host's environment.
 const HOST_VARIABLES: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
-/// The hidden command `platform`: started by the keeper with the folder of the manifest.
+/// The hidden command `platform`: started by the keeper with the manifest, and whether to go on with what ran last.
 pub(crate) fn run(args: &[OsString], environment: &Environment) -> anyhow::Result<ExitCode> {
-    let folder = args.first().map(PathBuf::from).context("the folder of the manifest is not named")?;
-    let state = State(folder.join(".isles"));
-    let text = std::fs::read_to_string(state.manifest()).context("the manifest in force cannot be read")?;
-    let system = manifest::parse(&text, &Disk::new(&folder)).system.context("the manifest in force has errors")?;
-    view::block_on(run_system(system, folder, state, environment))
+    let manifest = args.first().map(PathBuf::from).context("the manifest is not named")?;
+    let folder = manifest.parent().context("the manifest lies in no folder")?.to_path_buf();
+    let resume = args.get(1).is_some_and(|argument| argument == RESUME);
+    view::block_on(run_system(Place { state: State(folder.join(".isles")), manifest, folder }, resume, environment))
+}
+
+/// Where a system is.
+struct Place {
+    manifest: PathBuf,
+    /// The manifest's.
+    folder: PathBuf,
+    state: State,
+}
+
+/// What runs at first.
+struct First {
+    system: System,
+    /// The manifest's text, if the system comes from there.
+    text: String,
+    recorded: Option<Recorded>,
 }
 
 /// A system that can run.
@@ -69,18 +88,13 @@ struct Ready {
     sockets: PathBuf,
 }
 
-async fn run_system(
-    system: System,
-    folder: PathBuf,
-    state: State,
-    environment: &Environment,
-) -> anyhow::Result<ExitCode> {
+async fn run_system(place: Place, resume: bool, environment: &Environment) -> anyhow::Result<ExitCode> {
     let asked_to_leave = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let tasks = Tasks::default();
     let connected = engines::connect(&tasks).await?;
     let (keeper, resumed) = (connected.keeper.clone(), connected.is_resumed());
-    match prepare(connected, system, folder, &state, environment, &tasks).await {
-        Ok(ready) => serve(ready, keeper, &state, &tasks, asked_to_leave).await,
+    match prepare(connected, &place, resume, environment, &tasks).await {
+        Ok(ready) => serve(ready, keeper, &place.state, &tasks, asked_to_leave).await,
         Err(error) => {
             // Nothing runs yet, and what fails at the first start would fail at the next.
             if !resumed {
@@ -96,7 +110,12 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
-    let hint = match error.downcast_ref::<StreamsError>() {
+    let streams = match error.downcast_ref::<ReleaseError>() {
+        Some(ReleaseError::Streams(error)) => Some(error),
+        Some(_) => return UserError::failed(error.to_string(), STORE_HINT).into(),
+        None => error.downcast_ref::<StreamsError>(),
+    };
+    let hint = match streams {
         Some(StreamsError::Damaged { .. }) => {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
@@ -113,28 +132,39 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
 
 async fn prepare(
     connected: Connected,
-    system: System,
-    folder: PathBuf,
-    state: &State,
+    place: &Place,
+    resume: bool,
     environment: &Environment,
     tasks: &Tasks,
 ) -> anyhow::Result<Ready> {
+    let Place { folder, state, .. } = place;
+    let text = std::fs::read_to_string(state.manifest()).context("the manifest in force cannot be read")?;
+    let stated = manifest::parse(&text, &Disk::new(folder)).system;
+    let buckets = engines::buckets(stated.as_ref(), state);
+    let releases = Releases::open(buckets.clone(), folder.clone(), state.0.clone()).await?;
+    let first = match recorded(&releases, resume, connected.is_resumed()).await? {
+        Some(release) => First { system: release.system().clone(), text: String::new(), recorded: Some(release) },
+        None => First { system: stated.context("the manifest in force has errors")?, text, recorded: None },
+    };
     let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(connected, &system, &folder, state, environment, clock, tasks).await?;
-    let config = config(system, folder, state, environment, &started)?;
+    let started = engines::start(connected, buckets, &first.system, folder, state, environment, clock, tasks).await?;
+    let config = config(first, place, environment, &started);
     let Started { engines, events, messages, mesh, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
-    let messaging = messaging(&config.system, &engines);
-    let (supervisor, handle) = Supervisor::start(config, engines, events).await?;
+    let (messaging, clock) = (engines.messages.clone(), engines.clock.clone());
+    let (supervisor, handle) = Supervisor::start(config, releases.clone(), engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
-    let api = Api { system: handle, logs, traffic, messaging, tasks, streams, closing };
+    let api = Api { system: handle, releases, logs, traffic, messaging, clock, tasks, streams, closing };
     Ok(Ready { supervisor, workloads, messages, mesh, api, socket, sockets })
 }
 
-/// What the API reaches topics and buckets by, if there are any.
-fn messaging(system: &System, engines: &Engines) -> Option<Arc<Messaging>> {
-    let (system, clock) = (system.clone(), engines.clock.clone());
-    engines.messages.clone().map(|streams| Arc::new(Messaging { system, streams, clock }))
+/// What an earlier platform process ran, or what ran last if that is asked for; else the manifest says what runs.
+async fn recorded(releases: &Releases, resume: bool, resumed: bool) -> anyhow::Result<Option<Recorded>> {
+    if resumed {
+        return Ok(releases.gone_on_with().await?);
+    }
+    let none = || UserError::failed("no release has run yet", "run `isles up`");
+    Ok(if resume { Some(releases.last_run().await?.ok_or_else(none)?) } else { None })
 }
 
 async fn serve(
@@ -200,20 +230,18 @@ async fn journal_is_free(state: &State) -> bool {
     false
 }
 
-fn config(
-    system: System,
-    folder: PathBuf,
-    state: &State,
-    environment: &Environment,
-    started: &Started,
-) -> anyhow::Result<Config> {
+fn config(first: First, place: &Place, environment: &Environment, started: &Started) -> Config {
     let variable = |name: &&str| environment.variables.get(Path::new(name).as_os_str())?.to_str().map(str::to_owned);
     let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
-    Ok(Config {
-        secrets: secrets::read(&system, &environment.variables, &state.secrets())?,
-        env_files: preflight::env_files(&system, &folder)?,
+    Config {
+        system: first.system,
+        text: first.text,
+        recorded: first.recorded,
+        manifest: place.manifest.clone(),
+        folder: place.folder.clone(),
+        secrets: place.state.secrets(environment),
         host_env,
-        state: state.0.clone(),
+        state: place.state.0.clone(),
         sockets: started.sockets.clone(),
         connection_port: started.connection_port,
         keeper_pid: started.keeper_pid,
@@ -221,7 +249,5 @@ fn config(
         resumed: started.resumed,
         builds_at_once: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         seed: fastrand::u64(..),
-        system,
-        folder,
-    })
+    }
 }

@@ -1,38 +1,26 @@
 //! What can be known to fail before anything is started.
 
 use std::{
-    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::Path,
 };
 
 use cli::{project::Project, report::UserError};
+use control::Secrets;
 use keeper::ServiceManager;
 use mesh::TlsError;
-use model::{ServiceName, spec::System};
+use model::{spec::System, status::Trouble};
 
-use crate::{engines, secrets, state::State};
+use crate::{engines, state::State};
 
-/// The content of every `env_file`.
-pub(crate) fn env_files(
-    system: &System,
-    project: &Path,
-) -> Result<BTreeMap<ServiceName, BTreeMap<String, String>>, UserError> {
-    let mut all = BTreeMap::new();
-    for (name, service) in &system.services {
-        let Some(file) = &service.env_file else { continue };
-        let path = project.join(file);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let cause = format!("the env_file {} of `{name}` cannot be read: {error}", path.display());
-            UserError::failed(cause, "check the path and its permissions")
-        })?;
-        let variables = secrets::parse(&text).map_err(|line| {
-            let cause = format!("{}:{line}: not `NAME=value`", path.display());
-            UserError::failed(cause, "write one variable a line")
-        })?;
-        all.insert(name.clone(), variables);
-    }
-    Ok(all)
+/// What is wrong, as it is told to a person.
+pub(crate) fn told(trouble: Trouble) -> UserError {
+    UserError::failed(trouble.cause, trouble.hint)
+}
+
+/// Makes sure that every `env_file` can be read and every secret is given.
+pub(crate) fn environment(system: &System, project: &Path, secrets: &Secrets) -> Result<(), UserError> {
+    control::env_files(system, project).and_then(|_| secrets.read(system)).map(drop).map_err(told)
 }
 
 /// Makes sure that the gateway's port is free, unless the service manager has kept the listener on it.

@@ -119,7 +119,7 @@ fn unit(project: &Project, user: bool, environment: &Environment) -> anyhow::Res
     let after = if user { "" } else { "After=network.target\n" };
     Ok(format!(
         "[Unit]\nDescription=The system {name} on Isles\n{after}\n\
-         [Service]\nType=notify\nExecStart={program} up --file {manifest}\nWorkingDirectory={}\nEnvironment={}\n{runs_as}\
+         [Service]\nType=notify\nExecStart={program} up --resume --file {manifest}\nWorkingDirectory={}\nEnvironment={}\n{runs_as}\
          KillMode=mixed\nDelegate=yes\nFileDescriptorStoreMax=16\nRestart=on-failure\nRestartSec=1\nTimeoutStopSec=150\n\n\
          [Install]\nWantedBy={}\n",
         text(&project.folder)?.replace('%', "%%"),

@@ -1,13 +1,16 @@
 //! The state folder `.isles/`: what it holds, and its version.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use cli::report::UserError;
+use cli::{project::Project, report::UserError, settings::Environment};
+use control::Secrets;
+use model::spec::System;
 
 /// The version of the state folder that this Isles writes.
 const VERSION: u32 = 1;
@@ -31,8 +34,22 @@ impl State {
         self.0.join("manifest.toml")
     }
 
-    pub(crate) fn secrets(&self) -> PathBuf {
-        self.0.join("secrets")
+    /// The system that ran last, as far as it can be told before it runs.
+    ///
+    /// # Errors
+    /// When none has.
+    pub(crate) fn in_force(&self, project: &Project) -> Result<System, UserError> {
+        let Ok(text) = fs::read_to_string(self.manifest()) else {
+            return Err(UserError::failed("no release has run yet", "run `isles up`"));
+        };
+        let nameless = || System::new("isles".parse().expect("this is a name"));
+        Ok(project.parse(&text).system.unwrap_or_else(nameless))
+    }
+
+    /// Where secrets come from: the environment of this process and a file.
+    pub(crate) fn secrets(&self, environment: &Environment) -> Secrets {
+        let text = |(name, value): (&OsString, &OsString)| Some((name.to_str()?.into(), value.to_str()?.into()));
+        Secrets { variables: environment.variables.iter().filter_map(text).collect(), file: self.0.join("secrets") }
     }
 
     /// The development certificate and its key.

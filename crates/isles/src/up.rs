@@ -24,10 +24,12 @@ use ports::clock::{Clock, HostClock};
 use crate::{
     preflight,
     program::{self, text},
-    secrets,
     state::State,
     view,
 };
+
+/// Tells the keeper and the platform to go on with the release that ran last.
+pub(crate) const RESUME: &str = "resume";
 
 /// Runs `isles up` to its end.
 pub(crate) fn run(
@@ -39,27 +41,29 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let begun = clock.now();
     let project = settings.project_of(args)?;
-    let system = project.system(terminal.err.paint.on)?;
     let state = State(project.state());
+    let system = if args.resume { state.in_force(&project)? } else { project.system(terminal.err.paint.on)? };
     state.prepare()?;
     let lock = lock(&state.0, &system)?;
     for line in keeper::clean_up(&state.0) {
         terminal.say(&format!("note: {line}\n"));
     }
-    preflight::env_files(&system, &project.folder)?;
-    secrets::read(&system, &environment.variables, &state.secrets())?;
+    if !args.resume {
+        preflight::environment(&system, &project.folder, &state.secrets(environment))?;
+    }
     preflight::certificate(&system, &project.folder, &state)?;
     let manager = ServiceManager::of(|name| environment.variables.get(OsStr::new(name))?.to_str().map(str::to_owned));
     preflight::gateway_port(&system, &project, &manager)?;
-    std::fs::write(state.manifest(), project.text()?).context("the state folder cannot be written")?;
+    if !args.resume {
+        std::fs::write(state.manifest(), project.text()?).context("the state folder cannot be written")?;
+    }
     if args.detach {
         lock.release();
-        let keeper = start_keeper(&project, &state)?;
+        let keeper = start_keeper(&project, args.resume, &state)?;
         return view::detached(&project, &system, keeper, begun, settings, clock, terminal);
     }
-    let viewer = start_viewer(&project, settings)?;
-    let viewer = Some(viewer.id());
-    Ok(keeper::run(KeeperConfig { viewer, manager, ..config(&project, lock)? }).into())
+    let viewer = Some(start_viewer(&project, settings)?.id());
+    Ok(keeper::run(KeeperConfig { viewer, manager, ..config(&project, args.resume, lock)? }).into())
 }
 
 /// The hidden command `keeper`: a keeper in the background.
@@ -67,7 +71,8 @@ pub(crate) fn keep(args: &[OsString]) -> anyhow::Result<ExitCode> {
     let manifest = args.first().context("the manifest is not named")?;
     let project = Project::find(Path::new("/"), Some(Path::new(manifest)))?;
     let lock = keeper::lock(&project.state()).context("the state folder is not free")?;
-    Ok(keeper::run(KeeperConfig { detached: true, ..config(&project, lock)? }).into())
+    let resume = args.get(1).is_some_and(|argument| argument == RESUME);
+    Ok(keeper::run(KeeperConfig { detached: true, ..config(&project, resume, lock)? }).into())
 }
 
 /// The hidden command `successor`: what follows a keeper in its process, and the check before.
@@ -95,11 +100,13 @@ fn lock(state: &Path, system: &System) -> Result<keeper::Lock, UserError> {
     })
 }
 
-fn config(project: &Project, lock: keeper::Lock) -> anyhow::Result<KeeperConfig> {
+fn config(project: &Project, resume: bool, lock: keeper::Lock) -> anyhow::Result<KeeperConfig> {
+    let mut platform = vec!["platform".into(), "--".into(), text(&project.manifest)?];
+    platform.extend(resume.then(|| RESUME.into()));
     Ok(KeeperConfig {
         lock,
         program: text(&program::this()?)?,
-        platform: vec!["platform".into(), "--".into(), text(&project.folder)?],
+        platform,
         successor: vec!["successor".into(), "--".into()],
         detached: false,
         viewer: None,
@@ -108,11 +115,11 @@ fn config(project: &Project, lock: keeper::Lock) -> anyhow::Result<KeeperConfig>
 }
 
 /// A keeper of its own session, whose output goes to a file.
-fn start_keeper(project: &Project, state: &State) -> anyhow::Result<Child> {
+fn start_keeper(project: &Project, resume: bool, state: &State) -> anyhow::Result<Child> {
     // Of this run alone: it does not grow from run to run.
     let log = File::create(state.own_log())?;
     let mut command = Command::new(program::this()?);
-    command.arg("keeper").arg("--").arg(&project.manifest).current_dir("/");
+    command.arg("keeper").arg("--").arg(&project.manifest).args(resume.then_some(RESUME)).current_dir("/");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
     command.spawn().context("the keeper cannot be started")
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(
     let begun = clock.now();
     let manifest = args.first().context("the manifest is not named")?;
     let project = Project::find(&settings.current_dir, Some(Path::new(manifest)))?;
-    let system = project.system(false)?;
+    let system = State(project.state()).in_force(&project)?;
     block_on(async {
         let client = Client::new(project.socket());
         wait_for_api(&client, || None).await?;

@@ -12,13 +12,5 @@ pub(crate) fn system(calls: &[(&str, &[&str])]) -> System {
         let calls = callees.iter().map(|callee| (name(callee), Policy::default())).collect();
         (name(service), Service { calls, ..Service::new("./serve") })
     });
-    System {
-        nats: None,
-        name: "test".parse().expect("valid"),
-        gateway: None,
-        services: services.collect(),
-        topics: Default::default(),
-        buckets: Default::default(),
-        objects: Default::default(),
-    }
+    System { services: services.collect(), ..System::new("test".parse().expect("valid")) }
 }

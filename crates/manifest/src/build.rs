@@ -43,9 +43,11 @@ fn cache<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Vec<PathBuf> {
 
 fn check_build(cx: &mut Cx, table: &Table) {
     let Some(build) = table.get("build") else {
-        for entry in ["inputs", "artifact", "cache"].iter().filter_map(|key| table.get(key)) {
+        for entry in ["inputs", "cache"].iter().filter_map(|key| table.get(key)) {
             let finding = cx.report.error(&entry.key_span, format!("`{}` without `build`", entry.key));
-            finding.hint("add `build = \"…\"`, or remove it: what is not built runs in place").absence();
+            finding
+                .hint("add `build = \"…\"`, or remove it; `artifact` alone names files that are made elsewhere")
+                .absence();
         }
         return;
     };

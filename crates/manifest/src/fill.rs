@@ -61,16 +61,31 @@ impl<'a> Cx<'a> {
         }
     }
 
+    /// Reports two durations of a table of which the first is not shorter than the second.
+    pub(crate) fn shorter(&mut self, table: &Table<'a>, first: (&str, Duration), second: (&str, Duration)) {
+        if first.1 < second.1 {
+            return;
+        }
+        let ((first, less), (second, more)) = (first, second);
+        let (less, more) = (format_duration(less), format_duration(more));
+        let message = format!("`{first}` must be shorter than `{second}`: {less} and {more}");
+        self.conflict(table, [first, second], message, format!("make `{first}` shorter, or `{second}` longer"));
+    }
+
     /// Reports that the first value of a table is more than the second, where at least one of them is written.
     pub(crate) fn too_much(&mut self, table: &Table<'a>, first: (&str, String), second: (&str, String)) {
-        let places = [table.get(first.0), table.get(second.0)];
-        let mut written = places.into_iter().flatten();
-        let Some(entry) = written.next() else { return };
         let ((first, less), (second, more)) = (first, second);
-        let finding = self.report.error(&entry.span, format!("`{first}` is more than `{second}`: {less} and {more}"));
-        finding.hint(format!("make `{first}` at most `{second}`"));
+        let message = format!("`{first}` is more than `{second}`: {less} and {more}");
+        self.conflict(table, [first, second], message, format!("make `{first}` at most `{second}`"));
+    }
+
+    /// Reports that the values of two keys do not go together, where at least one of them is written.
+    pub(crate) fn conflict(&mut self, table: &Table<'a>, keys: [&str; 2], message: String, hint: String) {
+        let mut written = keys.into_iter().filter_map(|key| table.get(key));
+        let Some(entry) = written.next() else { return };
+        let finding = self.report.error(&entry.span, message).hint(hint);
         if let Some(other) = written.next() {
-            finding.label(&other.span, format!("`{second}`"));
+            finding.label(&other.span, format!("`{}`", other.key));
         }
     }
 }

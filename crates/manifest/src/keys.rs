@@ -13,13 +13,39 @@ pub(crate) struct Keys {
 const ENGINES: &str = "external engines are not built yet";
 const CACHES: &str = "caches of answers are not built yet";
 const MIRRORS: &str = "mirrors are not built yet";
-const UPGRADES: &str = "upgrades in steps are not built yet";
 
 pub(crate) const ROOT: Keys = Keys {
     home: "",
-    known: &[&["system", "gateway", "services", "topics", "buckets", "objects", "streams"]],
+    known: &[&["system", "gateway", "services", "topics", "buckets", "objects", "streams", "upgrade"]],
     planned: &[("engines", ENGINES)],
 };
+
+pub(crate) const SYSTEM_UPGRADE: Keys = Keys {
+    home: "`[upgrade]`",
+    known: &[&["pinned"], EVERY_STRATEGY, ROLLING, KEPT, BLUE_GREEN, CANARY],
+    planned: &[],
+};
+
+pub(crate) const UPGRADE: Keys = Keys {
+    home: "`[services.NAME.upgrade]`",
+    known: &[EVERY_STRATEGY, ROLLING, KEPT, BLUE_GREEN, CANARY],
+    planned: &[],
+};
+
+/// The keys of an upgrade that every strategy has.
+pub(crate) const EVERY_STRATEGY: &[&str] = &["strategy", "min_healthy_time", "healthy_deadline", "progress_deadline"];
+pub(crate) const ROLLING: &[&str] = &["max_surge", "max_unavailable"];
+/// Those of both strategies that keep the old set.
+pub(crate) const KEPT: &[&str] = &["keep"];
+pub(crate) const BLUE_GREEN: &[&str] = &["preview"];
+pub(crate) const CANARY: &[&str] = &["steps", "judge", "scarce", "sticky", "tolerance"];
+
+pub(crate) const STEP: Keys = Keys { home: "`steps` of an upgrade", known: &[&["weight", "wait"]], planned: &[] };
+
+pub(crate) const STICKY: Keys = Keys { home: "`sticky` of an upgrade", known: &[&["header", "cookie"]], planned: &[] };
+
+pub(crate) const TOLERANCE: Keys =
+    Keys { home: "`tolerance` of an upgrade", known: &[&["failures", "latency", "requests"]], planned: &[] };
 
 pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine", "url"]], planned: &[] };
 
@@ -63,12 +89,7 @@ pub(crate) const CONNECTIONS: Keys =
 pub(crate) const ROUTE: Keys = Keys {
     home: "`[gateway.routes]`",
     known: &[&["to", "strip"], POLICY],
-    planned: &[
-        ("weight", UPGRADES),
-        ("mirror", MIRRORS),
-        ("redirect", "redirects are not built yet"),
-        ("cache", CACHES),
-    ],
+    planned: &[("mirror", MIRRORS), ("redirect", "redirects are not built yet"), ("cache", CACHES)],
 };
 
 pub(crate) const SERVICE: Keys = Keys {
@@ -99,15 +120,17 @@ pub(crate) const SERVICE: Keys = Keys {
         "drain_timeout",
         "protocol",
         "adaptive_concurrency",
+        "upgrade",
+        "migrate",
     ]],
-    planned: &[
-        ("upgrade", UPGRADES),
-        ("hold", UPGRADES),
-        ("pinned", UPGRADES),
-        ("migrate", "migrations of a store are not built yet"),
-        ("image", "containers are not built yet"),
-    ],
+    planned: &[("image", "containers are not built yet")],
 };
+
+pub(crate) const REPLICAS: Keys =
+    Keys { home: "`[services.NAME.replicas]`", known: &[&["min", "max", "concurrency", "cpu"]], planned: &[] };
+
+pub(crate) const MIGRATE: Keys =
+    Keys { home: "`[services.NAME.migrate]`", known: &[&["command", "hold", "deadline"]], planned: &[] };
 
 pub(crate) const HEALTH: Keys = Keys {
     home: "`[services.NAME.health]`",
@@ -194,10 +217,15 @@ pub(crate) const HTTP2: Keys = Keys {
 };
 
 /// Where a key is looked for that was written in the wrong place, the likeliest place first.
-const HOMES: [&Keys; 18] = [
+const HOMES: [&Keys; 23] = [
     &SYSTEM,
     &GATEWAY,
     &SERVICE,
+    &UPGRADE,
+    &SYSTEM_UPGRADE,
+    &STEP,
+    &REPLICAS,
+    &MIGRATE,
     &TOPIC,
     &HEALTH,
     &LIMITS,

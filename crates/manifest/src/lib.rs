@@ -21,11 +21,14 @@ mod health;
 pub mod init;
 mod keys;
 mod limits;
+mod migrate;
 mod nearest;
+mod number;
 mod paths;
 mod policy;
 mod read;
 mod render;
+mod replicas;
 mod report;
 mod routes;
 mod service;
@@ -35,8 +38,10 @@ mod syntax;
 mod system;
 mod table;
 mod tls;
+mod token;
 mod topic;
 mod topics;
+mod upgrade;
 
 use model::spec::System;
 

@@ -27,7 +27,7 @@ fn memory<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<ByteSize> {
 }
 
 /// Cores in thousandths.
-fn cpu(cx: &mut Cx, entry: &Entry) -> Option<u32> {
+pub(crate) fn cpu(cx: &mut Cx, entry: &Entry) -> Option<u32> {
     let cores = match entry.value {
         DeValue::Integer(integer) => integer.to_string().parse::<f64>().ok(),
         DeValue::Float(float) => float.as_str().parse().ok(),

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use model::{ByteSize, ServiceName, TopicName, format_duration, parse_duration, spec::Protocol};
+use model::{
+    ByteSize, ServiceName, TopicName, format_duration, parse_duration,
+    spec::{Protocol, Upgrade},
+};
 use toml::de::DeValue;
 
 use crate::{
@@ -28,6 +31,10 @@ pub(crate) struct Cx<'a> {
     pub protocols: BTreeMap<&'a str, At<Protocol>>,
     /// Every topic that a service publishes.
     pub topics: BTreeSet<TopicName>,
+    /// How services are upgraded that do not say it themselves.
+    pub upgrade: Upgrade,
+    /// Whether requests stay on the release that they entered on.
+    pub pinned: bool,
 }
 
 impl<'a> Cx<'a> {
@@ -38,6 +45,8 @@ impl<'a> Cx<'a> {
             services: Vec::new(),
             protocols: BTreeMap::new(),
             topics: BTreeSet::new(),
+            upgrade: Upgrade::default(),
+            pinned: false,
         }
     }
 

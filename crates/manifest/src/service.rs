@@ -10,16 +10,14 @@ use model::{
 use crate::{
     buckets, build, calls, environment, health,
     keys::SERVICE,
-    limits,
+    limits, migrate,
     nearest::nearest,
     policy::protocol,
     read::Cx,
-    store,
+    replicas, store,
     table::{At, Entry, Table},
-    topics,
+    topics, upgrade,
 };
-
-const REPLICAS_MAX: u32 = 1000;
 
 /// A service as far as it could be read, with the places that rules over several services need.
 pub(crate) struct Draft<'a> {
@@ -59,6 +57,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Draft<'a>> 
     spec.calls = calls::read(cx, &table, &spec);
     build::read(cx, &table, &mut spec);
     environment::read(cx, &table, &mut spec);
+    replicas::check_messages(cx, &table, &spec);
     if let Some(run) = &run {
         environment::check_command(cx, run, spec.listen);
     }
@@ -91,8 +90,14 @@ fn rest<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Service {
     // Latency tells how much a service can do where there are requests to time.
     let mut adaptive_concurrency = protocol != Protocol::Tcp;
     cx.fill_boolean(table, "adaptive_concurrency", &mut adaptive_concurrency);
+    let (replicas, scaling) = replicas::read(cx, table);
+    let upgrade = upgrade::of_service(cx, table);
+    let migrate = migrate::read(cx, table, &upgrade);
     Service {
-        replicas: replicas(cx, table),
+        replicas,
+        scaling,
+        upgrade,
+        migrate,
         health,
         stop_grace,
         drain_timeout,
@@ -115,16 +120,6 @@ fn only_bytes(cx: &mut Cx, table: &Table, health: &Health) {
         let finding = cx.report.error(&entry.span, message);
         finding.hint("remove it: without a path the port must accept a connection");
     }
-}
-
-fn replicas<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> u32 {
-    let Some(entry) = table.get("replicas") else { return 1 };
-    if entry.value.is_table() {
-        let message = "`replicas` as a table is planned: scaling by load is not built yet";
-        cx.report.error(&entry.span, message).hint("write a fixed number, such as `replicas = 2`");
-        return 1;
-    }
-    cx.integer(&entry, 0..=REPLICAS_MAX).unwrap_or(1)
 }
 
 fn listen<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Listen {

@@ -17,7 +17,7 @@ use crate::{
     service::{self, Draft},
     streams,
     table::{At, Entry, Table},
-    topic, topics,
+    topic, topics, upgrade,
 };
 
 const START: Span = 0..0;
@@ -31,6 +31,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     cx.services = entries.iter().map(|entry| entry.key).collect();
     cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).collect();
     cx.topics = entries.iter().flat_map(topics::peek).collect();
+    upgrade::of_system(cx, &root);
     let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
     let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();
     after::check(cx, &drafts);
@@ -42,7 +43,8 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let topics = topic::read(cx, &root);
     let (buckets, objects) = (bucket::buckets(cx, &root, &drafts), bucket::objects(cx, &root, &drafts));
     let services = specs(cx, drafts);
-    Some(System { name: name?, gateway, services, topics, buckets, objects, nats })
+    let (upgrade, pinned) = (cx.upgrade.clone(), cx.pinned);
+    Some(System { name: name?, gateway, services, topics, buckets, objects, nats, upgrade, pinned })
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

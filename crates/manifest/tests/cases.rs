@@ -65,4 +65,4 @@ macro_rules! cases {
     };
 }
 
-cases! { after balance breaker build environment gateway keys limits links planned policy protocol rate routes service stores syntax system tls topics types }
+cases! { after balance breaker build environment gateway keys limits links planned policy protocol rate routes service stores syntax system tls topics types upgrade }

@@ -33,18 +33,7 @@ fn check(text: &str, expected: System) {
 fn the_least_that_works() {
     let text = "[system]\nname = \"shop\"\n[services.users]\nrun = \"./users\"\n";
     let services = [("users".parse().unwrap(), Service::new("./users"))].into();
-    check(
-        text,
-        System {
-            name: "shop".parse().unwrap(),
-            gateway: None,
-            services,
-            topics: Default::default(),
-            buckets: Default::default(),
-            objects: Default::default(),
-            nats: None,
-        },
-    );
+    check(text, System { services, ..System::new("shop".parse().unwrap()) });
 }
 
 const EVERYTHING: &str = r#"
@@ -214,13 +203,12 @@ fn everything() {
     check(
         EVERYTHING,
         System {
-            name: "shop".parse().unwrap(),
             gateway: Some(gateway),
             services,
             topics: topics(),
             buckets: buckets(),
             objects: objects(),
-            nats: None,
+            ..System::new("shop".parse().unwrap())
         },
     );
 }

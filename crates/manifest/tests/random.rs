@@ -3,12 +3,15 @@
 use manifest::{Memory, parse, render};
 use proptest::prelude::*;
 
-const SEEDS: [&str; 2] = [
+const SEEDS: [&str; 3] = [
     "[system]\nname = \"shop\"\n[gateway]\nlisten = \"127.0.0.1:8080\"\n[gateway.routes]\n\"/u\" = { to = \"u\", strip = true }\n\
      [services.u]\nrun = \"./u\"\nhealth = { path = \"/h\", interval = \"5s\" }\nstore = { engine = \"sqlite\", path = \"a/b.db\" }\n\
      limits = { memory = \"1GiB\", cpu = 0.5 }\ncalls = [\"u\"]\nafter = [\"v\"]\n[services.u.connections.u]\nretries = 2\n\
      balance = { hash = { header = \"x-user\" } }\nrate = { limit = \"100/s\", burst = 20 }\nbreaker = false\n\
      access_log = { sample = 0.01 }\nlimits = { body = \"none\", http2 = { window = \"1MiB\" } }\n[services.v]\nprotocol = \"tcp\"\nrun = \"é\"\n",
+    "[system]\nname = \"shop\"\n[upgrade]\npinned = true\nstrategy = \"canary\"\nsteps = [0.5, { weight = 5, wait = \"manual\" }]\n\
+     sticky = { cookie = \"sid\" }\ntolerance = { failures = 0.2, latency = 1.25, requests = 9 }\n[services.u]\nrun = \"./u\"\n\
+     migrate = { command = \"m\", hold = true, deadline = \"1m\" }\nreplicas = { min = 0, max = 8, concurrency = 5, cpu = 0.5 }\n",
     "services.a = { run = '''x''', env = { A = \"\\u0041\" }, after = [\"a\"] }\nsystem.name = \"a\"\n[[x]]\n[y.\"z\"]\n",
 ];
 

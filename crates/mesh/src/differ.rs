@@ -13,7 +13,7 @@ use std::{
 
 use model::{
     InstanceId, Timestamp,
-    spec::{Balance, ConnectionLimits, Policy, Route},
+    spec::{Balance, ConnectionLimits, Policy, Route, Side},
 };
 use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Upstream};
 
@@ -201,8 +201,9 @@ fn connection(index: usize, (caller, callee): &(&str, &str), variant: u8) -> Opt
     let address = Ipv4Addr::new(127, 0, 0, u8::try_from(index).ok()?);
     let caller = Caller::Slot(caller.parse().expect("a slot"));
     let policy = Arc::new(policy(if index < 2 { 0 } else { variant }));
-    (variant > 0)
-        .then(|| (address, Connection { caller, callee: callee.parse().expect("a name"), policy, socket: None }))
+    (variant > 0).then(|| {
+        (address, Connection { caller, callee: callee.parse().expect("a name"), policy, socket: None, side: None })
+    })
 }
 
 fn policy(variant: u8) -> Policy {
@@ -218,12 +219,13 @@ fn upstream(name: &str, byte: u8) -> Arc<Upstream> {
     let endpoint = |run: u64| {
         let port = if run == MOVES { 1000 + u16::from(bits(byte, 6)) } else { 2000 };
         let instance = format!("{name}/{run}#{run}").parse().expect("an instance");
-        Endpoint { instance, target: Target::Tcp((Ipv4Addr::LOCALHOST, port).into()) }
+        Endpoint { instance, target: Target::Tcp((Ipv4Addr::LOCALHOST, port).into()), side: Side::Old }
     };
     Arc::new(Upstream {
         has_been_healthy: has(byte, 1),
         adaptive_concurrency: has(byte, 2),
         endpoints: (1..=3).zip(3..).filter(|(_, bit)| has(byte, *bit)).map(|(run, _)| endpoint(run)).collect(),
+        ..Upstream::default()
     })
 }
 

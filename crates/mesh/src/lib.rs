@@ -61,6 +61,7 @@ mod view;
 mod worker;
 
 use std::{
+    collections::BTreeSet,
     io,
     os::fd::OwnedFd,
     sync::{Arc, MutexGuard},
@@ -86,7 +87,7 @@ use ports::{
     clock::Clock,
     messages::Messages,
     probes::{Probe, ProbeFailure, Probes},
-    traffic::{Drained, Routing, Traffic},
+    traffic::{Drained, Load, Routing, SideFigures, Traffic},
 };
 use refused::Entrances;
 use registry::Registry;
@@ -311,6 +312,18 @@ impl Traffic for Mesh {
 
     fn failures(&self, service: &ServiceName) -> Vec<Failure> {
         self.failures.of(service)
+    }
+
+    fn compare(&self, _service: &ServiceName) -> Option<[SideFigures; 2]> {
+        None
+    }
+
+    fn load(&self, _service: &ServiceName) -> Load {
+        Load::default()
+    }
+
+    async fn awaited(&self) -> BTreeSet<ServiceName> {
+        std::future::pending().await
     }
 
     fn notices(&self) -> Vec<String> {

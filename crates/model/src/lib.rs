@@ -6,6 +6,7 @@ pub mod api;
 pub mod figures;
 mod id;
 mod nats_url;
+pub mod pins;
 mod problem;
 mod reason;
 mod rfc3339;

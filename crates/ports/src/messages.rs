@@ -3,7 +3,7 @@
 use std::{net::TcpStream, time::Duration};
 
 use async_trait::async_trait;
-use model::{InstanceId, Slot};
+use model::{InstanceId, Slot, spec::System};
 
 /// Serves messages.
 #[async_trait]
@@ -11,6 +11,9 @@ pub trait Messages: Send + Sync + 'static {
     /// Serves a connection that has been attested to be of a slot, and of which instance there if the host tells. The socket does
     /// not block.
     async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>);
+    /// From now on the instances of the system's services may do what it says; connections that there are, and services that it
+    /// has not, keep what they had.
+    fn allow(&self, system: &System);
     /// Gives nothing new to an instance's consumers. Returns when it has acknowledged what it got, or after so long.
     async fn drain(&self, instance: &InstanceId, limit: Duration);
     /// Tells a connection why it is not served, and closes it. The socket does not block.

@@ -1,7 +1,7 @@
 //! Traffic: who may reach whom, and where. Control hands the whole routing state over, the mesh acts on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use model::{
     Epoch, InstanceId, ServiceName, Slot,
     figures::{ConnectionFigures, EntryFigures, TlsFigures},
-    spec::{ConnectionLimits, Network, Policy, Route},
+    spec::{ConnectionLimits, Network, Policy, Route, Side, Sticky},
     status::Failure,
 };
 
@@ -58,6 +58,8 @@ pub struct Connection {
     /// The Unix socket that stands beside the address, for as long as the connection is declared; a path of at most
     /// [`SOCKET_PATH_BYTES_MAX`](crate::keeper::SOCKET_PATH_BYTES_MAX).
     pub socket: Option<PathBuf>,
+    /// The release of the caller, if its calls stay on it: then [`Split::weight`] does not count. `None` otherwise.
+    pub side: Option<Side>,
 }
 
 /// Who calls.
@@ -90,6 +92,21 @@ pub struct Upstream {
     pub adaptive_concurrency: bool,
     /// The instances that take requests.
     pub endpoints: Vec<Endpoint>,
+    /// Whether requests are held, whatever instances there are: a migration runs.
+    pub hold: bool,
+    /// Whether it has no instances because nobody needed it. Requests are held then, and [`Traffic::awaited`] names it.
+    pub asleep: bool,
+    /// What is said about two releases, while a rollout lasts.
+    pub split: Option<Split>,
+}
+
+/// How requests are shared between two releases of a service. With it begin new [`Traffic::compare`] figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The share of the new release, in steps of 0.01 %; by instance if `None`, as if there were one release.
+    pub weight: Option<u16>,
+    /// What keeps a client on one release as the weight grows.
+    pub sticky: Sticky,
 }
 
 /// An instance that takes requests.
@@ -99,6 +116,28 @@ pub struct Endpoint {
     pub instance: InstanceId,
     /// Where it listens.
     pub target: Target,
+    /// Its release, where [`Upstream::split`] tells two apart.
+    pub side: Side,
+}
+
+/// What one of two releases did since its split began. It only grows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SideFigures {
+    /// Requests that ended.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// How long the others took: counts by `logic::histogram::bucket`.
+    pub latency: Vec<u64>,
+}
+
+/// How busy a service is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests in flight to it or held for it now.
+    pub in_flight: u32,
+    /// The integral of that over time, since the service was known: one request of one second is one second.
+    pub busy: Duration,
 }
 
 /// Where an instance listens.
@@ -147,6 +186,13 @@ pub trait Traffic: Send + Sync + 'static {
     fn tls_figures(&self) -> Option<TlsFigures>;
     /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.
     fn failures(&self, service: &ServiceName) -> Vec<Failure>;
+    /// What the old and the new release of a service did since its split began; `None` without a split.
+    fn compare(&self, service: &ServiceName) -> Option<[SideFigures; 2]>;
+    /// How busy a service is; nothing if it is not known.
+    fn load(&self, service: &ServiceName) -> Load;
+    /// Waits until requests are held for services that are asleep; returns their names. Called again, it returns when there
+    /// are others or new ones.
+    async fn awaited(&self) -> BTreeSet<ServiceName>;
     /// What the host cannot do, a sentence each.
     fn notices(&self) -> Vec<String>;
 }

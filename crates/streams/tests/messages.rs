@@ -37,9 +37,6 @@ fn system() -> System {
     let audit = Service { subscribes: topics(&["orders.placed", "orders.cancelled"]), ..Service::new("x") };
     let redelivery = Redelivery { max_deliver: Some(2), ..Redelivery::default() };
     System {
-        nats: None,
-        name: "shop".parse().unwrap(),
-        gateway: None,
         services: [("orders", orders), ("mailer", mailer), ("audit", audit)]
             .map(|(name, service)| (name.parse().unwrap(), service))
             .into(),
@@ -47,7 +44,7 @@ fn system() -> System {
             .map(|(name, topic)| (name.parse().unwrap(), topic))
             .into(),
         buckets: [("drafts".parse().unwrap(), Bucket { history: 5, ..Bucket::default() })].into(),
-        objects: Default::default(),
+        ..System::new("shop".parse().unwrap())
     }
 }
 

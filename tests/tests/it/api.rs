@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 use model::{
     Problem,
     api::{
-        Accepted, BucketEntry, BucketRevision, BucketStatus, Content, DeadLetterId, ENDPOINTS, LogLine, Message,
-        Published, TopicStatus, Why,
+        Accepted, BucketEntry, BucketRevision, BucketStatus, Content, DeadLetterId, DeployPlan, ENDPOINTS, LogLine,
+        Message, Published, Release, ReleaseDiff, TopicStatus, Why,
     },
     figures::ConnectionFigures,
     status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
@@ -45,6 +45,7 @@ fn every_endpoint_answers_with_its_type() {
     let mut ask = |method: &str, path: &'static str, body: &str| {
         tried.insert(path);
         let path = path.replace("{service}", "web").replace("{path}", "seen/a%20b?c=d");
+        let path = path.replace("{from}", "1").replace("{to}", "1");
         let path = path.replace("{topic}", "a.b").replace("{bucket}", "c").replace("{key}", "d.e/f");
         sandbox.api(if method == "ANY" { "GET" } else { method }, &path, body)
     };
@@ -69,6 +70,7 @@ fn every_endpoint_answers_with_its_type() {
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(metrics.text().contains("\nisles_instance_up{service=\"web\",slot=\"2\"} 1\n"), "{}", metrics.text());
 
+    releases(&mut ask);
     messages(&mut ask);
 
     let logs = ask("GET", "/v1/logs", "");
@@ -95,6 +97,17 @@ fn every_endpoint_answers_with_its_type() {
     sandbox.assert_nothing_left();
 }
 
+/// The endpoints of releases; tests/it/release.rs is about what they do.
+fn releases(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
+    let releases: Vec<Release> = is(&ask("GET", "/v1/releases", ""));
+    assert_eq!(releases.iter().map(|release| release.number).collect::<Vec<_>>(), [1]);
+    let plan: DeployPlan = is(&ask("POST", "/v1/deploys", "{}"));
+    assert_eq!((plan.from, plan.services.len()), (1, 0));
+    assert_eq!(ask("POST", "/v1/rollbacks", "{}").refusal(), (409, Some("nothing-to-roll-back-to")));
+    let diff: ReleaseDiff = is(&ask("GET", "/v1/releases/{from}/diff/{to}", ""));
+    assert_eq!((diff.from, diff.to, diff.services.len()), (1, 1, 0));
+}
+
 /// The endpoints of topics and buckets.
 fn messages(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
     let published: Published = is(&ask("POST", "/v1/topics/{topic}/messages", r#"{"payload": "hi"}"#));
@@ -107,7 +120,8 @@ fn messages(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
     assert_eq!(message.payload, Content::Text("hi".into()));
     assert_eq!(ask("GET", "/v1/topics/{topic}/dead", "").header("content-type"), Some("application/x-ndjson"));
     let replayed: Vec<DeadLetterId> = is(&ask("POST", "/v1/topics/{topic}/dead/replay", "{}"));
-    assert_eq!(replayed, []);
+    let removed: Vec<DeadLetterId> = is(&ask("POST", "/v1/topics/{topic}/dead/remove", "{}"));
+    assert_eq!((replayed, removed), (vec![], vec![]));
     let replay = ask("POST", "/v1/topics/{topic}/consumers/{consumer}/replay", r#"{"from": "first"}"#);
     assert_eq!(replay.refusal(), (404, Some("unknown-consumer")));
 
@@ -144,6 +158,8 @@ fn nonsense_is_refused_as_a_problem() {
         ("POST", "/v1/topics/a.b/messages", r#"{"payload": "", "headers": [["a", "b\r\nc: d"]]}"#, 422, "bad-header"),
         ("GET", "/v1/topics/a.b/dead?consumer=nobody", "", 404, "unknown-consumer"),
         ("POST", "/v1/topics/a.b/dead/replay", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
+        ("POST", "/v1/topics/a.b/dead/remove", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
+        ("POST", "/v1/topics/a.b/dead/remove", r#"{"consumer": "nobody"}"#, 404, "unknown-consumer"),
         ("GET", "/v1/buckets/nothing/keys", "", 404, "unknown-bucket"),
         ("GET", "/v1/buckets/c/keys/a", "", 404, "unknown-key"),
         ("PUT", "/v1/buckets/c/keys/a", r#"{"value": "", "revision": 7}"#, 409, "conflict"),

@@ -1,10 +1,11 @@
 //! What bad input gets: one clear error with a hint, an exit code, nothing left running and nothing lost.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 use rustix::process::geteuid;
 use tests::{
     isles::Done,
+    mounted::Mounted,
     sandbox::{Sandbox, skipped},
 };
 
@@ -196,28 +197,6 @@ fn records_that_are_damaged() {
     sandbox.up();
 }
 
-/// A state folder on a file system of its own. When it is dropped, the system is stopped and it is unmounted.
-struct Mounted<'a>(&'a Sandbox);
-
-impl<'a> Mounted<'a> {
-    /// `None` where it may not be mounted.
-    fn new(sandbox: &'a Sandbox, size: &str) -> Option<Self> {
-        let folder = sandbox.path(".isles");
-        fs::create_dir_all(&folder).ok()?;
-        let options = format!("size={size},mode=755");
-        let mut mount = Command::new("mount");
-        let mount = mount.args(["-t", "tmpfs", "-o", &options, "isles-test"]).arg(folder).output().ok()?;
-        mount.status.success().then_some(Self(sandbox))
-    }
-}
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        self.0.stop();
-        let _ = Command::new("umount").arg("-l").arg(self.0.path(".isles")).output();
-    }
-}
-
 #[test]
 fn a_full_disk() {
     let sandbox = Sandbox::new("[services.web]\nrun = \"python3 service.py\"\n");
@@ -284,4 +263,34 @@ fn a_service_that_cannot_come_up_takes_the_others_down() {
     let sandbox =
         Sandbox::new("[services.good]\nrun = \"python3 service.py\"\n[services.bad]\nrun = \"echo oh no; exit 4\"\n");
     check(&sandbox, 1, &["`bad` cannot come up: the program exited with code 4", "oh no"]);
+}
+
+#[test]
+fn a_disk_that_fills_while_a_release_is_stored() {
+    let sandbox = Sandbox::new(
+        "[gateway]\nlisten = \"GATEWAY\"\nroutes = { \"/\" = \"web\" }\n\
+         [services.web]\nrun = \"python3 service.py\"\nartifact = [\"service.py\", \"data\"]\n",
+    );
+    let Some(_mounted) = Mounted::new(&sandbox, "24m") else {
+        return skipped(
+            "bad_input::a_disk_that_fills_while_a_release_is_stored",
+            "a file system cannot be mounted here",
+        );
+    };
+    sandbox.write("data", "small");
+    sandbox.up();
+    let (pid, stored) = (sandbox.pid("web"), sandbox.shell("find .isles/store -type f | sort").ok().out);
+    // The first fills while the store takes it in, the second already where it is built.
+    for megabytes in [13, 40] {
+        sandbox.shell(&format!("head -c {megabytes}M /dev/urandom > data")).ok();
+        let answer = sandbox.api("POST", "/v1/deploys", "{}");
+        assert_eq!(answer.refusal(), (507, Some("disk-full")), "{}", answer.text());
+        let place = sandbox.path(".isles").display().to_string();
+        assert!(answer.text().contains(&place) && answer.text().contains("free some space"), "{}", answer.text());
+        assert_eq!(sandbox.shell("find .isles/store -type f | sort").ok().out, stored, "nothing half is left");
+    }
+    assert_eq!((sandbox.get("/pid").text(), sandbox.pid("web")), (pid.to_string(), pid), "what runs is untouched");
+    sandbox.write("data", "other");
+    let answer = sandbox.api("POST", "/v1/deploys", "{}");
+    assert_eq!(answer.status, 202, "{}", answer.text());
 }

@@ -13,6 +13,7 @@ mod mesh;
 mod messages;
 mod nats_server;
 mod readme;
+mod release;
 mod run;
 mod service;
 mod shop;

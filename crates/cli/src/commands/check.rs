@@ -2,6 +2,7 @@ use manifest::{Diagnostic, Parsed, Severity};
 use model::spec::{Service, System};
 use serde::Serialize;
 
+use super::pinned::{self, Second};
 use crate::{Context, exit::ExitCode, text::count};
 
 #[derive(Serialize)]
@@ -9,17 +10,24 @@ struct Checked<'a> {
     manifest: &'a str,
     ok: bool,
     diagnostics: &'a [Diagnostic],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    second_sets: Vec<Second<'a>>,
 }
 
 pub(crate) fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
     let project = context.settings.project()?;
     let (name, text) = (project.shown(), project.text()?);
     let Parsed { system, diagnostics } = project.parse(&text);
+    let pinned = system.as_ref().filter(|system| system.pinned);
+    let second_sets = pinned.map(pinned::second_sets).transpose()?;
     if context.settings.json {
-        context.terminal.print_json(&Checked { manifest: &name, ok: system.is_some(), diagnostics: &diagnostics })?;
+        let ok = system.is_some();
+        let second_sets = second_sets.unwrap_or_default();
+        context.terminal.print_json(&Checked { manifest: &name, ok, diagnostics: &diagnostics, second_sets })?;
     } else {
         let paint = context.terminal.out.paint;
         context.terminal.print(&manifest::render(&name, &text, &diagnostics, paint.on))?;
+        context.terminal.print(&second_sets.map(|sets| pinned::render(&sets, paint)).unwrap_or_default())?;
         context.terminal.say(&format!("{name}: {}\n", summary(system.as_ref(), &diagnostics)));
     }
     Ok(if system.is_some() { ExitCode::Ok } else { ExitCode::Failed })

@@ -1,8 +1,11 @@
 //! The verbs, a file each: a thin function that asks and a pure one that renders.
 
 mod call;
+mod changes;
 mod check;
 mod completions;
+mod deploy;
+mod diff;
 mod down;
 mod follow;
 mod graph;
@@ -10,8 +13,12 @@ mod init;
 mod kv;
 mod logs;
 mod metrics;
+mod pinned;
 mod ps;
+mod releases;
 mod restart;
+mod rollback;
+mod rollout;
 mod scale;
 mod status;
 mod top;
@@ -35,6 +42,15 @@ pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<Exi
         Verb::Ps => ps::run(context).await,
         Verb::Status => status::run(context).await,
         Verb::Logs(args) => logs::run(context, args).await,
+        Verb::Deploy(args) => deploy::run(context, args).await,
+        Verb::Rollout(args) => rollout::run(context, args).await,
+        Verb::Promote => rollout::command(context, Client::promote).await,
+        Verb::Pause => rollout::command(context, Client::pause).await,
+        Verb::Resume => rollout::command(context, Client::resume).await,
+        Verb::Abort => rollout::command(context, Client::abort).await,
+        Verb::Rollback(args) => rollback::run(context, args).await,
+        Verb::Releases => releases::run(context).await,
+        Verb::Diff(args) => diff::run(context, args).await,
         Verb::Restart(args) => restart::run(context, args).await,
         Verb::Scale(args) => scale::run(context, args).await,
         Verb::Call(args) => call::run(context, args).await,

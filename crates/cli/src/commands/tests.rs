@@ -156,3 +156,65 @@ fn check_summary() {
     let errors = parsed.diagnostics.len();
     assert_eq!(check::summary(None, &parsed.diagnostics), format!("{errors} errors"));
 }
+
+fn planned(service: &str, change: &str, fields: serde_json::Value) -> serde_json::Value {
+    with(json!({ "service": service, "change": change, "old": 2, "new": 2, "most": 2 }), fields)
+}
+
+#[test]
+fn plans() {
+    let services = json!([
+        planned("users", "replaced", json!({ "parts": ["artifact", "env.COLOUR"], "most": 3 })),
+        planned("orders", "second", json!({ "most": 4 })),
+        planned("payments", "added", json!({ "old": 0, "new": 1, "most": 1 })),
+        planned("stock", "adjusted", json!({ "parts": ["drain_timeout"] })),
+        planned("mailer", "removed", json!({ "new": 0 })),
+    ]);
+    let others = json!(["the routes of the gateway change"]);
+    let plan = json!({ "index": 42, "from": 11, "strategy": "canary", "services": services, "others": others });
+    let table = "\
+SERVICE   CHANGE    INSTANCES  AT MOST  WHAT
+users     replaced  2          3        artifact, env.COLOUR
+orders    second    2          4        a second set, for it lies between services that change
+payments  added     0 -> 1     1        -
+stock     adjusted  2          2        drain_timeout
+mailer    removed   2 -> 0     2        -
+the routes of the gateway change
+";
+    let expected = format!("from release 11, index 42: canary\n{table}at most 4 more instances meanwhile\n");
+    assert_eq!(deploy::render(&from(plan), None, PLAIN), expected);
+    let diff = json!({ "from": 11, "to": 12, "services": services, "others": others });
+    assert_eq!(diff::render(&from(diff), None, PLAIN), table);
+    let adjusted = json!({ "index": 42, "from": 11, "services": [planned("stock", "adjusted", json!({}))] });
+    let text = deploy::render(&from(adjusted), None, PLAIN);
+    assert!(text.starts_with("from release 11, index 42: no instance is replaced\n"), "{text}");
+    assert!(text.ends_with("-\n"), "it costs nothing: {text}");
+}
+
+#[test]
+fn where_nothing_differs() {
+    let plan = json!({ "index": 42, "from": 11, "services": [] });
+    assert_eq!(deploy::render(&from(plan), None, PLAIN), "nothing differs from release 11, which runs\n");
+    let diff = json!({ "from": 11, "to": 12, "services": [] });
+    assert_eq!(diff::render(&from(diff), None, PLAIN), "nothing differs between 11 and 12\n");
+}
+
+#[test]
+fn releases() {
+    let release = |number: u64, state: &str, fields| {
+        let at = NOW.0 - (20 - number) * 10_000_000;
+        with(json!({ "number": number, "at": at, "state": state, "bundles": {}, "changed": [] }), fields)
+    };
+    let all: Vec<model::api::Release> = from(json!([
+        release(11, "retired", json!({ "changed": ["orders", "users"] })),
+        release(12, "rolled-back", json!({ "changed": ["users"], "reason": "users/5 answered 500" })),
+        release(13, "running", json!({ "changed": ["users"] })),
+    ]));
+    let expected = "\
+RELEASE  STATE        MADE       CHANGED       REASON
+13       running      1m10s ago  users         -
+12       rolled-back  1m20s ago  users         users/5 answered 500
+11       retired      1m30s ago  orders,users  -
+";
+    assert_eq!(releases::render(&all, NOW, None, PLAIN), expected);
+}

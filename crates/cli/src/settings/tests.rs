@@ -2,7 +2,8 @@ use clap::CommandFactory;
 
 use super::*;
 use crate::args::{
-    CallArgs, GraphArgs, KvVerb, RestartArgs, ScaleArgs, ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
+    CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs, ServiceVerb,
+    TopArgs, TopicVerb, UpgradeArgs, Verb,
 };
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -28,6 +29,13 @@ fn commands() {
         Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
     };
     let service = |verb| Command::Service { verb };
+    let deploy = |services: &[&str], change: fn(&mut DeployArgs)| {
+        let services = services.iter().map(|name| name.parse().unwrap()).collect();
+        let mut args = DeployArgs { services, dry_run: false, if_match: None, supersede: false, detach: false };
+        change(&mut args);
+        Command::Verb(Verb::Deploy(args))
+    };
+    let rollback = |service, to, detach| Command::Verb(Verb::Rollback(RollbackArgs { service, to, detach }));
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
@@ -38,6 +46,20 @@ fn commands() {
         ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),
         ("isles down", Command::Verb(Verb::Down)),
         ("isles ps", Command::Verb(Verb::Ps)),
+        ("isles deploy", deploy(&[], |_| {})),
+        ("isles deploy users --supersede -d", deploy(&["users"], |args| (args.supersede, args.detach) = (true, true))),
+        ("isles deploy --dry-run", deploy(&[], |args| args.dry_run = true)),
+        ("isles deploy --if-match 42", deploy(&[], |args| args.if_match = Some(42))),
+        ("isles rollout", Command::Verb(Verb::Rollout(RolloutArgs { watch: false }))),
+        ("isles rollout --watch", Command::Verb(Verb::Rollout(RolloutArgs { watch: true }))),
+        ("isles promote", Command::Verb(Verb::Promote)),
+        ("isles pause", Command::Verb(Verb::Pause)),
+        ("isles resume", Command::Verb(Verb::Resume)),
+        ("isles abort", Command::Verb(Verb::Abort)),
+        ("isles releases", Command::Verb(Verb::Releases)),
+        ("isles diff 3 4", Command::Verb(Verb::Diff(DiffArgs { from: 3, to: 4 }))),
+        ("isles rollback", rollback(None, None, false)),
+        ("isles rollback users --to 3 -d", rollback(Some(users()), Some(3), true)),
         ("isles restart users", Command::Verb(Verb::Restart(RestartArgs { services: vec![users()] }))),
         ("isles scale users=3", Command::Verb(Verb::Scale(ScaleArgs { targets: vec![(users(), 3)] }))),
         ("isles call users /a?b=c -H accept:text/plain", call(None, None, false)),

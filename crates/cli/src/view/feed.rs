@@ -28,7 +28,7 @@ type Next<S, T> = Pin<Box<dyn Future<Output = (S, Result<Option<T>, ClientError>
 
 /// Status and logs of a system as one stream of events.
 pub(crate) struct Feed {
-    watch: Option<Next<Watch, SystemStatus>>,
+    watch: Option<Next<Watch<SystemStatus>, SystemStatus>>,
     tail: Option<Next<Tail, LogLine>>,
     tick: Option<Interval>,
 }
@@ -75,7 +75,7 @@ impl Feed {
     }
 }
 
-fn next_status(mut watch: Watch) -> Next<Watch, SystemStatus> {
+fn next_status(mut watch: Watch<SystemStatus>) -> Next<Watch<SystemStatus>, SystemStatus> {
     Box::pin(async {
         let status = watch.next().await;
         (watch, status)

@@ -12,7 +12,7 @@ use crate::{
     table::{self, Cell},
     terminal::Size,
     text,
-    view::phase,
+    view::{block::Block, phase},
 };
 
 const SPINNER: [&str; 10] = [
@@ -28,13 +28,12 @@ pub(crate) struct Live {
     settled: BTreeMap<ServiceName, Timestamp>,
     /// The picture of the spinners.
     pub(crate) frame: usize,
-    /// The lines that were drawn.
-    drawn: usize,
+    pub(crate) block: Block,
 }
 
 impl Live {
     pub(crate) fn new(begun: Timestamp) -> Self {
-        Self { begun, settled: BTreeMap::new(), frame: 0, drawn: 0 }
+        Self { begun, settled: BTreeMap::new(), frame: 0, block: Block::default() }
     }
 
     /// Notes which services are up. What falls back is on its way again.
@@ -46,24 +45,6 @@ impl Live {
                 self.settled.remove(&service.name);
             }
         }
-    }
-
-    /// What removes the lines (ECMA-48: CUU, ED).
-    pub(crate) fn erase(&mut self) -> String {
-        match std::mem::take(&mut self.drawn) {
-            0 => String::new(),
-            drawn => format!("\x1b[{drawn}A\r\x1b[J"),
-        }
-    }
-
-    /// What replaces the lines by these, without a moment in which they are gone (ECMA-48: CUU, EL, ED).
-    pub(crate) fn redraw(&mut self, lines: &[String]) -> String {
-        let mut text = if self.drawn > 0 { format!("\x1b[{}A\r", self.drawn) } else { String::new() };
-        for line in lines {
-            text.push_str(&format!("{line}\x1b[K\n"));
-        }
-        self.drawn = lines.len();
-        text + "\x1b[J"
     }
 }
 

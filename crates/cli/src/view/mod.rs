@@ -1,11 +1,13 @@
-//! What `isles up` shows: a line a service while they come up, then the logs.
+//! What is shown live: a line a service while `isles up` comes up, then the logs; and rollouts.
 
 mod attach;
+mod block;
 mod feed;
 pub(crate) mod lines;
 mod live;
 pub(crate) mod phase;
 pub(crate) mod plain;
+pub(crate) mod rollout;
 mod screen;
 mod summary;
 pub(crate) mod tail;

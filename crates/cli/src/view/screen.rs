@@ -139,14 +139,14 @@ impl<'a> Screen<'a> {
 
     fn erase(&mut self) {
         if let Some(live) = &mut self.live {
-            self.terminal.say(&live.erase());
+            self.terminal.say(&live.block.erase());
         }
     }
 
     fn draw(&mut self) {
         if let (Some(live), Some(status), Some(size)) = (&mut self.live, &self.status, self.terminal.size()) {
             let lines = live::render(live, status, (self.attach.now)(), size, self.terminal.err.paint);
-            self.terminal.say(&live.redraw(&lines));
+            self.terminal.say(&live.block.redraw(&lines));
         }
     }
 }

@@ -1,32 +1,50 @@
-//! The system's status as a stream that is opened again when the platform process starts again.
+//! A status as a stream that is opened again when the platform process starts again.
 
 use std::time::Duration;
 
 use client::{Client, ClientError, Lines};
-use model::status::SystemStatus;
+use model::{api::RolloutStatus, status::SystemStatus};
+use serde::de::DeserializeOwned;
 
 /// Keeps a platform that dies at each start from being asked all the time.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// The system's status, now and after every change, until the system has ended.
-pub(crate) struct Watch {
+/// A status that the API streams.
+pub(crate) trait Watched: DeserializeOwned {
+    /// Opens its stream.
+    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError>;
+}
+
+impl Watched for SystemStatus {
+    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError> {
+        client.watch().await
+    }
+}
+
+impl Watched for RolloutStatus {
+    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError> {
+        client.watch_rollout().await
+    }
+}
+
+/// A status, now and after every change, until the system has ended.
+pub(crate) struct Watch<T> {
     client: Client,
-    open: Option<Lines<SystemStatus>>,
+    open: Option<Lines<T>>,
     opened: bool,
 }
 
-impl Watch {
+impl<T: Watched> Watch<T> {
     pub(crate) fn new(client: &Client) -> Self {
         Self { client: client.clone(), open: None, opened: false }
     }
 
-    /// The next status; `None` when the system has ended.
-    pub(crate) async fn next(&mut self) -> Result<Option<SystemStatus>, ClientError> {
+    /// The next status; `None` when the system has ended. May be cancelled without loss.
+    pub(crate) async fn next(&mut self) -> Result<Option<T>, ClientError> {
         loop {
             match self.read().await {
                 Ok(Some(status)) => return Ok(Some(status)),
-                Ok(None) => self.open = None,
-                Err(ClientError::Lost(_)) => self.open = None,
+                Ok(None) | Err(ClientError::Lost(_)) => self.open = None,
                 Err(ClientError::NotRunning { .. }) if self.opened => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -34,9 +52,9 @@ impl Watch {
         }
     }
 
-    async fn read(&mut self) -> Result<Option<SystemStatus>, ClientError> {
+    async fn read(&mut self) -> Result<Option<T>, ClientError> {
         if self.open.is_none() {
-            self.open = Some(self.client.watch().await?);
+            self.open = Some(T::watch(&self.client).await?);
             self.opened = true;
         }
         match &mut self.open {

@@ -1,7 +1,5 @@
 //! Buckets of services.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{
@@ -16,15 +14,12 @@ use model::{
 };
 
 use super::{Api, Refused, bad_body, bad_query, stream};
-use crate::{
-    Messaging,
-    messaging::{Keys, no_bucket},
-};
+use crate::messaging::{Keys, Messaging, no_bucket};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
 pub(super) async fn list(State(api): State<Api>) -> Answer<Vec<BucketStatus>> {
-    match &api.messaging {
+    match &api.messaging() {
         Some(messaging) => Ok(Json(messaging.bucket_statuses().await?)),
         None => Ok(Json(Vec::new())),
     }
@@ -91,8 +86,8 @@ pub(super) async fn history(
     Ok(Json(messaging.history(&bucket, &key).await?))
 }
 
-fn find(api: &Api, name: &str) -> Result<(Arc<Messaging>, BucketName), Refused> {
-    let messaging = api.messaging.clone().ok_or_else(|| no_bucket(name))?;
+fn find(api: &Api, name: &str) -> Result<(Messaging, BucketName), Refused> {
+    let messaging = api.messaging().ok_or_else(|| no_bucket(name))?;
     let bucket = messaging.bucket(name)?.0.clone();
     Ok((messaging, bucket))
 }

@@ -5,6 +5,7 @@ mod call;
 mod connections;
 mod logs;
 mod metrics;
+mod releases;
 mod services;
 mod stream;
 mod system;
@@ -23,10 +24,10 @@ use axum::{
     routing::{any, get, post},
 };
 use model::{Problem, ServiceName};
-use ports::{logs::Logs, tasks::Tasks, traffic::Traffic};
+use ports::{clock::Clock, logs::Logs, tasks::Tasks, traffic::Traffic};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Messaging, SystemHandle};
+use crate::{Releases, ServiceStreams, SystemHandle, messaging::Messaging};
 
 /// The largest body of a request that the API itself reads: a message of 1 MiB, however it is written in JSON.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -38,16 +39,28 @@ pub struct Api {
     pub system: SystemHandle,
     /// Its logs.
     pub logs: Arc<dyn Logs>,
+    /// Its releases.
+    pub releases: Releases,
     /// What counts its requests.
     pub traffic: Arc<dyn Traffic>,
     /// Its topics and buckets, if it has any.
-    pub messaging: Option<Arc<Messaging>>,
+    pub messaging: Option<ServiceStreams>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// Runs what a request starts.
     pub tasks: Tasks,
     /// Runs what feeds the streams of the API; they end by themselves when the platform ends.
     pub streams: Tasks,
     /// Ends the streams of the API when the platform ends.
     pub closing: CancellationToken,
+}
+
+impl Api {
+    /// The topics and buckets of the system that runs now.
+    fn messaging(&self) -> Option<Messaging> {
+        let (system, clock) = (self.system.spec(), self.clock.clone());
+        self.messaging.clone().map(|streams| Messaging { system, streams, clock })
+    }
 }
 
 /// Serves the API on a listening socket.
@@ -67,6 +80,10 @@ fn router(api: Api) -> Router {
         .route("/v1/services/{service}/scale", post(services::scale))
         .route("/v1/services/{service}/call/{*path}", any(call::call))
         .route("/v1/services/{service}/call/", any(call::call_root))
+        .route("/v1/deploys", post(releases::deploy))
+        .route("/v1/rollbacks", post(releases::roll_back))
+        .route("/v1/releases", get(releases::list))
+        .route("/v1/releases/{from}/diff/{to}", get(releases::diff))
         .route("/v1/connections", get(connections::list))
         .route("/v1/logs", get(logs::read))
         .route("/v1/topics", get(topics::list))
@@ -75,6 +92,7 @@ fn router(api: Api) -> Router {
         .route("/v1/topics/{topic}/consumers/{consumer}/replay", post(topics::replay))
         .route("/v1/topics/{topic}/dead", get(topics::dead))
         .route("/v1/topics/{topic}/dead/replay", post(topics::replay_dead))
+        .route("/v1/topics/{topic}/dead/remove", post(topics::remove_dead))
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{bucket}/keys", get(buckets::entries))
         .route("/v1/buckets/{bucket}/keys/{*key}", get(buckets::get).put(buckets::put).delete(buckets::delete))

@@ -20,7 +20,7 @@ pub(super) async fn status(State(api): State<Api>, Path(service): Path<String>) 
 
 pub(super) async fn why(State(api): State<Api>, Path(service): Path<String>) -> Answer<Why> {
     let mut why = api.system.why(service_name(&service)?).await?;
-    if let Some(messaging) = &api.messaging {
+    if let Some(messaging) = &api.messaging() {
         let topics = messaging.topics_of(&why.service.name).await.unwrap_or_default();
         why.findings.splice(0..0, dead_letters(&why.service.name, &topics));
     }

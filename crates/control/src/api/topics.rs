@@ -1,7 +1,5 @@
 //! Topics.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{
@@ -12,21 +10,16 @@ use axum::{
 };
 use model::{
     TopicName,
-    api::{
-        DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, ReplayDead, Replayed, Start, TopicStatus,
-    },
+    api::{DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, Replayed, Start, TopicStatus, WhichDead},
 };
 
 use super::{Api, Refused, bad_body, bad_query, stream};
-use crate::{
-    Messaging,
-    messaging::{no_topic, shown},
-};
+use crate::messaging::{Fate, Messaging, no_topic, shown};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
 pub(super) async fn list(State(api): State<Api>) -> Answer<Vec<TopicStatus>> {
-    match &api.messaging {
+    match &api.messaging() {
         Some(messaging) => Ok(Json(messaging.statuses().await?)),
         None => Ok(Json(Vec::new())),
     }
@@ -107,15 +100,32 @@ pub(super) async fn dead(
 pub(super) async fn replay_dead(
     State(api): State<Api>,
     Path(topic): Path<String>,
-    body: Result<Json<ReplayDead>, JsonRejection>,
+    body: Result<Json<WhichDead>, JsonRejection>,
 ) -> Answer<Vec<DeadLetterId>> {
-    let (messaging, topic) = find(&api, &topic)?;
-    let Json(which) = body.map_err(|error| bad_body(&error, "send {\"ids\": [\"mailer/3\"]}, or {} for all"))?;
-    Ok(Json(messaging.replay_dead(&topic, which.ids).await?))
+    settle_dead(&api, &topic, body, Fate::Replayed).await
 }
 
-fn find(api: &Api, name: &str) -> Result<(Arc<Messaging>, TopicName), Refused> {
-    let messaging = api.messaging.clone().ok_or_else(|| no_topic(name))?;
+pub(super) async fn remove_dead(
+    State(api): State<Api>,
+    Path(topic): Path<String>,
+    body: Result<Json<WhichDead>, JsonRejection>,
+) -> Answer<Vec<DeadLetterId>> {
+    settle_dead(&api, &topic, body, Fate::Removed).await
+}
+
+async fn settle_dead(
+    api: &Api,
+    topic: &str,
+    body: Result<Json<WhichDead>, JsonRejection>,
+    fate: Fate,
+) -> Answer<Vec<DeadLetterId>> {
+    let (messaging, topic) = find(api, topic)?;
+    let Json(which) = body.map_err(|error| bad_body(&error, "send {\"ids\": [\"mailer/3\"]}, or {} for all"))?;
+    Ok(Json(messaging.settle_dead(&topic, which, fate).await?))
+}
+
+fn find(api: &Api, name: &str) -> Result<(Messaging, TopicName), Refused> {
+    let messaging = api.messaging().ok_or_else(|| no_topic(name))?;
     let topic = messaging.topic(name)?.clone();
     Ok((messaging, topic))
 }

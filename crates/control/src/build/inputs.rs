@@ -9,7 +9,7 @@ use std::{
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
-use model::spec::Service;
+use model::spec::{Service, System};
 
 use crate::Config;
 
@@ -24,24 +24,53 @@ pub(crate) struct Inputs {
     pub(crate) hash: String,
 }
 
-/// The files that git tracks or would track under `dir`, and what `inputs` names.
-pub(crate) fn collect(config: &Config, service: &Service, env: &BTreeMap<String, String>) -> io::Result<Inputs> {
+/// The files that git tracks or would track under `dir`, and what `inputs` names; without `build`, the artifact.
+pub(crate) fn collect(
+    config: &Config,
+    system: &System,
+    service: &Service,
+    env: &BTreeMap<String, String>,
+) -> io::Result<Inputs> {
     let root = &config.folder;
     let dir = service.dir.clone().unwrap_or_default();
-    let kept_out = kept_out(config, service, &dir);
-    let mut files = walk(root, &root.join(&dir), true, &kept_out, |_| true)?;
-    if !service.inputs.is_empty() {
-        let globs = globs(&service.inputs)?;
-        files.extend(walk(root, root, false, &kept_out, |path| globs.is_match(path))?);
-    }
+    let files = if service.build.is_some() {
+        sources(config, system, service, &dir)?
+    } else {
+        given(root, &dir, service, &never(config, system).collect())?
+    };
     let hash = hash(root, service, env, &files)?;
     Ok(Inputs { files, hash })
 }
 
-/// What is never an input: the state folder, what builds make, the stores, and the manifest, whose own keys count.
-fn kept_out(config: &Config, service: &Service, dir: &Path) -> BTreeSet<PathBuf> {
+fn sources(config: &Config, system: &System, service: &Service, dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let root = &config.folder;
     let made = service.artifact.iter().chain(&service.cache).map(|path| dir.join(path));
-    let stores = config.system.services.values().filter_map(|s| s.store.as_ref()?.path.clone());
+    let kept_out = made.chain(never(config, system)).collect();
+    let mut files = walk(root, &root.join(dir), true, &kept_out, |_| true)?;
+    if !service.inputs.is_empty() {
+        let globs = globs(&service.inputs)?;
+        files.extend(walk(root, root, false, &kept_out, |path| globs.is_match(path))?);
+    }
+    Ok(files)
+}
+
+/// The files of an artifact that somebody else has made.
+fn given(root: &Path, dir: &Path, service: &Service, kept_out: &BTreeSet<PathBuf>) -> io::Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for path in &service.artifact {
+        let from = root.join(dir).join(path);
+        if !from.exists() {
+            let cause = format!("there is no `{}`, which `artifact` names", path.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, cause));
+        }
+        files.extend(walk(root, &from, false, kept_out, |_| true)?);
+    }
+    Ok(files)
+}
+
+/// What is never an input: the state folder, the stores, and the manifest, whose own keys count.
+fn never(config: &Config, system: &System) -> impl Iterator<Item = PathBuf> {
+    let stores = system.services.values().filter_map(|s| s.store.as_ref()?.path.clone());
     let stores = stores.flat_map(|path| {
         ["", "-wal", "-shm", "-journal"].map(|end| {
             let mut name = path.clone().into_os_string();
@@ -50,7 +79,7 @@ fn kept_out(config: &Config, service: &Service, dir: &Path) -> BTreeSet<PathBuf>
         })
     });
     let state = config.state.strip_prefix(&config.folder).map(Path::to_path_buf);
-    made.chain(stores).chain(state).chain([".isles", ".git", "isles.toml"].map(PathBuf::from)).collect()
+    stores.chain(state).chain([".isles", ".git", "isles.toml"].map(PathBuf::from))
 }
 
 fn walk(
@@ -172,13 +201,20 @@ mod tests {
         spec.artifact = vec!["out".into()];
         spec.inputs = vec!["**/*.proto".into()];
         let config = config(folder.path(), &spec);
-        let inputs = collect(&config, &spec, &BTreeMap::new()).unwrap();
+        let inputs = collect(&config, &config.system, &spec, &BTreeMap::new()).unwrap();
         assert_eq!(names(&inputs), ["generated/c.proto", "proto/a.proto", "users/.hidden", "users/main.py"]);
 
         let mut whole = service(None);
         whole.artifact = vec!["users/out".into()];
-        let inputs = collect(&config, &whole, &BTreeMap::new()).unwrap();
+        let inputs = collect(&config, &config.system, &whole, &BTreeMap::new()).unwrap();
         assert_eq!(names(&inputs), [".gitignore", "proto/a.proto", "proto/b.txt", "users/.hidden", "users/main.py"]);
+
+        let mut made = Service { build: None, artifact: vec!["x.log".into(), "out".into()], ..spec };
+        let inputs = collect(&config, &config.system, &made, &BTreeMap::new()).unwrap();
+        assert_eq!(names(&inputs), ["users/out/bin", "users/x.log"], "what is not built is taken as it is");
+        made.artifact.push("nowhere".into());
+        let error = collect(&config, &config.system, &made, &BTreeMap::new()).err().unwrap();
+        assert_eq!(error.to_string(), "there is no `nowhere`, which `artifact` names");
     }
 
     #[test]
@@ -187,7 +223,8 @@ mod tests {
         write(folder.path(), &[("a", "1"), ("b", "2")]);
         let hash_of = |spec: &Service, env: &[(&str, &str)]| {
             let env = env.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-            collect(&config(folder.path(), spec), spec, &env).unwrap().hash
+            let config = config(folder.path(), spec);
+            collect(&config, &config.system, spec, &env).unwrap().hash
         };
         let spec = service(None);
         let first = hash_of(&spec, &[]);

@@ -1,6 +1,7 @@
 //! What is kept: caches between builds, artifacts after one, and not more builds than needed.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -42,12 +43,12 @@ pub(super) fn only_artifact(service: &Service, root: &Path, folder: &Path) -> io
     fs::rename(kept, root)
 }
 
-/// Removes all builds of a service but `current` and the newest of the others.
-pub(super) fn prune(builds: &Path, current: &Path, keep: usize) -> io::Result<()> {
+/// Removes all builds of a service but those in use and the newest of the others.
+pub(crate) fn prune(builds: &Path, in_use: &BTreeSet<String>, keep: usize) -> io::Result<()> {
     let mut others: Vec<(std::time::SystemTime, PathBuf)> = Vec::new();
     for entry in fs::read_dir(builds)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && entry.path() != current {
+        if entry.file_type()?.is_dir() && !in_use.contains(&*entry.file_name().to_string_lossy()) {
             others.push((entry.metadata()?.modified()?, entry.path()));
         }
     }

@@ -7,24 +7,28 @@ mod keep;
 mod tests;
 
 use std::{
-    io,
+    collections::BTreeMap,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use model::{ServiceName, spec::Service, status::Trouble};
+use model::{
+    ServiceName,
+    spec::{Service, System},
+    status::Trouble,
+};
 use ports::workloads::{Exit, Workload, WorkloadId};
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Engines, environment};
+use crate::{Config, Engines, environment, release::StoreError};
+
+pub(crate) use inputs::Inputs;
+pub(crate) use keep::prune;
 
 /// The lines of a failed build's log that are shown.
 const LOG_LINES: usize = 40;
-/// How many builds of a service are kept beside the one in use.
-const BUILDS_KEPT: usize = 3;
-
-/// How the process of a build ended.
-pub(crate) type BuildExit = (Exit, bool);
 
 /// Builds services.
 #[derive(Clone)]
@@ -32,6 +36,28 @@ pub(crate) struct Builder {
     config: Arc<Config>,
     engines: Engines,
     permits: Arc<Semaphore>,
+    /// Builds whose processes run, and who waits for their ends.
+    running: Arc<Mutex<BTreeMap<ServiceName, oneshot::Sender<Exit>>>>,
+    /// Ends when no build shall begin any more.
+    pub(crate) closing: CancellationToken,
+}
+
+/// A service to build.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) name: ServiceName,
+    pub(crate) spec: Arc<Service>,
+    /// Whose stores are no inputs.
+    pub(crate) system: Arc<System>,
+    pub(crate) env_file: BTreeMap<String, String>,
+}
+
+/// Why a service is not built.
+pub(crate) enum BuildError {
+    /// Its build failed, or something about it is wrong.
+    Failed(Trouble),
+    /// The host has no room for it.
+    DiskFull(StoreError),
 }
 
 /// Where a build happens.
@@ -40,40 +66,69 @@ struct Place {
     root: PathBuf,
     /// Where the build command runs, and the program: `root`, or `dir` in it.
     folder: PathBuf,
-    /// Made last; without it the folder is not whole.
-    done: PathBuf,
 }
 
 impl Builder {
     pub(crate) fn new(config: Arc<Config>, engines: Engines) -> Self {
         let permits = Arc::new(Semaphore::new(config.builds_at_once.max(1)));
-        Self { config, engines, permits }
+        Self { config, engines, permits, running: Arc::default(), closing: CancellationToken::new() }
     }
 
-    /// Makes sure that the service is built; returns the folder that it runs in. `exit` brings the end of the build's
-    /// process, if one is started.
+    /// What the service is made of; `None` if it runs in place.
+    pub(crate) async fn inputs(&self, job: &Job) -> Result<Option<Inputs>, BuildError> {
+        if job.spec.build.is_none() && job.spec.artifact.is_empty() {
+            return Ok(None);
+        }
+        let (config, job) = (self.config.clone(), job.clone());
+        let work = move || {
+            let env = environment::own(&config, job.env_file, &job.spec);
+            inputs::collect(&config, &job.system, &job.spec, &env)
+        };
+        self.blocking("reading the inputs", work).await.map(Some)
+    }
+
+    /// Makes sure that it is built from these inputs, unless that is given up before it begins.
     pub(crate) async fn build(
         &self,
-        name: &ServiceName,
-        service: &Service,
-        exit: oneshot::Receiver<BuildExit>,
-    ) -> Result<PathBuf, Trouble> {
-        let dir = service.dir.clone().unwrap_or_default();
-        let Some(command) = &service.build else { return Ok(self.config.folder.join(dir)) };
-        let inputs = self.blocking("reading the inputs", inputs_of(&self.config, name, service)).await?;
-        let builds = self.config.state.join("builds").join(name.as_str());
-        let root = builds.join(&inputs.hash);
-        let place = Place { folder: root.join(&dir), done: builds.join(format!("{}.done", inputs.hash)), root };
-        if place.done.exists() && place.folder.exists() {
-            return Ok(place.folder);
+        job: &Job,
+        inputs: Inputs,
+        given_up: &CancellationToken,
+    ) -> Result<(), BuildError> {
+        let root = self.config.state.join("builds").join(job.name.as_str()).join(&inputs.hash);
+        let place = Place { folder: root.join(job.spec.dir.clone().unwrap_or_default()), root };
+        if is_whole(&place.root) {
+            return Ok(());
         }
-        let _permit = self.permits.acquire().await.map_err(|_| trouble("the build was given up".into(), ""))?;
-        let place = self.prepare(service, inputs, place).await?;
-        self.run(name, service, command, &place.folder, exit).await?;
-        self.finish(service, place).await
+        let _permit = self.permits.acquire().await.map_err(|_| gave_up())?;
+        let place = self.prepare(&job.spec, inputs, place).await?;
+        if given_up.is_cancelled() {
+            return Err(gave_up());
+        }
+        if let Some(command) = &job.spec.build {
+            self.run(job, command, &place.folder).await?;
+        }
+        self.finish(&job.spec, place).await
     }
 
-    async fn prepare(&self, service: &Service, inputs: inputs::Inputs, place: Place) -> Result<Place, Trouble> {
+    /// The process of a build has ended.
+    pub(crate) fn ended(&self, name: &ServiceName, exit: Exit) {
+        let waiter = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        waiter.map(|waiter| waiter.send(exit));
+    }
+
+    /// The builds whose processes run.
+    pub(crate) fn running(&self) -> Vec<ServiceName> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Ends those builds; each fails.
+    pub(crate) async fn stop(&self) {
+        for name in self.running() {
+            self.engines.workloads.kill(&WorkloadId::Build(name)).await;
+        }
+    }
+
+    async fn prepare(&self, service: &Service, inputs: Inputs, place: Place) -> Result<Place, BuildError> {
         let (from, state, service) = (self.config.folder.clone(), self.config.state.clone(), service.clone());
         let work = move || {
             remove_if_there(&place.root)?;
@@ -85,45 +140,42 @@ impl Builder {
         self.blocking("copying the inputs", work).await
     }
 
-    async fn run(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        command: &str,
-        folder: &Path,
-        exit: oneshot::Receiver<BuildExit>,
-    ) -> Result<(), Trouble> {
-        let id = WorkloadId::Build(name.clone());
+    async fn run(&self, job: &Job, command: &str, folder: &Path) -> Result<(), BuildError> {
+        let id = WorkloadId::Build(job.name.clone());
         let workload = Workload {
             id: id.clone(),
             command: command.into(),
-            env: environment::of_build(&self.config, name, service).into_iter().collect(),
+            env: environment::own(&self.config, job.env_file.clone(), &job.spec).into_iter().collect(),
             folder: folder.into(),
             limits: Default::default(),
             secrets: Vec::new(),
         };
-        self.engines.workloads.start(workload).await.map_err(|error| trouble(error.cause, &error.hint))?;
-        let ended = exit.await;
+        let (ended, end) = oneshot::channel();
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job.name.clone(), ended);
+        let started = self.engines.workloads.start(workload).await;
+        if let Err(error) = started {
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.name);
+            return Err(trouble(error.cause, &error.hint));
+        }
+        let end = end.await;
         self.engines.workloads.remove(&id).await;
-        let cause = match ended {
-            Ok((Exit::Code(0), _)) => return Ok(()),
-            Ok((Exit::Code(code), _)) => format!("the build failed with exit code {code}"),
-            Ok((Exit::Signal(signal), _)) => format!("the build was ended by signal {signal}"),
-            Err(_) => "the build was given up".into(),
+        let cause = match end {
+            Ok(Exit::Code(0)) => return Ok(()),
+            Ok(Exit::Code(code)) => format!("the build failed with exit code {code}"),
+            Ok(Exit::Signal(signal)) => format!("the build was ended by signal {signal}"),
+            Err(_) => return Err(gave_up()),
         };
         let log = self.engines.logs.tail(&id, LOG_LINES).await;
-        Err(Trouble { cause, hint: format!("the build command is: {command}"), log })
+        Err(BuildError::Failed(Trouble { cause, hint: format!("the build command is: {command}"), log }))
     }
 
-    async fn finish(&self, service: &Service, place: Place) -> Result<PathBuf, Trouble> {
+    async fn finish(&self, service: &Service, place: Place) -> Result<(), BuildError> {
         let service = service.clone();
         let work = move || {
             if !service.artifact.is_empty() {
                 keep::only_artifact(&service, &place.root, &place.folder)?;
             }
-            std::fs::File::create(&place.done)?.sync_all()?;
-            keep::prune(place.root.parent().unwrap_or(&place.root), &place.root, BUILDS_KEPT)?;
-            Ok(place.folder)
+            mark_whole(&place.root)
         };
         self.blocking("keeping the artifact", work).await
     }
@@ -132,12 +184,14 @@ impl Builder {
         &self,
         doing: &str,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, BuildError> {
         let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         done.map_err(|error| {
             let hint = match error.kind() {
-                io::ErrorKind::StorageFull => "free some space on the disk of the state folder",
-                io::ErrorKind::NotFound => "check `dir`, `inputs` and `artifact` in the manifest",
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    return BuildError::DiskFull(StoreError { path: self.config.state.clone(), source: error });
+                }
+                ErrorKind::NotFound => "check `dir`, `inputs` and `artifact` in the manifest",
                 _ => "check the permissions of the state folder and of the sources",
             };
             trouble(format!("{doing} failed: {error}"), hint)
@@ -145,23 +199,31 @@ impl Builder {
     }
 }
 
-fn inputs_of(
-    config: &Arc<Config>,
-    name: &ServiceName,
-    service: &Service,
-) -> impl FnOnce() -> io::Result<inputs::Inputs> + Send + 'static {
-    let (config, service) = (config.clone(), service.clone());
-    let env = environment::of_build(&config, name, &service);
-    move || inputs::collect(&config, &service, &env)
+/// Whether a build folder is there and nothing of it is missing.
+pub(crate) fn is_whole(root: &Path) -> bool {
+    done_file(root).exists() && root.exists()
 }
 
-fn trouble(cause: String, hint: &str) -> Trouble {
-    Trouble { cause, hint: hint.into(), log: Vec::new() }
+/// Says so, after all else.
+pub(crate) fn mark_whole(root: &Path) -> io::Result<()> {
+    std::fs::File::create(done_file(root))?.sync_all()
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+fn done_file(root: &Path) -> PathBuf {
+    root.with_extension("done")
+}
+
+fn gave_up() -> BuildError {
+    trouble("the build was given up".into(), "")
+}
+
+fn trouble(cause: String, hint: &str) -> BuildError {
+    BuildError::Failed(Trouble { cause, hint: hint.into(), log: Vec::new() })
+}
+
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

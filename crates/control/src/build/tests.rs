@@ -1,6 +1,10 @@
 //! What a build leaves behind, on a real file system; processes are run by the tests of the whole binary.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use model::spec::{Service, Store, StoreEngine, System};
 
@@ -15,21 +19,15 @@ pub(super) fn service(dir: Option<&str>) -> Service {
 pub(super) fn config(folder: &Path, service: &Service) -> Config {
     let services = BTreeMap::from([("users".parse().unwrap(), service.clone())]);
     Config {
-        system: System {
-            name: "shop".parse().unwrap(),
-            gateway: None,
-            services,
-            topics: Default::default(),
-            buckets: Default::default(),
-            objects: Default::default(),
-            nats: None,
-        },
+        system: System { services, ..System::new("shop".parse().unwrap()) },
         folder: folder.into(),
         state: folder.join(".isles"),
         sockets: folder.join(".isles/run"),
         host_env: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        env_files: BTreeMap::new(),
+        secrets: Default::default(),
+        manifest: folder.join("isles.toml"),
+        text: String::new(),
+        recorded: None,
         connection_port: 7000,
         keeper_pid: 1,
         platform_pid: 2,
@@ -73,7 +71,7 @@ fn old_builds_go() {
         fs::create_dir(folder.path().join(name)).unwrap();
         fs::write(folder.path().join(format!("{name}.done")), "").unwrap();
     }
-    keep::prune(folder.path(), &folder.path().join("a"), 1).unwrap();
+    keep::prune(folder.path(), &BTreeSet::from(["a".to_owned()]), 1).unwrap();
     let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
     assert!(left.len() == 4 && left[0] == "a" && left[1] == "a.done", "{left:?}");

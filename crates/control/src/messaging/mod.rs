@@ -1,6 +1,7 @@
 //! Topics and buckets, as the API shows them to the operator, who may do everything.
 
 mod dead;
+mod ensure;
 mod entries;
 mod problem;
 mod read;
@@ -16,6 +17,8 @@ use model::{
 };
 use ports::{clock::Clock, streams};
 
+pub(crate) use dead::Fate;
+pub use ensure::Ensure;
 pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};
 pub(crate) use read::shown;
@@ -26,13 +29,13 @@ use crate::{config::ServiceStreams, supervisor::Answer};
 
 /// What topics and buckets are reached by.
 #[derive(Clone)]
-pub struct Messaging {
+pub(crate) struct Messaging {
     /// Which there are, and whose they are.
-    pub system: System,
+    pub(crate) system: Arc<System>,
     /// The streams behind them.
-    pub streams: ServiceStreams,
+    pub(crate) streams: ServiceStreams,
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Messaging {

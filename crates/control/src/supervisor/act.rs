@@ -1,7 +1,7 @@
 //! Carries out what a service's machine asks for.
 
 use logic::service::{Action, Cause, Event, Phase};
-use model::{InstanceId, ServiceName};
+use model::{InstanceId, ServiceName, Slot, spec::Side};
 use ports::{
     probes::Probe,
     streams::StreamsError,
@@ -55,6 +55,7 @@ impl Supervisor {
             Action::RestartEnded(outcome) => {
                 self.restart_ended(name, outcome.map_err(|cause: Cause| cause.to_string()));
             }
+            Action::Vacated(slot, _) => self.vacated(&slot),
             Action::Stopped => {
                 if let Some(service) = self.services.get_mut(name) {
                     service.stopped = true;
@@ -66,7 +67,7 @@ impl Supervisor {
     fn probe(&mut self, id: InstanceId) {
         let Some(service) = self.services.get(&id.slot.service) else { return };
         let Some(target) = service.instances.get(&id).and_then(|instance| instance.record.target()) else { return };
-        let health = &service.spec.health;
+        let health = &service.spec_of(id.slot.index).health;
         let probe = Probe { target, path: health.path.clone(), timeout: health.timeout };
         let probes = self.engines.probes.clone();
         self.beside("probe", async move { Input::Probed(id, probes.probe(probe).await) });
@@ -85,18 +86,31 @@ impl Supervisor {
     }
 
     fn drain(&mut self, id: &InstanceId) {
-        let timeout = self.services.get(&id.slot.service).map_or_else(Default::default, |s| s.spec.drain_timeout);
+        let timeout = self
+            .services
+            .get(&id.slot.service)
+            .map_or_else(Default::default, |s| s.spec_of(id.slot.index).drain_timeout);
         self.note(&id.slot.service, Some(id), "draining".into());
         self.set_healthy(id, false);
         self.routing.drain_after_change(id.clone(), timeout);
     }
 
+    /// Nothing is left in a slot.
+    fn vacated(&mut self, slot: &Slot) {
+        if let Some(service) = self.services.get_mut(&slot.service) {
+            service.others.remove(&slot.index);
+            service.troubles.remove(&slot.index);
+        }
+    }
+
     fn set_healthy(&mut self, id: &InstanceId, healthy: bool) {
+        let since = healthy.then(|| self.now());
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
         refresh_upstream(service);
         self.routing.mark(&id.slot.service);
         let Some(instance) = service.instances.get_mut(id) else { return };
-        if std::mem::replace(&mut instance.record.healthy, healthy) != healthy {
+        if instance.record.healthy_since.is_some() != healthy {
+            instance.record.healthy_since = since;
             let (records, record, id) = (self.records.clone(), instance.record.clone(), id.clone());
             self.beside("remember", async move { remembered(records.put_instance(&id, &record).await) });
         }
@@ -112,7 +126,7 @@ impl Supervisor {
         refresh_upstream(service);
         self.routing.mark(name);
         let is_last = !service.instances.keys().any(|other| other.slot == id.slot);
-        let slot_is_gone = is_last && id.slot.index > service.machine.wanted();
+        let slot_is_gone = is_last && !service.machine.is_wanted(id.slot.index);
         if slot_is_gone || is_last && self.stop.is_some() {
             self.routing.disconnect(&id.slot);
         }
@@ -148,11 +162,14 @@ pub(super) fn refresh_upstream(service: &mut ServiceState) {
     let healthy = service.machine.instances().filter(|(instance, _)| instance.phase == Phase::Healthy);
     let endpoints = healthy.filter_map(|(instance, _)| {
         let target = service.instances.get(&instance.id)?.record.target()?;
-        Some(Endpoint { instance: instance.id.clone(), target })
+        let is_other = service.others.contains_key(&instance.id.slot.index);
+        let side = if is_other { Side::New } else { Side::Old };
+        Some(Endpoint { instance: instance.id.clone(), target, side })
     });
     service.upstream = std::sync::Arc::new(ports::traffic::Upstream {
         endpoints: endpoints.collect(),
         has_been_healthy: service.machine.has_been_healthy(),
         adaptive_concurrency: service.spec.adaptive_concurrency,
+        ..Default::default()
     });
 }

@@ -10,7 +10,7 @@ use super::{Supervisor, input::Input, service::InstanceState};
 use crate::records::Remembered;
 
 impl Supervisor {
-    /// Instances that run and are known go on; everything else that the keeper holds is removed, and so are the
+    /// Instances that run and are known, of the bundle that their slot is for, go on; everything else that the keeper holds is removed, and so are the
     /// records of what no longer runs.
     pub(super) async fn adopt(&mut self, remembered: &Remembered, held: Vec<Held>) {
         let mut running = std::collections::BTreeSet::new();
@@ -18,7 +18,7 @@ impl Supervisor {
             if let WorkloadId::Instance(id) = &one.id
                 && one.exit.is_none()
                 && let Some(record) = remembered.instances.get(id)
-                && self.services.contains_key(&id.slot.service)
+                && self.services.get(&id.slot.service).is_some_and(|service| service.may_run(id, &record.bundle))
             {
                 running.insert(id.clone());
                 self.adopt_instance(id, record.clone(), one.pid);
@@ -48,11 +48,11 @@ impl Supervisor {
         if let Some(Target::Tcp(address)) = record.target() {
             self.free_ports.keep(address.port());
         }
-        let healthy = record.healthy;
+        let healthy_since = record.healthy_since;
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
         service.instances.insert(id.clone(), InstanceState { record, pid: Some(pid) });
         self.connect_slot(id);
         self.note(&id.slot.service, Some(id), format!("taken over with pid {pid}"));
-        self.tell(&id.slot.service, Event::Adopted(id.clone(), healthy));
+        self.tell(&id.slot.service, Event::Adopted(id.clone(), healthy_since));
     }
 }

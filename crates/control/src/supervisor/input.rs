@@ -7,14 +7,16 @@ use ports::{
     workloads::{Exit, StartError, WorkloadEvent, WorkloadId},
 };
 
-use super::{Supervisor, request::Request, service::Build};
+use super::{Supervisor, deploy::Ended, request::Request, service::Build};
 
 /// What can reach the supervisor.
 pub(crate) enum Input {
     /// From the workloads.
     Workload(WorkloadEvent),
-    /// A build ended.
-    Built(ServiceName, Result<std::path::PathBuf, Trouble>),
+    /// A service is built, or cannot be.
+    Built(ServiceName, Option<Trouble>),
+    /// A release is made, or cannot be.
+    Deployed(Box<Ended>),
     /// An instance's process was started, or not.
     Started(InstanceId, Result<u32, StartError>),
     /// A health check ended.
@@ -39,7 +41,8 @@ impl Supervisor {
     pub(super) fn take(&mut self, input: Input) {
         match input {
             Input::Workload(event) => self.workload_event(event),
-            Input::Built(name, built) => self.built(&name, built),
+            Input::Built(name, failure) => self.built(&name, failure),
+            Input::Deployed(ended) => self.deployed(*ended),
             Input::Started(id, started) => self.started(&id, started),
             Input::Probed(id, probed) => self.tell(&id.slot.service.clone(), Event::Probed(id, verdict(probed))),
             Input::Drained(id, cut_off) => self.drained(id, cut_off),
@@ -61,28 +64,18 @@ impl Supervisor {
                 self.note(&id.slot.service.clone(), Some(&id), describe(exit, out_of_memory));
                 self.tell(&id.slot.service.clone(), Event::Exited(id, ending(exit, out_of_memory)));
             }
-            WorkloadEvent::Exited { id: WorkloadId::Build(name), exit, out_of_memory } => {
-                if let Some(service) = self.services.get_mut(&name)
-                    && let Build::Running(waiter) = &mut service.build
-                    && let Some(waiter) = waiter.take()
-                {
-                    let _ = waiter.send((exit, out_of_memory));
-                }
-            }
+            WorkloadEvent::Exited { id: WorkloadId::Build(name), exit, .. } => self.builder.ended(&name, exit),
             WorkloadEvent::StopRequested { signal } => self.stop_requested(signal),
             WorkloadEvent::KeeperGone => self.exit = Some(1),
         }
     }
 
-    fn built(&mut self, name: &ServiceName, built: Result<std::path::PathBuf, Trouble>) {
-        let Some(service) = self.services.get_mut(name) else { return };
-        match built {
-            Ok(folder) => service.build = Build::Done(folder),
-            Err(trouble) => {
-                service.build = Build::Failed(trouble.clone());
-                self.note(name, None, trouble.cause.clone());
-                self.cannot_come_up(name, trouble);
-            }
+    /// While the system comes up; later ones are told by what becomes of the deploy.
+    fn built(&mut self, name: &ServiceName, failure: Option<Trouble>) {
+        let Some(service) = self.services.get_mut(name).filter(|s| matches!(s.build, Build::Running)) else { return };
+        service.build = failure.clone().map_or(Build::Waiting, Build::Failed);
+        if let Some(trouble) = failure {
+            self.note(name, None, trouble.cause);
         }
     }
 

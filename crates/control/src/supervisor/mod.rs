@@ -2,8 +2,10 @@
 
 mod act;
 mod adopt;
+mod deploy;
 mod input;
 mod request;
+mod roll_out;
 mod routing;
 mod service;
 mod shutdown;
@@ -20,6 +22,7 @@ use std::{
 
 use model::{
     ServiceName, Timestamp,
+    spec::System,
     status::{SystemPhase, Trouble},
 };
 use ports::{
@@ -37,9 +40,12 @@ use crate::{
     addresses::Addresses,
     build::Builder,
     free_ports::FreePorts,
+    messaging::Ensure,
     records::{Records, Remembered},
+    release::{Preparer, Release, Releases, Vault},
 };
-use input::Input;
+pub(crate) use deploy::{Outcome, Work};
+pub(crate) use input::Input;
 pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
@@ -59,6 +65,14 @@ pub struct Supervisor {
     engines: Engines,
     records: Records,
     builder: Builder,
+    preparer: Preparer,
+    releases: Releases,
+    /// What runs, once it is built.
+    release: Option<Arc<Release>>,
+    vault: Vault,
+    /// The system that runs, for whoever looks.
+    spec: watch::Sender<Arc<System>>,
+    deploys: deploy::Deploys,
     services: BTreeMap<ServiceName, ServiceState>,
     addresses: Addresses,
     free_ports: FreePorts,
@@ -88,6 +102,7 @@ impl Supervisor {
     /// When the records cannot be read.
     pub async fn start(
         config: Config,
+        releases: Releases,
         engines: Engines,
         workload_events: WorkloadEvents,
     ) -> Result<(Self, SystemHandle), StreamsError> {
@@ -96,11 +111,28 @@ impl Supervisor {
         let held = engines.workloads.adopt().await;
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let (changed, watched) = watch::channel(Version::default());
-        let handle = SystemHandle::new(sender.clone(), watched);
+        let (spec, system) = watch::channel(Arc::new(config.system.clone()));
+        let handle = SystemHandle::new(sender.clone(), watched, system);
         let (routing_changes, in_force) = routing::start_applier(&engines, sender.clone());
         let config = Arc::new(config);
+        let builder = Builder::new(config.clone(), engines.clone());
+        let preparer = Preparer {
+            config: config.clone(),
+            builder: builder.clone(),
+            releases: releases.clone(),
+            clock: engines.clock.clone(),
+            streams: engines.messages.as_ref().map(|messages| Ensure(messages.topics.clone())),
+            inputs: sender.clone(),
+        };
         let mut supervisor = Self {
-            builder: Builder::new(config.clone(), engines.clone()),
+            builder,
+            // One that cannot be read is told when the release is looked at.
+            vault: preparer.vault(&config.system).unwrap_or_default(),
+            preparer,
+            releases,
+            release: config.recorded.as_ref().map(|recorded| recorded.0.clone()),
+            spec,
+            deploys: deploy::Deploys::default(),
             records,
             services: BTreeMap::new(),
             addresses: Addresses::new(config.connection_port, BTreeMap::new()),
@@ -133,11 +165,13 @@ impl Supervisor {
         if !came_up {
             self.records.put_came_up(false).await?;
         }
+        self.remember_coming_up().await?;
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
         self.adopt(&remembered, held).await;
         if came_up {
             self.phase = SystemPhase::Running;
+            self.came_up();
         }
         Ok(())
     }
@@ -195,6 +229,7 @@ impl Supervisor {
         self.note_came_up();
         self.answer_scales();
         self.go_on_stopping();
+        self.go_on_deploying();
         if let Some(change) = self.routing.take_change(&self.services, self.stop.is_some()) {
             // The applier ends only after this task.
             let _ = self.routing_changes.send(change).await;

@@ -1,14 +1,21 @@
 //! What can be asked of the supervisor, from the control API.
 
+use std::sync::Arc;
+
 use logic::service::Event;
 use model::{
     Problem, ServiceName,
     api::Why,
+    spec::System,
     status::{ServiceStatus, SystemStatus},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Supervisor, input::Input};
+use super::{
+    Supervisor,
+    deploy::{Outcome, Work},
+    input::Input,
+};
 use crate::records::ScaleRecord;
 
 /// The most instances of a service.
@@ -24,6 +31,7 @@ pub(crate) enum Request {
     Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Scale { name: ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
     Down,
 }
 
@@ -40,11 +48,21 @@ pub(crate) struct Version {
 pub struct SystemHandle {
     inputs: mpsc::Sender<Input>,
     changed: watch::Receiver<Version>,
+    spec: watch::Receiver<Arc<System>>,
 }
 
 impl SystemHandle {
-    pub(super) fn new(inputs: mpsc::Sender<Input>, changed: watch::Receiver<Version>) -> Self {
-        Self { inputs, changed }
+    pub(super) fn new(
+        inputs: mpsc::Sender<Input>,
+        changed: watch::Receiver<Version>,
+        spec: watch::Receiver<Arc<System>>,
+    ) -> Self {
+        Self { inputs, changed, spec }
+    }
+
+    /// What runs, as its release says.
+    pub(crate) fn spec(&self) -> Arc<System> {
+        self.spec.borrow().clone()
     }
 
     /// A receiver that sees every change of the system's state, and its end.
@@ -80,6 +98,11 @@ impl SystemHandle {
         self.ask(|answer| Request::Scale { name, replicas, answer }).await
     }
 
+    /// A deploy or a rollback. Answers when its rollout has begun.
+    pub(crate) async fn change(&self, work: Work) -> Answer<Outcome> {
+        self.ask(|answer| Request::Change { work, answer }).await
+    }
+
     pub(crate) async fn down(&self) {
         let _ = self.inputs.send(Input::Request(Request::Down)).await;
     }
@@ -101,6 +124,7 @@ impl Supervisor {
             Request::Why { name, answer } => drop(answer.send(self.why(&name).ok_or_else(|| self.unknown(&name)))),
             Request::Restart { name, answer } => self.restart(&name, answer),
             Request::Scale { name, replicas, answer } => self.scale(&name, replicas, answer),
+            Request::Change { work, answer } => self.ask_for(work, answer),
             Request::Down => self.begin_stop(0),
         }
     }
@@ -142,8 +166,10 @@ impl Supervisor {
         let scale = ScaleRecord { replicas, manifest: service.spec.replicas };
         let (records, named) = (self.records.clone(), name.clone());
         self.beside("remember", async move { super::act::remembered(records.put_scale(&named, scale).await) });
+        self.touch_index();
         self.note(name, None, format!("scaled to {replicas}"));
         self.tell(name, Event::Scale(replicas));
+        self.remember_slots(name);
     }
 
     /// Answers those who wait for a number of instances that is reached, or cannot be.
@@ -202,6 +228,6 @@ fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
     Box::new(Problem { detail, ..problem })
 }
 
-fn stopping() -> Box<Problem> {
+pub(super) fn stopping() -> Box<Problem> {
     Box::new(Problem::of(model::Reason::ShuttingDown))
 }

@@ -73,7 +73,7 @@ impl State {
     /// Declares a connection.
     pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, place: &Place, policy: Arc<Policy>) {
         let SocketAddr::V4(address) = place.address else { return };
-        let connection = Connection { caller, callee, policy, socket: place.socket.clone() };
+        let connection = Connection { caller, callee, policy, socket: place.socket.clone(), side: None };
         if self.connections.get(address.ip()) != Some(&connection) {
             Arc::make_mut(&mut self.connections).insert(*address.ip(), connection);
             self.dirty = true;

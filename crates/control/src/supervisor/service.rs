@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -23,11 +22,11 @@ use ports::{
 };
 use tokio::sync::oneshot;
 
-use super::{Supervisor, input::Input, request::Answer};
+use super::{Supervisor, act::remembered, request::Answer};
 use crate::{
     addresses::Place,
-    build::BuildExit,
     records::{InstanceRecord, Remembered},
+    release::{Bundle, BundleId},
 };
 
 /// Events that are kept of a service.
@@ -38,6 +37,8 @@ pub(super) struct ServiceState {
     pub(super) spec: Arc<Service>,
     pub(super) machine: Machine,
     pub(super) build: Build,
+    /// Slots that run another bundle than the service's: those of a rollout, and those that one has left.
+    pub(super) others: BTreeMap<u32, Arc<Bundle>>,
     pub(super) instances: BTreeMap<InstanceId, InstanceState>,
     /// By slot: the run that it is about, and what is wrong.
     pub(super) troubles: BTreeMap<u32, (u64, Trouble)>,
@@ -57,10 +58,10 @@ pub(super) struct ServiceState {
 pub(super) enum Build {
     /// Not begun.
     Waiting,
-    /// Under way; the sender tells it the end of its process.
-    Running(Option<oneshot::Sender<BuildExit>>),
-    /// The folder to run in.
-    Done(PathBuf),
+    /// Under way.
+    Running,
+    /// What the service runs.
+    Done(Arc<Bundle>),
     /// Failed.
     Failed(Trouble),
 }
@@ -71,8 +72,26 @@ pub(super) struct InstanceState {
     pub(super) pid: Option<u32>,
 }
 
+impl ServiceState {
+    /// What runs in a slot, if it is built.
+    pub(super) fn bundle(&self, index: u32) -> Option<&Arc<Bundle>> {
+        let own = if let Build::Done(bundle) = &self.build { Some(bundle) } else { None };
+        self.others.get(&index).or(own)
+    }
+
+    /// What is asked for in a slot.
+    pub(super) fn spec_of(&self, index: u32) -> &Arc<Service> {
+        self.others.get(&index).map_or(&self.spec, |bundle| &bundle.spec)
+    }
+
+    /// Whether an instance may run this bundle, as far as that is known.
+    pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
+        self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
+    }
+}
+
 impl Supervisor {
-    pub(super) async fn make_services(&mut self, remembered: &Remembered) -> Result<(), StreamsError> {
+    pub(super) async fn make_services(&mut self, known: &Remembered) -> Result<(), StreamsError> {
         let system = self.config.system.clone();
         for (name, spec) in system.services {
             let (operator, new) = self.addresses.of(&Caller::Operator, &name);
@@ -82,7 +101,12 @@ impl Supervisor {
             let policy = Policy { protocol: spec.protocol, ..Policy::default() };
             let place = Place { address: operator, socket: None };
             self.routing.connect(Caller::Operator, name.clone(), &place, Arc::new(policy));
-            let service = self.make_service(&name, spec, operator, remembered);
+            let mut service = self.make_service(&name, spec, operator, known);
+            // Of a release that runs already, the folders are there.
+            let running = self.release.as_ref().filter(|_| self.config.resumed);
+            if let Some(bundle) = running.and_then(|release| release.bundles.get(&name)) {
+                service.build = Build::Done(bundle.clone());
+            }
             self.services.insert(name, service);
         }
         Ok(())
@@ -93,25 +117,21 @@ impl Supervisor {
         name: &ServiceName,
         spec: Service,
         operator: SocketAddr,
-        remembered: &Remembered,
+        known: &Remembered,
     ) -> ServiceState {
-        let settings = Settings {
-            service: name.clone(),
-            health: spec.health.clone(),
-            stop_grace: spec.stop_grace,
-            drain_timeout: spec.drain_timeout,
-        };
-        let runs = remembered.last_runs.iter().filter(|(slot, _)| slot.service == *name);
+        let runs = known.last_runs.iter().filter(|(slot, _)| slot.service == *name);
         let last_runs = runs.map(|(slot, run)| (slot.index, *run)).collect();
         let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
-        let mut machine = Machine::new(settings, last_runs, seed);
-        let scaled = remembered.scales.get(name).filter(|scale| scale.manifest == spec.replicas);
+        let slots = known.slots.get(name).cloned().unwrap_or_default();
+        let mut machine = Machine::new(name.clone(), settings(&spec), slots, last_runs, seed);
+        let scaled = known.scales.get(name).filter(|scale| scale.manifest == spec.replicas);
         let wanted = scaled.map_or(spec.replicas, |scale| scale.replicas);
         machine.handle(Event::Scale(wanted), self.now(), &mut Vec::new());
         ServiceState {
             spec: Arc::new(spec),
             machine,
             build: Build::Waiting,
+            others: BTreeMap::new(),
             instances: BTreeMap::new(),
             troubles: BTreeMap::new(),
             events: VecDeque::new(),
@@ -123,21 +143,6 @@ impl Supervisor {
             operator,
             restart_waiters: Vec::new(),
             scale_waiters: Vec::new(),
-        }
-    }
-
-    /// Begins every build.
-    pub(super) fn begin(&mut self) {
-        let names: Vec<_> = self.services.keys().cloned().collect();
-        for name in names {
-            let (exited, exit) = oneshot::channel();
-            let Some(service) = self.services.get_mut(&name) else { continue };
-            service.build = Build::Running(Some(exited));
-            let (builder, spec) = (self.builder.clone(), service.spec.clone());
-            self.beside("build", async move {
-                let built = builder.build(&name, &spec, exit).await;
-                Input::Built(name, built)
-            });
         }
     }
 
@@ -154,13 +159,21 @@ impl Supervisor {
         let healthy = self.services.iter().filter(|(_, s)| s.machine.has_been_healthy() || s.machine.wanted() == 0);
         let healthy = healthy.map(|(name, _)| name.clone()).collect();
         for name in candidates {
-            if order::waits_for(&self.config.system, &name, &healthy).is_empty() {
+            if order::waits_for(self.system(), &name, &healthy).is_empty() {
                 if let Some(service) = self.services.get_mut(&name) {
                     service.told_to_go = true;
                 }
                 self.tell(&name, Event::Go);
             }
         }
+    }
+
+    /// Keeps which slots a service has.
+    pub(super) fn remember_slots(&self, name: &ServiceName) {
+        let Some(service) = self.services.get(name) else { return };
+        let slots = service.machine.always().collect();
+        let (records, name) = (self.records.clone(), name.clone());
+        self.beside("remember", async move { remembered(records.put_slots(&name, &slots).await) });
     }
 
     /// Writes an event into a service's history.
@@ -173,6 +186,11 @@ impl Supervisor {
             service.events.push_back(ServiceEvent { at, instance: instance.cloned(), what });
         }
     }
+}
+
+/// How instances with this specification are treated.
+pub(super) fn settings(spec: &Service) -> Settings {
+    Settings { health: spec.health.clone(), stop_grace: spec.stop_grace, drain_timeout: spec.drain_timeout }
 }
 
 fn hash_of(name: &ServiceName) -> [u8; 4] {

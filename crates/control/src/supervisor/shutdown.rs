@@ -6,7 +6,7 @@ use logic::{order, service::Event};
 use model::{ServiceName, status::SystemPhase};
 use ports::workloads::WorkloadId;
 
-use super::{Supervisor, input::Input, service::Build};
+use super::{Supervisor, input::Input};
 
 const SIGINT: i32 = 2;
 /// The exit code after SIGINT, as shells give it.
@@ -26,12 +26,11 @@ impl Supervisor {
             return;
         }
         self.phase = SystemPhase::Stopping;
-        for (name, service) in &self.services {
-            if matches!(service.build, Build::Running(_)) {
-                self.kill(WorkloadId::Build(name.clone()));
-            }
+        self.builder.closing.cancel();
+        for name in self.builder.running() {
+            self.kill(WorkloadId::Build(name));
         }
-        let waves = order::stop_waves(&self.config.system).into();
+        let waves = order::stop_waves(self.system()).into();
         self.stop = Some(Stop { code, waves, current: Vec::new() });
     }
 

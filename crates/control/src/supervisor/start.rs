@@ -7,27 +7,20 @@ use ports::{
     workloads::{StartError, Workload, WorkloadId},
 };
 
-use super::{
-    Supervisor,
-    input::Input,
-    service::{Build, InstanceState},
-};
+use super::{Supervisor, input::Input, service::InstanceState};
 use crate::{
     addresses::{Place, Reach},
     environment::{self, Given},
     records::{InstanceRecord, Records},
+    release::Bundle,
     store,
 };
 
 impl Supervisor {
     pub(super) fn start_instance(&mut self, id: &InstanceId) {
-        let Some(folder) = self.services.get(&id.slot.service).and_then(|service| match &service.build {
-            Build::Done(folder) => Some(folder.clone()),
-            _ => None,
-        }) else {
-            return;
-        };
-        let record = match self.place(id, folder) {
+        let service = self.services.get(&id.slot.service);
+        let Some(bundle) = service.and_then(|service| service.bundle(id.slot.index)).cloned() else { return };
+        let record = match self.place(id, &bundle) {
             Ok(record) => record,
             Err(error) => {
                 let id = id.clone();
@@ -35,11 +28,11 @@ impl Supervisor {
             }
         };
         let (reach, new_addresses) = self.connect_slot(id);
-        let workload = self.workload(id, &record, &reach);
+        let workload = self.workload(id, &bundle, &record, &reach);
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
         let state = InstanceState { record: record.clone(), pid: None };
         service.instances.insert(id.clone(), state);
-        let database = store::path(&self.config, &id.slot.service, &service.spec);
+        let database = store::path(&self.config, &id.slot.service, &bundle.spec);
         let (records, workloads, id) = (self.records.clone(), self.engines.workloads.clone(), id.clone());
         let (mut in_force, needed) = (self.in_force.clone(), self.routing.needed());
         self.beside("start", async move {
@@ -54,10 +47,15 @@ impl Supervisor {
         });
     }
 
-    fn place(&mut self, id: &InstanceId, folder: std::path::PathBuf) -> Result<InstanceRecord, StartError> {
-        let listen = self.services.get(&id.slot.service).map(|service| service.spec.listen).unwrap_or_default();
-        let mut record = InstanceRecord { port: None, socket: None, folder, started_at: self.now(), healthy: false };
-        match listen {
+    fn place(&mut self, id: &InstanceId, bundle: &Bundle) -> Result<InstanceRecord, StartError> {
+        let mut record = InstanceRecord {
+            port: None,
+            socket: None,
+            bundle: bundle.id.clone(),
+            started_at: self.now(),
+            healthy_since: None,
+        };
+        match bundle.spec.listen {
             Listen::Unix => record.socket = Some(self.config.sockets.join(format!("{}.sock", id.file_name()))),
             Listen::Port => record.port = Some(self.free_ports.take().ok_or_else(no_port)?),
         }
@@ -67,7 +65,7 @@ impl Supervisor {
     /// Where a slot reaches what it may use, and the addresses that are new.
     pub(super) fn connect_slot(&mut self, id: &InstanceId) -> (Reach, Vec<(String, u32)>) {
         let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
-        let spec = service.spec.clone();
+        let spec = service.spec_of(id.slot.index).clone();
         let caller = Caller::Slot(id.slot.clone());
         let mut reach = Reach::default();
         let mut new = Vec::new();
@@ -88,19 +86,20 @@ impl Supervisor {
         (reach, new)
     }
 
-    fn workload(&self, id: &InstanceId, record: &InstanceRecord, reach: &Reach) -> Workload {
-        let name = &id.slot.service;
-        let spec = &self.services[name].spec;
-        let database = store::path(&self.config, name, spec);
+    fn workload(&self, id: &InstanceId, bundle: &Bundle, record: &InstanceRecord, reach: &Reach) -> Workload {
+        let spec = &bundle.spec;
+        let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
-        let given = Given { target: &target, reach, database: database.as_deref() };
+        let secrets = self.vault.of(bundle);
+        let hidden = secrets.values().cloned().collect();
+        let given = Given { target: &target, reach, database: database.as_deref(), secrets };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),
-            env: environment::of_instance(&self.config, name, spec, &given),
-            folder: record.folder.clone(),
+            env: environment::of_instance(&self.config, bundle, &given),
+            folder: bundle.folder.clone(),
             limits: spec.limits.clone(),
-            secrets: spec.secrets.iter().filter_map(|secret| self.config.secrets.get(secret).cloned()).collect(),
+            secrets: hidden,
         }
     }
 }

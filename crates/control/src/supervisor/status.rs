@@ -113,6 +113,7 @@ impl Supervisor {
             return;
         }
         self.phase = SystemPhase::Running;
+        self.came_up();
         let records = self.records.clone();
         self.beside("remember", async move { super::act::remembered(records.put_came_up(true).await) });
     }
@@ -128,7 +129,7 @@ fn phase_of(service: &ServiceState, coming_up: bool) -> ServicePhase {
         _ if service.told_to_stop && instances > 0 => ServicePhase::Stopping,
         Build::Failed(_) => ServicePhase::BuildFailed,
         _ if service.told_to_stop => ServicePhase::Stopped,
-        Build::Running(_) => ServicePhase::Building,
+        Build::Running => ServicePhase::Building,
         _ if !service.told_to_go => ServicePhase::Waiting,
         _ if machine.wanted() == 0 && instances == 0 => ServicePhase::Stopped,
         _ if machine.wanted() == 0 => ServicePhase::Stopping,

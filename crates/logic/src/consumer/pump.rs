@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use model::{Timestamp, streams::AckPolicy};
 
-use super::{Action, Advisory, Change, Consumer, Delivery, Status, Target, View, pull::Served};
+use super::{
+    Action, Advisory, Cause, Change, Consumer, Delivery, Status, Target, View, ack::dead_letter, pull::Served,
+};
 use crate::stream::Head;
 
 /// Messages that one call sends. The rest follows at once, by the deadline.
@@ -133,7 +135,7 @@ impl Consumer {
         }
         actions.push(Action::Advise(Advisory::MaxDeliveries { seq, deliveries: pending.deliveries }));
         if self.settings.dead_letter {
-            actions.push(Action::DeadLetter { seq, deliveries: pending.deliveries, last_at: pending.at });
+            actions.push(dead_letter(seq, &pending, Cause::Exhausted));
         }
         self.record(Change::Done { seq, through: false }, actions);
         if self.settings.dead_letter {

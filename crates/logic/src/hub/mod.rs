@@ -4,12 +4,15 @@
 //! the stream decides again. What consumers ask for goes out when all decisions before are on disk, so that nobody gets a
 //! message that a crash could take back. What may go after an acknowledgement comes back as a decision of the stream.
 
+mod rewind;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{Timestamp, streams::Retention};
+
+pub use rewind::NoWay;
 
 use crate::{
     consumer::{Action, Consumer, Event, Settings, Snapshot, View},
@@ -90,6 +93,16 @@ impl Hub {
     /// Lets the stream decide about a message.
     pub fn publish(&mut self, incoming: &Incoming, now: Timestamp, stored: &dyn Stored) -> Outcome {
         self.stream.publish(incoming, &|subject| self.filters.has_interest(subject), now, stored)
+    }
+
+    /// Lets the stream store messages together ([`Stream::place_all`]).
+    pub fn place_all<'a>(
+        &mut self,
+        all: impl IntoIterator<Item = &'a Incoming>,
+        now: Timestamp,
+        stored: &dyn Stored,
+    ) -> Vec<Placed> {
+        self.stream.place_all(all, &|subject| self.filters.has_interest(subject), now, stored)
     }
 
     /// Something happened to one consumer.

@@ -1,9 +1,12 @@
 //! How a rollout goes on.
 
-use model::Timestamp;
+use model::{
+    Timestamp,
+    spec::{Scarce, Wait},
+};
 
 use super::{
-    Cause, Outcome, Phase, Scarce, Snapshot, State, Traffic, Verdict, Wait,
+    Cause, Outcome, Phase, Snapshot, State, Traffic, Verdict,
     machine::MigrationState,
     plan::Stage,
     set::{Member, Pair},

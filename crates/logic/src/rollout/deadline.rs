@@ -1,8 +1,8 @@
 //! When something is due.
 
-use model::Timestamp;
+use model::{Timestamp, spec::Wait};
 
-use super::{Phase, Snapshot, Wait, machine::MigrationState};
+use super::{Phase, Snapshot, machine::MigrationState};
 
 impl Snapshot {
     /// When it goes back, or ends, if nothing goes on until then.

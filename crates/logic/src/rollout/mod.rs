@@ -37,5 +37,5 @@ pub use action::{Action, Routing, Traffic};
 pub use event::{Command, Event, Report, State, Verdict};
 pub use machine::{Machine, Phase, Snapshot};
 pub use outcome::{Cause, Outcome};
-pub use plan::{Invalid, Migration, Plan, Scarce, Step, Strategy, Target, Terms, WEIGHT_MAX, Wait};
-pub use set::{Instance, Side};
+pub use plan::{Invalid, Migration, Plan, Target};
+pub use set::Instance;

@@ -1,10 +1,8 @@
 //! What an event changes at once.
 
-use model::Timestamp;
+use model::{Timestamp, spec::Side};
 
-use super::{
-    Cause, Command, Event, Instance, Phase, Report, Side, Snapshot, Traffic, Verdict, machine::MigrationState,
-};
+use super::{Cause, Command, Event, Instance, Phase, Report, Snapshot, Traffic, Verdict, machine::MigrationState};
 
 impl Snapshot {
     pub(super) fn note(&mut self, event: Event, now: Timestamp) {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use model::spec::Side;
+
 use super::{
-    Action, Phase, Side, Snapshot,
+    Action, Phase, Snapshot,
     machine::MigrationState,
     set::{Member, Pair},
 };

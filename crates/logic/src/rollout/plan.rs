@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use model::ServiceName;
+use model::{
+    ServiceName,
+    spec::{Scarce, Strategy, Terms, WEIGHT_MAX, Wait},
+};
 use serde::{Deserialize, Serialize};
 
-/// The weight of everything, in steps of 0.01 %.
-pub const WEIGHT_MAX: u16 = 10_000;
 const STEPS_MAX: usize = 100;
 const TARGETS_MAX: usize = 10_000;
 const REPLICAS_MAX: u32 = 10_000;
@@ -35,82 +36,6 @@ pub struct Target {
     pub new: u32,
     /// What it promises meanwhile.
     pub terms: Terms,
-}
-
-/// What a service promises during a rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    /// How many instances may exist beyond the larger set, in a rolling rollout.
-    pub max_surge: u32,
-    /// How many of the smaller set may be missing, in a rolling rollout.
-    pub max_unavailable: u32,
-    /// How long an instance must have been healthy before it counts.
-    pub min_healthy_time: Duration,
-    /// The time in which an instance must have come that far.
-    pub healthy_deadline: Duration,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            max_surge: 1,
-            max_unavailable: 0,
-            min_healthy_time: Duration::from_secs(1),
-            healthy_deadline: Duration::from_secs(300),
-        }
-    }
-}
-
-/// How the new release takes over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Strategy {
-    /// Instance by instance.
-    Rolling,
-    /// All at once, from one whole set to the other.
-    BlueGreen {
-        /// How long the new set is up before the switch, for a look at it.
-        preview: Wait,
-        /// How long the old set stays warm after it.
-        keep: Duration,
-    },
-    /// By steps of weight.
-    Canary {
-        /// The steps before everything; their weights grow.
-        steps: Vec<Step>,
-        /// Whether the steps are judged, and what a step does whose verdict is that there was not enough traffic.
-        judged: Option<Scarce>,
-        /// How long the old set stays warm at the end.
-        keep: Duration,
-    },
-}
-
-/// One step of a canary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// The share of the requests that the new release gets, from 1 to [`WEIGHT_MAX`].
-    pub weight: u16,
-    /// What the step waits for.
-    pub wait: Wait,
-}
-
-/// What a step waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wait {
-    /// So much time.
-    For(Duration),
-    /// A person.
-    Person,
-}
-
-/// What a step does that has waited long enough without enough traffic for a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Scarce {
-    /// It waits on, up to `progress_deadline`, and is then taken back.
-    Wait,
-    /// It goes on.
-    Promote,
-    /// It is taken back.
-    Abort,
 }
 
 /// What runs once before the first new instance.

@@ -2,19 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use model::{ServiceName, Timestamp};
+use model::{ServiceName, Timestamp, spec::Side};
 use serde::{Deserialize, Serialize};
 
 use super::{Report, State, Target};
-
-/// One of the two releases of a rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Side {
-    /// The one that served before.
-    Old,
-    /// The one that shall serve.
-    New,
-}
 
 /// One instance of a rollout. Those that served before are numbered from 1; a number is never used twice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,8 +20,7 @@ pub struct Instance {
 
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.side == Side::Old { "old" } else { "new" };
-        write!(f, "{}/{} ({side})", self.service, self.number)
+        write!(f, "{}/{} ({})", self.service, self.number, self.side)
     }
 }
 

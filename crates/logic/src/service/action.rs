@@ -1,6 +1,6 @@
 //! What the machine asks for.
 
-use model::InstanceId;
+use model::{InstanceId, Slot};
 
 use super::Cause;
 
@@ -23,6 +23,8 @@ pub enum Action {
     Kill(InstanceId),
     /// Its process has ended: give up what is kept of it.
     Remove(InstanceId),
+    /// Nothing is left in the slot, and nothing shall be; why.
+    Vacated(Slot, Cause),
     /// Something is wrong with it: keep the cause with the last lines of its log.
     Trouble(InstanceId, Cause),
     /// The restart that was asked for is over.

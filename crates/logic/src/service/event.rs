@@ -1,22 +1,30 @@
 //! What can happen to a service.
 
-use model::InstanceId;
+use model::{InstanceId, Timestamp};
 
-use super::Cause;
+use super::{Cause, Settings};
 
 /// What can happen to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Its instances may start: it is built, and what it waits for is healthy.
     Go,
-    /// So many instances are asked for.
+    /// So many instances are asked for, beside those of a release that is being rolled out.
     Scale(u32),
+    /// An instance is asked for in this slot: one of the service, or one of another release with settings of its own.
+    /// That one is asked for once: when it ends, the slot is given up.
+    Want(u32, Option<Settings>),
+    /// No instance is asked for in this slot any more.
+    Unwant(u32),
+    /// These are the service's settings from now on, and all that is wanted is wanted always: the other release has
+    /// become the service's.
+    Settle(Settings),
     /// Every instance shall be replaced, one after the other.
     Restart,
     /// All instances shall stop, for good.
     Stop,
-    /// An instance of an earlier platform process runs still; whether it was healthy then.
-    Adopted(InstanceId, bool),
+    /// An instance of an earlier platform process runs still; since when it was healthy then.
+    Adopted(InstanceId, Option<Timestamp>),
     /// The process of an instance runs.
     Started(InstanceId),
     /// The process of an instance could not be started.

@@ -7,7 +7,9 @@ use std::{
 
 use model::{InstanceId, ServiceName, Slot, Timestamp, spec};
 
-use super::{Action, Cause, Event, Instance, Phase, ProbeVerdict, backoff, restart::Restart};
+use super::{
+    Action, Cause, Event, Instance, Phase, ProbeVerdict, backoff, restart::Restart, slot::SlotState, want::Wants,
+};
 
 /// Failed checks in a row after which a healthy instance leaves.
 const MISSES_MAX: u32 = 3;
@@ -24,12 +26,10 @@ const KILL_AGAIN: Duration = Duration::from_secs(5);
 /// The first pause between checks of a starting instance; doubled up to `interval_starting`.
 const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(10);
 
-/// What the machine must know of its service.
+/// How the instances of a release are treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The service.
-    pub service: ServiceName,
-    /// How its health is checked.
+    /// How their health is checked.
     pub health: spec::Health,
     /// From SIGTERM to SIGKILL.
     pub stop_grace: Duration,
@@ -39,9 +39,9 @@ pub struct Settings {
 
 /// The machine of one service.
 pub struct Machine {
-    pub(super) settings: Settings,
+    service: ServiceName,
     rng: u64,
-    pub(super) wanted: u32,
+    pub(super) wants: Wants,
     go: bool,
     pub(super) stopping: bool,
     stopped: bool,
@@ -52,39 +52,20 @@ pub struct Machine {
     pub(super) restart: Option<Restart>,
 }
 
-/// One slot.
-#[derive(Debug, Default)]
-pub(super) struct SlotState {
-    /// Oldest first; two while a restart replaces one by the other.
-    pub(super) instances: Vec<Instance>,
-    last_run: u64,
-    /// In a row.
-    failures: u32,
-    /// In all.
-    crashes: u32,
-    retry_at: Option<Timestamp>,
-    timer: Option<Timestamp>,
-}
-
-impl SlotState {
-    fn deadline(&self) -> Option<Timestamp> {
-        let instances = self.instances.iter().flat_map(|i| [i.deadline, i.probe_at]);
-        instances.chain([self.retry_at.filter(|_| self.instances.is_empty())]).flatten().min()
-    }
-
-    fn find(&mut self, id: &InstanceId) -> Option<&mut Instance> {
-        self.instances.iter_mut().find(|instance| instance.id == *id)
-    }
-}
-
 impl Machine {
-    /// A service without instances. `last_runs` are the runs that its slots have had, so that none is used twice;
-    /// `seed` drives the jitter.
-    pub fn new(settings: Settings, last_runs: BTreeMap<u32, u64>, seed: u64) -> Self {
+    /// A service without instances, that shall have one in each of these slots. `last_runs` are the runs that its slots
+    /// have had, so that none is used twice; `seed` drives the jitter.
+    pub fn new(
+        service: ServiceName,
+        settings: Settings,
+        wanted: BTreeSet<u32>,
+        last_runs: BTreeMap<u32, u64>,
+        seed: u64,
+    ) -> Self {
         Self {
-            settings,
+            service,
             rng: seed | 1,
-            wanted: 0,
+            wants: Wants::new(settings, wanted),
             go: false,
             stopping: false,
             stopped: false,
@@ -100,11 +81,14 @@ impl Machine {
     pub fn handle(&mut self, event: Event, now: Timestamp, actions: &mut Vec<Action>) {
         match event {
             Event::Go => self.go = true,
-            Event::Scale(wanted) => self.wanted = wanted,
+            Event::Scale(count) => self.wants.scale(count, &self.slots),
+            Event::Want(index, settings) => self.wants.add(index, settings),
+            Event::Unwant(index) => self.wants.remove(index),
+            Event::Settle(settings) => self.settle(settings),
             Event::Stop => self.stop(actions),
             Event::Restart => self.begin_restart(now, actions),
             Event::Due => return self.due(now, actions),
-            Event::Adopted(id, healthy) => return self.adopt(id, healthy, now, actions),
+            Event::Adopted(id, healthy_since) => return self.adopt(id, healthy_since, now, actions),
             Event::Started(id) => return self.on_instance(&id, now, actions, Self::started),
             Event::Probed(id, verdict) => {
                 return self.on_instance(&id, now, actions, |m, i, now, a| m.probed(i, &verdict, now, a));
@@ -146,17 +130,38 @@ impl Machine {
 
     /// The number of instances asked for.
     pub fn wanted(&self) -> u32 {
-        self.wanted
+        self.wants.count()
+    }
+
+    /// Whether an instance is asked for in this slot.
+    pub fn is_wanted(&self, index: u32) -> bool {
+        self.wants.contains(index)
+    }
+
+    /// The slots in which an instance is always asked for: all but those of a release that is being rolled out.
+    pub fn always(&self) -> impl Iterator<Item = u32> {
+        self.wants.always()
+    }
+
+    /// The lowest slot that neither is wanted nor has anything left in it.
+    pub fn free_slot(&self) -> u32 {
+        self.wants.free(&self.slots).next().unwrap_or(u32::MAX)
+    }
+
+    /// The instance of a slot that will stay longest, if there is any.
+    pub fn instance_in(&self, index: u32) -> Option<&Instance> {
+        let instances = &self.slots.get(&index)?.instances;
+        instances.iter().rfind(|instance| !instance.is_leaving()).or(instances.last())
     }
 
     /// Whether it has exactly the healthy instances that are asked for, and nothing is under way.
     pub fn is_settled(&self) -> bool {
         let healthy = self.instances().filter(|(i, _)| i.phase == Phase::Healthy).count();
-        self.restart.is_none() && healthy == self.wanted as usize && self.instances().count() == healthy
+        self.restart.is_none() && healthy == self.wanted() as usize && self.instances().count() == healthy
     }
 
     pub(super) fn id(&self, index: u32, run: u64) -> InstanceId {
-        InstanceId { slot: Slot { service: self.settings.service.clone(), index }, run }
+        InstanceId { slot: Slot { service: self.service.clone(), index }, run }
     }
 
     fn on_instance(
@@ -182,15 +187,15 @@ impl Machine {
         self.say_stopped(actions);
     }
 
-    fn adopt(&mut self, id: InstanceId, healthy: bool, now: Timestamp, actions: &mut Vec<Action>) {
+    fn adopt(&mut self, id: InstanceId, since: Option<Timestamp>, now: Timestamp, actions: &mut Vec<Action>) {
         let mut instance = Instance::starting(id.clone(), now);
         instance.probe_at = Some(now);
-        instance.deadline = Some(now + self.settings.health.grace);
-        if healthy {
-            self.become_healthy(&mut instance, now, actions);
+        instance.deadline = Some(now + self.slot(id.slot.index).settings.health.grace);
+        if let Some(since) = since {
+            self.become_healthy(&mut instance, since.min(now), actions);
             instance.probe_at = Some(now);
         }
-        let slot = self.slots.entry(id.slot.index).or_default();
+        let slot = self.slot(id.slot.index);
         slot.last_run = slot.last_run.max(id.run);
         slot.instances.push(instance);
         slot.instances.sort_by_key(|instance| instance.id.run);
@@ -199,7 +204,8 @@ impl Machine {
 
     fn started(&mut self, instance: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
         if instance.phase == Phase::Starting {
-            instance.enter(Phase::Starting, Some(now + self.settings.health.grace), now);
+            let grace = self.settings(&instance.id).health.grace;
+            instance.enter(Phase::Starting, Some(now + grace), now);
             instance.probe_at = Some(now);
         } else {
             actions.push(Action::Terminate(instance.id.clone()));
@@ -222,10 +228,10 @@ impl Machine {
         if i.phase != Phase::Healthy {
             self.become_healthy(i, now, actions);
         } else if now.since(i.since) >= FORGIVEN_AFTER {
-            self.slots.entry(i.id.slot.index).or_default().failures = 0;
+            self.slot(i.id.slot.index).failures = 0;
         }
         let jitter = 0.9 + 0.2 * self.random();
-        i.probe_at = Some(now + self.settings.health.interval.mul_f64(jitter));
+        i.probe_at = Some(now + self.settings(&i.id).health.interval.mul_f64(jitter));
     }
 
     fn become_healthy(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
@@ -239,7 +245,7 @@ impl Machine {
         let first_slow = i.phase == Phase::Starting && now.since(i.since) >= SLOW_START;
         i.misses += 1;
         i.last_miss = Some(said.into());
-        let health = &self.settings.health;
+        let health = &self.settings(&i.id).health;
         let pause = FIRST_PROBE_PAUSE.saturating_mul(1 << i.misses.min(16)).min(health.interval_starting);
         i.probe_at = Some(now + if i.phase == Phase::Healthy { health.interval_starting } else { pause });
         if i.phase == Phase::Healthy && (certain || i.misses >= MISSES_MAX) {
@@ -258,7 +264,7 @@ impl Machine {
     }
 
     pub(super) fn terminate(&self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        i.enter(Phase::Stopping, Some(now + self.settings.stop_grace), now);
+        i.enter(Phase::Stopping, Some(now + self.settings(&i.id).stop_grace), now);
         i.probe_at = None;
         actions.push(Action::Terminate(i.id.clone()));
     }
@@ -268,7 +274,8 @@ impl Machine {
         match i.phase {
             Phase::Starting => self.terminate(i, now, actions),
             Phase::Healthy | Phase::Unhealthy => {
-                i.enter(Phase::Draining, Some(now + self.settings.drain_timeout + DRAIN_SLACK), now);
+                let longest = self.settings(&i.id).drain_timeout + DRAIN_SLACK;
+                i.enter(Phase::Draining, Some(now + longest), now);
                 i.probe_at = None;
                 actions.push(Action::Drain(i.id.clone()));
             }
@@ -297,20 +304,26 @@ impl Machine {
         if !instance.is_leaving() {
             self.failed(id, instance.was_healthy, cause, now, actions);
         }
+        if self.wants.is_once(id.slot.index) {
+            self.wants.remove(id.slot.index);
+            self.slot(id.slot.index).over = true;
+        }
         actions.push(Action::Remove(id.clone()));
         self.after_change(id.slot.index, now, actions);
     }
 
     fn failed(&mut self, id: &InstanceId, was_healthy: bool, cause: Cause, now: Timestamp, actions: &mut Vec<Action>) {
         let jitter = self.random();
+        let may_give_up = !self.has_been_healthy && !self.stopping && !self.wants.is_once(id.slot.index);
         let Some(slot) = self.slots.get_mut(&id.slot.index) else { return };
         slot.failures += 1;
         slot.crashes += 1;
         slot.retry_at = Some(now + backoff::pause(slot.failures, was_healthy, jitter));
         let hopeless = slot.failures >= CRASH_LOOP
             || matches!(cause, Cause::NotHealthyInTime(_) | Cause::NotStarted { retry: false, .. });
+        slot.failure = Some(cause.clone());
         actions.push(Action::Trouble(id.clone(), cause.clone()));
-        if hopeless && !self.has_been_healthy && !self.stopping {
+        if hopeless && may_give_up {
             actions.push(Action::GaveUp(id.clone(), cause.clone()));
         }
         self.fail_restart(id, cause, actions);
@@ -366,8 +379,8 @@ impl Machine {
     }
 
     fn step_all(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let last = self.slots.last_key_value().map_or(0, |(index, _)| *index).max(self.wanted);
-        for index in 1..=last {
+        let all: BTreeSet<_> = self.slots.keys().copied().chain(self.wants.all()).collect();
+        for index in all {
             self.step(index, now, actions);
         }
         self.say_stopped(actions);
@@ -375,7 +388,7 @@ impl Machine {
 
     /// Brings one slot towards what is wanted.
     fn step(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
-        if self.stopping || index > self.wanted {
+        if self.stopping || !self.wants.contains(index) {
             self.vacate(index, now, actions);
         } else if self.go {
             self.settle_pair(index, now, actions);
@@ -389,11 +402,26 @@ impl Machine {
 
     fn slot(&mut self, index: u32) -> &mut SlotState {
         let last_run = self.last_runs.get(&index).copied().unwrap_or(0);
-        self.slots.entry(index).or_insert_with(|| SlotState { last_run, ..SlotState::default() })
+        let settings = self.wants.settings(index);
+        self.slots.entry(index).or_insert_with(|| SlotState::new(settings.clone(), last_run))
+    }
+
+    fn settings(&self, id: &InstanceId) -> &Settings {
+        let slot = self.slots.get(&id.slot.index);
+        slot.map_or_else(|| self.wants.settings(id.slot.index), |slot| &slot.settings)
+    }
+
+    fn settle(&mut self, settings: Settings) {
+        self.wants.settle(settings);
+        for (index, slot) in self.slots.iter_mut().filter(|(index, _)| self.wants.contains(**index)) {
+            slot.settings = self.wants.settings(*index).clone();
+        }
     }
 
     pub(super) fn start(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) -> InstanceId {
+        let settings = self.wants.settings(index).clone();
         let slot = self.slot(index);
+        slot.settings = settings;
         slot.last_run += 1;
         slot.retry_at = None;
         let run = slot.last_run;
@@ -408,9 +436,10 @@ impl Machine {
         let Some(slot) = self.slots.get(&index) else { return };
         let ids: Vec<_> = slot.instances.iter().map(|instance| instance.id.clone()).collect();
         if ids.is_empty()
-            && let Some(timer) = self.slots.remove(&index).and_then(|slot| slot.timer)
+            && let Some(slot) = self.slots.remove(&index)
         {
-            self.timers.remove(&(timer, index));
+            slot.timer.inspect(|timer| _ = self.timers.remove(&(*timer, index)));
+            actions.push(Action::Vacated(self.id(index, slot.last_run).slot, slot.end()));
         }
         for id in ids {
             self.dismiss_by_id(&id, now, actions);

@@ -6,8 +6,10 @@ mod event;
 mod instance;
 mod machine;
 mod restart;
+mod slot;
 #[cfg(test)]
 mod tests;
+mod want;
 
 pub use action::Action;
 pub use event::{Ending, Event, ProbeVerdict};

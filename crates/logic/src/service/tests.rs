@@ -13,15 +13,9 @@ struct World {
 
 impl World {
     fn new(replicas: u32) -> Self {
-        let settings = Settings {
-            service: "web".parse().unwrap(),
-            health: Health::default(),
-            stop_grace: Duration::from_secs(10),
-            drain_timeout: Duration::from_secs(30),
-        };
-        let mut world = Self { machine: Machine::new(settings, BTreeMap::new(), 7), now: Timestamp(1_000_000_000) };
-        world.tell(Event::Scale(replicas));
-        world
+        let (web, slots) = ("web".parse().unwrap(), (1..=replicas).collect());
+        let machine = Machine::new(web, settings(), slots, BTreeMap::new(), 7);
+        Self { machine, now: Timestamp(1_000_000_000) }
     }
 
     fn healthy(replicas: u32) -> Self {
@@ -66,6 +60,16 @@ impl World {
     }
 }
 
+fn settings() -> Settings {
+    Settings { health: Health::default(), stop_grace: Duration::from_secs(10), drain_timeout: Duration::from_secs(30) }
+}
+
+/// Those of another release.
+fn other() -> Settings {
+    let health = Health { grace: Duration::from_secs(3), ..Health::default() };
+    Settings { health, stop_grace: Duration::from_secs(1), ..settings() }
+}
+
 fn id(slot: u32, run: u64) -> InstanceId {
     format!("web/{slot}#{run}").parse().unwrap()
 }
@@ -81,6 +85,7 @@ fn show(action: &Action) -> String {
         Action::Terminate(i) => format!("terminate {}", name(i)),
         Action::Kill(i) => format!("kill {}", name(i)),
         Action::Remove(i) => format!("remove {}", name(i)),
+        Action::Vacated(slot, cause) => format!("vacated {} ({cause})", slot.index),
         Action::Trouble(i, cause) => format!("trouble {} ({cause})", name(i)),
         Action::RestartEnded(Ok(())) => "restarted".into(),
         Action::RestartEnded(Err(cause)) => format!("restart failed ({cause})"),
@@ -206,9 +211,13 @@ fn scales_down_by_draining_the_last() {
     assert_eq!(w.tell(Event::Drained(id(3, 1))), "terminate 3#1");
     w.now = w.now + Duration::from_secs(10);
     assert_eq!(w.due(), "probe 1#1, kill 3#1");
-    assert_eq!(w.tell(Event::Exited(id(3, 1), Ending::Signal(9))), "remove 3#1");
+    let gone = "(it was asked to stop)";
+    assert_eq!(w.tell(Event::Exited(id(3, 1), Ending::Signal(9))), format!("remove 3#1, vacated 3 {gone}"));
     assert_eq!(w.tell(Event::Drained(id(2, 1))), "terminate 2#1");
-    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Signal(15))), "remove 2#1");
+    assert_eq!(w.tell(Event::Scale(2)), "start 3#2", "a slot that ends may be of another release");
+    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Signal(15))), format!("remove 2#1, vacated 2 {gone}"));
+    assert_eq!(w.tell(Event::Scale(1)), "terminate 3#2");
+    w.tell(Event::Exited(id(3, 2), Ending::Signal(15)));
     assert!(w.machine.is_settled());
     assert_eq!(w.tell(Event::Scale(2)), "start 2#2", "a run is never used twice");
 }
@@ -246,7 +255,10 @@ fn stops_whatever_it_was_doing() {
     }
     w.tell(Event::Exited(id(1, 1), Ending::Code(0)));
     w.tell(Event::Exited(id(1, 2), Ending::Code(0)));
-    assert_eq!(w.tell(Event::Exited(id(2, 1), Ending::Code(0))), "remove 2#1, stopped");
+    assert_eq!(
+        w.tell(Event::Exited(id(2, 1), Ending::Code(0))),
+        "remove 2#1, vacated 2 (it was asked to stop), stopped"
+    );
     let mut empty = World::new(0);
     assert_eq!(empty.tell(Event::Stop), "stopped");
 }
@@ -254,11 +266,65 @@ fn stops_whatever_it_was_doing() {
 #[test]
 fn adopts_what_runs() {
     let mut w = World::new(2);
-    assert_eq!(w.tell(Event::Adopted(id(1, 4), true)), "enter 1#4");
-    assert_eq!(w.tell(Event::Adopted(id(2, 5), false)), "");
-    assert_eq!(w.tell(Event::Adopted(id(2, 6), true)), "enter 2#6");
-    assert_eq!(w.tell(Event::Adopted(id(3, 1), true)), "enter 3#1");
+    assert_eq!(w.tell(Event::Adopted(id(1, 4), Some(Timestamp(7)))), "enter 1#4");
+    assert_eq!(w.machine.instance_in(1).map(|i| i.since), Some(Timestamp(7)), "it has been healthy since then");
+    assert_eq!(w.tell(Event::Adopted(id(2, 5), None)), "");
+    assert_eq!(w.tell(Event::Adopted(id(2, 6), Some(w.now))), "enter 2#6");
+    assert_eq!(w.tell(Event::Adopted(id(3, 1), Some(w.now))), "enter 3#1");
     assert_eq!(w.tell(Event::Go), "terminate 2#5, drain 3#1", "two in a slot: the healthy newer one stays");
+}
+
+#[test]
+fn an_instance_of_another_release_ends_for_good() {
+    let mut w = World::healthy(2);
+    assert_eq!(w.machine.free_slot(), 3);
+    assert_eq!(w.tell(Event::Want(3, Some(other()))), "start 3#1");
+    assert_eq!(w.tell(Event::Want(3, Some(other()))), "", "it is asked for again");
+    assert_eq!(w.machine.free_slot(), 4);
+    assert_eq!(w.bring_up(3, 1), "enter 3#1");
+    assert!(w.machine.is_settled() && w.machine.wanted() == 3);
+    let did = w.tell(Event::Exited(id(3, 1), Ending::Code(1)));
+    let cause = "(the program exited with code 1)";
+    assert_eq!(did, format!("leave 3#1, trouble 3#1 {cause}, remove 3#1, vacated 3 {cause}"));
+    assert!(w.machine.is_settled() && w.machine.wanted() == 2);
+
+    assert_eq!(w.tell(Event::Want(3, Some(other()))), "start 3#2");
+    w.tell(Event::Started(id(3, 2)));
+    w.due();
+    w.refuse(3, 2);
+    w.now = w.now + Duration::from_secs(3);
+    assert!(w.due().contains("terminate 3#2"), "its own grace has passed");
+    w.now = w.now + Duration::from_secs(1);
+    assert!(w.due().contains("kill 3#2"), "its own stop_grace has passed");
+    let did = w.tell(Event::Exited(id(3, 2), Ending::Signal(9)));
+    assert!(did.ends_with("vacated 3 (it was not healthy in time: the health check was refused)"), "{did}");
+}
+
+#[test]
+fn an_instance_of_another_release_that_cannot_start_does_not_end_the_system() {
+    let mut w = World::new(0);
+    w.tell(Event::Go);
+    w.tell(Event::Want(1, Some(other())));
+    let did = w.tell(Event::StartFailed(id(1, 1), not_started(false)));
+    assert_eq!(did, "trouble 1#1 (no), remove 1#1, vacated 1 (no)");
+}
+
+#[test]
+fn another_release_takes_over() {
+    let mut w = World::healthy(2);
+    for slot in [3, 4] {
+        w.tell(Event::Want(slot, Some(other())));
+        w.bring_up(slot, 1);
+    }
+    assert_eq!(w.tell(Event::Unwant(1)), "drain 1#1");
+    w.tell(Event::Drained(id(1, 1)));
+    assert_eq!(w.tell(Event::Exited(id(1, 1), Ending::Code(0))), "remove 1#1, vacated 1 (it was asked to stop)");
+    assert_eq!(w.tell(Event::Unwant(2)), "drain 2#1");
+    assert_eq!(w.tell(Event::Settle(other())), "");
+    assert_eq!(w.machine.always().collect::<Vec<_>>(), [3, 4]);
+    assert!(w.tell(Event::Exited(id(3, 1), Ending::Code(1))).ends_with("start 3#2"), "it is an ordinary one now");
+    w.bring_up(3, 2);
+    assert_eq!(w.tell(Event::Restart), "start 3#3", "the slots are those of the other release");
 }
 
 /// Any order of events, lost and repeated ones included: the machine never panics, never has more than two instances
@@ -274,6 +340,8 @@ fn random_events_settle() {
             random_event(&mut w, &mut rng, &mut started, seed);
         }
         behave(&mut w, seed);
+        let once: Vec<_> = (1..1_000).filter(|slot| w.machine.is_wanted(*slot)).collect();
+        once.into_iter().for_each(|slot| drop(w.tell(Event::Unwant(slot))));
         w.tell(Event::Scale(2));
         behave(&mut w, seed);
         assert!(w.machine.is_settled(), "seed {seed}: {:?}", w.phases());
@@ -291,8 +359,11 @@ fn random_event(
 ) {
     let known: Vec<_> = w.machine.instances().map(|(i, _)| i.id.clone()).collect();
     let any = if known.is_empty() { id(1, 1) } else { known[rng.usize(..known.len())].clone() };
-    let event = match rng.u8(..12) {
+    let event = match rng.u8(..16) {
         0 => Event::Scale(rng.u32(..5)),
+        12 | 13 => Event::Want(w.machine.free_slot(), rng.bool().then(other)),
+        14 => Event::Unwant(any.slot.index),
+        15 if rng.bool() => Event::Settle(other()),
         1 => Event::Restart,
         2 | 3 => Event::Started(any),
         4 => Event::StartFailed(any, not_started(rng.bool())),
@@ -303,10 +374,14 @@ fn random_event(
         _ => Event::Due,
     };
     w.now = w.now + Duration::from_millis(rng.u64(..3_000));
+    let always: Vec<_> = w.machine.always().collect();
+    let wanted = if let Event::Want(index, _) = &event { Some(*index) } else { None };
     let mut actions = Vec::new();
     w.machine.handle(event, w.now, &mut actions);
     for action in actions {
         if let Action::Start(id) = action {
+            let may = w.machine.always().chain(always.iter().copied()).chain(wanted).any(|slot| slot == id.slot.index);
+            assert!(may, "seed {seed}: {id} of another release starts again");
             assert!(started.insert(id.clone()), "seed {seed}: {id} starts twice");
         }
     }

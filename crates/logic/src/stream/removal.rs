@@ -80,16 +80,24 @@ impl Stream {
     /// # Errors
     /// When the stream allows it not, or there is no such message.
     pub fn delete(&mut self, seq: u64, stored: &dyn Stored) -> Result<Removals, ApiError> {
+        let head = self.check_delete(seq, stored)?;
+        let mut removals = Removals::default();
+        self.take(&head, &mut View::new(stored), &mut removals);
+        Ok(removals)
+    }
+
+    /// Whether [`Stream::delete`] may delete a message.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_delete(&self, seq: u64, stored: &dyn Stored) -> Result<Head, ApiError> {
         if self.config.sealed {
             return Err(ApiError::Sealed);
         }
         if self.config.deny_delete {
             return Err(ApiError::DeleteFailed("message delete not permitted".into()));
         }
-        let head = stored.get(seq).ok_or(ApiError::SequenceNotFound(seq))?;
-        let mut removals = Removals::default();
-        self.take(&head, &mut View::new(stored), &mut removals);
-        Ok(removals)
+        stored.get(seq).ok_or(ApiError::SequenceNotFound(seq))
     }
 
     /// Lets a message go that every consumer which wanted it has acknowledged.

@@ -95,24 +95,12 @@ fn hash<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String) -> Option<Balance>
 
 fn hash_key<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<HashKey> {
     match entry.key {
-        "header" => Some(HashKey::Header(token(cx, entry, "\"x-user\"")?.to_ascii_lowercase())),
-        "cookie" => Some(HashKey::Cookie(token(cx, entry, "\"sid\"")?.into())),
+        "header" => Some(HashKey::Header(cx.header(entry)?)),
+        "cookie" => Some(HashKey::Cookie(cx.cookie(entry)?)),
         _ if cx.boolean(entry)? => Some(HashKey::Path),
         _ => {
             cx.report.error(&entry.span, "`hash` by no path").hint("write `path = true`, or another key");
             None
         }
     }
-}
-
-/// A token (RFC 9110, section 5.6.2), which the names of fields and cookies are.
-fn token<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, example: &str) -> Option<&'a str> {
-    let text = cx.text(entry, example)?.value;
-    let good = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if !text.is_empty() && text.bytes().all(good) {
-        return Some(text);
-    }
-    let finding = cx.report.error(&entry.span, format!("`{text}` is not the name of a {}", entry.key));
-    finding.hint(format!("write a name without spaces and separators, such as {example}"));
-    None
 }

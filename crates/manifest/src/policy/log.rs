@@ -1,9 +1,8 @@
 //! `access_log`: which requests it holds.
 
 use model::spec::AccessLog;
-use toml::de::DeValue;
 
-use crate::{keys::ACCESS_LOG, read::Cx, table::Entry};
+use crate::{keys::ACCESS_LOG, number::parts, read::Cx, table::Entry};
 
 const WORDS: [(&str, AccessLog); 3] =
     [("off", AccessLog::Off), ("errors", AccessLog::Errors), ("all", AccessLog::Sampled(1000))];
@@ -28,22 +27,10 @@ pub(super) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String) -> Opti
             .absence();
         return None;
     };
-    let permille = permille(sample.value);
+    let permille = parts(sample.value, 1000).filter(|permille| (1..=1000).contains(permille));
     if permille.is_none() {
         let finding = cx.report.error(&sample.span, "`sample` must be a share from 0.001 to 1, in thousandths");
         finding.hint("write `sample = 0.01` for one request of a hundred");
     }
     permille.map(AccessLog::Sampled)
-}
-
-fn permille(value: &DeValue) -> Option<u32> {
-    let share = match value {
-        DeValue::Integer(integer) => integer.as_str().parse::<f64>().ok()?,
-        DeValue::Float(float) => float.as_str().parse().ok()?,
-        _ => return None,
-    };
-    let permille = (share * 1000.0).round();
-    let exact = (share * 1000.0 - permille).abs() < 1e-6;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-    ((1.0..=1000.0).contains(&permille) && exact).then_some(permille as u32)
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use mesh::{Mesh, MeshConfig};
+use model::spec::Side;
 use ports::{
     clock::HostClock,
     tasks::Tasks,
@@ -47,13 +48,14 @@ async fn each_address_is_one_connection() {
         let upstream = Upstream {
             has_been_healthy: true,
             adaptive_concurrency: true,
-            endpoints: vec![Endpoint { instance: id(callee, 1), target }],
+            endpoints: vec![Endpoint { instance: id(callee, 1), target, side: Side::Old }],
+            ..Upstream::default()
         };
         routing.services.insert(callee.parse().unwrap(), Arc::new(upstream));
         let caller = Caller::Slot(caller.parse().unwrap());
         declared.insert(
             address,
-            Connection { caller, callee: callee.parse().unwrap(), policy: Arc::default(), socket: None },
+            Connection { caller, callee: callee.parse().unwrap(), policy: Arc::default(), socket: None, side: None },
         );
     }
     routing.connections = Arc::new(declared.clone());

@@ -13,7 +13,7 @@ use std::{
 use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::{
     Epoch, InstanceId, Problem,
-    spec::{ConnectionLimits, MessageLimits, Policy, Route},
+    spec::{ConnectionLimits, MessageLimits, Policy, Route, Side},
 };
 use ports::{
     clock::{Clock, HostClock},
@@ -120,7 +120,7 @@ impl Rig {
         let (policy, edge) = (Arc::new(self.policy.clone()), MessageLimits::edge());
         let limits = MessageLimits { head: edge.head, ..policy.limits };
         let gateway = Arc::new(Policy { limits, ..self.policy.clone() });
-        let connection = Connection { caller, callee, policy, socket: None };
+        let connection = Connection { caller, callee, policy, socket: None, side: None };
         Routing {
             messages: Arc::default(),
             gateway: Some(Arc::new(GatewayRouting {
@@ -171,11 +171,13 @@ impl Rig {
 }
 
 fn upstream((name, has_been_healthy, endpoints): &Service<'_>) -> Arc<Upstream> {
-    let endpoint = |(run, target): &(u64, Target)| Endpoint { instance: id(name, *run), target: target.clone() };
+    let endpoint =
+        |(run, target): &(u64, Target)| Endpoint { instance: id(name, *run), target: target.clone(), side: Side::Old };
     Arc::new(Upstream {
         has_been_healthy: *has_been_healthy,
         adaptive_concurrency: true,
         endpoints: endpoints.iter().map(endpoint).collect(),
+        ..Upstream::default()
     })
 }
 

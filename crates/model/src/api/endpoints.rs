@@ -85,6 +85,39 @@ pub const ENDPOINTS: &[Endpoint] = &[
         answer: "the service's answer",
     },
     Endpoint {
+        method: "POST",
+        path: "/v1/deploys",
+        what: "Builds what changed, stores it as a release and begins to roll it out: 202 and RolloutStatus. With `dry_run`, or if \
+               nothing differs: 200 and what would happen. Nothing is changed by an error.",
+        query: None,
+        request: Some("Deploy"),
+        answer: "RolloutStatus or DeployPlan",
+    },
+    Endpoint {
+        method: "POST",
+        path: "/v1/rollbacks",
+        what: "Begins to go back to an earlier release, or to one service as it was in one.",
+        query: None,
+        request: Some("Rollback"),
+        answer: "RolloutStatus",
+    },
+    Endpoint {
+        method: "GET",
+        path: "/v1/releases",
+        what: "The releases that are kept, by number.",
+        query: None,
+        request: None,
+        answer: "list of Release",
+    },
+    Endpoint {
+        method: "GET",
+        path: "/v1/releases/{from}/diff/{to}",
+        what: "What differs between two releases, and what the way from one to the other would do.",
+        query: None,
+        request: None,
+        answer: "ReleaseDiff",
+    },
+    Endpoint {
         method: "GET",
         path: "/v1/connections",
         what: "The figures of every connection, in the order of their names.",
@@ -136,7 +169,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "POST",
         path: "/v1/topics/{topic}/consumers/{consumer}/replay",
         what: "Lets one consumer get messages again: it goes back, or forward, to where it is told, and what it has not \
-               acknowledged is forgotten. Nothing is published, and other consumers get nothing again.",
+               acknowledged before that stays with it. Nothing is published, and other consumers get nothing again.",
         query: None,
         request: Some("Replay"),
         answer: "Replayed",
@@ -152,9 +185,17 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "POST",
         path: "/v1/topics/{topic}/dead/replay",
-        what: "Publishes dead letters to their topic again, once each, and takes them away from the dead letters.",
+        what: "Publishes dead letters to their topic again, and takes them away from the dead letters: of each, both or neither.",
         query: None,
-        request: Some("ReplayDead"),
+        request: Some("WhichDead"),
+        answer: "list of DeadLetterId",
+    },
+    Endpoint {
+        method: "POST",
+        path: "/v1/topics/{topic}/dead/remove",
+        what: "Takes dead letters away for good.",
+        query: None,
+        request: Some("WhichDead"),
         answer: "list of DeadLetterId",
     },
     Endpoint {

@@ -5,16 +5,21 @@
 mod buckets;
 mod content;
 mod endpoints;
+mod releases;
 mod start;
 mod topics;
 
 pub use buckets::{BucketEntry, BucketQuery, BucketRevision, BucketStatus, KeyOperation, PutValue};
 pub use content::{Content, InvalidContent};
 pub use endpoints::{ENDPOINTS, Endpoint};
+pub use releases::{
+    Change, Conflict, Deploy, DeployPlan, PlannedService, Release, ReleaseDiff, ReleaseState, Rollback, RolloutPhase,
+    RolloutService, RolloutSide, RolloutStatus,
+};
 pub use start::{ParseStartError, Start};
 pub use topics::{
     ConsumerStatus, DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, ParseDeadLetterIdError, Publish,
-    Published, Replay, ReplayDead, Replayed, TopicStatus,
+    Published, Replay, Replayed, TopicStatus, WhichDead,
 };
 
 use serde::{Deserialize, Serialize};

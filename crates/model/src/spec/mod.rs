@@ -5,6 +5,7 @@ mod gateway;
 mod limits;
 mod policy;
 mod topic;
+mod upgrade;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +18,9 @@ pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
 pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
 pub use policy::{AccessLog, Balance, Breaker, HashKey, Outlier, Policy, Protocol, Rate, RetryBudget};
 pub use topic::Topic;
+pub use upgrade::{
+    Migration, Scaling, Scarce, Side, Step, Sticky, Strategy, Terms, Tolerance, Upgrade, WEIGHT_MAX, Wait,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +47,30 @@ pub struct System {
     /// The NATS server that keeps topics, buckets and object stores; the journal of this node if `None`.
     #[serde(default)]
     pub nats: Option<NatsUrl>,
+    /// How a release that changes several services is rolled out, unless they agree on another way.
+    #[serde(default)]
+    pub upgrade: Upgrade,
+    /// Whether a request stays on the release that it entered on.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 impl System {
+    /// A system without services, every key at its default.
+    pub fn new(name: SystemName) -> Self {
+        Self {
+            name,
+            gateway: None,
+            services: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            nats: None,
+            upgrade: Upgrade::default(),
+            pinned: false,
+        }
+    }
+
     /// The streams behind topics, buckets and object stores; none if no service speaks with messages.
     pub fn streams(&self) -> Vec<StreamConfig> {
         let topics = self.topics.iter().map(|(name, topic)| topic.stream(name));
@@ -78,8 +103,17 @@ pub struct Service {
     pub env_file: Option<PathBuf>,
     /// Names of secrets that it may see.
     pub secrets: Vec<String>,
-    /// How many instances run.
+    /// How many instances run; to begin with, if that follows the load.
     pub replicas: u32,
+    /// How that follows the load, if it does.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
+    /// How it goes from one release to the next.
+    #[serde(default)]
+    pub upgrade: Upgrade,
+    /// What runs once per release, before its first instance.
+    #[serde(default)]
+    pub migrate: Option<Migration>,
     /// How its health is checked.
     pub health: Health,
     /// Services that must be healthy before it starts.
@@ -130,6 +164,9 @@ impl Service {
             env_file: None,
             secrets: Vec::new(),
             replicas: 1,
+            scaling: None,
+            upgrade: Upgrade::default(),
+            migrate: None,
             health: Health::default(),
             after: Vec::new(),
             stop_grace: Duration::from_secs(10),

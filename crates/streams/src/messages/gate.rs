@@ -85,8 +85,6 @@ fn outside(subject: &str) -> Option<Operation<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use model::spec::{Service, System, Topic};
 
     use super::*;
@@ -101,15 +99,7 @@ mod tests {
         let name: model::ServiceName = "mailer".parse().unwrap();
         let services = [(name.clone(), mailer), ("orders".parse().unwrap(), Service::new("x"))].into();
         let topics = [(topic, Topic::default())].into();
-        let system = System {
-            name: "shop".parse().unwrap(),
-            gateway: None,
-            services,
-            topics,
-            buckets: BTreeMap::new(),
-            objects: BTreeMap::new(),
-            nats: None,
-        };
+        let system = System { services, topics, ..System::new("shop".parse().unwrap()) };
         Gate::new(Access::new(&system, &name))
     }
 

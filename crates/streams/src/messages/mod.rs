@@ -6,7 +6,13 @@ mod desk;
 mod gate;
 mod refusal;
 
-use std::{collections::BTreeMap, io, net::TcpStream, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::TcpStream,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use logic::access::Access;
@@ -45,7 +51,7 @@ pub struct MessageServer {
     handle: Handle,
     client: Client<Desk>,
     /// What the instances of each service may do.
-    identities: BTreeMap<ServiceName, Identity>,
+    identities: RwLock<BTreeMap<ServiceName, Identity>>,
 }
 
 impl MessageServer {
@@ -60,13 +66,13 @@ impl MessageServer {
         seed: u64,
     ) -> Result<Arc<Self>, StartError> {
         let (engine, courier) = engine::open_in(buckets.journal().await?, clock.clone())?;
-        let answers = Answers::default();
+        let (inside, answers) = (engine.inside(), Answers::default());
         let services = vec![Box::new(engine) as Box<dyn server::Service>, Box::new(answers.clone())];
         let config = Config { server_name: system.name.to_string(), jetstream: true, ..Config::default() };
         let handle = server::start(config, services, Listeners::default(), clock, seed)?;
         courier.start(&handle)?;
-        let identities = system.services.keys().map(|name| (name.clone(), identity(system, name))).collect();
-        let client = Client::new(Desk::new(handle.clone(), answers));
+        let identities = RwLock::new(identities(system).collect());
+        let client = Client::new(Desk::new(handle.clone(), inside, answers));
         Ok(Arc::new(Self { client, handle, identities }))
     }
 
@@ -84,10 +90,15 @@ impl MessageServer {
 #[async_trait]
 impl Messages for MessageServer {
     async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>) {
-        let Some(identity) = self.identities.get(&slot.service) else { return };
-        let identity = Identity { name: slot.to_string(), instance, ..identity.clone() };
+        let known = self.identities.read().unwrap_or_else(PoisonError::into_inner).get(&slot.service).cloned();
+        let Some(identity) = known else { return };
+        let identity = Identity { name: slot.to_string(), instance, ..identity };
         // A server that has stopped closes it.
         let _ = self.handle.serve_socket(socket, Arc::new(identity)).await;
+    }
+
+    fn allow(&self, system: &System) {
+        self.identities.write().unwrap_or_else(PoisonError::into_inner).extend(identities(system));
     }
 
     async fn drain(&self, instance: &InstanceId, limit: Duration) {
@@ -102,6 +113,10 @@ impl Messages for MessageServer {
     async fn stop(&self) {
         self.handle.stop().await;
     }
+}
+
+fn identities(system: &System) -> impl Iterator<Item = (ServiceName, Identity)> {
+    system.services.keys().map(|name| (name.clone(), identity(system, name)))
 }
 
 /// What the instances of a service may do; the name is still that of nobody.

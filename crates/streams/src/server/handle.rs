@@ -122,6 +122,14 @@ impl Handle {
         self.commands.send(Command::Publish(batch)).await.map_err(|_| Stopped)
     }
 
+    /// Lets the services settle.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub(crate) async fn settle(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::Settle).await.map_err(|_| Stopped)
+    }
+
     pub(crate) fn postman(&self) -> Postman {
         Postman { commands: self.commands.downgrade() }
     }

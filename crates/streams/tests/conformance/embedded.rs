@@ -83,12 +83,8 @@ fn system() -> System {
     let topics: Vec<_> = conformance::TOPICS.map(|name| name.parse().expect("a name")).into();
     let service = Service { subscribes: topics.iter().cloned().collect(), ..Service::new("x") };
     System {
-        name: "conformance".parse().expect("a name"),
-        gateway: None,
         services: [(conformance::CONSUMER.parse().expect("a name"), service)].into(),
         topics: topics.into_iter().map(|name| (name, Topic::default())).collect(),
-        buckets: Default::default(),
-        objects: Default::default(),
-        nats: None,
+        ..System::new("conformance".parse().expect("a name"))
     }
 }

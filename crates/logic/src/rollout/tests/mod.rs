@@ -6,7 +6,10 @@ mod world;
 
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{
+    Timestamp,
+    spec::{Scarce, Side, Step, Strategy, Terms, WEIGHT_MAX, Wait},
+};
 
 use super::*;
 

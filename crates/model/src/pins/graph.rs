@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Who calls whom. A caller of changed services that must not mix their releases in one request, the gateway for one, is a
 /// node like any other, and counts as changed.
-pub type Calls<N> = BTreeMap<N, BTreeSet<N>>;
+pub(super) type Calls<N> = BTreeMap<N, BTreeSet<N>>;
 
 /// The unchanged services that lie on a path of calls between two changed ones.
-pub fn second_sets<N: Ord + Clone>(calls: &Calls<N>, changed: &BTreeSet<N>) -> BTreeSet<N> {
+pub(super) fn second_sets<N: Ord + Clone>(calls: &Calls<N>, changed: &BTreeSet<N>) -> BTreeSet<N> {
     let called = reached(calls, changed);
     let callers = reached(&turned(calls), changed);
     called.intersection(&callers).filter(|node| !changed.contains(*node)).cloned().collect()
 }
 
 /// A path that leaves the release and comes back into it: from one of its services over others to one of its services.
-pub fn reentry<N: Ord + Clone>(calls: &Calls<N>, release: &BTreeSet<N>) -> Option<Vec<N>> {
+pub(super) fn reentry<N: Ord + Clone>(calls: &Calls<N>, release: &BTreeSet<N>) -> Option<Vec<N>> {
     let mut paths: Vec<Vec<N>> = release.iter().map(|node| vec![node.clone()]).collect();
     let mut seen = BTreeSet::new();
     while let Some(path) = paths.pop() {

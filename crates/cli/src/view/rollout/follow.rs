@@ -1,0 +1,115 @@
+//! Shows a rollout until it has ended.
+
+use std::time::Duration;
+
+use client::Client;
+use model::{Timestamp, api::RolloutStatus};
+use tokio::time::interval;
+
+use super::{end, lines, picture::picture};
+use crate::{
+    Context, Now,
+    exit::ExitCode,
+    report::UserError,
+    settings::Settings,
+    terminal::{Size, Terminal},
+    text,
+    view::{block::Block, watch::Watch},
+};
+
+/// The time between two pictures: it counts seconds.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What follows when a command does not wait for the end of a rollout.
+pub(crate) fn goes_on(settings: &Settings) -> String {
+    let command = |verb| settings.project().map_or(format!("isles {verb}"), |project| project.command(verb));
+    format!("it goes on: `{}` shows it, `{}` takes it back", command("rollout --watch"), command("abort"))
+}
+
+/// Shows this rollout until it has ended or Ctrl-C is pressed. Progress goes to standard error: on a
+/// terminal a picture that is redrawn in place, else a line a change. Lives through restarts of the platform.
+pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: RolloutStatus) -> anyhow::Result<ExitCode> {
+    let settings = context.settings;
+    let mut shown = Shown::new(context, begun);
+    let mut watch = Watch::<RolloutStatus>::new(client);
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
+    let mut tick = interval(TICK);
+    loop {
+        tokio::select! {
+            status = watch.next() => {
+                let status = status?.ok_or_else(|| UserError::failed("the system has ended", "start it with `isles up`"))?;
+                if let Some(end) = shown.status(status)? {
+                    return Ok(end);
+                }
+            }
+            end = &mut interrupted => {
+                end?;
+                shown.terminal.say(&(goes_on(settings) + "\n"));
+                return Ok(ExitCode::Interrupted);
+            }
+            _ = tick.tick(), if shown.is_live => shown.draw(),
+        }
+    }
+}
+
+/// What has been shown of it.
+pub(super) struct Shown<'a> {
+    terminal: &'a mut Terminal,
+    now: Now<'a>,
+    json: bool,
+    is_live: bool,
+    begun: RolloutStatus,
+    status: Option<RolloutStatus>,
+    block: Block,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(context: Context<'a>, begun: RolloutStatus) -> Self {
+        let json = context.settings.json;
+        let is_live = context.terminal.size().is_some() && !json;
+        let Context { terminal, now, .. } = context;
+        Self { terminal, now, json, is_live, begun, status: None, block: Block::default() }
+    }
+
+    /// Shows a status; says how the command ends if it is the last one.
+    pub(super) fn status(&mut self, status: RolloutStatus) -> anyhow::Result<Option<ExitCode>> {
+        if status.number > self.begun.number {
+            return Err(end::superseded(self.begun.to).into());
+        }
+        let before = self.status.replace(status);
+        self.draw();
+        let Some(status) = &self.status else { return Ok(None) };
+        if !self.is_live && !self.json {
+            self.terminal.say(&lines::changes(before.as_ref(), status));
+        }
+        let ended = end::end(status, self.terminal.err.paint).filter(|_| status.number == self.begun.number);
+        let Some(ended) = ended else { return Ok(None) };
+        if self.json {
+            self.terminal.print_json(status)?;
+        }
+        let said = ended?;
+        if !self.json {
+            self.terminal.print(&said)?;
+        }
+        Ok(Some(ExitCode::Ok))
+    }
+
+    fn draw(&mut self) {
+        let (Some(status), Some(size), true) = (&self.status, self.terminal.size(), self.is_live) else { return };
+        let lines = fitting(status, (self.now)(), size, self.terminal);
+        self.terminal.say(&self.block.redraw(&lines));
+    }
+}
+
+/// As many lines as the terminal has.
+fn fitting(status: &RolloutStatus, now: Timestamp, size: Size, terminal: &Terminal) -> Vec<String> {
+    let text = picture(status, now, Some(size.columns), terminal.err.paint);
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let room = size.rows.saturating_sub(2).max(1);
+    let left_out = lines.len().saturating_sub(room);
+    let mut fitting: Vec<_> = lines.into_iter().take(room).collect();
+    if left_out > 0 {
+        fitting.push(format!("and {} more", text::count(left_out, "line")));
+    }
+    fitting
+}

@@ -1,0 +1,101 @@
+//! Releases and rollouts.
+
+use hyper::{Method, StatusCode};
+use model::api::{Deploy, DeployPlan, Release, ReleaseDiff, Rollback, RolloutStatus};
+
+use crate::{Client, ClientError, Lines};
+
+/// What a deploy came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deployed {
+    /// The rollout of a new release, which has begun or waits for the one before.
+    Rollout(RolloutStatus),
+    /// Only a plan: it was all that was asked for, or nothing differs from what runs.
+    Plan(DeployPlan),
+}
+
+impl Client {
+    /// Builds what changed, stores it as a release and begins to roll it out; or says what that would do.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Nothing has changed then.
+    pub async fn deploy(&self, deploy: &Deploy) -> Result<Deployed, ClientError> {
+        let exchange = self.exchange(Method::POST, "/v1/deploys", Some(deploy)).await?;
+        if exchange.answer.status() == StatusCode::ACCEPTED {
+            return exchange.json().await.map(Deployed::Rollout);
+        }
+        exchange.json().await.map(Deployed::Plan)
+    }
+
+    /// Begins to go back to an earlier release.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Nothing has changed then.
+    pub async fn rollback(&self, rollback: &Rollback) -> Result<RolloutStatus, ClientError> {
+        self.post("/v1/rollbacks", Some(rollback)).await
+    }
+
+    /// The rollout that is under way, or the last one.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rollout(&self) -> Result<RolloutStatus, ClientError> {
+        self.get("/v1/rollout").await
+    }
+
+    /// The same now and after every change, until it has ended.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn watch_rollout(&self) -> Result<Lines<RolloutStatus>, ClientError> {
+        self.lines("/v1/rollout/watch").await
+    }
+
+    /// Lets a rollout that waits for a person go on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn promote(&self) -> Result<RolloutStatus, ClientError> {
+        self.post("/v1/rollout/promote", None::<&()>).await
+    }
+
+    /// Stops the advance of a rollout.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn pause(&self) -> Result<RolloutStatus, ClientError> {
+        self.post("/v1/rollout/pause", None::<&()>).await
+    }
+
+    /// Ends a pause.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn resume(&self) -> Result<RolloutStatus, ClientError> {
+        self.post("/v1/rollout/resume", None::<&()>).await
+    }
+
+    /// Takes the release of a rollout back.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn abort(&self) -> Result<RolloutStatus, ClientError> {
+        self.post("/v1/rollout/abort", None::<&()>).await
+    }
+
+    /// The releases that are kept.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn releases(&self) -> Result<Vec<Release>, ClientError> {
+        self.get("/v1/releases").await
+    }
+
+    /// What differs between two releases.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn diff(&self, from: u64, to: u64) -> Result<ReleaseDiff, ClientError> {
+        self.get(&format!("/v1/releases/{from}/diff/{to}")).await
+    }
+}

@@ -1,0 +1,292 @@
+//! The pipeline: what is wanted is read, built and stored. Until it ends, nothing that runs is touched.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use logic::release::{Counts, Difference};
+use model::{
+    ServiceName,
+    api::{Change, DeployPlan},
+    spec::System,
+};
+use ports::clock::Clock;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Artifact, Failed, Release, Releases, Vault, Way,
+    document::Parts,
+    failed::{BUILD_FAILED, CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
+    releases::NewRelease,
+    tree::Tree,
+    view::{view, view_of},
+    wanted::{self, Wanted},
+};
+use crate::{
+    Config,
+    build::{Builder, Job},
+    messaging::Ensure,
+    supervisor::Input,
+};
+
+/// Makes releases.
+#[derive(Clone)]
+pub(crate) struct Preparer {
+    pub(crate) config: Arc<Config>,
+    pub(crate) builder: Builder,
+    pub(crate) releases: Releases,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Where topics and buckets are made.
+    pub(crate) streams: Option<Ensure>,
+    /// Hears of each service that is built.
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// What a deploy starts from.
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) release: Arc<Release>,
+    /// The instances of its services.
+    pub(crate) counts: Counts,
+}
+
+/// A release that is stored and can run.
+pub(crate) struct Prepared {
+    pub(crate) release: Arc<Release>,
+    pub(crate) way: Way,
+    /// The values of its secrets.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+/// What a deploy came to.
+pub(crate) enum Deployed {
+    /// Nothing differs.
+    Nothing(DeployPlan),
+    /// It can be rolled out.
+    Release(Prepared),
+}
+
+impl Preparer {
+    /// The release that the system comes up with: the newest one if nothing has changed since, and else the next.
+    pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
+        // What cannot be removed does no harm, and the next deploy tries again.
+        let _ = self.releases.tidy(self.clock.now()).await;
+        let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone())?;
+        let before = match self.releases.ledger().running() {
+            Some(number) => self.releases.read(number).await.ok(),
+            None => None,
+        };
+        let jobs = wanted.system.services.iter().map(|(name, spec)| wanted.job(name, spec)).collect();
+        let services = self.build(&wanted, jobs, before.as_deref()).await?;
+        let (text, system) = (wanted.text, wanted.system);
+        let release = self.releases.add(NewRelease { text, system, services }, self.clock.now(), true).await?;
+        let number = release.number;
+        self.releases.change(|ledger| ledger.comes_up_with(number)).await.map_err(super::ReleaseError::from)?;
+        Ok(Prepared { release, way: Way::Forward, secrets: wanted.secrets })
+    }
+
+    /// The recorded release with which the system goes on, whole.
+    pub(crate) async fn again(&self, release: Arc<Release>) -> Result<Prepared, Failed> {
+        self.releases.restore_all(&release).await?;
+        let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
+        Ok(Prepared { release, way: Way::Forward, secrets })
+    }
+
+    /// The secrets of what runs.
+    pub(crate) fn vault(&self, system: &System) -> Result<Vault, Failed> {
+        let values = self.config.secrets.read(system).map_err(Failed::manifest)?;
+        Ok(Vault::new(wanted::key(&self.config.state)?, values))
+    }
+
+    /// What a deploy would do. Nothing is built: the inputs tell what differs.
+    pub(crate) async fn plan(&self, only: &[ServiceName], running: &Running, index: u64) -> Result<DeployPlan, Failed> {
+        let (wanted, system) = self.wanted(only, running)?;
+        let mut services = BTreeMap::new();
+        for (name, spec) in &system.services {
+            let parts = match kept(name, only, &running.release) {
+                Some(parts) => parts,
+                None => {
+                    let job = wanted.job(name, spec);
+                    let inputs = self.builder.inputs(&job).await.map_err(|error| Failed::build(name, error))?;
+                    let mut parts = wanted.parts(job);
+                    parts.artifact = inputs.map(|inputs| Artifact::unbuilt(inputs.hash));
+                    parts
+                }
+            };
+            services.insert(name.clone(), parts);
+        }
+        let differences = differences(only, running, &system, &services)?;
+        Ok(plan(&differences, running, &system, index))
+    }
+
+    /// Makes the release that the manifest asks for now, of these services or of all.
+    pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
+        // What cannot be removed does no harm, and the next deploy tries again.
+        let _ = self.releases.tidy(self.clock.now()).await;
+        let (wanted, system) = self.wanted(only, running)?;
+        let mut services = BTreeMap::new();
+        let mut jobs = Vec::new();
+        for (name, spec) in &system.services {
+            match kept(name, only, &running.release) {
+                Some(parts) => drop(services.insert(name.clone(), parts)),
+                None => jobs.push(wanted.job(name, spec)),
+            }
+        }
+        services.extend(self.build(&wanted, jobs, Some(&running.release)).await?);
+        let differences = differences(only, running, &system, &services)?;
+        let plan = plan(&differences, running, &system, self.releases.ledger().index());
+        if plan.services.is_empty() && plan.others.is_empty() {
+            return Ok(Deployed::Nothing(plan));
+        }
+        self.ensure(&system).await?;
+        let new = NewRelease { text: wanted.text, system: Arc::new(system), services };
+        let release = self.releases.add(new, self.clock.now(), false).await?;
+        Ok(Deployed::Release(Prepared { release, way: Way::Forward, secrets: wanted.secrets }))
+    }
+
+    /// Makes the topics and buckets that there are not yet; others stay.
+    async fn ensure(&self, system: &System) -> Result<(), Failed> {
+        let Some(streams) = &self.streams else { return Ok(()) };
+        streams.all(system).await.map_err(|error| {
+            let hint = "change it back, or give it another name: what exists keeps its messages";
+            Failed::new(&STREAMS_REFUSED, error.to_string(), hint)
+        })
+    }
+
+    /// What is wanted, and the system that comes of it where only some services are.
+    fn wanted(&self, only: &[ServiceName], running: &Running) -> Result<(Wanted, System), Failed> {
+        let wanted = Wanted::read(&self.config)?;
+        let old = &running.release.system;
+        for name in only {
+            if !wanted.system.services.contains_key(name) && !old.services.contains_key(name) {
+                return Err(Failed::unknown_service(name, "neither the manifest nor what runs has it"));
+            }
+        }
+        let system = logic::release::only(old, &wanted.system, only);
+        check(old, &system)?;
+        Ok((wanted, system))
+    }
+
+    /// Builds services, several at once. The first failure ends the others.
+    async fn build(
+        &self,
+        wanted: &Wanted,
+        jobs: Vec<Job>,
+        before: Option<&Release>,
+    ) -> Result<BTreeMap<ServiceName, Parts>, Failed> {
+        let mut building = JoinSet::new();
+        let mut services = BTreeMap::new();
+        let given_up = self.builder.closing.child_token();
+        for job in jobs {
+            let known = before.and_then(|release| release.bundles.get(&job.name)?.artifact.clone());
+            let (this, name, given_up) = (self.clone(), job.name.clone(), given_up.clone());
+            services.insert(name.clone(), wanted.parts(job.clone()));
+            building.spawn(async move {
+                let made = this.make(&job, known, &given_up).await;
+                let failure = made.as_ref().err().map(|failed| failed.trouble.clone());
+                // The supervisor ends only when everything does.
+                let _ = this.inputs.send(Input::Built(name.clone(), failure)).await;
+                (name, made)
+            });
+        }
+        let mut failure = None;
+        while let Some(ended) = building.join_next().await {
+            match ended {
+                Ok((name, Ok(artifact))) => {
+                    if let Some(parts) = services.get_mut(&name) {
+                        parts.artifact = artifact;
+                    }
+                }
+                Ok((_, Err(failed))) => {
+                    failure.get_or_insert(failed);
+                    given_up.cancel();
+                    self.builder.stop().await;
+                }
+                Err(error) => {
+                    let cause = format!("a build was given up: {error}");
+                    failure.get_or_insert(Failed::new(&BUILD_FAILED, cause, ""));
+                }
+            }
+        }
+        failure.map_or(Ok(services), Err)
+    }
+
+    /// The artifact of a service: the known one if its files are the same, so that nothing is started anew for nothing.
+    async fn make(
+        &self,
+        job: &Job,
+        known: Option<Artifact>,
+        given_up: &CancellationToken,
+    ) -> Result<Option<Artifact>, Failed> {
+        let failed = |error| Failed::build(&job.name, error);
+        let Some(inputs) = self.builder.inputs(job).await.map_err(failed)? else { return Ok(None) };
+        if let Some(known) = known.as_ref().filter(|known| known.inputs == inputs.hash) {
+            self.releases.restore_artifact(&job.name, known).await?;
+            return Ok(Some(known.clone()));
+        }
+        let hash = inputs.hash.clone();
+        self.builder.build(job, inputs, given_up).await.map_err(failed)?;
+        let (name, of) = (job.name.clone(), hash.clone());
+        let take = move |batch: &mut super::store::Batch, folders: &super::document::Folders| {
+            Tree::store(&folders.root(&name, &of), batch)
+        };
+        let files = self.releases.take_in(take).await?;
+        Ok(Some(known.filter(|known| known.files == files).unwrap_or(Artifact { inputs: hash, files })))
+    }
+}
+
+/// What a service keeps that is not among those to deploy.
+fn kept(name: &ServiceName, only: &[ServiceName], running: &Release) -> Option<Parts> {
+    if only.is_empty() || only.contains(name) {
+        return None;
+    }
+    running.bundles.get(name).map(|bundle| Parts::of(bundle))
+}
+
+/// What differs, if all of it can be started.
+fn differences(
+    only: &[ServiceName],
+    running: &Running,
+    system: &System,
+    services: &BTreeMap<ServiceName, Parts>,
+) -> Result<Vec<Difference>, Failed> {
+    let all = logic::release::compare(&view(&running.release), &view_of(system, services));
+    let starts = |name: &ServiceName| {
+        let change = all.iter().find(|difference| difference.service == *name).map(|difference| difference.change);
+        only.contains(name) && change.is_none()
+            || matches!(change, Some(Change::Added | Change::Replaced | Change::Second))
+    };
+    let in_place = services.iter().find(|(name, parts)| parts.artifact.is_none() && starts(name));
+    match in_place {
+        Some((name, _)) => Err(Failed::not_restorable(name, "it runs in place, so it cannot be deployed")),
+        None => Ok(all),
+    }
+}
+
+fn plan(differences: &[Difference], running: &Running, system: &System, index: u64) -> DeployPlan {
+    let old = &running.release.system;
+    let rollout = logic::release::rollout(differences, old, system, &running.counts);
+    DeployPlan {
+        index,
+        from: running.release.number,
+        strategy: rollout.map(|plan| logic::release::strategy_name(&plan.strategy).to_owned()),
+        services: logic::release::planned(differences, old, system, &running.counts),
+        others: logic::release::others(old, system),
+    }
+}
+
+/// Whether a system can follow another in place.
+pub(super) fn check(old: &System, new: &System) -> Result<(), Failed> {
+    if let Some(fixed) = logic::release::fixed(old, new) {
+        let cause = format!("{} cannot change while the system is up: {}", fixed.what, fixed.why);
+        let hint = "run `isles down` and `isles up`, or change it back";
+        return Err(Failed::new(&NOT_IN_PLACE, cause, hint));
+    }
+    match logic::release::dangling(new) {
+        None => Ok(()),
+        Some(missing) => {
+            let cause = format!("{} names `{}`, which is not there then", missing.by, missing.service);
+            let hint = "deploy those that name it too, or keep it";
+            Err(Failed::new(&CALLERS_LEFT, cause, hint))
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Restoring: a release's files at the paths where they were.
+
+use std::sync::Arc;
+
+use model::{ServiceName, api::Change};
+
+use super::{Artifact, Failed, Release, ReleaseError, Releases, releases::blocking, tree::Tree, view::view};
+use crate::build;
+
+impl Releases {
+    /// Makes sure that the folder of a service is there.
+    pub(super) async fn restore_artifact(&self, name: &ServiceName, artifact: &Artifact) -> Result<(), ReleaseError> {
+        let root = self.folders().root(name, &artifact.inputs);
+        let (store, files) = (self.store.clone(), artifact.files.clone());
+        let work = move || {
+            if !build::is_whole(&root) {
+                Tree::read(&store, &files)?.restore(&store, &root)?;
+                super::store::at(&root, build::mark_whole(&root))?;
+            }
+            Ok(())
+        };
+        blocking(work).await
+    }
+
+    /// The same for every service of a release.
+    pub(crate) async fn restore_all(&self, release: &Release) -> Result<(), Failed> {
+        for (name, bundle) in &release.bundles {
+            if let Some(artifact) = &bundle.artifact {
+                self.restore_artifact(name, artifact).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for what a rollout between two releases starts; an error if something of that runs in place.
+    pub(super) async fn restore_changed(&self, from: &Release, to: &Arc<Release>) -> Result<(), Failed> {
+        for difference in logic::release::compare(&view(from), &view(to)) {
+            let name = &difference.service;
+            if matches!(difference.change, Change::Adjusted | Change::Removed) {
+                continue;
+            }
+            let Some(bundle) = to.bundles.get(name) else { continue };
+            let Some(artifact) = &bundle.artifact else {
+                return Err(Failed::not_restorable(name, "it runs in place, and its files are not stored"));
+            };
+            self.restore_artifact(name, artifact).await?;
+        }
+        Ok(())
+    }
+}

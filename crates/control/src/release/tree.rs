@@ -1,0 +1,117 @@
+//! A folder as it is stored: where its files lie, and what is in them.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Batch, ObjectId, Store, StoreError, at};
+
+/// What is in a folder, by path within it; folders come before what is in them.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tree(pub(super) Vec<(PathBuf, Entry)>);
+
+/// One thing in a folder.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Entry {
+    /// A folder.
+    Folder { mode: u32 },
+    /// A file.
+    File { mode: u32, content: ObjectId },
+    /// A symbolic link, and what it says.
+    Link { to: PathBuf },
+}
+
+impl Tree {
+    /// Takes in all that lies in a folder; sockets and the like are passed over.
+    pub(super) fn store(root: &Path, batch: &mut Batch) -> Result<ObjectId, StoreError> {
+        let mut tree = Self(Vec::new());
+        tree.add(root, Path::new(""), batch)?;
+        let bytes = serde_json::to_vec(&tree).map_err(|error| io::Error::new(ErrorKind::InvalidData, error));
+        batch.bytes(&at(root, bytes)?)
+    }
+
+    pub(super) fn read(store: &Store, id: &ObjectId) -> Result<Self, StoreError> {
+        let bytes = store.read(id)?;
+        at(Path::new(&id.0), serde_json::from_slice(&bytes).map_err(io::Error::other))
+    }
+
+    /// Makes the folder anew.
+    pub(super) fn restore(&self, store: &Store, root: &Path) -> Result<(), StoreError> {
+        at(root, crate::build::remove_if_there(root))?;
+        at(root, fs::create_dir_all(root))?;
+        for (path, entry) in &self.0 {
+            let path = root.join(path);
+            match entry {
+                Entry::Folder { .. } => at(&path, fs::create_dir(&path))?,
+                Entry::File { mode, content } => store.restore(content, &path, *mode)?,
+                Entry::Link { to } => at(&path, symlink(to, &path))?,
+            }
+        }
+        // Last, and what lies deepest first: a folder may be one that nobody can write to.
+        for (path, entry) in self.0.iter().rev() {
+            if let Entry::Folder { mode } = entry {
+                let path = root.join(path);
+                at(&path, fs::set_permissions(&path, fs::Permissions::from_mode(*mode)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, root: &Path, inside: &Path, batch: &mut Batch) -> Result<(), StoreError> {
+        let folder = root.join(inside);
+        let listed = fs::read_dir(&folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+        let mut names: Vec<_> = at(&folder, listed)?.into_iter().map(|entry| entry.file_name()).collect();
+        names.sort();
+        for name in names {
+            let inside = inside.join(name);
+            let path = root.join(&inside);
+            let metadata = at(&path, path.symlink_metadata())?;
+            let mode = metadata.permissions().mode() & 0o7777;
+            if metadata.is_symlink() {
+                self.0.push((inside, Entry::Link { to: at(&path, fs::read_link(&path))? }));
+            } else if metadata.is_dir() {
+                self.0.push((inside.clone(), Entry::Folder { mode }));
+                self.add(root, &inside, batch)?;
+            } else if metadata.is_file() {
+                self.0.push((inside, Entry::File { mode, content: batch.file(&path)? }));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, again) = (folder.path().join("root"), folder.path().join("deep/again"));
+        fs::create_dir_all(root.join("bin/empty")).unwrap();
+        fs::write(root.join("bin/run"), "program").unwrap();
+        fs::write(root.join("data"), "program").unwrap();
+        fs::set_permissions(root.join("bin/run"), fs::Permissions::from_mode(0o751)).unwrap();
+        symlink("bin/run", root.join("link")).unwrap();
+        symlink("/nowhere", root.join("dangling")).unwrap();
+        fs::set_permissions(root.join("bin"), fs::Permissions::from_mode(0o555)).unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let mut batch = store.batch().unwrap();
+        let id = Tree::store(&root, &mut batch).unwrap();
+        batch.commit().unwrap();
+        fs::create_dir_all(&again).unwrap();
+        fs::write(again.join("old"), "goes").unwrap();
+        Tree::read(&store, &id).unwrap().restore(&store, &again).unwrap();
+        let mut batch = store.batch().unwrap();
+        assert_eq!(Tree::store(&again, &mut batch).unwrap(), id, "the same content has the same name");
+        assert_eq!(fs::read_to_string(again.join("link")).unwrap(), "program");
+        fs::set_permissions(again.join("bin"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_ne!(Tree::store(&again, &mut batch).unwrap(), id, "a mode counts");
+    }
+}

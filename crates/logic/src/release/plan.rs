@@ -1,0 +1,101 @@
+//! The rollout that differences ask for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use model::{
+    ServiceName,
+    api::{Change, PlannedService},
+    spec::{Service, Strategy, System, Upgrade},
+};
+
+use super::Difference;
+use crate::rollout::{Migration, Plan, Target};
+
+/// How many instances each service has now: asked for, by the manifest or a person.
+pub type Counts = BTreeMap<ServiceName, u32>;
+
+/// How the differences are rolled out; `None` if no instance starts or ends.
+pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Option<Plan> {
+    let targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
+    if targets.is_empty() {
+        return None;
+    }
+    let services: Vec<_> = targets.iter().filter_map(|target| service(&target.service, old, new)).collect();
+    let progress = services.iter().map(|service| service.upgrade.progress_deadline).max();
+    let upgrade = upgrade(differences, old, new);
+    Some(Plan {
+        strategy: upgrade.strategy.clone(),
+        migration: migration(differences, new),
+        progress_deadline: progress.unwrap_or_default().max(upgrade.progress_deadline),
+        targets,
+    })
+}
+
+/// The differences with the numbers of their instances.
+pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Vec<PlannedService> {
+    let strategy = &upgrade(differences, old, new).strategy;
+    let one = |difference: &Difference| {
+        let Difference { service: name, change, parts } = difference.clone();
+        let (before, after) = counts(&name, old, new, now);
+        let surge = service(&name, old, new).map_or(0, |service| service.upgrade.terms.max_surge);
+        let most = match (change, strategy) {
+            (Change::Adjusted, _) => before.max(after),
+            (_, Strategy::Rolling) if before > 0 && after > 0 => before.max(after) + surge,
+            _ => before + after,
+        };
+        PlannedService { service: name, change, parts, old: before, new: after, most }
+    };
+    differences.iter().map(one).collect()
+}
+
+/// The name of a strategy.
+pub fn strategy_name(strategy: &Strategy) -> &'static str {
+    match strategy {
+        Strategy::Rolling => "rolling",
+        Strategy::BlueGreen { .. } => "blue-green",
+        Strategy::Canary { .. } => "canary",
+    }
+}
+
+fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> Option<Target> {
+    let name = &difference.service;
+    let (before, after) = counts(name, old, new, now);
+    let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
+    let terms = service(name, old, new)?.upgrade.terms.clone();
+    starts_or_ends.then(|| Target { service: name.clone(), old: before, new: after, terms })
+}
+
+/// The instances before and afterwards. A number that a person asked for holds until the manifest says another one.
+fn counts(name: &ServiceName, old: &System, new: &System, now: &Counts) -> (u32, u32) {
+    let (was, will) = (old.services.get(name), new.services.get(name));
+    let before = was.map_or(0, |service| now.get(name).copied().unwrap_or(service.replicas));
+    let same = was.zip(will).is_some_and(|(was, will)| (was.replicas, &was.scaling) == (will.replicas, &will.scaling));
+    let after = will.map_or(0, |service| if same { before } else { service.replicas });
+    (before, after)
+}
+
+/// As the services that change agree on, or else as the system says.
+fn upgrade<'a>(differences: &[Difference], old: &'a System, new: &'a System) -> &'a Upgrade {
+    let own =
+        |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced | Change::Removed);
+    let mut changed = differences.iter().filter(own).filter_map(|difference| service(&difference.service, old, new));
+    let Some(first) = changed.next() else { return &new.upgrade };
+    let agree = changed.all(|other| other.upgrade.strategy == first.upgrade.strategy);
+    if agree { &first.upgrade } else { &new.upgrade }
+}
+
+/// One after the other; requests are held if one of them wants that.
+fn migration(differences: &[Difference], new: &System) -> Option<Migration> {
+    let begins = |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced);
+    let names: BTreeSet<_> = differences.iter().filter(begins).map(|difference| &difference.service).collect();
+    let all: Vec<_> = names.into_iter().filter_map(|name| new.services.get(name)?.migrate.as_ref()).collect();
+    let deadline: Duration = all.iter().map(|migration| migration.deadline).sum();
+    (!all.is_empty()).then(|| Migration { hold: all.iter().any(|migration| migration.hold), deadline })
+}
+
+fn service<'a>(name: &ServiceName, old: &'a System, new: &'a System) -> Option<&'a Service> {
+    new.services.get(name).or_else(|| old.services.get(name))
+}
