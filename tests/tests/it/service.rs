@@ -44,7 +44,10 @@ fn the_unit_is_written_and_removed() {
     sandbox.isles(&["service", "install", "--user"]).ok().says(&["wrote ", "systemctl --user enable --now isles-test"]);
     assert_eq!(sandbox.read(unit), printed.out);
     let program = sandbox.path(".isles/bin/isles");
-    assert!(printed.out.contains(&format!("ExecStart=\"{}\" up --resume --file ", program.display())) && program.is_symlink());
+    assert!(
+        printed.out.contains(&format!("ExecStart=\"{}\" up --resume --file ", program.display()))
+            && program.is_symlink()
+    );
     verify(&sandbox, unit);
     let wants = sandbox.path("config/systemd/user/default.target.wants/isles-test.service");
     std::fs::create_dir_all(wants.parent().unwrap()).unwrap();

@@ -22,6 +22,7 @@ calls = ["back"]
 
 [services.back]
 run = "python3 service.py"
+publishes = ["orders.placed"]
 "#;
 
 /// Another Isles: its file is not the same.
@@ -57,12 +58,13 @@ fn an_upgrade_costs_no_request_and_touches_no_instance() {
     let sandbox = Sandbox::new(PAIR);
     sandbox.up();
     let (before, newer, gateway) = (sandbox.status(), newer(&sandbox), sandbox.gateway);
-    let slow = thread::spawn(move || http::request(gateway, "GET", "/call/back/sleep/1", b""));
+    let slow = thread::spawn(move || http::request(gateway, "GET", "/call/back/sleep/5", b""));
     wait::until("the request to be in flight", || (sandbox.service("back").instances[0].in_flight == 1).then_some(()));
     let load = Load::start(4, gateway, "/call/back/pid");
     load.wait_for(50);
     sandbox.isles(&["upgrade", "--binary", "newer"]).ok().says(&["the new Isles takes over", "test runs Isles"]);
     let after = sandbox.status();
+    assert!(!slow.is_finished(), "what is in flight holds up nothing");
     load.wait_for(50);
     load.assert_no_failure();
     assert_eq!(slow.join().unwrap().unwrap().status, 200);

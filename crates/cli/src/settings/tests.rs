@@ -39,8 +39,11 @@ fn commands() {
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
-        ("isles up", Command::Up(UpArgs { path: None, detach: false })),
-        ("isles up examples/shop -d", Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true })),
+        ("isles up", Command::Up(UpArgs { path: None, detach: false, resume: false })),
+        (
+            "isles up examples/shop -d",
+            Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true, resume: false }),
+        ),
         ("isles upgrade --binary new", Command::Upgrade(UpgradeArgs { binary: Some("new".into()) })),
         ("isles service install --print", service(ServiceVerb::Install { user: false, print: true })),
         ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),
