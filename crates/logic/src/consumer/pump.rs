@@ -39,12 +39,9 @@ impl Consumer {
         }
     }
 
-    fn has_taker(&self) -> bool {
-        if self.settings.config.is_push() {
-            self.interest && self.flow.stalled().is_none()
-        } else {
-            self.requests.len() > 0
-        }
+    /// Whether somebody would take a message now.
+    pub(crate) fn has_taker(&self) -> bool {
+        self.requests.len() > 0 || self.interest && self.flow.stalled().is_none()
     }
 
     pub(super) fn is_paused(&self, now: Timestamp) -> bool {

@@ -230,7 +230,7 @@ impl Stream {
                 None => return,
             };
             if let Some(head) = head {
-                self.take(&head, view, &mut due.removals);
+                self.take(head.clone().into(), view, &mut due.removals);
                 due.markers.extend(self.mark(&head, now, view));
             }
         }

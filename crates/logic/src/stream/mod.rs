@@ -40,5 +40,5 @@ pub use publish::Incoming;
 pub use scan::{Search, scan};
 pub use schedule::{Firing, Schedule};
 pub use snapshot::Snapshot;
-pub use stored::{Expires, Head, Stored};
+pub use stored::{Expires, Head, Spent, Stored};
 pub use wishes::{BatchWish, ScheduleWish, Wishes};
