@@ -12,7 +12,7 @@ mod messages;
 pub mod server;
 mod users;
 
-pub use embedded::Buckets;
+pub use embedded::{Buckets, is_free};
 pub use external::{ConnectError, External};
 pub use messages::{MessageServer, StartError};
 pub use users::nats_users;

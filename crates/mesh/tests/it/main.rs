@@ -25,6 +25,7 @@ mod policies;
 mod probes;
 mod refusals;
 mod refused;
+mod retire;
 mod retries;
 mod rig;
 mod streams;

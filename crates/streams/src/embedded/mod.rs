@@ -11,12 +11,12 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
-use journal::{Journal, Options};
+use journal::{Folder, Journal, Options};
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::{OnceCell, mpsc};
 
@@ -84,6 +84,11 @@ impl Buckets {
         });
         bucket.await.cloned()
     }
+}
+
+/// Whether no process has the buckets of a folder open, this one included.
+pub fn is_free(folder: &Path) -> bool {
+    Folder::open(&folder.join(node::JOURNAL)).is_ok()
 }
 
 #[async_trait]
