@@ -23,6 +23,7 @@ use crate::{
     access_log::AccessLog,
     attendant::Attendant,
     attest::{Attestation, Attestor},
+    awaited::Awaited,
     buffer::Scratch,
     call_sockets::Change,
     crew::{Crew, Inbox},
@@ -64,6 +65,7 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) awaited: Arc<Awaited>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) attestation: Option<Attestation>,
@@ -82,6 +84,7 @@ pub(crate) struct Worker {
     /// One moment in both ways to say it.
     start: (Timestamp, Instant),
     pub(crate) failures: Arc<Failures>,
+    pub(crate) awaited: Arc<Awaited>,
     pub(crate) entrances: Arc<Entrances>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
@@ -179,6 +182,7 @@ impl Worker {
             recent: Cell::new(now),
             start: (now, Instant::now()),
             failures: shared.failures,
+            awaited: shared.awaited,
             entrances,
             guests: shared.guests,
             access_log: shared.access_log,

@@ -6,6 +6,7 @@ mod bad_input;
 mod call_sockets;
 mod consumers;
 mod crash;
+mod drain;
 mod external;
 mod flask;
 mod jetstream;
