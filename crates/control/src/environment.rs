@@ -12,8 +12,8 @@ use crate::{Config, addresses::Reach, release::Bundle};
 
 /// What one instance is given beside what its service declares.
 pub(crate) struct Given<'a> {
-    /// Where it must listen.
-    pub(crate) target: &'a Target,
+    /// Where it must listen; nowhere, if it is no instance.
+    pub(crate) target: Option<&'a Target>,
     /// Where it reaches what it may use.
     pub(crate) reach: &'a Reach,
     /// The file of its store.
@@ -30,9 +30,10 @@ pub(crate) fn of_instance(config: &Config, bundle: &Bundle, given: &Given) -> Ve
     let mut env = own(config, bundle.env_file.clone(), service);
     env.extend(given.secrets.clone());
     match given.target {
-        Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
-        Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
-    };
+        Some(Target::Tcp(address)) => drop(env.insert("PORT".into(), address.port().to_string())),
+        Some(Target::Unix(path)) => drop(env.insert("SOCKET".into(), path.display().to_string())),
+        None => {}
+    }
     if let Some(address) = given.reach.messages {
         env.insert("NATS_URL".into(), format!("nats://{address}"));
     } else if let Some(url) = &given.nats {

@@ -16,7 +16,6 @@ use manifest::Disk;
 use mesh::{Mesh, MeshError};
 use model::spec::System;
 use ports::{
-    clock::{Clock, HostClock},
     keeper::Keeper,
     messages::Messages,
     streams::StreamsError,
@@ -148,8 +147,7 @@ async fn prepare(
         Some(release) => First { system: release.system().clone(), text: String::new(), recorded: Some(release) },
         None => First { system: stated.context("the manifest in force has errors")?, text, recorded: None },
     };
-    let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(connected, buckets, &first.system, folder, state, environment, clock, tasks).await?;
+    let started = engines::start(connected, buckets, &first.system, folder, state, environment, tasks).await?;
     let config = config(first, place, environment, &started);
     let Started { engines, events, messages, mesh, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());

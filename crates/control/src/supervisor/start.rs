@@ -76,13 +76,14 @@ impl Supervisor {
         let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
         let spec = service.spec_of(id.slot.index).clone();
         let caller = Caller::Slot(id.slot.clone());
+        let side = self.pinned_side(&id.slot.service, id.slot.index);
         let mut reach = Reach::default();
         let mut new = Vec::new();
         for (callee, policy) in &spec.calls {
             let (address, made) = self.addresses.of(&caller, callee);
             let place = Place::new(address, &self.config.sockets);
             let policy = std::sync::Arc::new(policy.clone());
-            self.routing.connect(caller.clone(), callee.clone(), &place, policy);
+            self.routing.connect(caller.clone(), callee.clone(), &place, policy, side);
             reach.connections.insert(callee.clone(), place);
             new.extend(made);
         }
@@ -111,7 +112,7 @@ impl Supervisor {
         let nats = self.nats_url(&id.slot.service, spec);
         let hidden = secrets.values().chain(nats.as_ref().and_then(|nats| nats.password.as_ref())).cloned().collect();
         let nats = nats.map(|nats| nats.url);
-        let given = Given { target: &target, reach, database: database.as_deref(), secrets, nats };
+        let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets, nats };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),
@@ -136,6 +137,11 @@ async fn prepare(
     for (key, number) in addresses {
         records.put_address(&key, number).await.map_err(not_remembered)?;
     }
+    make_store(database).await
+}
+
+/// Makes a service's store, if it has one and that is not there.
+pub(super) async fn make_store(database: Option<std::path::PathBuf>) -> Result<(), StartError> {
     let Some(path) = database else { return Ok(()) };
     let made = tokio::task::spawn_blocking(move || store::make(&path).map_err(|error| (path, error))).await;
     match made {
