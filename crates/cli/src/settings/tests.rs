@@ -38,8 +38,12 @@ fn commands() {
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
-        ("isles up", Command::Up(UpArgs { path: None, detach: false })),
-        ("isles up examples/shop -d", Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true })),
+        ("isles up", Command::Up(UpArgs { path: None, detach: false, resume: false })),
+        (
+            "isles up examples/shop -d",
+            Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true, resume: false }),
+        ),
+        ("isles up --resume", Command::Up(UpArgs { path: None, detach: false, resume: true })),
         ("isles down", Command::Verb(Verb::Down)),
         ("isles ps", Command::Verb(Verb::Ps)),
         ("isles deploy", deploy(&[], |_| {})),
