@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
 
-pub use messages::{DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
 pub use releases::{DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
 
 /// The whole command line.

@@ -55,20 +55,6 @@ async fn what_is_asked_and_printed() {
             "mailer  gets orders.placed from 1180 on: 25 messages\n",
         ),
         (
-            &["topic", "dead", "replay", "orders.placed", "mailer/3"],
-            "POST /v1/topics/orders.placed/dead/replay ",
-            r#"{"ids":["mailer/3"]}"#,
-            json!(["mailer/3"]),
-            "mailer/3  published again\n",
-        ),
-        (
-            &["topic", "dead", "replay", "orders.placed", "--all", "--json"],
-            "POST /v1/topics/orders.placed/dead/replay ",
-            "{}",
-            json!(["mailer/3", "mailer/4"]),
-            "\"mailer/3\"\n\"mailer/4\"\n",
-        ),
-        (
             &["kv", "put", "sessions", "a/b?c", "v", "--revision", "0"],
             "PUT /v1/buckets/sessions/keys/a/b%3Fc ",
             r#"{"value":"v","revision":0}"#,
@@ -97,10 +83,50 @@ async fn what_is_asked_and_printed() {
             "{\"key\":\"a\",\"revision\":5,\"at\":1,\"operation\":\"put\",\"value\":\"v\"}\n",
         ),
     ] {
-        let (code, printed, err, asked) = run(line, &[(request, ok(answered))]).await;
-        assert_eq!((code, printed.as_str(), err.as_str()), (ExitCode::Ok, out, ""), "{line:?}: {asked:?}");
-        assert_eq!(asked[0].split_once("\r\n\r\n").unwrap().1, body, "{line:?}");
+        check(line, request, body, answered, out).await;
     }
+}
+
+#[tokio::test]
+async fn what_becomes_of_dead_letters() {
+    for (line, request, body, answered, out) in [
+        (
+            &["topic", "dead", "replay", "orders.placed", "mailer/3"] as &[&str],
+            "POST /v1/topics/orders.placed/dead/replay ",
+            r#"{"ids":["mailer/3"]}"#,
+            json!(["mailer/3"]),
+            "mailer/3  published again\n",
+        ),
+        (
+            &["topic", "dead", "rm", "orders.placed", "mailer/3", "mailer/4"],
+            "POST /v1/topics/orders.placed/dead/remove ",
+            r#"{"ids":["mailer/3","mailer/4"]}"#,
+            json!(["mailer/3", "mailer/4"]),
+            "mailer/3  removed\nmailer/4  removed\n",
+        ),
+        (
+            &["topic", "dead", "rm", "orders.placed", "--consumer", "mailer"],
+            "POST /v1/topics/orders.placed/dead/remove ",
+            r#"{"consumer":"mailer"}"#,
+            json!(["mailer/3"]),
+            "mailer/3  removed\n",
+        ),
+        (
+            &["topic", "dead", "replay", "orders.placed", "--all", "--json"],
+            "POST /v1/topics/orders.placed/dead/replay ",
+            "{}",
+            json!(["mailer/3", "mailer/4"]),
+            "\"mailer/3\"\n\"mailer/4\"\n",
+        ),
+    ] {
+        check(line, request, body, answered, out).await;
+    }
+}
+
+async fn check(line: &[&str], request: &'static str, body: &str, answered: Value, out: &str) {
+    let (code, printed, err, asked) = run(line, &[(request, ok(answered))]).await;
+    assert_eq!((code, printed.as_str(), err.as_str()), (ExitCode::Ok, out, ""), "{line:?}: {asked:?}");
+    assert_eq!(asked[0].split_once("\r\n\r\n").unwrap().1, body, "{line:?}");
 }
 
 #[tokio::test]
@@ -116,6 +142,9 @@ async fn wrong_lines_are_refused_before_anything_is_asked() {
         &["topic", "dead", "replay", "orders.placed"],
         &["topic", "dead", "replay", "orders.placed", "mailer/3", "--all"],
         &["topic", "dead", "replay", "orders.placed", "3"],
+        &["topic", "dead", "rm", "orders.placed"],
+        &["topic", "dead", "rm", "orders.placed", "mailer/3", "--consumer", "mailer"],
+        &["topic", "dead", "rm", "orders.placed", "--all", "--consumer", "mailer"],
         &["kv", "get", "a.b", "c"],
     ] {
         let environment =
@@ -233,7 +262,7 @@ async fn dead_letters_of_all_topics() {
     .await;
     assert_eq!((code, err.as_str()), (ExitCode::Ok, ""));
     assert!(
-        out.ends_with("orders.placed  mailer/3  2         3m12s ago  5      -         max-deliveries  {}\n"),
+        out.ends_with("orders.placed  mailer/3  2         3m12s ago  5      -          -         max-deliveries  {}\n"),
         "{out}"
     );
 }

@@ -3,8 +3,8 @@
 use model::{
     TopicName,
     api::{
-        DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, Publish, Published, Replay, ReplayDead, Replayed,
-        TopicStatus,
+        DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, Publish, Published, Replay, Replayed, TopicStatus,
+        WhichDead,
     },
 };
 
@@ -68,8 +68,16 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn replay_dead(&self, topic: &TopicName, which: &ReplayDead) -> Result<Vec<DeadLetterId>, ClientError> {
+    pub async fn replay_dead(&self, topic: &TopicName, which: &WhichDead) -> Result<Vec<DeadLetterId>, ClientError> {
         self.post(&path(topic, "/dead/replay"), Some(which)).await
+    }
+
+    /// Takes dead letters of a topic away for good; gives back which.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_dead(&self, topic: &TopicName, which: &WhichDead) -> Result<Vec<DeadLetterId>, ClientError> {
+        self.post(&path(topic, "/dead/remove"), Some(which)).await
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
     routing::any,
 };
 use client::{Client, ClientError};
-use model::api::{BucketQuery, Content, DeadQuery, MessageQuery, Publish, PutValue, Replay, ReplayDead, Start};
+use model::api::{BucketQuery, Content, DeadQuery, MessageQuery, Publish, PutValue, Replay, Start, WhichDead};
 use tokio::{net::UnixListener, task::JoinSet};
 
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -50,7 +50,9 @@ async fn requests() {
     nothing(client.publish(&topic, &publish).await.map(drop));
     nothing(client.replay(&topic, "mailer", &Replay { from: Start::First }).await.map(drop));
     drop(client.dead(&topic, &dead).await.unwrap());
-    nothing(client.replay_dead(&topic, &ReplayDead { ids: None }).await.map(drop));
+    nothing(client.replay_dead(&topic, &WhichDead::default()).await.map(drop));
+    let of_mailer = WhichDead { consumer: Some("mailer".into()), ..WhichDead::default() };
+    nothing(client.remove_dead(&topic, &of_mailer).await.map(drop));
     nothing(client.buckets().await.map(drop));
     drop(client.entries(&bucket, &keys).await.unwrap());
     nothing(client.entry(&bucket, "a/b?c").await.map(drop));
@@ -66,6 +68,7 @@ async fn requests() {
         r#"POST /v1/topics/orders.placed/consumers/mailer/replay {"from":"first"}"#,
         "GET /v1/topics/orders.placed/dead?consumer=a%20b&limit=3 ",
         "POST /v1/topics/orders.placed/dead/replay {}",
+        r#"POST /v1/topics/orders.placed/dead/remove {"consumer":"mailer"}"#,
         "GET /v1/buckets ",
         "GET /v1/buckets/sessions/keys?keys=a.%3E ",
         "GET /v1/buckets/sessions/keys/a/b%3Fc ",

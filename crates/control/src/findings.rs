@@ -35,7 +35,7 @@ pub(crate) fn dead_letters(service: &ServiceName, topics: &[TopicStatus]) -> Vec
     let finding = |(topic, consumer): (&TopicName, &ConsumerStatus)| Finding {
         connection: format!("{topic} -> {}", consumer.name),
         now: true,
-        what: format!("{} dead: never acknowledged, however often delivered", messages(consumer.dead)),
+        what: format!("{} dead: not acknowledged however often delivered, or terminated", messages(consumer.dead)),
         hint: format!("see `isles topic dead ls {topic}`; once it is mended, `isles topic dead replay {topic} --all`"),
     };
     own.map(finding).collect()
@@ -249,7 +249,11 @@ mod tests {
         let said: Vec<_> = found.iter().map(|finding| (finding.now, &*finding.connection, &*finding.what)).collect();
         assert_eq!(
             said,
-            [(true, "orders.placed -> mailer", "1 message is dead: never acknowledged, however often delivered")]
+            [(
+                true,
+                "orders.placed -> mailer",
+                "1 message is dead: not acknowledged however often delivered, or terminated"
+            )]
         );
         assert!(found[0].hint.contains("`isles topic dead replay orders.placed --all`"));
     }

@@ -24,6 +24,10 @@ use crate::{
     writer::{Request, Writer},
 };
 
+/// When nothing has come for so long, the log says that what is synced is: not sooner, for who waits for one batch before giving the
+/// next one would wait for that too.
+const MARK_AFTER: Duration = Duration::from_millis(10);
+
 /// An open journal. Dropping it makes durable what is written, and waits for that, unless it is dropped by its own thread.
 pub struct Journal {
     core: Arc<Core>,
@@ -126,7 +130,11 @@ impl Drop for Journal {
 fn write_on(mut writer: Writer, queue: &Arc<Queue>) {
     let mut ticker = None;
     loop {
-        let work = queue.take();
+        let pause = writer.is_unmarked().then_some(MARK_AFTER);
+        let Some(work) = queue.take(pause) else {
+            writer.mark();
+            continue;
+        };
         let interval = work.requests.iter().filter_map(|request| match request.durability {
             Durability::Interval(after) => Some(after),
             Durability::Always | Durability::None => None,
@@ -138,12 +146,10 @@ fn write_on(mut writer: Writer, queue: &Arc<Queue>) {
             // An error stays in the core.
             let _ = writer.sync();
         }
-        if queue.is_empty() {
+        if work.is_closed && queue.is_empty() {
             writer.mark();
-            if work.is_closed {
-                let _ = writer.sync();
-                return;
-            }
+            let _ = writer.sync();
+            return;
         }
     }
 }

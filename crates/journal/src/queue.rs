@@ -1,6 +1,9 @@
 //! What waits for the writer.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::{error::JournalError, store::lock, writer::Request};
 
@@ -70,18 +73,26 @@ impl Queue {
         (waiting.bytes, waiting.bytes + waiting.taken)
     }
 
-    /// Waits until there is something to do, and takes all of it. What was taken before is written.
-    pub(crate) fn take(&self) -> Work {
-        let idle = |waiting: &mut Waiting| waiting.requests.is_empty() && !waiting.is_sync_due && !waiting.is_closed;
+    /// Waits until there is something to do, so long at most, and takes all of it. What was taken before is written.
+    pub(crate) fn take(&self, at_most: Option<Duration>) -> Option<Work> {
+        let is_idle = |waiting: &mut Waiting| waiting.requests.is_empty() && !waiting.is_sync_due && !waiting.is_closed;
         let mut waiting = lock(&self.waiting);
         waiting.taken = 0;
-        let waiting = self.changed.wait_while(waiting, idle);
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = match at_most {
+            Some(time) => {
+                let waited = self.changed.wait_timeout_while(waiting, time, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner),
+        };
+        if is_idle(&mut waiting) {
+            return None;
+        }
         waiting.taken = std::mem::take(&mut waiting.bytes);
-        Work {
+        Some(Work {
             requests: std::mem::take(&mut waiting.requests),
             is_sync_due: std::mem::take(&mut waiting.is_sync_due),
             is_closed: waiting.is_closed,
-        }
+        })
     }
 }

@@ -88,12 +88,16 @@ impl Writer {
 
     /// Says in the log that what is synced is: without a later frame, damage to the last one looks like a torn write.
     pub(crate) fn mark(&mut self) {
-        let is_needed = self.marked < self.synced && self.synced + 1 == self.sequence;
-        if is_needed && self.core.check().is_ok() && self.fits(FRAME_BYTES as u64) {
+        if self.is_unmarked() && self.core.check().is_ok() && self.fits(FRAME_BYTES as u64) {
             self.put(&[]);
             let _ = self.flush();
-            self.marked = self.synced;
         }
+        self.marked = self.synced;
+    }
+
+    /// Whether all is synced and the log does not say so.
+    pub(crate) fn is_unmarked(&self) -> bool {
+        self.marked < self.synced && self.synced + 1 == self.sequence
     }
 
     fn take(&mut self, batch: &mut Batch, plan: &mut Plan) -> Result<(), JournalError> {

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use model::NatsUrl;
 use ports::streams::{Capabilities, Durability, Headers, KeyValue, StreamsError, Topics};
 
-use crate::client::{Client, Link};
+use crate::{
+    client::{Client, Link},
+    engine::Wish,
+};
 
 /// How long the server may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,6 +102,7 @@ impl Link for Remote {
             ttl: since(11),
             schedule: since(12),
             redelivery: false,
+            rewind: false,
         }
     }
 
@@ -123,5 +127,9 @@ impl Link for Remote {
             Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }
+    }
+
+    async fn ask_inside(&self, _: Wish) -> Result<Option<Vec<u8>>, StreamsError> {
+        Ok(None)
     }
 }

@@ -120,7 +120,8 @@ fn messages(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
     assert_eq!(message.payload, Content::Text("hi".into()));
     assert_eq!(ask("GET", "/v1/topics/{topic}/dead", "").header("content-type"), Some("application/x-ndjson"));
     let replayed: Vec<DeadLetterId> = is(&ask("POST", "/v1/topics/{topic}/dead/replay", "{}"));
-    assert_eq!(replayed, []);
+    let removed: Vec<DeadLetterId> = is(&ask("POST", "/v1/topics/{topic}/dead/remove", "{}"));
+    assert_eq!((replayed, removed), (vec![], vec![]));
     let replay = ask("POST", "/v1/topics/{topic}/consumers/{consumer}/replay", r#"{"from": "first"}"#);
     assert_eq!(replay.refusal(), (404, Some("unknown-consumer")));
 
@@ -157,6 +158,8 @@ fn nonsense_is_refused_as_a_problem() {
         ("POST", "/v1/topics/a.b/messages", r#"{"payload": "", "headers": [["a", "b\r\nc: d"]]}"#, 422, "bad-header"),
         ("GET", "/v1/topics/a.b/dead?consumer=nobody", "", 404, "unknown-consumer"),
         ("POST", "/v1/topics/a.b/dead/replay", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
+        ("POST", "/v1/topics/a.b/dead/remove", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
+        ("POST", "/v1/topics/a.b/dead/remove", r#"{"consumer": "nobody"}"#, 404, "unknown-consumer"),
         ("GET", "/v1/buckets/nothing/keys", "", 404, "unknown-bucket"),
         ("GET", "/v1/buckets/c/keys/a", "", 404, "unknown-key"),
         ("PUT", "/v1/buckets/c/keys/a", r#"{"value": "", "revision": 7}"#, 409, "conflict"),

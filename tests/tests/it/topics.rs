@@ -16,12 +16,15 @@ publishes = ["orders.placed", "stock.low"]
 
 [services.mailer]
 run = "python3 service.py"
-subscribes = ["orders.*"]
+subscribes = ["orders.*", "stock.low"]
 buckets = ["sent"]
 
 [topics."orders.placed"]
 max_deliver = 2
 backoff = ["100ms"]
+
+[topics."stock.low"]
+retention = "workqueue"
 "#;
 
 fn up() -> Sandbox {
@@ -153,6 +156,30 @@ fn a_consumer_gets_messages_again() {
 }
 
 #[test]
+fn a_work_queue_gives_again_what_it_still_has() {
+    let sandbox = up();
+    let body = r#"{"stream_name":"stock_low","config":{"durable_name":"mailer","ack_policy":"explicit"}}"#;
+    say(&sandbox, "mailer", "$JS.API.CONSUMER.DURABLE.CREATE.stock_low.mailer", body, "created");
+    for text in ["one", "two", "three"] {
+        sandbox.isles(&["topic", "pub", "stock.low", text]).ok();
+    }
+    say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "two");
+    say(&sandbox, "mailer", "$JS.ACK.stock_low.mailer.1.1.1.0.0", "+ACK", "_INBOX.t");
+    let replay = |from: &str| sandbox.isles(&["topic", "replay", "stock.low", "mailer", "--from", from]);
+    for (from, said) in [
+        (
+            "1",
+            "message 1 is gone, for the stream keeps what its consumers wait for and nothing else; the next that there is is 2",
+        ),
+        ("new", "it would pass over what the stream keeps for it, as many messages as 1"),
+    ] {
+        replay(from).code(1).says(&[said, "hint: "]);
+    }
+    assert_eq!(replay("first").ok().out, "mailer  gets stock.low from 2 on: 2 messages\n");
+    say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "three");
+}
+
+#[test]
 fn dead_letters_are_shown_and_replayed_once() {
     let sandbox = up();
     subscribe(&sandbox);
@@ -189,12 +216,48 @@ fn dead_letters_are_shown_and_replayed_once() {
     assert_eq!(payloads, ["one", "two", "one", "two"]);
     assert!(!messages[2].to_string().contains("Isles-Dead"), "{}", messages[2]);
 
+    let early = |letter: &Value| letter["first_delivered_at"].as_u64() < letter["delivered_at"].as_u64();
+    assert!(dead.iter().all(early), "{dead:?}");
+
     // What is dead a second time is published a second time.
     sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "first"]).ok();
     (0..8).for_each(|_| pull(&sandbox, "$JS.ACK"));
     wait::until_is("dead letters", &4, || consumer(&sandbox).dead);
+    let removed = sandbox.isles(&["topic", "dead", "rm", "orders.placed", "mailer/3"]).ok();
+    assert_eq!(removed.out, "mailer/3  removed\n");
+    sandbox.isles(&["topic", "dead", "rm", "orders.placed", "mailer/3"]).code(1).says(&["no dead letter `mailer/3`"]);
+    sandbox.isles(&["topic", "dead", "replay", "orders.placed", "mailer/4"]).ok();
+    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 5);
+    sandbox.isles(&["topic", "dead", "rm", "orders.placed", "--consumer", "mailer"]).ok().says(&["mailer/5  removed"]);
+    assert_eq!(lines(&sandbox, &["topic", "dead", "ls"]), [] as [Value; 0]);
+    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 5, "nothing is published");
+}
+
+/// Killed while dead letters are published again, each is either dead or published, never both or neither.
+#[test]
+fn a_kill_leaves_each_dead_letter_once() {
+    const LETTERS: u64 = 60;
+    let sandbox = up();
+    subscribe(&sandbox);
+    let publish = format!("for i in $(seq {LETTERS}); do isles topic pub orders.placed m$i; done");
+    sandbox.shell(&publish).ok();
+    wait::until_is("dead letters", &LETTERS, || {
+        let body = format!(r#"{{"batch":{LETTERS},"no_wait":true}}"#);
+        say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", &body, "MSG");
+        consumer(&sandbox).dead
+    });
+    let topic = || sandbox.typed::<TopicStatus>("/v1/topics/orders.placed");
+    let replay = "exec isles topic dead replay orders.placed --all > replay.txt 2>&1 & echo $!";
+    let pid: u32 = sandbox.shell(replay).ok().out.trim().parse().expect("a process id");
+    wait::until("the first of them", || (topic().messages > LETTERS).then_some(()));
+    let killed = sandbox.status().platform_pid;
+    process::signal(killed, Signal::KILL);
+    wait::until("another platform process", || sandbox.running().filter(|status| status.platform_pid != killed));
+    wait::until_is("its end", &false, || process::is_alive(pid));
+    let after = topic();
+    assert_eq!(after.messages - LETTERS + after.dead, LETTERS, "{} are dead", after.dead);
     sandbox.isles(&["topic", "dead", "replay", "orders.placed", "--all"]).ok();
-    assert_eq!(lines(&sandbox, &["topic", "tail", "orders.placed", "--once"]).len(), 8);
+    assert_eq!((topic().messages, topic().dead), (2 * LETTERS, 0));
 }
 
 #[test]

@@ -11,17 +11,25 @@ use crate::{
 };
 
 /// A subject, or many below it that take turns.
-pub(crate) struct Subjects(Vec<String>);
+pub(crate) struct Subjects {
+    all: Vec<String>,
+    is_scattered: bool,
+}
 
 impl Subjects {
     pub(crate) fn new(subject: &str, count: u64) -> Self {
         let all = |count| (0..count).map(|i| format!("{subject}.{i}")).collect();
-        Self(if count > 1 { all(count) } else { vec![subject.into()] })
+        Self { all: if count > 1 { all(count) } else { vec![subject.into()] }, is_scattered: false }
+    }
+
+    /// As if at random, and the same each time.
+    pub(crate) fn scattered(self) -> Self {
+        Self { is_scattered: true, ..self }
     }
 
     fn get(&self, turn: u64) -> &str {
-        let count = self.0.len() as u64;
-        &self.0[usize::try_from(turn % count).unwrap_or_default()]
+        let turn = if self.is_scattered { turn.wrapping_mul(6_364_136_223_846_793_005) >> 33 } else { turn };
+        &self.all[usize::try_from(turn % self.all.len() as u64).unwrap_or_default()]
     }
 }
 
@@ -94,11 +102,8 @@ pub(crate) fn get(address: &str, stream: &str, subjects: &Subjects, until: Until
     let mut client = Client::connect(address)?;
     let reply = format!("{INBOX}.0");
     let mut tally = Tally::begin(until);
-    // As if at random, and the same each time.
-    let mut turn: u64 = 0;
     while !tally.is_over(tally.count) {
-        turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let subject = subjects.get(turn >> 33);
+        let subject = subjects.get(tally.count);
         let began = tally.now();
         client.publish(&format!("$JS.API.DIRECT.GET.{stream}.{subject}"), &reply, b"");
         client.flush()?;

@@ -12,7 +12,8 @@
 //! nats-load echo SECONDS                                                            there and back over the loopback
 //! ```
 //!
-//! A count of seconds ends in `s`. With more than one subject, `.0`, `.1` and so on are appended to it in turn.
+//! A count of seconds ends in `s`. With more than one subject, `.0`, `.1` and so on are appended to it in turn,
+//! or as if at random where a `~` stands before the count.
 
 mod client;
 mod core;
@@ -27,16 +28,21 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let tally = match words[..] {
         ["publish", address, subject, subjects, bytes, in_flight, until] => {
-            let subjects = jetstream::Subjects::new(subject, subjects.parse()?);
+            let (count, is_scattered) = subjects.strip_prefix('~').map_or((subjects, false), |count| (count, true));
+            let in_turn = jetstream::Subjects::new(subject, count.parse()?);
+            let subjects = if is_scattered { in_turn.scattered() } else { in_turn };
             jetstream::publish(address, &subjects, bytes.parse()?, in_flight.parse()?, until.parse()?)?
         }
         ["core", address, bytes, until] => core::run(address, bytes.parse()?, until.parse()?)?,
         ["pull", address, stream, consumer, batch, count] => {
             jetstream::pull(address, stream, consumer, batch.parse()?, count.parse()?)?
         }
-        ["get", address, stream, subject, subjects, until] => {
-            jetstream::get(address, stream, &jetstream::Subjects::new(subject, subjects.parse()?), until.parse()?)?
-        }
+        ["get", address, stream, subject, subjects, until] => jetstream::get(
+            address,
+            stream,
+            &jetstream::Subjects::new(subject, subjects.parse()?).scattered(),
+            until.parse()?,
+        )?,
         ["consumers", address, stream, subject, count] => {
             let count = count.parse()?;
             jetstream::consumers(address, stream, &jetstream::Subjects::new(subject, count), count)?

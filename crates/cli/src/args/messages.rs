@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use model::{
     BucketName, TopicName,
-    api::{DeadLetterId, Start},
+    api::{DeadLetterId, Start, WhichDead},
 };
 
 /// A command about topics.
@@ -22,7 +22,7 @@ pub enum TopicVerb {
     Tail(TailArgs),
     /// Give a consumer messages again; nothing is published, and other consumers get nothing
     Replay(ReplayArgs),
-    /// Messages that consumers did not acknowledge, however often they got them
+    /// Messages that consumers gave up: not acknowledged however often they got them, or terminated
     Dead {
         /// The command
         #[command(subcommand)]
@@ -93,16 +93,33 @@ pub enum DeadVerb {
         count: u32,
     },
     /// Publish dead letters again, for every consumer of the topic, and take them from the list
-    Replay {
-        /// The topic
-        topic: TopicName,
-        /// Which, such as mailer/3
-        #[arg(required_unless_present = "all")]
-        ids: Vec<DeadLetterId>,
-        /// All of them
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
+    Replay(DeadArgs),
+    /// Take dead letters away for good
+    Rm(DeadArgs),
+}
+
+/// The arguments of `topic dead replay` and `topic dead rm`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct DeadArgs {
+    /// The topic
+    pub topic: TopicName,
+    /// Which, such as mailer/3
+    #[arg(required_unless_present_any = ["all", "consumer"])]
+    pub ids: Vec<DeadLetterId>,
+    /// All those of this consumer
+    #[arg(long, conflicts_with_all = ["ids", "all"], value_parser = parse_consumer)]
+    pub consumer: Option<String>,
+    /// All of them
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+}
+
+impl DeadArgs {
+    /// As the API is asked.
+    pub fn which(&self) -> WhichDead {
+        let ids = Some(self.ids.clone()).filter(|ids| !ids.is_empty());
+        WhichDead { ids, consumer: self.consumer.clone() }
+    }
 }
 
 /// A command about buckets.

@@ -92,6 +92,7 @@ fn router(api: Api) -> Router {
         .route("/v1/topics/{topic}/consumers/{consumer}/replay", post(topics::replay))
         .route("/v1/topics/{topic}/dead", get(topics::dead))
         .route("/v1/topics/{topic}/dead/replay", post(topics::replay_dead))
+        .route("/v1/topics/{topic}/dead/remove", post(topics::remove_dead))
         .route("/v1/buckets", get(buckets::list))
         .route("/v1/buckets/{bucket}/keys", get(buckets::entries))
         .route("/v1/buckets/{bucket}/keys/{*key}", get(buckets::get).put(buckets::put).delete(buckets::delete))

@@ -10,13 +10,11 @@ use axum::{
 };
 use model::{
     TopicName,
-    api::{
-        DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, ReplayDead, Replayed, Start, TopicStatus,
-    },
+    api::{DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, Replayed, Start, TopicStatus, WhichDead},
 };
 
 use super::{Api, Refused, bad_body, bad_query, stream};
-use crate::messaging::{Messaging, no_topic, shown};
+use crate::messaging::{Fate, Messaging, no_topic, shown};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -102,11 +100,28 @@ pub(super) async fn dead(
 pub(super) async fn replay_dead(
     State(api): State<Api>,
     Path(topic): Path<String>,
-    body: Result<Json<ReplayDead>, JsonRejection>,
+    body: Result<Json<WhichDead>, JsonRejection>,
 ) -> Answer<Vec<DeadLetterId>> {
-    let (messaging, topic) = find(&api, &topic)?;
+    settle_dead(&api, &topic, body, Fate::Replayed).await
+}
+
+pub(super) async fn remove_dead(
+    State(api): State<Api>,
+    Path(topic): Path<String>,
+    body: Result<Json<WhichDead>, JsonRejection>,
+) -> Answer<Vec<DeadLetterId>> {
+    settle_dead(&api, &topic, body, Fate::Removed).await
+}
+
+async fn settle_dead(
+    api: &Api,
+    topic: &str,
+    body: Result<Json<WhichDead>, JsonRejection>,
+    fate: Fate,
+) -> Answer<Vec<DeadLetterId>> {
+    let (messaging, topic) = find(api, topic)?;
     let Json(which) = body.map_err(|error| bad_body(&error, "send {\"ids\": [\"mailer/3\"]}, or {} for all"))?;
-    Ok(Json(messaging.replay_dead(&topic, which.ids).await?))
+    Ok(Json(messaging.settle_dead(&topic, which, fate).await?))
 }
 
 fn find(api: &Api, name: &str) -> Result<(Messaging, TopicName), Refused> {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use model::{
     Problem, TopicName,
-    api::{Content, DeadLetter, DeadLetterId, DeadQuery},
+    api::{Content, DeadLetter, DeadLetterId, DeadQuery, WhichDead},
 };
 use ports::streams::{self, StreamsError, Topics};
 
@@ -16,6 +16,15 @@ use crate::supervisor::Answer;
 
 /// Dead letters that are read at once.
 const PAGE: usize = 32;
+
+/// What becomes of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is published again, and taken away.
+    Replayed,
+    /// It is taken away.
+    Removed,
+}
 
 /// The dead letters of a topic, those of one consumer after those of the other.
 pub(crate) struct DeadLetters {
@@ -74,27 +83,38 @@ impl Messaging {
         if names.contains(&name) { Ok(()) } else { Err(unknown("consumer", name, names.into_iter())) }
     }
 
-    /// Publishes dead letters again: these, or all that there are at this moment.
-    pub(crate) async fn replay_dead(
+    /// Replays or removes dead letters: these, or all that there are at this moment.
+    pub(crate) async fn settle_dead(
         &self,
         topic: &TopicName,
-        ids: Option<Vec<DeadLetterId>>,
+        which: WhichDead,
+        fate: Fate,
     ) -> Answer<Vec<DeadLetterId>> {
-        let ids = match ids {
-            Some(ids) => ids,
-            None => self.all_dead(topic).await?,
+        let query = DeadQuery { consumer: which.consumer, limit: None };
+        let ids = match which.ids {
+            Some(ids) => {
+                ids.into_iter().filter(|id| query.consumer.as_ref().is_none_or(|of| *of == id.consumer)).collect()
+            }
+            None => self.all_dead(topic, &query).await?,
         };
-        let mut replayed = Vec::new();
+        let mut settled = Vec::new();
         for id in ids {
-            let done = self.streams.topics.replay(&topic.stream(), &id.consumer, id.sequence).await;
-            done.map_err(|error| after(replayed.len(), not_replayed(error, &id, topic)))?;
-            replayed.push(id);
+            let done = self.settle_one(&topic.stream(), &id, fate).await;
+            done.map_err(|error| after(settled.len(), fate, not_there(error, &id, topic)))?;
+            settled.push(id);
         }
-        Ok(replayed)
+        Ok(settled)
     }
 
-    async fn all_dead(&self, topic: &TopicName) -> Answer<Vec<DeadLetterId>> {
-        let (mut letters, mut ids) = (self.dead(topic, &DeadQuery::default()).await?, Vec::new());
+    async fn settle_one(&self, stream: &str, id: &DeadLetterId, fate: Fate) -> Result<(), StreamsError> {
+        match fate {
+            Fate::Replayed => self.streams.topics.replay(stream, &id.consumer, id.sequence).await.map(drop),
+            Fate::Removed => self.streams.topics.remove_dead(stream, &id.consumer, id.sequence).await,
+        }
+    }
+
+    async fn all_dead(&self, topic: &TopicName, query: &DeadQuery) -> Answer<Vec<DeadLetterId>> {
+        let (mut letters, mut ids) = (self.dead(topic, query).await?, Vec::new());
         while let Some(letter) = letters.next().await.map_err(refused)? {
             ids.push(letter.id);
         }
@@ -102,7 +122,7 @@ impl Messaging {
     }
 }
 
-fn not_replayed(error: StreamsError, id: &DeadLetterId, topic: &TopicName) -> Box<Problem> {
+fn not_there(error: StreamsError, id: &DeadLetterId, topic: &TopicName) -> Box<Problem> {
     match error {
         StreamsError::Absent(_) => unknown_dead_letter(&id.to_string(), topic.as_str()),
         error => refused(error),
@@ -110,9 +130,13 @@ fn not_replayed(error: StreamsError, id: &DeadLetterId, topic: &TopicName) -> Bo
 }
 
 /// Says how many were done before.
-fn after(done: usize, mut problem: Box<Problem>) -> Box<Problem> {
+fn after(done: usize, fate: Fate, mut problem: Box<Problem>) -> Box<Problem> {
     if done > 0 {
-        problem.detail.push_str(&format!("; {done} before it were replayed"));
+        let what = match fate {
+            Fate::Replayed => "replayed",
+            Fate::Removed => "removed",
+        };
+        problem.detail.push_str(&format!("; {done} before it were {what}"));
     }
     problem
 }
@@ -123,6 +147,7 @@ fn shown(consumer: &str, letter: streams::DeadLetter) -> DeadLetter {
         sequence: letter.message.sequence,
         deliveries: letter.deliveries,
         stored_at: letter.message.at,
+        first_delivered_at: letter.first_delivered_at,
         delivered_at: letter.delivered_at,
         reason: letter.reason,
         headers: letter.message.headers,

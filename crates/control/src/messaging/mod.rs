@@ -17,6 +17,7 @@ use model::{
 };
 use ports::{clock::Clock, streams};
 
+pub(crate) use dead::Fate;
 pub use ensure::Ensure;
 pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};

@@ -41,7 +41,8 @@ pub(super) fn unknown_key(bucket: &str, key: &str) -> Box<Problem> {
 }
 
 pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
-    let hint = format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed is gone");
+    let hint =
+        format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed or removed is gone");
     let detail = format!("there is no dead letter `{id}`");
     Box::new(Problem { detail, ..Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint) })
 }

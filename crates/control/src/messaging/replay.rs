@@ -4,7 +4,7 @@ use model::{
     TopicName,
     api::{Replayed, Start},
 };
-use ports::streams;
+use ports::streams::{self, StreamState};
 
 use super::{
     Messaging,
@@ -21,20 +21,18 @@ impl Messaging {
         if consumers.iter().all(|state| state.name != consumer) {
             return Err(unknown("consumer", consumer, consumers.iter().map(|state| state.name.as_str())));
         }
-        let sequence = self.first_from(&stream, start).await?;
-        self.streams.topics.rewind(&stream, consumer, streams::Start::Sequence(sequence)).await.map_err(refused)?;
-        let consumers = self.streams.topics.consumers(&stream).await.map_err(refused)?;
-        let state = consumers.iter().find(|state| state.name == consumer);
-        Ok(Replayed { sequence, messages: state.map_or(0, |state| state.pending + state.ack_pending) })
+        let state = self.streams.topics.info(&stream).await.map_err(refused)?;
+        let start = place(start, &state, self.clock.now());
+        let messages = self.streams.topics.rewind(&stream, consumer, start).await.map_err(refused)?;
+        let sequence = self.first_from(&state, start).await?;
+        Ok(Replayed { sequence, messages })
     }
 
     /// The sequence of the first message from there on; that of the next to come if there is none.
-    async fn first_from(&self, stream: &str, start: Start) -> Answer<u64> {
-        let state = self.streams.topics.info(stream).await.map_err(refused)?;
-        let start = place(start, &state, self.clock.now());
+    async fn first_from(&self, state: &StreamState, start: streams::Start) -> Answer<u64> {
         let found = match start {
             streams::Start::New => Vec::new(),
-            start => self.streams.topics.read(stream, start, 1).await.map_err(refused)?,
+            start => self.streams.topics.read(&state.config.name, start, 1).await.map_err(refused)?,
         };
         Ok(found.first().map_or(state.last_sequence + 1, |message| message.sequence))
     }

@@ -23,17 +23,32 @@ pub enum Action {
     Release(u64),
     /// Tell whoever watches.
     Advise(Advisory),
-    /// Keep this message in the dead-letter stream, in one write with what follows.
-    DeadLetter {
-        /// Its sequence in the stream.
-        seq: u64,
-        /// How often it was delivered.
-        deliveries: u64,
-        /// When it was delivered last.
-        last_at: Timestamp,
-    },
+    /// Keep this message, by its sequence, in the dead-letter stream, in one write with what follows.
+    DeadLetter(u64, Death),
     /// Nobody has used it for too long: delete it.
     Delete,
+}
+
+/// What became of a message that is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// How often it was delivered.
+    pub deliveries: u64,
+    /// When it was delivered first.
+    pub first_at: Timestamp,
+    /// When it was delivered last.
+    pub last_at: Timestamp,
+    /// Why it is given up.
+    pub cause: Cause,
+}
+
+/// Why a message is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// It was delivered as often as it may be.
+    Exhausted,
+    /// The client said that it failed for good, and perhaps why.
+    Terminated(Option<Box<str>>),
 }
 
 /// A message that is sent.

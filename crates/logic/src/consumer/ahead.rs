@@ -69,6 +69,13 @@ impl Ahead {
         lasts
     }
 
+    /// Goes on after a position, and forgets what comes next. It must be counted.
+    pub(super) fn go_to(&mut self, position: u64) {
+        (self.position, self.boundary) = (position, 0);
+        self.initial.clear();
+        self.known.clear();
+    }
+
     /// Counts anew, and forgets which messages come next.
     pub(super) fn count(&mut self, view: View<'_>) {
         let initial = self.first_part().into_iter();

@@ -32,6 +32,8 @@ pub enum Event {
     FlowReply(u64),
     /// Deliver nothing before; `None` goes on at once.
     Pause(Option<Timestamp>),
+    /// It goes on at this sequence, back or forward, and gets what is there from then on as if for the first time.
+    Rewind(u64),
     /// Other settings.
     Update(Box<Settings>),
     /// A deadline may have passed.

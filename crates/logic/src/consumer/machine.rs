@@ -1,14 +1,12 @@
 //! The machine itself.
 
-use std::time::Duration;
-
 use model::{
     Timestamp,
     streams::{AckPolicy, ConsumerConfig, limit},
 };
 
 use super::{
-    Ack, Action, Advisory, Change, Event, OUTSTANDING_MAX, Pending, Pull, Status, Target, ahead::Ahead, flow::Flow,
+    Action, Advisory, Change, Event, OUTSTANDING_MAX, Pull, Status, Target, ahead::Ahead, flow::Flow,
     outstanding::Outstanding, pace::Pace, pull::Requests,
 };
 use crate::stream::{Head, Index, Stored};
@@ -18,8 +16,8 @@ use crate::stream::{Head, Index, Stored};
 pub struct Settings {
     /// Its configuration, as [`super::check`] returned it.
     pub config: ConsumerConfig,
-    /// Whether a message that was delivered as often as it may be is kept in a dead-letter stream. Without it such a
-    /// message stays in the stream and is not delivered again.
+    /// Whether a message that is given up, because it was delivered as often as it may be or failed for good, is kept in a
+    /// dead-letter stream. Without it an exhausted message stays in the stream and is not delivered again.
     pub dead_letter: bool,
 }
 
@@ -148,6 +146,10 @@ impl Consumer {
                 actions.extend(next.map(|status| Action::Tell(Target::Subject, status)));
             }
             Event::Pause(until) => self.pause(until, now, actions),
+            Event::Rewind(seq) => {
+                self.record(Change::Rewound(seq.saturating_sub(1)), actions);
+                self.ahead.count(view);
+            }
             Event::Update(settings) => self.update(*settings, view),
             Event::Due => self.due(now, actions),
             Event::Delete => return self.end(&Status::ConsumerDeleted, actions),
@@ -229,7 +231,7 @@ impl Consumer {
         actions.push(Action::Record(change));
     }
 
-    fn pull(&mut self, pull: &Pull, now: Timestamp, actions: &mut Vec<Action>) {
+    pub(super) fn pull(&mut self, pull: &Pull, now: Timestamp, actions: &mut Vec<Action>) {
         self.idle_since = Some(now);
         let refused = if self.settings.config.is_push() {
             Err(Some(Status::PushBased))
@@ -246,57 +248,6 @@ impl Consumer {
     fn take_back(&mut self, client: u64, now: Timestamp, actions: &mut Vec<Action>) {
         for seq in self.outstanding.of(client).collect::<Vec<_>>() {
             self.record(Change::Delayed { seq, due: now }, actions);
-        }
-    }
-
-    fn ack(&mut self, seq: u64, ack: Ack, now: Timestamp, actions: &mut Vec<Action>) {
-        match ack {
-            Ack::Done => self.done(seq, now, actions),
-            Ack::Next(pull) => {
-                self.pull(&pull, now, actions);
-                self.done(seq, now, actions);
-            }
-            Ack::Nak(delay) => self.nak(seq, delay, now, actions),
-            Ack::Progress => {
-                if let Some(pending) = self.outstanding.get(seq) {
-                    let due = now + self.ack_wait(pending.deliveries);
-                    self.record(Change::Delayed { seq, due }, actions);
-                }
-            }
-            Ack::Term(reason) => self.terminate(seq, reason, actions),
-        }
-    }
-
-    fn nak(&mut self, seq: u64, delay: Option<Duration>, now: Timestamp, actions: &mut Vec<Action>) {
-        if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
-            actions.push(Action::Advise(Advisory::Naked { seq, consumer_seq, deliveries }));
-            self.record(Change::Delayed { seq, due: now + delay.unwrap_or(Duration::ZERO) }, actions);
-            self.outstanding.give(seq, 0);
-        }
-    }
-
-    fn terminate(&mut self, seq: u64, reason: Option<Box<str>>, actions: &mut Vec<Action>) {
-        if let Some(Pending { consumer_seq, deliveries, .. }) = self.outstanding.get(seq).copied() {
-            actions.push(Action::Advise(Advisory::Terminated { seq, consumer_seq, deliveries, reason }));
-            self.record(Change::Done { seq, through: false }, actions);
-            actions.push(Action::Release(seq));
-        }
-    }
-
-    /// A message, or with [`AckPolicy::All`] every one up to it, is done with; it may be gone itself.
-    fn done(&mut self, seq: u64, now: Timestamp, actions: &mut Vec<Action>) {
-        let through = self.settings.config.ack_policy == AckPolicy::All;
-        if !through && !self.settings.config.sample_freq.is_empty() {
-            actions.extend(self.outstanding.get(seq).map(|pending| acked(seq, pending, now)));
-        }
-        let done = match through {
-            true if seq <= self.stream_seq => self.outstanding.through(seq),
-            false if self.outstanding.contains(seq) => vec![seq],
-            _ => Vec::new(),
-        };
-        if !done.is_empty() {
-            self.record(Change::Done { seq, through }, actions);
-            actions.extend(done.into_iter().map(Action::Release));
         }
     }
 
@@ -363,9 +314,4 @@ impl Consumer {
         let all = requests.chain(self.interest.then_some(Target::Subject));
         actions.extend(all.map(|to| Action::Tell(to, status.clone())));
     }
-}
-
-fn acked(seq: u64, pending: &Pending, now: Timestamp) -> Action {
-    let Pending { consumer_seq, deliveries, at, .. } = *pending;
-    Action::Advise(Advisory::Acked { seq, consumer_seq, deliveries, delay: now.since(at) })
 }

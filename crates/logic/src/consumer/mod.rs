@@ -3,6 +3,7 @@
 //! It keeps the messages that wait for an acknowledgement and a few that come next. What it must know of others it asks
 //! of the stream's index and of storage.
 
+mod ack;
 mod action;
 mod ahead;
 mod check;
@@ -18,7 +19,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, Advisory, Delivery, Target};
+pub use action::{Action, Advisory, Cause, Death, Delivery, Target};
 pub use check::{OUTSTANDING_MAX, WAITING_MAX, check, check_pedantic, check_unique, check_update};
 pub use event::{Ack, Event, Pull};
 pub use machine::{Consumer, Info, Settings, View};

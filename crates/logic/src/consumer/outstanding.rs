@@ -11,6 +11,8 @@ pub struct Pending {
     pub consumer_seq: u64,
     /// How often it was delivered.
     pub deliveries: u64,
+    /// When it was delivered first.
+    pub first_at: Timestamp,
     /// When it was delivered last.
     pub at: Timestamp,
     /// When it comes again.
@@ -89,6 +91,13 @@ impl Outstanding {
     pub(super) fn drop_before(&mut self, seq: u64) {
         while let Some((first, _)) = self.first().filter(|(first, _)| *first < seq) {
             self.remove(first);
+        }
+    }
+
+    /// Drops those after a sequence.
+    pub(super) fn drop_after(&mut self, seq: u64) {
+        while let Some(last) = self.pending.last_key_value().map(|(last, _)| *last).filter(|last| *last > seq) {
+            self.remove(last);
         }
     }
 

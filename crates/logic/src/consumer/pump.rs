@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use model::{Timestamp, streams::AckPolicy};
 
-use super::{Action, Advisory, Change, Consumer, Delivery, Status, Target, View, pull::Served};
+use super::{
+    Action, Advisory, Cause, Change, Consumer, Delivery, Status, Target, View, ack::dead_letter, pull::Served,
+};
 use crate::stream::Head;
 
 /// Messages that one call sends. The rest follows at once, by the deadline.
@@ -37,12 +39,9 @@ impl Consumer {
         }
     }
 
-    fn has_taker(&self) -> bool {
-        if self.settings.config.is_push() {
-            self.interest && self.flow.stalled().is_none()
-        } else {
-            self.requests.len() > 0
-        }
+    /// Whether somebody would take a message now.
+    pub(crate) fn has_taker(&self) -> bool {
+        self.requests.len() > 0 || self.interest && self.flow.stalled().is_none()
     }
 
     pub(super) fn is_paused(&self, now: Timestamp) -> bool {
@@ -133,7 +132,7 @@ impl Consumer {
         }
         actions.push(Action::Advise(Advisory::MaxDeliveries { seq, deliveries: pending.deliveries }));
         if self.settings.dead_letter {
-            actions.push(Action::DeadLetter { seq, deliveries: pending.deliveries, last_at: pending.at });
+            actions.push(dead_letter(seq, &pending, Cause::Exhausted));
         }
         self.record(Change::Done { seq, through: false }, actions);
         if self.settings.dead_letter {

@@ -57,6 +57,8 @@ pub enum Change {
     },
     /// It delivers nothing before.
     Paused(Option<Timestamp>),
+    /// It goes on after this sequence. What was delivered of it waits for no acknowledgement any more.
+    Rewound(u64),
 }
 
 impl Consumer {
@@ -115,8 +117,9 @@ impl Consumer {
             Change::Delivered { seq, consumer_seq, deliveries, at, due } => {
                 (self.consumer_seq, self.stream_seq, self.last_at) = (consumer_seq, self.stream_seq.max(seq), Some(at));
                 if let Some(due) = due {
-                    let first = self.outstanding.get(seq).map_or(consumer_seq, |pending| pending.consumer_seq);
-                    self.outstanding.insert(seq, Pending { consumer_seq: first, deliveries, at, due, client: 0 });
+                    let first = self.outstanding.get(seq).map(|pending| (pending.consumer_seq, pending.first_at));
+                    let (consumer_seq, first_at) = first.unwrap_or((consumer_seq, at));
+                    self.outstanding.insert(seq, Pending { consumer_seq, deliveries, first_at, at, due, client: 0 });
                 }
             }
             Change::Delayed { seq, due } => {
@@ -127,6 +130,11 @@ impl Consumer {
             Change::Done { seq, through: true } => self.outstanding.drop_before(seq + 1),
             Change::Done { seq, through: false } => self.outstanding.remove(seq),
             Change::Paused(until) => self.paused_until = until,
+            Change::Rewound(position) => {
+                self.stream_seq = position;
+                self.outstanding.drop_after(position);
+                self.ahead.go_to(position);
+            }
         }
     }
 }

@@ -4,12 +4,16 @@
 //! the stream decides again. What consumers ask for goes out when all decisions before are on disk, so that nobody gets a
 //! message that a crash could take back. What may go after an acknowledgement comes back as a decision of the stream.
 
+mod rewind;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{Timestamp, streams::Retention};
+use slab::Slab;
+
+pub use rewind::NoWay;
 
 use crate::{
     consumer::{Action, Consumer, Event, Settings, Snapshot, View},
@@ -24,8 +28,12 @@ const ORPHANS_STEP: usize = 256;
 pub struct Hub {
     /// The stream.
     pub stream: Stream,
-    consumers: BTreeMap<u64, Consumer>,
-    filters: Filters<u64>,
+    consumers: Slab<(u64, Consumer)>,
+    /// Where consumers are, by number.
+    places: BTreeMap<u64, usize>,
+    /// Filters and where their consumers are, so that those who want a message are at hand.
+    filters: Filters<usize>,
+    wanting: Vec<usize>,
     timers: BTreeSet<(Timestamp, u64)>,
     timer_of: HashMap<u64, Timestamp>,
 }
@@ -35,8 +43,10 @@ impl Hub {
     pub fn new(stream: Stream) -> Self {
         Self {
             stream,
-            consumers: BTreeMap::new(),
+            consumers: Slab::new(),
+            places: BTreeMap::new(),
             filters: Filters::default(),
+            wanting: Vec::new(),
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
         }
@@ -63,33 +73,46 @@ impl Hub {
     }
 
     fn add(&mut self, id: u64, consumer: Consumer) {
-        self.filters.insert(&consumer.settings().config.filters(), id);
-        self.consumers.insert(id, consumer);
+        let filters = owned(&consumer);
+        let place = self.consumers.insert((id, consumer));
+        self.filters.insert(&filters, place);
+        self.places.insert(id, place);
         self.set_timer(id);
     }
 
     /// Takes a consumer away, after [`Event::Delete`]. Returns the messages that nobody needs any more, with interest
     /// retention: settle them.
     pub fn remove(&mut self, id: u64, stored: &dyn Stored) -> Vec<u64> {
-        let Some(consumer) = self.consumers.remove(&id) else { return Vec::new() };
-        self.filters.remove(&consumer.settings().config.filters(), id);
+        let Some(place) = self.places.remove(&id) else { return Vec::new() };
+        let (_, consumer) = self.consumers.remove(place);
+        self.filters.remove(&consumer.settings().config.filters(), place);
         self.set_timer(id);
         if self.stream.config().retention == Retention::Interest { self.orphans(&consumer, stored) } else { Vec::new() }
     }
 
     /// A consumer.
     pub fn get(&self, id: u64) -> Option<&Consumer> {
-        self.consumers.get(&id)
+        self.places.get(&id).map(|place| &self.consumers[*place].1)
     }
 
     /// The consumers, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Consumer)> {
-        self.consumers.iter().map(|(id, consumer)| (*id, consumer))
+        self.places.iter().map(|(id, place)| (*id, &self.consumers[*place].1))
     }
 
     /// Lets the stream decide about a message.
     pub fn publish(&mut self, incoming: &Incoming, now: Timestamp, stored: &dyn Stored) -> Outcome {
         self.stream.publish(incoming, &|subject| self.filters.has_interest(subject), now, stored)
+    }
+
+    /// Lets the stream store messages together ([`Stream::place_all`]).
+    pub fn place_all<'a>(
+        &mut self,
+        all: impl IntoIterator<Item = &'a Incoming>,
+        now: Timestamp,
+        stored: &dyn Stored,
+    ) -> Vec<Placed> {
+        self.stream.place_all(all, &|subject| self.filters.has_interest(subject), now, stored)
     }
 
     /// Something happened to one consumer.
@@ -101,13 +124,14 @@ impl Hub {
         stored: &dyn Stored,
         actions: &mut Vec<(u64, Action)>,
     ) {
-        let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        let Some(place) = self.places.get(&id).copied() else { return };
+        let (_, consumer) = &mut self.consumers[place];
         let mut asked = Vec::new();
         let filters = matches!(event, Event::Update(_)).then(|| owned(consumer));
         consumer.handle(event, now, view(&self.stream, stored), &mut asked);
         if let Some(before) = filters {
-            self.filters.remove(&before, id);
-            self.filters.insert(&owned(consumer), id);
+            self.filters.remove(&before, place);
+            self.filters.insert(&owned(consumer), place);
         }
         actions.extend(asked.into_iter().map(|action| (id, action)));
         self.set_timer(id);
@@ -160,7 +184,7 @@ impl Hub {
     fn is_needed(&self, head: &Head) -> bool {
         let mut wanting = Vec::new();
         self.filters.matching(&head.subject, &mut wanting);
-        wanting.iter().any(|id| self.consumers[id].needs(head.seq))
+        wanting.iter().any(|place| self.consumers[*place].1.needs(head.seq))
     }
 
     fn note_placed(&mut self, all: &[Placed], touched: &mut Vec<u64>) {
@@ -176,20 +200,23 @@ impl Hub {
 
     fn note_removals(&mut self, removals: &Removals, touched: &mut Vec<u64>) {
         if let Some(before) = removals.before {
-            self.consumers.values_mut().for_each(|consumer| consumer.cleared(before));
-            touched.extend(self.consumers.keys());
+            for (_, (id, consumer)) in &mut self.consumers {
+                consumer.cleared(before);
+                touched.extend(consumer.has_taker().then_some(*id));
+            }
         }
         for removed in &removals.each {
             self.note(&removed.subject, touched, |consumer| consumer.removed(removed.seq));
         }
     }
 
+    /// A consumer from which nobody takes anything has nothing to do about it: most of many are like that.
     fn note(&mut self, subject: &str, touched: &mut Vec<u64>, mut tell: impl FnMut(&mut Consumer)) {
-        let mut wanting = Vec::new();
-        self.filters.matching(subject, &mut wanting);
-        for id in wanting {
-            self.consumers.get_mut(&id).into_iter().for_each(&mut tell);
-            touched.push(id);
+        self.filters.matching(subject, &mut self.wanting);
+        for place in &self.wanting {
+            let (id, consumer) = &mut self.consumers[*place];
+            tell(consumer);
+            touched.extend(consumer.has_taker().then_some(*id));
         }
     }
 
@@ -200,7 +227,7 @@ impl Hub {
     }
 
     fn set_timer(&mut self, id: u64) {
-        let next = self.consumers.get(&id).and_then(Consumer::deadline);
+        let next = self.get(id).and_then(Consumer::deadline);
         let before = match next {
             Some(at) => self.timer_of.insert(id, at),
             None => self.timer_of.remove(&id),

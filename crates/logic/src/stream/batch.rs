@@ -11,6 +11,8 @@ use super::{Incoming, wishes::BatchWish};
 
 /// Messages of one batch.
 pub const MESSAGES_MAX: usize = 1000;
+/// Their bytes: all of them have place in one write.
+pub const BYTES_MAX: u64 = 6 << 20;
 /// Batches of one stream that are not finished.
 pub const OPEN_MAX: usize = 50;
 /// From one message of a batch to the next.
@@ -24,6 +26,7 @@ pub(super) struct Batches(BTreeMap<Box<str>, Batch>);
 #[derive(Debug)]
 struct Batch {
     members: Vec<Incoming>,
+    bytes: u64,
     expires: Timestamp,
 }
 
@@ -82,7 +85,7 @@ impl Batches {
         if self.0.len() == OPEN_MAX {
             return Err(ApiError::BatchesTooMany);
         }
-        self.0.insert(wish.id.clone(), Batch { members: Vec::new(), expires: now + TIMEOUT });
+        self.0.insert(wish.id.clone(), Batch { members: Vec::new(), bytes: 0, expires: now + TIMEOUT });
         Ok(())
     }
 
@@ -105,6 +108,10 @@ impl Batches {
         if counts {
             if sequence > MESSAGES_MAX {
                 return Err(ApiError::BatchTooLarge(MESSAGES_MAX as u64));
+            }
+            batch.bytes += incoming.bytes();
+            if batch.bytes > BYTES_MAX {
+                return Err(ApiError::BatchTooLarge(BYTES_MAX));
             }
             batch.members.push(incoming.clone());
         }

@@ -8,19 +8,32 @@ pub struct Filters<Id> {
     root: Node<Id>,
 }
 
+/// Small, for most of many are leaves.
 #[derive(Debug)]
 struct Node<Id> {
-    tokens: HashMap<Box<str>, Node<Id>>,
-    any: Option<Box<Node<Id>>>,
     /// Filters that end here.
     here: Vec<Id>,
-    /// Filters that go on with `>`.
+    below: Option<Box<Below<Id>>>,
+}
+
+/// Filters that go on.
+#[derive(Debug)]
+struct Below<Id> {
+    tokens: HashMap<Box<str>, Node<Id>>,
+    any: Option<Node<Id>>,
+    /// With `>`.
     rest: Vec<Id>,
 }
 
 impl<Id> Default for Node<Id> {
     fn default() -> Self {
-        Self { tokens: HashMap::new(), any: None, here: Vec::new(), rest: Vec::new() }
+        Self { here: Vec::new(), below: None }
+    }
+}
+
+impl<Id> Default for Below<Id> {
+    fn default() -> Self {
+        Self { tokens: HashMap::new(), any: None, rest: Vec::new() }
     }
 }
 
@@ -71,38 +84,39 @@ impl<Id: Copy + Ord> Node<Id> {
     fn place(&mut self, filter: &str) -> &mut Vec<Id> {
         let mut node = self;
         for token in filter.split('.') {
+            let below = node.below.get_or_insert_default();
             node = match token {
-                ">" => return &mut node.rest,
-                "*" => node.any.get_or_insert_default(),
-                _ => node.tokens.entry(token.into()).or_default(),
+                ">" => return &mut below.rest,
+                "*" => below.any.get_or_insert_default(),
+                _ => below.tokens.entry(token.into()).or_default(),
             };
         }
         &mut node.here
     }
 
     fn remove(&mut self, tokens: &[&str], id: Id) {
-        match tokens {
-            [] => self.here.retain(|other| *other != id),
-            [">", ..] => self.rest.retain(|other| *other != id),
-            ["*", tail @ ..] => {
-                if let Some(node) = &mut self.any {
-                    node.remove(tail, id);
-                    self.any.take_if(|node| node.is_empty());
-                }
+        let [token, tail @ ..] = tokens else { return self.here.retain(|other| *other != id) };
+        let Some(below) = &mut self.below else { return };
+        match *token {
+            ">" => below.rest.retain(|other| *other != id),
+            "*" => {
+                below.any.iter_mut().for_each(|node| node.remove(tail, id));
+                below.any.take_if(|node| node.is_empty());
             }
-            [token, tail @ ..] => {
-                if let Some(node) = self.tokens.get_mut(*token) {
+            token => {
+                if let Some(node) = below.tokens.get_mut(token) {
                     node.remove(tail, id);
                     if node.is_empty() {
-                        self.tokens.remove(*token);
+                        below.tokens.remove(token);
                     }
                 }
             }
         }
+        self.below.take_if(|below| below.is_empty());
     }
 
     fn is_empty(&self) -> bool {
-        self.tokens.is_empty() && self.any.is_none() && self.here.is_empty() && self.rest.is_empty()
+        self.here.is_empty() && self.below.is_none()
     }
 
     fn find(&self, subject: Option<&str>, found: &mut Vec<Id>) {
@@ -110,14 +124,21 @@ impl<Id: Copy + Ord> Node<Id> {
             found.extend(&self.here);
             return;
         };
-        found.extend(&self.rest);
+        let Some(below) = &self.below else { return };
+        found.extend(&below.rest);
         let (token, tail) = subject.split_once('.').map_or((subject, None), |(token, tail)| (token, Some(tail)));
-        if let Some(node) = self.tokens.get(token) {
+        if let Some(node) = below.tokens.get(token) {
             node.find(tail, found);
         }
-        if let Some(node) = &self.any {
+        if let Some(node) = &below.any {
             node.find(tail, found);
         }
+    }
+}
+
+impl<Id> Below<Id> {
+    fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.any.is_none() && self.rest.is_empty()
     }
 }
 

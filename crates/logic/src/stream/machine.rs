@@ -124,34 +124,8 @@ impl Stream {
         }
     }
 
-    fn publish_in_batch(
-        &mut self,
-        incoming: &Incoming,
-        interest: &dyn Fn(&str) -> bool,
-        now: Timestamp,
-        stored: &dyn Stored,
-    ) -> Outcome {
-        let Some(wish) = incoming.wishes.batch.as_deref().filter(|_| self.config.allow_atomic) else {
-            return Outcome::Refused(model::streams::ApiError::BatchDisabled);
-        };
-        let members = match self.batches.take(wish, incoming, now) {
-            Ok(Some(members)) => members,
-            Ok(None) => return Outcome::Staged,
-            Err(error) => return Outcome::Refused(error),
-        };
-        let mut staged = Staged::default();
-        for member in &members {
-            if let Err(error) = self.check(member, &staged, stored) {
-                return Outcome::Refused(error);
-            }
-            staged.add(member);
-        }
-        let mut view = View::new(stored);
-        Outcome::Committed(members.iter().map(|member| self.place(member, interest, now, &mut view)).collect())
-    }
-
     /// Gives a message its place, and takes away what gives way.
-    fn place(
+    pub(super) fn place(
         &mut self,
         incoming: &Incoming,
         interest: &dyn Fn(&str) -> bool,
@@ -256,7 +230,7 @@ impl Stream {
                 None => return,
             };
             if let Some(head) = head {
-                self.take(&head, view, &mut due.removals);
+                self.take(head.clone().into(), view, &mut due.removals);
                 due.markers.extend(self.mark(&head, now, view));
             }
         }

@@ -20,9 +20,13 @@ mod stored;
 pub(crate) mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
+mod together;
 mod wishes;
 
-pub use batch::{MESSAGES_MAX as BATCH_MESSAGES_MAX, OPEN_MAX as BATCHES_OPEN_MAX, TIMEOUT as BATCH_TIMEOUT};
+pub use batch::{
+    BYTES_MAX as BATCH_BYTES_MAX, MESSAGES_MAX as BATCH_MESSAGES_MAX, OPEN_MAX as BATCHES_OPEN_MAX,
+    TIMEOUT as BATCH_TIMEOUT,
+};
 pub use check::{check, check_pedantic, check_update, offers};
 pub use dedup::{Dedup, IDS_MAX};
 pub use expiry::{DEADLINES_MAX, Expiry};
@@ -36,5 +40,5 @@ pub use publish::Incoming;
 pub use scan::{Search, scan};
 pub use schedule::{Firing, Schedule};
 pub use snapshot::Snapshot;
-pub use stored::{Expires, Head, Stored};
+pub use stored::{Expires, Head, Spent, Stored};
 pub use wishes::{BatchWish, ScheduleWish, Wishes};

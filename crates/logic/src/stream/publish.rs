@@ -123,9 +123,9 @@ impl Stream {
         if !replaces && max_msgs.is_some_and(|max| messages > max) {
             return full("messages");
         }
-        let replaced = if replaces { stored.next_of(subject, 0).map_or(0, |head| head.bytes) } else { 0 };
         let bytes = self.counts.bytes + staged.bytes + incoming.bytes();
-        if max_bytes.is_some_and(|max| bytes > max + replaced) { full("bytes") } else { Ok(()) }
+        let replaced = || if replaces { stored.next_of(subject, 0).map_or(0, |head| head.bytes) } else { 0 };
+        if max_bytes.is_some_and(|max| bytes > max && bytes > max + replaced()) { full("bytes") } else { Ok(()) }
     }
 }
 

@@ -7,7 +7,7 @@ use model::{
     streams::{ApiError, StreamConfig, limit},
 };
 
-use super::{Expires, Head, Incoming, Purge, Purged, Removals, Removed, Search, Stored, Stream, scan};
+use super::{Entry, Head, Incoming, Purge, Purged, Removals, Removed, Search, Spent, Stored, Stream, scan};
 
 /// Messages that a purge looks for at a time.
 const PURGE_STEP: usize = 256;
@@ -36,6 +36,15 @@ impl<'a> View<'a> {
 
     fn next_of(&self, subject: &str, after: u64) -> Option<Head> {
         self.find(after, |after| self.stored.next_of(subject, after), |head| *head.subject == *subject)
+    }
+
+    /// The first message of a subject that has too many, one of which may be what was added.
+    fn displaced(&self, subject: &str, entry: &Entry) -> Option<Spent> {
+        let is_sole = entry.messages == 2 && self.added.len() == 1 && self.before == 0 && self.gone.is_empty();
+        if is_sole {
+            return self.stored.sole_of(subject);
+        }
+        self.next_of(subject, entry.first.saturating_sub(1)).map(Spent::from)
     }
 
     fn find(
@@ -80,23 +89,31 @@ impl Stream {
     /// # Errors
     /// When the stream allows it not, or there is no such message.
     pub fn delete(&mut self, seq: u64, stored: &dyn Stored) -> Result<Removals, ApiError> {
+        let head = self.check_delete(seq, stored)?;
+        let mut removals = Removals::default();
+        self.take(head.into(), &mut View::new(stored), &mut removals);
+        Ok(removals)
+    }
+
+    /// Whether [`Stream::delete`] may delete a message.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_delete(&self, seq: u64, stored: &dyn Stored) -> Result<Head, ApiError> {
         if self.config.sealed {
             return Err(ApiError::Sealed);
         }
         if self.config.deny_delete {
             return Err(ApiError::DeleteFailed("message delete not permitted".into()));
         }
-        let head = stored.get(seq).ok_or(ApiError::SequenceNotFound(seq))?;
-        let mut removals = Removals::default();
-        self.take(&head, &mut View::new(stored), &mut removals);
-        Ok(removals)
+        stored.get(seq).ok_or(ApiError::SequenceNotFound(seq))
     }
 
     /// Lets a message go that every consumer which wanted it has acknowledged.
     pub fn settle(&mut self, seq: u64, stored: &dyn Stored) -> Removals {
         let mut removals = Removals::default();
         if let Some(head) = stored.get(seq) {
-            self.take(&head, &mut View::new(stored), &mut removals);
+            self.take(head.into(), &mut View::new(stored), &mut removals);
         }
         removals
     }
@@ -154,7 +171,7 @@ impl Stream {
                 if head.seq >= before {
                     return;
                 }
-                self.take(&head, view, removals);
+                self.take(head.into(), view, removals);
                 (count, pending) = (count - 1, pending.saturating_sub(1));
             }
         }
@@ -180,7 +197,7 @@ impl Stream {
 
     /// A message is gone: read again from storage after a restart.
     pub fn removed(&mut self, head: &Head, stored: &dyn Stored) {
-        self.take(head, &mut View::new(stored), &mut Removals::default());
+        self.take(head.clone().into(), &mut View::new(stored), &mut Removals::default());
     }
 
     /// All messages before a sequence are gone, which are all that there were.
@@ -205,7 +222,7 @@ impl Stream {
         let done = incoming.wishes.schedule.as_ref().filter(|wish| wish.next.as_deref() == Some("purge"));
         let done = done.and_then(|wish| self.schedules.get(wish.scheduler.as_deref()?)).map(|schedule| schedule.seq);
         if let Some(head) = done.and_then(|seq| view.get(seq)) {
-            self.take(&head, view, removals);
+            self.take(head.into(), view, removals);
         }
     }
 
@@ -213,8 +230,8 @@ impl Stream {
     pub(super) fn enforce(&mut self, subject: Option<&str>, view: &mut View<'_>, removals: &mut Removals) {
         if let (Some(subject), Some(max)) = (subject, limit(self.config.max_msgs_per_subject)) {
             while let Some(entry) = self.index.get(subject).filter(|entry| entry.messages > max) {
-                let Some(head) = view.next_of(subject, entry.first.saturating_sub(1)) else { break };
-                self.take(&head, view, removals);
+                let Some(spent) = view.displaced(subject, entry) else { break };
+                self.take(spent, view, removals);
             }
         }
         let (messages, bytes) = (limit(self.config.max_msgs), limit(self.config.max_bytes));
@@ -222,26 +239,27 @@ impl Stream {
         {
             let Some(head) = view.next(self.counts.first_seq.saturating_sub(1)) else { break };
             self.counts.first_seq = head.seq;
-            self.take(&head, view, removals);
+            self.take(head.into(), view, removals);
         }
     }
 
     /// Takes one message away.
-    pub(super) fn take(&mut self, head: &Head, view: &mut View<'_>, removals: &mut Removals) {
-        view.gone.insert(head.seq);
-        self.index.remove(&head.subject, head.seq, |subject, before| view.last_of(subject, before));
+    pub(super) fn take(&mut self, spent: Spent, view: &mut View<'_>, removals: &mut Removals) {
+        let Spent { seq, subject, bytes, expires_at } = spent;
+        view.gone.insert(seq);
+        self.index.remove(&subject, seq, |subject, before| view.last_of(subject, before));
         self.counts.messages -= 1;
-        self.counts.bytes -= head.bytes;
+        self.counts.bytes -= bytes;
         if self.counts.messages == 0 {
             self.counts.first_seq = self.counts.last_seq + 1;
-        } else if head.seq == self.counts.first_seq {
+        } else if seq == self.counts.first_seq {
             self.counts.first_seq += 1;
         }
-        if let Expires::At(at) = head.expires {
-            self.expiry.remove(at, head.seq);
+        if let Some(at) = expires_at {
+            self.expiry.remove(at, seq);
         }
-        self.schedules.remove(&head.subject, Some(head.seq));
-        removals.each.push(Removed { seq: head.seq, subject: head.subject.clone() });
+        self.schedules.remove(&subject, Some(seq));
+        removals.each.push(Removed { seq, subject });
     }
 
     fn clear(&mut self, before: u64, view: &mut View<'_>, removals: &mut Removals) {
@@ -254,7 +272,7 @@ impl Stream {
 
     fn drop_subject(&mut self, subject: &str, view: &mut View<'_>, removals: &mut Removals) {
         while let Some(head) = self.index.get(subject).and_then(|entry| view.next_of(subject, entry.first - 1)) {
-            self.take(&head, view, removals);
+            self.take(head.into(), view, removals);
         }
     }
 

@@ -21,6 +21,26 @@ pub struct Head {
     pub marker: bool,
 }
 
+/// What must be known of a message to let it go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// Its sequence.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: Arc<str>,
+    /// Bytes of subject, headers and payload.
+    pub bytes: u64,
+    /// When it would have gone by itself, if at a time of its own.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl From<Head> for Spent {
+    fn from(head: Head) -> Self {
+        let expires_at = if let Expires::At(at) = head.expires { Some(at) } else { None };
+        Self { seq: head.seq, subject: head.subject, bytes: head.bytes, expires_at }
+    }
+}
+
 /// When a message goes by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Expires {
@@ -48,6 +68,11 @@ pub trait Stored {
     fn count(&self, subject: Option<&str>, after: u64) -> u64;
     /// The first message that was stored at a time or later.
     fn since(&self, at: Timestamp) -> Option<Head>;
+
+    /// The message of a subject that has one only.
+    fn sole_of(&self, subject: &str) -> Option<Spent> {
+        self.last_of(subject, u64::MAX).map(Spent::from)
+    }
 
     /// The message with a sequence.
     fn get(&self, seq: u64) -> Option<Head> {

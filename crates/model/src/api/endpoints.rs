@@ -169,7 +169,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "POST",
         path: "/v1/topics/{topic}/consumers/{consumer}/replay",
         what: "Lets one consumer get messages again: it goes back, or forward, to where it is told, and what it has not \
-               acknowledged is forgotten. Nothing is published, and other consumers get nothing again.",
+               acknowledged before that stays with it. Nothing is published, and other consumers get nothing again.",
         query: None,
         request: Some("Replay"),
         answer: "Replayed",
@@ -185,9 +185,17 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "POST",
         path: "/v1/topics/{topic}/dead/replay",
-        what: "Publishes dead letters to their topic again, once each, and takes them away from the dead letters.",
+        what: "Publishes dead letters to their topic again, and takes them away from the dead letters: of each, both or neither.",
         query: None,
-        request: Some("ReplayDead"),
+        request: Some("WhichDead"),
+        answer: "list of DeadLetterId",
+    },
+    Endpoint {
+        method: "POST",
+        path: "/v1/topics/{topic}/dead/remove",
+        what: "Takes dead letters away for good.",
+        query: None,
+        request: Some("WhichDead"),
         answer: "list of DeadLetterId",
     },
     Endpoint {

@@ -161,7 +161,7 @@ pub struct DeadQuery {
     pub limit: Option<u32>,
 }
 
-/// A message that a consumer could not be given.
+/// A message that a consumer gave up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLetter {
@@ -173,10 +173,13 @@ pub struct DeadLetter {
     pub deliveries: u64,
     /// When it was stored in its topic.
     pub stored_at: Timestamp,
+    /// When it was delivered first, where that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_delivered_at: Option<Timestamp>,
     /// When it was delivered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<Timestamp>,
-    /// Why it is dead: `max-deliveries`.
+    /// Why it is dead: `max-deliveries`, `terminated`, or `terminated: ` and what its client said.
     pub reason: String,
     /// The header fields that it had: name and value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -232,14 +235,17 @@ impl From<DeadLetterId> for String {
     }
 }
 
-/// Which dead letters are to be published again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Which dead letters are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ReplayDead {
+pub struct WhichDead {
     /// These; all of them if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<DeadLetterId>>,
+    /// Only those of this consumer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
 }
 
 #[cfg(test)]

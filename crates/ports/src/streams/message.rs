@@ -62,7 +62,7 @@ pub enum Start {
     New,
 }
 
-/// A message that was delivered as often as it may be, and not acknowledged.
+/// A message that a consumer gave up: it was delivered as often as it may be and not acknowledged, or its client terminated it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Its place among the dead letters of its consumer.
@@ -71,8 +71,10 @@ pub struct DeadLetter {
     pub message: Message,
     /// How often it was delivered.
     pub deliveries: u64,
+    /// When it was delivered first, where that was noted.
+    pub first_delivered_at: Option<Timestamp>,
     /// When it was delivered last.
     pub delivered_at: Option<Timestamp>,
-    /// Why it is here: `max-deliveries`.
+    /// Why it is here: `max-deliveries`, `terminated`, or `terminated: ` and the client's words.
     pub reason: String,
 }

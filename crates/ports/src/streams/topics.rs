@@ -31,6 +31,9 @@ pub struct Capabilities {
     pub schedule: bool,
     /// A stream says how often and when its consumers' messages come again, and dead letters are kept.
     pub redelivery: bool,
+    /// [`Topics::rewind`] moves a consumer and leaves it what it is, in every stream. Otherwise it makes the consumer anew, and only where
+    /// nothing is lost by that.
+    pub rewind: bool,
 }
 
 /// What a stream holds.
@@ -99,8 +102,9 @@ pub trait Topics: Send + Sync + 'static {
     async fn consumers(&self, stream: &str) -> Result<Vec<ConsumerState>, StreamsError>;
     /// Publishes a message to the stream that takes its subject; [`StreamsError::Absent`] if none does.
     async fn publish(&self, message: Publish) -> Result<Ack, StreamsError>;
-    /// Publishes messages of any streams together or not at all, where the engine is
-    /// [`Capabilities::atomic_across_streams`].
+    /// Publishes messages of any streams together or not at all, at most 1,000 with 6 MiB in all, where the engine is
+    /// [`Capabilities::atomic_across_streams`]. What they expect is checked before any is stored: only the first one of a stream may
+    /// expect its last sequence. One whose id the stream remembers is acknowledged as a duplicate, and the others are stored.
     async fn publish_all(&self, messages: Vec<Publish>) -> Result<Vec<Ack>, StreamsError>;
     /// At most so many messages in their order; fewer only if there are no more.
     async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Message>, StreamsError>;
@@ -111,13 +115,17 @@ pub trait Topics: Send + Sync + 'static {
         stream: &str,
         start: Start,
     ) -> Result<mpsc::Receiver<Result<Message, StreamsError>>, StreamsError>;
-    /// Gives a consumer the messages from there on, whether it had them or not; it stays what it is otherwise.
-    async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<(), StreamsError>;
+    /// Gives a consumer the messages from there on, whether it had them or not; returns how many there are. With
+    /// [`Capabilities::rewind`] it stays what it is otherwise, and what was delivered of earlier messages waits for its acknowledgement
+    /// as before. [`StreamsError::Refused`] where a stream that keeps messages for consumers only has the message of this sequence no
+    /// more (0 is the first that there is), or would keep for nobody what is passed over.
+    async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<u64, StreamsError>;
     /// At most so many dead letters of a consumer, the oldest first, from this place among them on.
     async fn dead(&self, stream: &str, consumer: &str, from: u64, max: usize) -> Result<Vec<DeadLetter>, StreamsError>;
-    /// Publishes a dead letter again, under its subject and for all consumers, and takes it from the dead letters. If it fails half way, the
-    /// next try does not publish it twice, as long as the stream remembers ids.
+    /// Publishes a dead letter again, under its subject and for all consumers, and takes it from the dead letters, both or neither.
     async fn replay(&self, stream: &str, consumer: &str, sequence: u64) -> Result<Ack, StreamsError>;
+    /// Takes a dead letter away for good.
+    async fn remove_dead(&self, stream: &str, consumer: &str, sequence: u64) -> Result<(), StreamsError>;
     /// Takes all messages away; returns how many there were.
     async fn purge(&self, stream: &str) -> Result<u64, StreamsError>;
     /// Takes one message away.

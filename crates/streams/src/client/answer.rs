@@ -6,7 +6,10 @@ use ports::streams::StreamsError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::jetstream::{ApiError, ErrorCode, without_nulls};
+use crate::{
+    engine::Refused,
+    jetstream::{ApiError, ErrorCode, without_nulls},
+};
 
 /// Reads the body of an answer.
 ///
@@ -20,6 +23,17 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], doing: &str, what: &str) ->
     match value.as_object_mut().and_then(|answer| answer.remove("error")) {
         Some(error) => Err(refusal(serde_json::from_value(error).map_err(strange)?, doing, what)),
         None => serde_json::from_value::<T>(value).map_err(strange),
+    }
+}
+
+/// Reads the answer to a wish ([`crate::engine::Wish`]).
+///
+/// # Errors
+/// Why it was not granted.
+pub(super) fn granted<T: DeserializeOwned>(body: &[u8], doing: &str) -> Result<T, StreamsError> {
+    match serde_json::from_slice(body) {
+        Ok(Refused { error, what }) => Err(refusal(error, doing, &what)),
+        Err(_) => read(body, doing, "wish"),
     }
 }
 

@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 
 use super::{
     Client, Link,
-    answer::Done,
+    answer::{self, Done},
     streams::{check_stream, stream_of},
 };
-use crate::jetstream::{ConsumerInfo, Consumers, timestamp};
+use crate::{
+    engine::{Rewound, Wish},
+    jetstream::{ConsumerInfo, Consumers, timestamp},
+};
 
 impl<L: Link> Client<L> {
     pub(super) async fn list_consumers(&self, stream: &str) -> Result<Vec<ConsumerState>, StreamsError> {
@@ -27,12 +30,22 @@ impl<L: Link> Client<L> {
         }
     }
 
+    pub(super) async fn rewind_consumer(&self, stream: &str, name: &str, start: Start) -> Result<u64, StreamsError> {
+        consumer_of(stream, name)?;
+        let wish = Wish::Rewind { stream: stream.into(), consumer: name.into(), start };
+        match self.link.ask_inside(wish).await? {
+            Some(answer) => answer::granted(&answer, "rewind").map(|rewound: Rewound| rewound.pending),
+            None => self.remake_consumer(stream, name, start).await,
+        }
+    }
+
     /// The consumer is made anew under its name: JetStream has nothing else for this that every server knows.
-    pub(super) async fn rewind_consumer(&self, stream: &str, name: &str, start: Start) -> Result<(), StreamsError> {
+    async fn remake_consumer(&self, stream: &str, name: &str, start: Start) -> Result<u64, StreamsError> {
         let what = consumer_of(stream, name)?;
         let retention = self.stream(stream).await?.config.retention;
         if retention != Retention::Limits {
-            let cause = "the stream keeps what its consumers wait for, and nothing else".into();
+            let cause =
+                "a NATS server makes the consumer anew for it, and of this stream what it waits for would go".into();
             return Err(StreamsError::Refused { doing: format!("cannot rewind {what}"), cause });
         }
         let endpoint = format!("CONSUMER.INFO.{stream}.{name}");
@@ -47,11 +60,12 @@ impl<L: Link> Client<L> {
         made
     }
 
-    async fn make_consumer(&self, stream: &str, name: &str, config: ConsumerConfig) -> Result<(), StreamsError> {
+    async fn make_consumer(&self, stream: &str, name: &str, config: ConsumerConfig) -> Result<u64, StreamsError> {
         let body = json!({"stream_name": stream, "config": config});
         let verb = if config.is_durable() { "CONSUMER.DURABLE.CREATE" } else { "CONSUMER.CREATE" };
         let endpoint = format!("{verb}.{stream}.{name}");
-        self.api::<Done>(&endpoint, &body, "make", &consumer_of(stream, name)?).await.map(drop)
+        let made = self.api(&endpoint, &body, "make", &consumer_of(stream, name)?).await;
+        made.map(|info: ConsumerInfo| info.num_pending)
     }
 }
 

@@ -12,7 +12,10 @@ use super::{
     read::header,
     streams::{check_stream, stream_of},
 };
-use crate::engine::dead;
+use crate::{
+    engine::dead,
+    jetstream::{StreamInfo, Streams},
+};
 
 impl<L: Link> Client<L> {
     pub(super) async fn dead_letters(
@@ -22,31 +25,35 @@ impl<L: Link> Client<L> {
         from: u64,
         max: usize,
     ) -> Result<Vec<DeadLetter>, StreamsError> {
-        let name = self.dead_stream(stream, consumer)?;
-        let found = self.read_messages(&name, Start::Sequence(from), max).await;
-        let found = match found {
+        let found = match self.dead_stream(stream, consumer).await? {
+            Some(name) => self.read_messages(&name, Start::Sequence(from), max).await?,
             // It is made with the consumer, if that asks for it.
-            Err(StreamsError::Absent(_)) => self.stream(stream).await.map(|_| Vec::new())?,
-            found => found?,
+            None => self.stream(stream).await.map(|_| Vec::new())?,
         };
         Ok(found.into_iter().map(|message| letter(stream, consumer, message)).collect())
     }
 
     pub(super) async fn replay_dead(&self, stream: &str, consumer: &str, sequence: u64) -> Result<Ack, StreamsError> {
-        let name = self.dead_stream(stream, consumer)?;
-        let what = || StreamsError::Absent(format!("dead letter {sequence} of {}", stream_of(&name)));
-        let found = self.fetch(&name, &json!({"seq": sequence})).await?.ok_or_else(what)?;
-        let message = letter(stream, consumer, found).message;
-        // What is published again is another message than the one that may still be remembered by its id. The same one may be dead
-        // twice, when its consumer went back; each time it has another place among the dead letters.
-        let id = Some(format!("isles-dead-{stream}-{consumer}-{sequence}"));
-        let headers =
-            message.headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Nats-Msg-Id")).collect();
-        let Message { subject, payload, .. } = message;
-        let again = Publish { subject, headers, payload, id, ..Publish::default() };
-        let ack = self.publish_message(again).await?;
-        self.delete_message(&name, sequence).await?;
-        Ok(ack)
+        let absent = || StreamsError::Absent(dead_letter(stream, consumer, sequence));
+        let name = self.dead_stream(stream, consumer).await?.ok_or_else(absent)?;
+        let found = self.fetch(&name, &json!({"seq": sequence})).await?.ok_or_else(absent)?;
+        let Message { subject, headers, payload, .. } = letter(stream, consumer, found).message;
+        // What is published again is another message than the one that may still be remembered by its id.
+        let headers = headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Nats-Msg-Id")).collect();
+        let again = Publish { subject, headers, payload, ..Publish::default() };
+        let acks = self.write_all(vec![again], vec![(name, sequence)]).await?;
+        acks.into_iter().next().ok_or_else(|| StreamsError::Unreachable("the server does not say where it is".into()))
+    }
+
+    pub(super) async fn remove_dead_letter(
+        &self,
+        stream: &str,
+        consumer: &str,
+        sequence: u64,
+    ) -> Result<(), StreamsError> {
+        let absent = || StreamsError::Absent(dead_letter(stream, consumer, sequence));
+        let name = self.dead_stream(stream, consumer).await?.ok_or_else(absent)?;
+        self.delete_message(&name, sequence).await
     }
 
     pub(super) async fn delete_message(&self, stream: &str, sequence: u64) -> Result<(), StreamsError> {
@@ -56,11 +63,26 @@ impl<L: Link> Client<L> {
         self.api::<Done>(&endpoint, &json!({"seq": sequence, "no_erase": true}), "delete", &what).await.map(drop)
     }
 
-    fn dead_stream(&self, stream: &str, consumer: &str) -> Result<String, StreamsError> {
+    /// The stream of a consumer's dead letters, which is known by its subjects.
+    async fn dead_stream(&self, stream: &str, consumer: &str) -> Result<Option<String>, StreamsError> {
         consumer_of(stream, consumer)?;
-        let can = self.link.capabilities().redelivery;
-        if can { Ok(dead::name(stream, consumer)) } else { Err(StreamsError::Unsupported("dead letters")) }
+        if !self.link.capabilities().redelivery {
+            return Err(StreamsError::Unsupported("dead letters"));
+        }
+        let subjects = dead::subjects(stream, consumer);
+        let body = json!({"subject": subjects[0]});
+        let found: Streams<StreamInfo> = self.api("STREAM.LIST", &body, "list", "streams").await?;
+        Ok(found
+            .streams
+            .into_iter()
+            .map(|info| info.config)
+            .find(|config| config.subjects == subjects)
+            .map(|config| config.name))
     }
+}
+
+fn dead_letter(stream: &str, consumer: &str, sequence: u64) -> String {
+    format!("dead letter {sequence} of consumer `{consumer}` of {}", stream_of(stream))
 }
 
 /// A message as it was, and what became of it.
@@ -79,6 +101,7 @@ fn letter(stream: &str, consumer: &str, found: Message) -> DeadLetter {
         sequence: found.sequence,
         message,
         deliveries: number("Isles-Dead-Deliveries"),
+        first_delivered_at: time("Isles-Dead-First-Delivered-At"),
         delivered_at: time("Isles-Dead-Delivered-At"),
         reason: header(&found, "Isles-Dead-Reason").unwrap_or_default().to_owned(),
     }

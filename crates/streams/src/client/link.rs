@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use ports::streams::{Capabilities, Headers, StreamsError};
 use wire::nats::{write_field, write_headers_end, write_status};
 
+use crate::engine::Wish;
+
 /// A way to a server that speaks JetStream.
 #[async_trait]
 pub(crate) trait Link: Send + Sync + 'static {
@@ -16,6 +18,8 @@ pub(crate) trait Link: Send + Sync + 'static {
         headers: &Headers,
         payload: Vec<u8>,
     ) -> Result<Option<Vec<u8>>, StreamsError>;
+    /// Asks what no client may ask, and returns the payload of the answer; `None` from a server that is not of this process.
+    async fn ask_inside(&self, wish: Wish) -> Result<Option<Vec<u8>>, StreamsError>;
 }
 
 /// Headers as the protocol writes them; empty without any.

@@ -4,10 +4,13 @@ use logic::subject::is_subject;
 use ports::streams::{Ack, Headers, Publish, StreamsError};
 
 use super::{
-    Client, Link, answer,
+    Client, Link, answer, block,
     streams::{SCHEDULE, TTL},
 };
-use crate::jetstream::PubAck;
+use crate::{
+    engine::{Atomic, NewMessage, Wish, Written},
+    jetstream::PubAck,
+};
 
 impl<L: Link> Client<L> {
     pub(super) async fn publish_message(&self, message: Publish) -> Result<Ack, StreamsError> {
@@ -22,7 +25,34 @@ impl<L: Link> Client<L> {
         let answer = self.link.request(&message.subject, &headers, message.payload).await?;
         let nobody = || StreamsError::Absent(format!("stream that takes `{}`", message.subject));
         let ack: PubAck = answer::read(&answer.ok_or_else(nobody)?, "publish", what)?;
-        Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate })
+        Ok(acknowledged(ack))
+    }
+
+    /// Publishes all of them or none.
+    pub(super) async fn publish_messages(&self, messages: Vec<Publish>) -> Result<Vec<Ack>, StreamsError> {
+        messages.iter().try_for_each(|message| self.check_message(message))?;
+        let is_of_other = |message: &Publish| message.headers.iter().any(|(name, _)| has_prefix(name, "Nats-Batch-"));
+        if messages.iter().any(is_of_other) {
+            return Err(StreamsError::Invalid("a message of a batch belongs to no other: `Nats-Batch-…`".into()));
+        }
+        self.write_all(messages, Vec::new()).await
+    }
+
+    /// Publishes all of these messages, and deletes those, which must be there; or does nothing.
+    pub(super) async fn write_all(
+        &self,
+        messages: Vec<Publish>,
+        deletes: Vec<(String, u64)>,
+    ) -> Result<Vec<Ack>, StreamsError> {
+        let new = |message: Publish| {
+            let headers = block(&headers(&message));
+            NewMessage { subject: message.subject, headers, payload: message.payload }
+        };
+        let wish = Wish::Write(Atomic { messages: messages.into_iter().map(new).collect(), deletes });
+        let unsupported = StreamsError::Unsupported("batches across streams");
+        let answer = self.link.ask_inside(wish).await?.ok_or(unsupported)?;
+        let written: Written = answer::granted(&answer, "write")?;
+        Ok(written.acks.into_iter().map(acknowledged).collect())
     }
 
     /// An older server would store what it does not understand, and not do it.
@@ -52,6 +82,10 @@ impl<L: Link> Client<L> {
         }
         Ok(())
     }
+}
+
+fn acknowledged(ack: PubAck) -> Ack {
+    Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }
 }
 
 pub(super) fn has_prefix(name: &str, prefix: &str) -> bool {

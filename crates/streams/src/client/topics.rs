@@ -35,8 +35,8 @@ impl<L: Link> Topics for Client<L> {
         self.publish_message(message).await
     }
 
-    async fn publish_all(&self, _: Vec<Publish>) -> Result<Vec<Ack>, StreamsError> {
-        Err(StreamsError::Unsupported("batches across streams"))
+    async fn publish_all(&self, messages: Vec<Publish>) -> Result<Vec<Ack>, StreamsError> {
+        self.publish_messages(messages).await
     }
 
     async fn read(&self, stream: &str, start: Start, max: usize) -> Result<Vec<Message>, StreamsError> {
@@ -51,7 +51,7 @@ impl<L: Link> Topics for Client<L> {
         self.follow(stream, start).await
     }
 
-    async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<(), StreamsError> {
+    async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<u64, StreamsError> {
         self.rewind_consumer(stream, consumer, start).await
     }
 
@@ -61,6 +61,10 @@ impl<L: Link> Topics for Client<L> {
 
     async fn replay(&self, stream: &str, consumer: &str, sequence: u64) -> Result<Ack, StreamsError> {
         self.replay_dead(stream, consumer, sequence).await
+    }
+
+    async fn remove_dead(&self, stream: &str, consumer: &str, sequence: u64) -> Result<(), StreamsError> {
+        self.remove_dead_letter(stream, consumer, sequence).await
     }
 
     async fn purge(&self, stream: &str) -> Result<u64, StreamsError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use journal::{Durability, JournalError};
 
+use super::inside::Refused;
 use crate::{
     jetstream::{ApiError, ErrorCode, Kind, PubAck},
     server::{Batch, Message},
@@ -25,6 +26,8 @@ pub(super) enum Asked {
     Publish(Arc<str>),
     /// A request of the API.
     Api(Kind),
+    /// A wish of the platform that concerns this.
+    Inside(String),
     /// An acknowledgement. A failure is not told: whoever waits in vain acknowledges again.
     Ack,
 }
@@ -44,6 +47,7 @@ impl Asked {
         match self {
             Self::Publish(stream) => Some(PubAck::failed(stream, error)),
             Self::Api(kind) => Some(kind.failed(error)),
+            Self::Inside(what) => Some(Refused { error: error.clone(), what: what.clone() }.body()),
             Self::Ack => None,
         }
     }

@@ -45,8 +45,8 @@ impl Engine {
                 Action::Answer(_) => self.answer(stream, reply),
                 Action::Release(seq) => self.release(stream, seq, &mut rest),
                 Action::Advise(advisory) => self.advise(stream, consumer, &advisory),
-                Action::DeadLetter { seq, deliveries, last_at } => {
-                    let is_kept = self.bury(stream, consumer, seq, deliveries, last_at);
+                Action::DeadLetter(seq, death) => {
+                    let is_kept = self.bury(stream, consumer, seq, &death);
                     if !is_kept {
                         rest.retain(|(of, action)| *of != consumer || *action != Action::Release(seq));
                     }

@@ -10,7 +10,9 @@ use super::varint::{put, take};
 
 const VERSION: u8 = 1;
 const CHANGES: u8 = 0;
-const SNAPSHOT: u8 = 1;
+/// Written until first deliveries were remembered.
+const SNAPSHOT_WITHOUT_FIRST: u8 = 1;
+const SNAPSHOT: u8 = 2;
 
 const DELIVERED: u64 = 0;
 const DELIVERED_FOR_GOOD: u64 = 1;
@@ -18,6 +20,7 @@ const DELAYED: u64 = 2;
 const DONE: u64 = 3;
 const DONE_THROUGH: u64 = 4;
 const PAUSED: u64 = 5;
+const REWOUND: u64 = 6;
 
 /// A record, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +44,7 @@ pub(super) fn put_change(change: &Change, bytes: &mut Vec<u8>) {
         Change::Delayed { seq, due } => put_all(&[DELAYED, seq, due.0], bytes),
         Change::Done { seq, through } => put_all(&[if through { DONE_THROUGH } else { DONE }, seq], bytes),
         Change::Paused(until) => put_all(&[PAUSED, optional(until)], bytes),
+        Change::Rewound(position) => put_all(&[REWOUND, position], bytes),
     }
 }
 
@@ -59,9 +63,10 @@ pub(super) fn snapshot(snapshot: &Snapshot) -> Vec<u8> {
     }
     put(outstanding.len() as u64, &mut bytes);
     let mut last = 0;
-    for (seq, Pending { consumer_seq, deliveries, at, due, .. }) in outstanding {
+    for (seq, Pending { consumer_seq, deliveries, first_at, at, due, .. }) in outstanding {
         put_all(&[seq - last, *consumer_seq, *deliveries, at.0], &mut bytes);
         put_after(*due, *at, &mut bytes);
+        put_after(*first_at, *at, &mut bytes);
         last = *seq;
     }
     bytes
@@ -81,7 +86,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Option<State> {
             }
             State::Changes(changes)
         }
-        SNAPSHOT => State::Snapshot(take_snapshot(bytes)?),
+        kind @ (SNAPSHOT | SNAPSHOT_WITHOUT_FIRST) => State::Snapshot(take_snapshot(kind == SNAPSHOT, bytes)?),
         _ => return None,
     };
     bytes.is_empty().then_some(state)
@@ -102,11 +107,13 @@ fn take_change(bytes: &mut &[u8]) -> Option<Change> {
         DONE => Change::Done { seq: take(bytes)?, through: false },
         DONE_THROUGH => Change::Done { seq: take(bytes)?, through: true },
         PAUSED => Change::Paused(take_optional(bytes)?),
+        REWOUND => Change::Rewound(take(bytes)?),
         _ => return None,
     })
 }
 
-fn take_snapshot(bytes: &mut &[u8]) -> Option<Snapshot> {
+/// Where first deliveries are not told, the last ones stand for them.
+fn take_snapshot(tells_first: bool, bytes: &mut &[u8]) -> Option<Snapshot> {
     let [position, boundary, consumer_seq, stream_seq] = take_all(bytes)?;
     let (last_at, paused_until) = (take_optional(bytes)?, take_optional(bytes)?);
     let (mut initial, mut last) = (Vec::new(), 0_u64);
@@ -120,7 +127,8 @@ fn take_snapshot(bytes: &mut &[u8]) -> Option<Snapshot> {
         let at = Timestamp(at);
         last = last.checked_add(more)?;
         let due = take_after(at, bytes)?;
-        outstanding.push((last, Pending { consumer_seq, deliveries, at, due, client: 0 }));
+        let first_at = if tells_first { take_after(at, bytes)? } else { at };
+        outstanding.push((last, Pending { consumer_seq, deliveries, first_at, at, due, client: 0 }));
     }
     Some(Snapshot { position, boundary, initial, consumer_seq, stream_seq, last_at, outstanding, paused_until })
 }
@@ -177,21 +185,24 @@ mod tests {
             Change::Done { seq: 8, through: true },
             Change::Paused(Some(at)),
             Change::Paused(None),
+            Change::Rewound(3),
         ];
         let mut bytes = changes();
         all.iter().for_each(|change| put_change(change, &mut bytes));
         assert_eq!(read(&bytes), Some(State::Changes(all.to_vec())));
         assert_eq!(read(&bytes[..bytes.len() - 1]), None);
         assert_eq!(read(&changes()), Some(State::Changes(Vec::new())));
-        for unknown in [&[2, 0][..], &[1, 2], &[1, 0, 9], &[]] {
+        for unknown in [&[2, 0][..], &[1, 3], &[1, 0, 9], &[]] {
             assert_eq!(read(unknown), None, "{unknown:?}");
         }
     }
 
     #[test]
     fn a_snapshot_is_read_as_it_was_written() {
-        let pending =
-            |at, due| Pending { consumer_seq: 3, deliveries: 1, at: Timestamp(at), due: Timestamp(due), client: 0 };
+        let pending = |first_at, at, due| {
+            let [first_at, at, due] = [first_at, at, due].map(Timestamp);
+            Pending { consumer_seq: 3, deliveries: 1, first_at, at, due, client: 0 }
+        };
         let full = Snapshot {
             position: 9,
             boundary: 8,
@@ -199,7 +210,7 @@ mod tests {
             consumer_seq: 4,
             stream_seq: 7,
             last_at: Some(Timestamp(0)),
-            outstanding: vec![(1, pending(5, 9)), (6, pending(9, 5))],
+            outstanding: vec![(1, pending(5, 5, 9)), (6, pending(2, 9, 5))],
             paused_until: Some(Timestamp(11)),
         };
         for expected in [full, Snapshot::default()] {
@@ -207,5 +218,15 @@ mod tests {
             assert!((0..bytes.len()).all(|cut| read(&bytes[..cut]).is_none()));
             assert_eq!(read(&bytes), Some(State::Snapshot(expected)));
         }
+    }
+
+    #[test]
+    fn a_snapshot_of_an_earlier_version_is_read() {
+        // Everything up to the outstanding ones is 0; of these there is one: 6, its consumer sequence 3, delivered twice, at 9, due at 10.
+        let bytes = [VERSION, SNAPSHOT_WITHOUT_FIRST, 0, 0, 0, 0, 0, 0, 0, 1, 6, 3, 2, 9, 2];
+        let (at, due) = (Timestamp(9), Timestamp(10));
+        let pending = Pending { consumer_seq: 3, deliveries: 2, first_at: at, at, due, client: 0 };
+        let expected = Snapshot { outstanding: vec![(6, pending)], ..Snapshot::default() };
+        assert_eq!(read(&bytes), Some(State::Snapshot(expected)));
     }
 }

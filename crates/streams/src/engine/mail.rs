@@ -5,13 +5,14 @@ use std::{
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
+    time::Duration,
 };
 
 use journal::JournalError;
 use model::Timestamp;
 use ports::clock::Clock;
 
-use crate::server::Handle;
+use crate::server::{Bell, Handle};
 
 /// What became of commits, and when the engine wants to be woken.
 #[derive(Default)]
@@ -24,8 +25,8 @@ pub(super) struct Mail {
 struct State {
     /// By the numbers of commits; the journal bounds how many there are.
     results: BTreeMap<u64, Result<(), JournalError>>,
-    /// Somebody waits for a result that is there.
-    is_ready: bool,
+    /// Wakes the engine, once the server has it.
+    bell: Bell,
     wake_at: Option<Timestamp>,
     has_failed: bool,
     is_closed: bool,
@@ -38,8 +39,7 @@ impl Mail {
         state.has_failed |= result.is_err();
         state.results.insert(commit, result);
         if is_awaited || state.has_failed {
-            state.is_ready = true;
-            self.changed.notify_one();
+            state.bell.ring();
         }
     }
 
@@ -51,8 +51,8 @@ impl Mail {
     /// All must be read again from the journal, once every commit is answered. The engine is woken for it.
     pub(super) fn fail(&self) {
         let mut state = self.state();
-        (state.has_failed, state.is_ready) = (true, true);
-        self.changed.notify_one();
+        state.has_failed = true;
+        state.bell.ring();
     }
 
     /// Whether a commit has failed since this was last forgotten.
@@ -77,22 +77,17 @@ impl Mail {
         self.changed.notify_one();
     }
 
-    /// Waits until the engine is to be woken; `false` when it never will be again.
-    fn wait(&self, clock: &dyn Clock) -> bool {
+    /// Wakes the engine when something is due, until it is closed.
+    fn keep_time(&self, clock: &dyn Clock) {
         let mut state = self.state();
-        loop {
-            if state.is_closed {
-                return false;
-            }
+        while !state.is_closed {
             let left = state.wake_at.map(|at| at.since(clock.now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                state.wake_at = None;
-                state.is_ready = true;
-            }
-            if std::mem::take(&mut state.is_ready) {
-                return true;
-            }
             state = match left {
+                Some(Duration::ZERO) => {
+                    state.wake_at = None;
+                    state.bell.ring();
+                    state
+                }
                 Some(left) => self.changed.wait_timeout(state, left).expect("no holder panics").0,
                 None => self.changed.wait(state).expect("no holder panics"),
             };
@@ -104,26 +99,23 @@ impl Mail {
     }
 }
 
-/// Wakes the engine when a commit is answered and when something is due: a thread, once it is started.
+/// Wakes the engine when a commit is answered and when something is due, once it is started.
 pub struct Courier {
     pub(super) mail: Arc<Mail>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Courier {
-    /// Starts the thread. It ends with the engine or the server.
+    /// Lets the journal's thread wake the engine, and starts the one that keeps time. It ends with the engine.
     ///
     /// # Errors
     /// When the host gives no thread.
     pub fn start(self, handle: &Handle) -> io::Result<()> {
-        let postman = handle.postman();
-        thread::Builder::new().name("nats-answers".into()).spawn(move || {
-            while self.mail.wait(&*self.clock) {
-                if postman.wake().is_err() {
-                    return;
-                }
-            }
-        })?;
+        let bell = handle.bell();
+        self.mail.state().bell = bell.clone();
+        // The journal may have answered meanwhile.
+        bell.ring();
+        thread::Builder::new().name("nats-time".into()).spawn(move || self.mail.keep_time(&*self.clock))?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod acks;
 mod advise;
 mod answer;
 mod api;
+mod atomic;
 mod carry;
 mod change;
 mod clients;
@@ -19,6 +20,7 @@ mod get_many;
 mod headers;
 mod heads;
 mod info;
+mod inside;
 mod kept;
 mod ledger;
 mod limits;
@@ -31,6 +33,7 @@ mod record;
 mod recover;
 mod requests;
 mod restore;
+mod rewind;
 mod schedule;
 mod service;
 mod streams;
@@ -39,9 +42,12 @@ mod tests;
 mod varint;
 mod writer;
 
+pub(crate) use atomic::{Atomic, NewMessage, Written};
+pub(crate) use inside::{Inside, Refused, Wish};
 pub use limits::Limits;
 pub use mail::Courier;
 pub use recover::{OpenError, open, open_in};
+pub(crate) use rewind::Rewound;
 pub use service::Engine;
 
 /// The journal's streams from this number on are those of the engine; what is below is Isles' own.

@@ -7,6 +7,7 @@ use logic::stream::{Incoming, Outcome, Placed, Wishes, pause};
 use super::{
     Engine,
     answer::{Answer, Asked, push},
+    atomic::RECORD_BYTES,
     kept::wishes,
 };
 use crate::{
@@ -99,9 +100,11 @@ impl Engine {
             members.push((message.headers.into(), message.payload.into()));
         }
         let Some(kept) = self.streams.get_mut(&id) else { return };
+        self.writer.begin_whole(all.iter().map(|placed| placed.bytes + RECORD_BYTES).sum());
         for (placed, (headers, payload)) in all.iter().zip(&members) {
             kept.place(placed, headers, payload, false, &mut self.writer);
         }
+        self.writer.end_whole();
         self.placed(id, all);
     }
 

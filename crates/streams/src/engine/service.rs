@@ -13,8 +13,16 @@ use ports::clock::Clock;
 use serde_json::Value;
 
 use super::{
-    FIRST_STREAM, Limits, OpenError, clients::Clients, kept::Kept, limits::Tally, listeners::Listeners,
-    publish::Staged, recover, requests::Requests, writer::Writer,
+    FIRST_STREAM, Limits, OpenError,
+    clients::Clients,
+    inside::{self, Inside, Wishes},
+    kept::Kept,
+    limits::Tally,
+    listeners::Listeners,
+    publish::Staged,
+    recover,
+    requests::Requests,
+    writer::Writer,
 };
 use crate::{
     jetstream::{Api, ApiStats, Status, Unmet},
@@ -54,12 +62,16 @@ pub struct Engine {
     pub(super) subscribing: Vec<String>,
     /// Chooses names.
     pub(super) random: Rng,
+    /// What the platform asks for.
+    pub(super) wishes: Wishes,
+    inside: Inside,
     deadlines: HashMap<u64, Timestamp>,
     due: BTreeSet<(Timestamp, u64)>,
 }
 
 impl Engine {
     pub(super) fn new(writer: Writer, clock: Arc<dyn Clock>) -> Self {
+        let (inside, wishes) = inside::channel();
         Self {
             writer,
             clock,
@@ -80,9 +92,16 @@ impl Engine {
             changed: Vec::new(),
             subscribing: Vec::new(),
             random: Rng::new(),
+            wishes,
+            inside,
             deadlines: HashMap::new(),
             due: BTreeSet::new(),
         }
+    }
+
+    /// Asks it what clients may not ask.
+    pub(crate) fn inside(&self) -> Inside {
+        self.inside.clone()
     }
 
     /// Sets the bounds of all streams together.
@@ -253,6 +272,7 @@ impl Service for Engine {
             self.undo(out, now);
         }
         self.note_interest(interest);
+        self.serve_inside(out);
         self.serve_requests(interest);
         self.run_due(now);
         self.write_changes();

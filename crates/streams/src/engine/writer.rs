@@ -1,5 +1,7 @@
 //! One write for all that came together, and what waits until it is on disk.
 
+mod whole;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -15,6 +17,7 @@ use super::{
     mail::Mail,
 };
 use crate::server;
+use whole::Whole;
 
 /// A batch of more bytes is committed at once. One message with all that gives way for it fits into what is left then.
 const BATCH_BYTES: usize = 4 << 20;
@@ -31,6 +34,8 @@ pub(super) struct Writer {
     pub(super) mail: Arc<Mail>,
     batch: Batch,
     bytes: usize,
+    /// Nothing of what is collected now may be split.
+    whole: Option<Whole>,
     /// How durable the batch must be, if anything is stored in it.
     durability: Option<Durability>,
     /// Nothing in the batch needs more space than the reserve may give.
@@ -45,6 +50,10 @@ pub(super) struct Writer {
     first: u64,
     /// How many of them deliveries must not overtake.
     awaited: usize,
+    /// What is collected belongs to what was committed last, which had no place for it.
+    continues: bool,
+    /// Why the last commit that was answered has failed, if it has.
+    failed: Option<JournalError>,
     /// To whom something was to go that will not.
     lost: Vec<Box<[u8]>>,
 }
@@ -55,6 +64,8 @@ struct Commit {
     answers: Vec<Answer>,
     letters: server::Batch,
     is_awaited: bool,
+    /// What it answers may be about the commit before as well.
+    continues: bool,
 }
 
 impl Writer {
@@ -65,6 +76,7 @@ impl Writer {
             mail: Arc::default(),
             batch: Batch::new(),
             bytes: 0,
+            whole: None,
             durability: None,
             only_removes: true,
             answers: Vec::new(),
@@ -74,6 +86,8 @@ impl Writer {
             commits: VecDeque::new(),
             first: 0,
             awaited: 0,
+            continues: false,
+            failed: None,
             lost: Vec::new(),
         }
     }
@@ -111,9 +125,13 @@ impl Writer {
     }
 
     pub(super) fn remove_one(&mut self, stream: u64, seq: u64) {
+        let is_put_off = self.whole.as_mut().is_some_and(|whole| whole.remove(self.bytes, stream, seq));
+        if is_put_off {
+            return;
+        }
         // What has no place in one batch goes in several: nothing is acknowledged before the last.
-        if self.bytes > BATCH_BYTES {
-            self.write(Vec::new());
+        if self.bytes > BATCH_BYTES && self.whole.is_none() {
+            self.split(Vec::new());
         }
         self.bytes += 32;
         self.batch.remove(stream, seq);
@@ -130,8 +148,12 @@ impl Writer {
     /// Changes the index of a stream. What is changed because something is removed may use the reserve as well.
     pub(super) fn index(&mut self, stream: u64, changes: Vec<Change>) {
         for change in changes {
-            if self.bytes > BATCH_BYTES {
-                self.write(Vec::new());
+            let is_put_off = self.whole.as_mut().is_some_and(|whole| whole.index(self.bytes, stream, &change));
+            if is_put_off {
+                continue;
+            }
+            if self.bytes > BATCH_BYTES && self.whole.is_none() {
+                self.split(Vec::new());
             }
             self.bytes += change.bytes();
             change.put(stream, &mut self.batch);
@@ -191,9 +213,11 @@ impl Writer {
             for key in &commit.records {
                 self.ahead.remove(key);
             }
-            commit.answers.iter().for_each(|answer| answer.write(result.as_ref().err(), out));
+            let before = self.failed.take().filter(|_| commit.continues);
+            self.failed = result.err().or(before);
+            commit.answers.iter().for_each(|answer| answer.write(self.failed.as_ref(), out));
             // After a failure nobody knows which messages of theirs are stored.
-            if result.is_ok() && !self.mail.has_failed() {
+            if self.failed.is_none() && !self.mail.has_failed() {
                 out.append(&mut commit.letters);
             } else {
                 self.lost.extend(commit.letters.iter().map(|(to, _)| to.into()));
@@ -224,11 +248,21 @@ impl Writer {
     }
 
     fn make_room(&mut self, bytes: usize) {
-        if self.bytes > BATCH_BYTES {
-            let answers = std::mem::take(&mut self.answers);
-            self.write(answers);
+        match &mut self.whole {
+            Some(whole) => whole.store(bytes + 32),
+            None if self.bytes > BATCH_BYTES => {
+                let answers = std::mem::take(&mut self.answers);
+                self.write(answers);
+            }
+            None => {}
         }
         self.bytes += bytes + 32;
+    }
+
+    /// Writes what is there; what follows belongs to it.
+    fn split(&mut self, answers: Vec<Answer>) {
+        self.write(answers);
+        self.continues = true;
     }
 
     fn write(&mut self, answers: Vec<Answer>) {
@@ -241,7 +275,8 @@ impl Writer {
         let (records, letters) = (std::mem::take(&mut self.current), std::mem::take(&mut self.letters));
         let (is_awaited, number) = (asked.is_some(), self.first + self.commits.len() as u64);
         let wakes = is_awaited || !letters.is_empty();
-        self.commits.push_back(Commit { records, answers, letters, is_awaited });
+        let continues = std::mem::take(&mut self.continues);
+        self.commits.push_back(Commit { records, answers, letters, is_awaited, continues });
         self.awaited += usize::from(is_awaited);
         (self.bytes, self.only_removes) = (0, true);
         let (mail, durability) = (self.mail.clone(), asked.unwrap_or(Durability::None));

@@ -16,6 +16,7 @@ use wire::nats::HeaderBlock;
 
 use crate::{
     client::{Link, block},
+    engine::{Atomic, Inside, Wish},
     server::{Batch, Handle, Message, Origin, Outgoing, Service},
 };
 
@@ -28,10 +29,11 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// What the engine of this process can do.
 const CAPABILITIES: Capabilities = Capabilities {
     durability: Durability::Synced,
-    atomic_across_streams: false,
+    atomic_across_streams: true,
     ttl: true,
     schedule: true,
     redelivery: true,
+    rewind: true,
 };
 
 /// An answer; `None` if nobody takes the subject.
@@ -71,13 +73,28 @@ impl Service for Answers {
 /// Asks.
 pub(super) struct Desk {
     handle: Handle,
+    inside: Inside,
     answers: Answers,
     last: AtomicU64,
 }
 
 impl Desk {
-    pub(super) fn new(handle: Handle, answers: Answers) -> Self {
-        Self { handle, answers, last: AtomicU64::new(0) }
+    pub(super) fn new(handle: Handle, inside: Inside, answers: Answers) -> Self {
+        Self { handle, inside, answers, last: AtomicU64::new(0) }
+    }
+
+    /// Sends something with a subject for its answer, which is waited for.
+    async fn ask(&self, send: impl AsyncFnOnce(String) -> Option<()>) -> Result<Answer, StreamsError> {
+        let number = self.last.fetch_add(1, Ordering::Relaxed);
+        let answer = self.answers.expect(number);
+        let stopped = || StreamsError::Unreachable("the server of messages has stopped".into());
+        let silent = |_| StreamsError::Unreachable("the server of messages does not answer".into());
+        let answer = match send(format!("{ANSWERS}{number}")).await {
+            Some(()) => timeout(PATIENCE, answer).await.map_err(silent),
+            None => Err(stopped()),
+        };
+        self.answers.take(number);
+        answer?.map_err(|_| stopped())
     }
 }
 
@@ -89,20 +106,31 @@ impl Link for Desk {
 
     async fn request(&self, subject: &str, headers: &Headers, payload: Vec<u8>) -> Result<Answer, StreamsError> {
         let headers = block(headers);
-        if headers.len() + payload.len() > MESSAGE_BYTES_MAX {
-            return Err(StreamsError::Invalid(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")));
-        }
-        let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let answer = self.answers.expect(number);
-        let reply = format!("{ANSWERS}{number}");
-        let mut batch = Batch::default();
-        let (subject, reply) = (subject.as_bytes(), Some(reply.as_bytes()));
-        batch.push(&Message { subject, reply, headers: &headers, payload: &payload });
-        let stopped = || StreamsError::Unreachable("the server of messages has stopped".into());
-        self.handle.publish(batch).await.map_err(|_| stopped())?;
-        let answer = timeout(PATIENCE, answer).await;
-        self.answers.take(number);
-        let silent = |_| StreamsError::Unreachable("the server of messages does not answer".into());
-        answer.map_err(silent)?.map_err(|_| stopped())
+        check_size(&headers, &payload)?;
+        let subject = subject.as_bytes();
+        let send = async |reply: String| {
+            let (mut batch, reply) = (Batch::default(), Some(reply.as_bytes()));
+            batch.push(&Message { subject, reply, headers: &headers, payload: &payload });
+            self.handle.publish(batch).await.ok()
+        };
+        self.ask(send).await
     }
+
+    async fn ask_inside(&self, wish: Wish) -> Result<Option<Vec<u8>>, StreamsError> {
+        if let Wish::Write(Atomic { messages, .. }) = &wish {
+            messages.iter().try_for_each(|message| check_size(&message.headers, &message.payload))?;
+        }
+        let send = async |reply: String| {
+            let is_heard = self.inside.ask(&reply, wish).await;
+            self.handle.settle().await.ok().filter(|()| is_heard)
+        };
+        self.ask(send).await
+    }
+}
+
+fn check_size(headers: &[u8], payload: &[u8]) -> Result<(), StreamsError> {
+    if headers.len() + payload.len() <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StreamsError::Invalid(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")))
 }

@@ -66,13 +66,13 @@ impl MessageServer {
         seed: u64,
     ) -> Result<Arc<Self>, StartError> {
         let (engine, courier) = engine::open_in(buckets.journal().await?, clock.clone())?;
-        let answers = Answers::default();
+        let (inside, answers) = (engine.inside(), Answers::default());
         let services = vec![Box::new(engine) as Box<dyn server::Service>, Box::new(answers.clone())];
         let config = Config { server_name: system.name.to_string(), jetstream: true, ..Config::default() };
         let handle = server::start(config, services, Listeners::default(), clock, seed)?;
         courier.start(&handle)?;
         let identities = RwLock::new(identities(system).collect());
-        let client = Client::new(Desk::new(handle.clone(), answers));
+        let client = Client::new(Desk::new(handle.clone(), inside, answers));
         Ok(Arc::new(Self { client, handle, identities }))
     }
 

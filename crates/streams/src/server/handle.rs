@@ -13,7 +13,7 @@ use model::InstanceId;
 use ports::clock::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::{JoinHandle, LocalSet},
     time::timeout,
 };
@@ -44,6 +44,7 @@ pub struct Listeners {
 #[derive(Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
+    bell: Bell,
 }
 
 /// The server has stopped.
@@ -51,19 +52,14 @@ pub struct Handle {
 #[error("the NATS server has stopped")]
 pub struct Stopped;
 
-/// Reaches a running server from a thread that may wait, and does not keep it running.
-pub(crate) struct Postman {
-    commands: mpsc::WeakSender<Command>,
-}
+/// Lets the services of a server settle, from any thread. It does not keep the server running.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bell(Arc<Notify>);
 
-impl Postman {
-    /// Lets the services settle.
-    ///
-    /// # Errors
-    /// When the server has stopped.
-    pub(crate) fn wake(&self) -> Result<(), Stopped> {
-        let commands = self.commands.upgrade().ok_or(Stopped)?;
-        commands.blocking_send(Command::Settle).map_err(|_| Stopped)
+impl Bell {
+    /// Never waits. Until the services settle, many rings count as one.
+    pub(crate) fn ring(&self) {
+        self.0.notify_one();
     }
 }
 
@@ -106,10 +102,12 @@ pub fn start(
         listener.set_nonblocking(true)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let bell = Bell::default();
+    let inbox = Inbox { commands: inbox, bell: bell.clone() };
     thread::Builder::new().name("nats".into()).spawn(move || {
         LocalSet::new().block_on(&runtime, run(config, services, listeners, clock, seed, inbox));
     })?;
-    Ok(Handle { commands })
+    Ok(Handle { commands, bell })
 }
 
 impl Handle {
@@ -122,8 +120,16 @@ impl Handle {
         self.commands.send(Command::Publish(batch)).await.map_err(|_| Stopped)
     }
 
-    pub(crate) fn postman(&self) -> Postman {
-        Postman { commands: self.commands.downgrade() }
+    /// Lets the services settle.
+    ///
+    /// # Errors
+    /// When the server has stopped.
+    pub(crate) async fn settle(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::Settle).await.map_err(|_| Stopped)
+    }
+
+    pub(crate) fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
     /// Serves a client on this stream. With an identity it need not say who it is.
@@ -183,13 +189,29 @@ impl Handle {
     }
 }
 
+/// What the server's thread is told.
+struct Inbox {
+    commands: mpsc::Receiver<Command>,
+    bell: Bell,
+}
+
+impl Inbox {
+    /// `None` once nobody can tell it anything any more.
+    async fn next(&mut self) -> Option<Command> {
+        tokio::select! {
+            command = self.commands.recv() => command,
+            () = self.bell.0.notified() => Some(Command::Settle),
+        }
+    }
+}
+
 async fn run(
     config: Config,
     services: Vec<Box<dyn Service>>,
     listeners: Listeners,
     clock: Arc<dyn Clock>,
     seed: u64,
-    mut inbox: mpsc::Receiver<Command>,
+    mut inbox: Inbox,
 ) {
     let hub = Hub::new(config, services, seed, clock.now());
     let worker = Rc::new(Worker::new(hub, clock));
@@ -199,7 +221,7 @@ async fn run(
     if let Some(listener) = listeners.monitor.and_then(|listener| tokio::net::TcpListener::from_std(listener).ok()) {
         Worker::spawn(monitor::accept(worker.clone(), listener));
     }
-    while let Some(command) = inbox.recv().await {
+    while let Some(command) = inbox.next().await {
         match command {
             Command::Publish(batch) => {
                 worker.hub.borrow_mut().publish_batch(&batch, worker.now());

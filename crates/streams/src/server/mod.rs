@@ -21,6 +21,7 @@ pub use batch::Batch;
 pub(crate) use config::API_LEVEL;
 pub use config::{Auth, Config, Identity, InboxRule, PROTOCOL_VERSION, User};
 pub use guard::Guard;
+pub(crate) use handle::Bell;
 pub use handle::{Handle, Listeners, Stopped, Stream, start};
 pub use monitor::Query;
 pub use service::{Interest, Message, Origin, Outgoing, Service};

@@ -58,8 +58,17 @@ pub(super) fn keys(setup: &Setup) -> anyhow::Result<Vec<Row>> {
     let gets = [["KV_MANY", "$KV.MANY.key", &count, &until], ["KV_FEW", "$KV.FEW.key", "1", &until]];
     in_turns(setup.pairs, 2, |place| load::sample(setup, &server, "get", &gets[place], &mut samples[place]))?;
     let [many, few] = samples;
+    let scattered = format!("~{count}");
+    let again = load::run(setup, &server, "publish", &["$KV.MANY.key", &scattered, "8", "500", &count])?;
     let details = format!("VmRSS over {} MiB before", before / 1024);
     Ok(vec![
+        Row::value(
+            &format!("overwriting of {count} keys, as if at random"),
+            again.count / again.seconds,
+            "keys a second",
+            Bar::None,
+            "500 in flight, each on disk".into(),
+        ),
         Row::value(&format!("memory of a key, of {count}"), each, "B", Bar::AtMost(200.0), details),
         many.against(&few, Measure::P50, &format!("get of one of {count} keys"), Bar::AtMost(1.2)),
     ])

@@ -1,18 +1,20 @@
 use model::{
     Timestamp, TopicName,
-    api::{DeadLetter, DeadLetterId, DeadQuery, ReplayDead},
+    api::{DeadLetter, DeadLetterId, DeadQuery},
 };
 use serde::Serialize;
 
 use crate::{
     Context,
+    args::DeadArgs,
     exit::ExitCode,
     paint::Style,
     table::{self, Cell},
     text,
 };
 
-pub(super) const HEAD: [&str; 8] = ["TOPIC", "ID", "SEQUENCE", "PUBLISHED", "TRIES", "LAST TRY", "WHY", "MESSAGE"];
+pub(super) const HEAD: [&str; 9] =
+    ["TOPIC", "ID", "SEQUENCE", "PUBLISHED", "TRIES", "FIRST TRY", "LAST TRY", "WHY", "MESSAGE"];
 
 /// The longest part of a message in a table.
 const MESSAGE_COLUMNS_MAX: usize = 1000;
@@ -66,24 +68,30 @@ pub(super) fn row(Letter { topic, letter }: &Letter<'_>, now: Timestamp) -> Vec<
         Cell::plain(letter.sequence.to_string()),
         Cell::plain(text::ago(Some(letter.stored_at), now)),
         Cell::plain(letter.deliveries.to_string()),
+        Cell::plain(text::ago(letter.first_delivered_at, now)),
         Cell::plain(text::ago(letter.delivered_at, now)),
         Cell::new(&letter.reason, Style::Bad),
         Cell::plain(text::fit(&text::one_line(&letter.payload), MESSAGE_COLUMNS_MAX)),
     ]
 }
 
-pub(super) async fn replay(
-    context: Context<'_>,
-    topic: &TopicName,
-    ids: Option<Vec<DeadLetterId>>,
-) -> anyhow::Result<ExitCode> {
-    let replayed = context.client()?.replay_dead(topic, &ReplayDead { ids }).await?;
+pub(super) async fn replay(context: Context<'_>, args: &DeadArgs) -> anyhow::Result<ExitCode> {
+    let replayed = context.client()?.replay_dead(&args.topic, &args.which()).await?;
+    tell(context, &replayed, "published again")
+}
+
+pub(super) async fn remove(context: Context<'_>, args: &DeadArgs) -> anyhow::Result<ExitCode> {
+    let removed = context.client()?.remove_dead(&args.topic, &args.which()).await?;
+    tell(context, &removed, "removed")
+}
+
+fn tell(context: Context<'_>, ids: &[DeadLetterId], done: &str) -> anyhow::Result<ExitCode> {
     if context.settings.json {
-        replayed.iter().try_for_each(|id| context.terminal.print_json(id))?;
-    } else if replayed.is_empty() {
+        ids.iter().try_for_each(|id| context.terminal.print_json(id))?;
+    } else if ids.is_empty() {
         context.terminal.say("there are no dead letters\n");
     } else {
-        let lines: String = replayed.iter().map(|id| format!("{id}  published again\n")).collect();
+        let lines: String = ids.iter().map(|id| format!("{id}  {done}\n")).collect();
         context.terminal.print(&lines)?;
     }
     Ok(ExitCode::Ok)

@@ -29,8 +29,7 @@ pub(crate) async fn run(context: Context<'_>, verb: &TopicVerb) -> anyhow::Resul
             let which = DeadQuery { consumer: consumer.clone(), limit: Some(*count) };
             dead::list(context, topic.as_ref(), &which).await
         }
-        TopicVerb::Dead { verb: DeadVerb::Replay { topic, ids, all } } => {
-            dead::replay(context, topic, (!all).then(|| ids.clone())).await
-        }
+        TopicVerb::Dead { verb: DeadVerb::Replay(args) } => dead::replay(context, args).await,
+        TopicVerb::Dead { verb: DeadVerb::Rm(args) } => dead::remove(context, args).await,
     }
 }

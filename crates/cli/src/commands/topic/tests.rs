@@ -108,14 +108,15 @@ fn messages() {
 #[test]
 fn dead_letters() {
     let letter = json!({
-        "id": "mailer/3", "sequence": 1180, "deliveries": 5, "stored_at": 8_000_000, "delivered_at": 195_000_000,
+        "id": "mailer/3", "sequence": 1180, "deliveries": 5, "stored_at": 8_000_000,
+        "first_delivered_at": 20_000_000, "delivered_at": 195_000_000,
         "reason": "max-deliveries", "payload": "{\"order\": 7}",
     });
     let topic = "orders.placed".parse().unwrap();
     let letter = dead::Letter { topic: &topic, letter: from(letter) };
     let expected = "\
-TOPIC          ID        SEQUENCE  PUBLISHED  TRIES  LAST TRY  WHY             MESSAGE
-orders.placed  mailer/3  1180      3m12s ago  5      5.0s ago  max-deliveries  {\"order\": 7}
+TOPIC          ID        SEQUENCE  PUBLISHED  TRIES  FIRST TRY  LAST TRY  WHY             MESSAGE
+orders.placed  mailer/3  1180      3m12s ago  5      3m0s ago   5.0s ago  max-deliveries  {\"order\": 7}
 ";
     assert_eq!(table::render(&dead::HEAD, vec![dead::row(&letter, NOW)], None, PLAIN), expected);
     let json = serde_json::to_value(&letter).unwrap();

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use model::streams::{AckPolicy, ConsumerConfig, Retention, StreamConfig};
+use model::{
+    Timestamp,
+    streams::{AckPolicy, ConsumerConfig, Retention, StreamConfig},
+};
 
 use super::world::{World, explicit};
-use crate::consumer::{Ack, Event, Pull};
+use crate::consumer::{Ack, Action, Cause, Change, Death, Event, Pull};
 
 #[test]
 fn what_is_not_acknowledged_comes_again() {
@@ -30,7 +33,7 @@ fn what_is_not_acknowledged_comes_again() {
     world.ack(4, Ack::Nak(Some(Duration::from_secs(60))));
     assert_eq!((world.wait(5_000), world.fetch(5)), (String::new(), "404#4".into()));
     assert_eq!((world.wait(5_000), world.fetch(5)), (String::new(), "3x4 404#5".into()));
-    assert_eq!(world.ack(3, Ack::Term(Some("bad".into()))), "terminated 3");
+    assert_eq!(world.ack(3, Ack::Term(Some("bad".into()))), "terminated 3 dead 3 after 4");
     assert_eq!(
         (world.wait(50_000), world.fetch(5), world.ack(4, Ack::Done)),
         (String::new(), "4x2 404#6".into(), String::new())
@@ -47,7 +50,7 @@ fn samples_are_of_what_is_acknowledged_alone() {
     assert_eq!(world.fetch(3), "1 2 3");
     assert_eq!((world.wait(5), world.ack(2, Ack::Done)), (String::new(), "acked 2 after 1 and 5ms".into()));
     assert_eq!((world.ack(2, Ack::Done), world.ack(9, Ack::Done)), Default::default());
-    assert_eq!(world.ack(3, Ack::Term(None)), "terminated 3");
+    assert_eq!(world.ack(3, Ack::Term(None)), "terminated 3 dead 3 after 1");
     let all = ConsumerConfig { ack_policy: AckPolicy::All, sample_freq: "30".into(), ..ConsumerConfig::default() };
     let mut world = World::with(&["a"], all);
     assert_eq!((world.fetch(1), world.ack(1, Ack::Done)), ("1".into(), String::new()));
@@ -127,6 +130,33 @@ fn a_message_that_is_gone_waits_for_nothing() {
     assert_eq!((world.info().num_pending, world.fetch(1)), (0, "404#2".into()));
     world.publish(&["a"]);
     assert_eq!(world.fetch(1), "5");
+}
+
+#[test]
+fn a_dead_letter_tells_its_history() {
+    let seconds = |s: u64| Timestamp(1_790_000_000_000_000 + s * 1_000_000);
+    let why: Box<str> = "no such user".into();
+    for (last, cause) in [
+        (Ack::Nak(None), Cause::Exhausted),
+        (Ack::Term(None), Cause::Terminated(None)),
+        (Ack::Term(Some(why.clone())), Cause::Terminated(Some(why))),
+    ] {
+        let mut world = World::with(&["a"], explicit());
+        world.hub.remove(1, &world.stored);
+        world.consumer_with(1, ConsumerConfig { max_deliver: 2, ..explicit() }, true);
+        assert_eq!(world.fetch(1), "1");
+        world.now = seconds(7);
+        assert_eq!((world.ack(1, Ack::Nak(None)), world.fetch(1)), (String::new(), "1x2".into()));
+        world.now = seconds(9);
+        world.event(1, Event::Ack { seq: 1, ack: last, answer: None });
+        let asked = std::mem::take(&mut world.asked);
+        let is_death = |(_, action): &(u64, Action)| matches!(action, Action::DeadLetter(..));
+        let at = asked.iter().position(is_death).unwrap();
+        let death = Death { deliveries: 2, first_at: seconds(0), last_at: seconds(7), cause };
+        assert_eq!(asked[at].1, Action::DeadLetter(1, death));
+        let rest: Vec<_> = asked[at + 1..].iter().map(|(_, action)| action.clone()).collect();
+        assert_eq!(rest, [Action::Record(Change::Done { seq: 1, through: false }), Action::Release(1)]);
+    }
 }
 
 fn on(retention: Retention) -> World {

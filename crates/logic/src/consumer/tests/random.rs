@@ -122,7 +122,7 @@ fn any_order_of_events_agrees_with_the_model() {
 
 impl Run {
     fn step(&mut self, step: u64) {
-        match self.rng.u8(..24) {
+        match self.rng.u8(..25) {
             _ if step % 20 == 5 => self.create(step),
             0..=8 => {
                 let subject = SUBJECTS[self.rng.usize(..SUBJECTS.len())];
@@ -156,6 +156,7 @@ impl Run {
                 hub.iter().for_each(|(id, consumer)| drop(log.insert(id, (consumer.snapshot(), Vec::new()))));
             }
             15..=18 => self.pull(),
+            19 => self.rewind(),
             _ => self.ack(),
         }
     }
@@ -226,6 +227,19 @@ impl Run {
             Ack::Progress => drop(naive.waiting.insert(seq, now + Duration::from_millis(ACK_WAIT_MS))),
         }
         self.observe(|world| world.event(id, Event::Ack { seq, ack, answer: None }));
+    }
+
+    /// A consumer goes on somewhere else: what it had of it is new again, and what is before stays as it is.
+    fn rewind(&mut self) {
+        let Some(id) = self.any_consumer() else { return };
+        let seq = self.rng.u64(1..=self.world.hub.stream.counts().last_seq + 1);
+        let naive = self.naive.get_mut(&id).unwrap();
+        (naive.last_new, naive.begins_after) = (seq - 1, 0);
+        naive.deliveries.retain(|other, _| *other < seq);
+        naive.waiting.retain(|other, _| *other < seq);
+        let pending = self.world.hub.check_rewind(id, seq, &self.world.stored).unwrap();
+        assert_eq!(pending, self.naive[&id].undelivered(&self.world).len() as u64, "{}", self.context);
+        self.observe(|world| world.event(id, Event::Rewind(seq)));
     }
 
     /// Does something, and tells the models what came of it.

@@ -1,6 +1,10 @@
-use model::streams::{ConsumerConfig, DeliverPolicy};
+use model::streams::{ConsumerConfig, DeliverPolicy, Retention};
 
 use super::world::{World, explicit};
+use crate::{
+    consumer::{Ack, Event, Pull},
+    hub::NoWay,
+};
 
 #[test]
 fn where_a_consumer_begins() {
@@ -67,4 +71,46 @@ fn a_filter_of_few_among_many_is_found() {
     assert_eq!(world.fetch(5), "501 503 404#1");
     let pending: Vec<_> = world.hub.iter().map(|(_, consumer)| consumer.info().num_pending).collect();
     assert_eq!(pending, [0, 501]);
+}
+
+#[test]
+fn where_a_consumer_may_go_on() {
+    for (retention, acked, seq, expected) in [
+        (Retention::Limits, 2, 1, Ok((5, "1 2 3 4 5"))),
+        (Retention::Limits, 2, 6, Ok((0, ""))),
+        (Retention::WorkQueue, 2, 1, Ok((4, "1 3 4 5"))),
+        (Retention::WorkQueue, 2, 2, Err(NoWay::Gone(2, Some(3)))),
+        (Retention::WorkQueue, 1, 1, Err(NoWay::Gone(1, Some(2)))),
+        (Retention::WorkQueue, 1, 4, Ok((2, "4 5"))),
+        (Retention::WorkQueue, 1, 5, Err(NoWay::PassesOver(1))),
+        (Retention::WorkQueue, 1, 6, Err(NoWay::PassesOver(2))),
+        (Retention::Interest, 3, 3, Err(NoWay::Gone(3, Some(4)))),
+        (Retention::Interest, 3, 1, Ok((4, "1 2 4 5"))),
+    ] {
+        let subjects = vec!["a".to_owned()];
+        let mut world = World::new(model::streams::StreamConfig { retention, subjects, ..Default::default() });
+        world.consumer(1, explicit());
+        world.publish(&["a"; 5]);
+        assert_eq!(world.fetch(3), "1 2 3");
+        world.ack(acked, Ack::Done);
+        let pending = world.hub.check_rewind(1, seq, &world.stored);
+        assert_eq!(pending, expected.map(|(pending, _)| pending), "{retention:?} {acked} {seq}");
+        let Ok((_, gets)) = expected else { continue };
+        world.event(1, Event::Rewind(seq));
+        assert_eq!(world.fetch(9).trim_end_matches("404#2").trim_end(), gets, "{retention:?} {acked} {seq}");
+    }
+}
+
+#[test]
+fn a_rewound_consumer_keeps_its_counts_and_who_waits() {
+    let mut world = World::with(&["a"; 4], explicit());
+    assert_eq!((world.fetch(4), world.ack(2, Ack::Done)), ("1 2 3 4".into(), String::new()));
+    assert_eq!(world.pull(Pull { batch: 5, ..Pull::default() }), "");
+    world.event(1, Event::Rewind(3));
+    assert_eq!(world.told(), "3 4", "the request that waits is answered");
+    let info = world.info();
+    assert_eq!((info.delivered_consumer_seq, info.num_ack_pending, info.ack_floor_stream_seq), (6, 3, 0));
+    assert_eq!(world.wait(30_000), "1x2 3x2 4x2");
+    world.publish(&["a"]);
+    assert_eq!(world.told(), "", "the request has had its five");
 }

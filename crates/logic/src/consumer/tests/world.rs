@@ -164,7 +164,7 @@ impl World {
                 let request = if let Target::Request(id) = to { format!("#{id}") } else { "#".into() };
                 Some(format!("{}{request}", status.code()))
             }
-            Action::DeadLetter { seq, deliveries, .. } => Some(format!("dead {seq} after {deliveries}")),
+            Action::DeadLetter(seq, death) => Some(format!("dead {seq} after {}", death.deliveries)),
             Action::Advise(Advisory::MaxDeliveries { seq, .. }) => Some(format!("exhausted {seq}")),
             Action::Advise(Advisory::Acked { seq, deliveries, delay, .. }) => {
                 Some(format!("acked {seq} after {deliveries} and {delay:?}"))

@@ -244,3 +244,29 @@ fn discard_new_never_exceeds_a_limit() {
         }
     }
 }
+
+/// What is stored together leaves the stream as the same messages do one after the other, and what is refused changes nothing.
+#[test]
+fn together_is_as_one_after_the_other() {
+    for _ in 0..500 {
+        let seed = fastrand::u64(..);
+        let mut rng = Rng::with_seed(seed);
+        let config = any_config(&mut rng);
+        let [mut together, mut single] = [World::new(config.clone()), World::new(config)];
+        for round in 0..12 {
+            let context = format!("seed {seed} round {round}");
+            let any =
+                |_| incoming(SUBJECTS[rng.usize(..SUBJECTS.len())], HEADERS[rng.usize(..HEADERS.len())], rng.u64(..10));
+            let all: Vec<_> = (0..round % 5 + 1).map(any).collect();
+            if let Ok(before) = together.stream.check_all(&all, together.now, &together.stored) {
+                let new = all.iter().zip(&before).filter(|(_, before)| before.is_none()).map(|(incoming, _)| incoming);
+                let placed = together.stream.place_all(new, &|_| true, together.now, &together.stored);
+                placed.iter().for_each(|placed| together.stored.place(placed));
+                all.iter().for_each(|incoming| drop(single.tell(incoming)));
+            }
+            together.agree(&context);
+            assert_eq!(together.left(), single.left(), "{context}");
+            assert_eq!(together.stream.counts(), single.stream.counts(), "{context}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
-use model::streams::{Discard, Retention, StreamConfig};
+use model::streams::{ApiError, Discard, Retention, StreamConfig};
 
 use super::world::{World, incoming};
-use crate::stream::Purge;
+use crate::stream::{BATCH_BYTES_MAX, Purge};
 
 fn on(subjects: &[&str]) -> StreamConfig {
     StreamConfig { subjects: subjects.iter().map(|s| (*s).to_owned()).collect(), ..StreamConfig::default() }
@@ -207,4 +207,47 @@ fn batches() {
     assert!(!world.stream.has_batch("0") && world.stream.has_batch("1"));
     world.wait_ms(10_000);
     assert_eq!((world.due().abandoned.len(), world.stream.deadline()), (49, None));
+}
+
+/// Lines as `check` has them; what becomes of all together, and the sequences that follow.
+#[test]
+fn together_or_not_at_all() {
+    let config = || StreamConfig { max_msgs: 3, ..on(&["*", "a.*"]) };
+    for (lines, expected, left) in [
+        (&[("a", ""), ("b", "")] as &[_], Ok(vec![None, None]), vec![1, 2, 3]),
+        (
+            &[("a", "Expected-Last-Sequence: 1"), ("b", "Msg-Id: x"), ("b", "")],
+            Ok(vec![None, Some(1), None]),
+            vec![1, 2, 3],
+        ),
+        (&[("a", ""), ("b", "Expected-Last-Sequence: 1")], Err(ApiError::WrongLastSequenceInBatch), vec![1]),
+        (&[("a", ""), ("b", "Expected-Last-Subject-Sequence: 7")], Err(ApiError::WrongLastSequence(0)), vec![1]),
+        (&[("a", "Msg-Id: y"), ("b", "Msg-Id: y")], Err(ApiError::BatchDuplicate), vec![1]),
+        (&[("a", ""), ("b.c", "")], Err(ApiError::StreamMismatch), vec![1]),
+        (&[("a", ""), ("a", ""), ("a", "")], Ok(vec![None; 3]), vec![2, 3, 4]),
+    ] {
+        let mut world = check(config(), &[("a", "Msg-Id: x", "1")]);
+        let all: Vec<_> = lines.iter().map(|(subject, headers)| incoming(subject, headers, 10)).collect();
+        let checked = world.stream.check_all(&all, world.now, &world.stored);
+        assert_eq!(checked, expected, "{lines:?}");
+        world.agree("a check changes nothing");
+        if let Ok(before) = checked {
+            let new = all.iter().zip(before).filter(|(_, before)| before.is_none()).map(|(incoming, _)| incoming);
+            let placed = world.stream.place_all(new, &|_| true, world.now, &world.stored);
+            placed.iter().for_each(|placed| world.stored.place(placed));
+        }
+        world.agree("after all");
+        assert_eq!(world.left(), left, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_batch_has_place_in_one_write() {
+    let mut world = World::new(StreamConfig { allow_atomic: true, ..on(&["a"]) });
+    let half = BATCH_BYTES_MAX / 2 - 100;
+    for (sequence, bytes, expected) in [(1, half, "staged"), (2, half, "staged"), (3, 300, "10199")] {
+        let headers = format!("Batch-Id: x; Batch-Sequence: {sequence}");
+        assert_eq!(world.tell(&incoming("a", &headers, bytes)), expected, "{sequence}");
+    }
+    assert!(!world.stream.has_batch("x"));
 }

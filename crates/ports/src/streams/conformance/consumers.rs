@@ -1,9 +1,9 @@
-//! How far consumers are can be seen, and they can be set back.
+//! How far consumers are can be seen, and they can be set back; `rewind`: in place and in every stream.
 
 use model::streams::{Retention, StreamConfig};
 
-use super::{CONSUMER, ORDERS, Rig, TOPICS, consumer, orders, refused, topic};
-use crate::streams::{Start, StreamsError};
+use super::{CONSUMER, ORDERS, Rig, TOPICS, consumer, message, orders, publish, refused, topic};
+use crate::streams::{Publish, Start, StreamsError};
 
 /// How far consumers are can be seen, and they can be set back.
 pub async fn consumers(rig: impl Rig) {
@@ -28,17 +28,43 @@ pub async fn consumers(rig: impl Rig) {
         (Start::New, vec![]),
         (Start::Time(second.at), vec![2, 3, 4]),
     ] {
-        topics.rewind(ORDERS, CONSUMER, start).await.expect("it is set back");
+        let pending = topics.rewind(ORDERS, CONSUMER, start).await.expect("it is set back");
         let taken = rig.take(ORDERS, &consumer(), 10).await;
+        assert_eq!(pending, taken.len() as u64, "{start:?}");
         // Two messages may have been stored in one microsecond.
         assert!(
             taken == expected || matches!(start, Start::Time(_)) && taken.ends_with(&expected),
             "{start:?}: {taken:?}"
         );
     }
-    let kept = StreamConfig { retention: Retention::Interest, ..topic(TOPICS[1]) };
-    let name = kept.name.clone();
-    topics.ensure(kept).await.expect("it is made");
-    rig.take(&name, &consumer(), 1).await;
-    refused!(topics.rewind(&name, CONSUMER, Start::Sequence(1)).await, StreamsError::Refused { .. });
+    let set_back = &topics.consumers(ORDERS).await.expect("they are listed")[0];
+    if topics.capabilities().rewind {
+        assert_eq!((set_back.created, set_back.ack_pending), (one.created, 4), "it is the one that it was");
+    }
+    for (name, retention) in [(TOPICS[1], Retention::Interest), (TOPICS[2], Retention::WorkQueue)] {
+        what_is_kept(&rig, StreamConfig { retention, ..topic(name) }).await;
+    }
+}
+
+/// A stream that keeps messages for consumers only.
+async fn what_is_kept(rig: &impl Rig, config: StreamConfig) {
+    let (topics, name, subject) = (rig.topics(), config.name.clone(), config.subjects[0].clone());
+    topics.ensure(config).await.expect("it is made");
+    assert_eq!(rig.take(&name, &consumer(), 1).await, [0; 0]);
+    for payload in ["1", "2", "3", "4"] {
+        publish(&*topics, Publish { subject: subject.clone(), ..message(payload) }).await;
+    }
+    assert_eq!(rig.take(&name, &consumer(), 3).await, [1, 2, 3]);
+    let rewind = |start| topics.rewind(&name, CONSUMER, start);
+    if !topics.capabilities().rewind {
+        refused!(rewind(Start::Sequence(1)).await, StreamsError::Refused { .. });
+        return;
+    }
+    topics.delete(&name, 2).await.expect("it is there");
+    refused!(rewind(Start::Sequence(2)).await, StreamsError::Refused { .. });
+    refused!(rewind(Start::New).await, StreamsError::Refused { .. });
+    assert_eq!(rewind(Start::Sequence(3)).await.expect("it is there"), 2);
+    assert_eq!(rig.take(&name, &consumer(), 10).await, [3, 4]);
+    assert_eq!(rewind(Start::Sequence(0)).await.expect("there are some"), 3);
+    assert_eq!(rig.take(&name, &consumer(), 10).await, [1, 3, 4]);
 }

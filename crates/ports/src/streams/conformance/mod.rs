@@ -36,7 +36,7 @@ pub use time_to_live::time_to_live;
 use super::{Ack, KeyValue, Message, Publish, Start, Topics};
 
 /// The topics that the suite uses.
-pub const TOPICS: [&str; 2] = ["conformance.orders", "conformance.audit"];
+pub const TOPICS: [&str; 3] = ["conformance.orders", "conformance.audit", "conformance.work"];
 /// The bucket that it uses.
 pub const BUCKET: &str = "conformance";
 /// The consumer that it uses.

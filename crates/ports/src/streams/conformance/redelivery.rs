@@ -23,6 +23,7 @@ pub async fn redelivery(rig: impl Rig) {
         assert!(most < 1, "a consumer that asked for nothing is delivered {most} times");
         refused!(dead(0).await, StreamsError::Unsupported(_));
         refused!(topics.replay(ORDERS, CONSUMER, 1).await, StreamsError::Unsupported(_));
+        refused!(topics.remove_dead(ORDERS, CONSUMER, 1).await, StreamsError::Unsupported(_));
         return;
     }
     assert_eq!(most, 1);
@@ -36,14 +37,27 @@ pub async fn redelivery(rig: impl Rig) {
     assert_eq!((letter.sequence, letter.deliveries, letter.reason.as_str()), (1, 1, "max-deliveries"));
     let original = all(&*topics, ORDERS).await.remove(0);
     assert_eq!(letter.message, original);
-    assert!(letter.delivered_at >= Some(original.at), "{letter:?}");
+    assert!(letter.first_delivered_at >= Some(original.at), "{letter:?}");
+    assert_eq!(letter.first_delivered_at, letter.delivered_at, "it was delivered once");
     assert_eq!(dead(2).await.expect("there is no other"), []);
 
-    let again = topics.replay(ORDERS, CONSUMER, 1).await.expect("it is published again");
+    // Whoever is the second finds it gone.
+    let (one, other) = tokio::join!(topics.replay(ORDERS, CONSUMER, 1), topics.replay(ORDERS, CONSUMER, 1));
+    let [Ok(again), Err(StreamsError::Absent(_))] = (if one.is_ok() { [one, other] } else { [other, one] }) else {
+        panic!("both or neither");
+    };
     assert_eq!((again.stream.as_str(), again.sequence, again.duplicate), (ORDERS, 2, false));
     assert_eq!(dead(0).await.expect("it is gone"), []);
     let second = all(&*topics, ORDERS).await.remove(1);
     assert!(second.payload == original.payload && second.headers.starts_with(&headers), "{second:?}");
     refused!(topics.replay(ORDERS, CONSUMER, 1).await, StreamsError::Absent(_));
+
+    rig.take(ORDERS, &quick, 1).await;
+    let letter = eventually("the message is dead again", died).await;
+    assert_eq!((letter.sequence, letter.message.sequence), (2, 2));
+    topics.remove_dead(ORDERS, CONSUMER, 2).await.expect("it is there");
+    assert_eq!(dead(0).await.expect("it is gone"), []);
+    assert_eq!(all(&*topics, ORDERS).await.len(), 2, "nothing is published");
+    refused!(topics.remove_dead(ORDERS, CONSUMER, 2).await, StreamsError::Absent(_));
     refused!(topics.dead("other", CONSUMER, 0, 1).await, StreamsError::Absent(_));
 }

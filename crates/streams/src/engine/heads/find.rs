@@ -1,6 +1,6 @@
 //! Finding messages.
 
-use logic::stream::{Head, Stored};
+use logic::stream::{Head, Spent, Stored};
 use model::Timestamp;
 
 use super::{Heads, part::Part, row::Use, spans::Span};
@@ -12,11 +12,14 @@ impl Stored for Heads {
 
     fn next_of(&self, subject: &str, after: u64) -> Option<Head> {
         let span = self.spans.get(self.shelf.hash(subject)).filter(|span| span.last > after)?;
-        self.first_after(span, subject, span.first.max(after + 1) - 1)
+        let from = span.first.max(after + 1);
+        self.get_of(from, subject).or_else(|| self.first_after(span, subject, from - 1))
     }
 
     fn last_of(&self, subject: &str, before: u64) -> Option<Head> {
-        self.last_before(self.spans.get(self.shelf.hash(subject))?, subject, before)
+        let span = self.spans.get(self.shelf.hash(subject))?;
+        let to = span.last.min(before.checked_sub(1)?);
+        self.get_of(to, subject).or_else(|| self.last_before(span, subject, before))
     }
 
     /// Of a subject, it costs a look into each block that has some of them.
@@ -32,6 +35,13 @@ impl Stored for Heads {
         (first..=self.sealed.len()).find_map(|place| self.part(place, |part| part.since(at))?)
     }
 
+    fn sole_of(&self, subject: &str) -> Option<Spent> {
+        let span = self.spans.get(self.shelf.hash(subject))?;
+        let known = span.bytes.map(|bytes| (span.last, u64::from(bytes)));
+        let spent = |(seq, bytes)| Spent { seq, subject: subject.into(), bytes, expires_at: None };
+        known.map(spent).or_else(|| self.last_of(subject, u64::MAX).map(Spent::from))
+    }
+
     fn get(&self, seq: u64) -> Option<Head> {
         let at = self.place(seq);
         let row = self.row(at, seq)?;
@@ -40,6 +50,11 @@ impl Stored for Heads {
 }
 
 impl Heads {
+    /// The message of a sequence if it is one of a subject: where a span begins and ends there mostly is one, and a block has it at hand.
+    fn get_of(&self, seq: u64, subject: &str) -> Option<Head> {
+        self.get(seq).filter(|head| *head.subject == *subject)
+    }
+
     /// The last message of a subject before a sequence, from the block where it may be downwards. Blocks that have none of
     /// the subject do not say where to go on; then the way from the subject's last block does, step by step.
     pub(super) fn last_before(&self, span: Span, subject: &str, before: u64) -> Option<Head> {

@@ -96,7 +96,7 @@ impl Heads {
     /// Adds a message, the last of all.
     pub(super) fn insert(&mut self, head: &Head, asks: Asks) {
         self.release();
-        let previous = self.spans.insert(self.shelf.hash(&head.subject), head.seq);
+        let previous = self.spans.insert(self.shelf.hash(&head.subject), head);
         self.open.push(head, asks, previous);
         self.live += 1;
         if self.open.is_full() {
@@ -138,7 +138,7 @@ impl Heads {
                 gaps.extend(next.unwrap_or(seq)..seq);
                 next = Some(seq + 1);
             };
-            match self.sealed.get(at).filter(|sealed| sealed.row(sealed.last).is_ok() && sealed.dead.is_empty()) {
+            match self.sealed.get(at).filter(|sealed| sealed.is_whole() && sealed.dead.is_empty()) {
                 Some(whole) => {
                     note(whole.first);
                     next = Some(whole.last + 1);

@@ -46,7 +46,10 @@ impl Heads {
         match (span.first == seq, span.last == seq) {
             (true, true) => None,
             (true, false) => Some(Span { first: seq + 1, ..span }),
-            (false, true) => self.last_before(span, subject, seq).map(|head| Span { last: head.seq, ..span }),
+            (false, true) => {
+                let head = self.last_before(span, subject, seq)?;
+                Some(Span { last: head.seq, bytes: Span::bytes_of(&head), ..span })
+            }
             (false, false) => Some(span),
         }
     }
@@ -64,7 +67,7 @@ impl Heads {
             };
             self.part(at, sort);
             for head in left {
-                self.spans.insert(self.shelf.hash(&head.subject), head.seq);
+                self.spans.insert(self.shelf.hash(&head.subject), &head);
             }
             for row in dead {
                 match self.sealed.get_mut(at) {

@@ -76,7 +76,7 @@ impl Restored {
         }
         self.drop_dead();
         let shelf = &self.heads.shelf;
-        let span = |entry: &Entry| Span { first: entry.first, last: entry.last };
+        let span = |entry: &Entry| Span { first: entry.first, last: entry.last, bytes: None };
         self.heads.spans =
             self.sums.subjects.iter().map(|(subject, entry)| (shelf.hash(subject), span(entry))).collect();
         Ok(())

@@ -1,5 +1,6 @@
 //! The engine on a disk that fails, under a clock that only moves when told to.
 
+mod atomic;
 mod durability;
 mod metrics;
 
@@ -38,9 +39,17 @@ impl World {
     }
 
     fn say_for(&mut self, inbox: &str, subject: &str, payload: &str) -> Vec<String> {
+        self.say_all(inbox, subject, "", payload)
+    }
+
+    fn say_with(&mut self, subject: &str, headers: &str, payload: &str) -> Vec<String> {
+        self.say_all("inbox.answer", subject, headers, payload)
+    }
+
+    fn say_all(&mut self, inbox: &str, subject: &str, headers: &str, payload: &str) -> Vec<String> {
         let mut out = Outgoing::default();
         let (subject, reply, payload) = (subject.as_bytes(), Some(inbox.as_bytes()), payload.as_bytes());
-        self.engine.message(&Message { subject, reply, headers: b"", payload }, None, &mut out);
+        self.engine.message(&Message { subject, reply, headers: headers.as_bytes(), payload }, None, &mut out);
         self.settle(out)
     }
 
