@@ -117,7 +117,7 @@ impl Supervisor {
         if self.stop.is_some() {
             return self.deploys.queue.drain(..).for_each(|(_, waiter)| drop(waiter.send(Err(stopping()))));
         }
-        if self.deploys.busy || self.is_rolling_out() {
+        if self.deploys.busy || self.deploys.queue.is_empty() || self.is_rolling_out() {
             return;
         }
         let Some(running) = self.running() else { return };
