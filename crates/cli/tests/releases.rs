@@ -56,6 +56,8 @@ fn build() -> (&'static str, String) {
 }
 
 const PROGRESS: &str = "\
+release 12  rolling, preparing: goes on
+  users  old 2/2, new 0/2
 release 12  rolling, advancing: goes on
   users  old 2/2, new 1/2
 release 12  rolling, promoted: goes on
@@ -123,7 +125,7 @@ async fn a_dry_run_says_what_would_happen() {
     let service = json!({ "service": "users", "change": "replaced", "parts": ["run"], "old": 2, "new": 2, "most": 3 });
     let plan = json!({ "index": 42, "from": 11, "strategy": "rolling", "services": [service] });
     let _server = folder.serve(&[system(), ("POST /v1/deploys ", ok(plan)), build()]);
-    let (code, out, err) = folder.run(&["deploy", "--dry-run"]).await;
+    let (code, out, err) = folder.run(&["deploy", "users", "--dry-run"]).await;
     let expected = "\
 from release 11, index 42: rolling
 SERVICE  CHANGE    INSTANCES  AT MOST  WHAT
@@ -132,7 +134,7 @@ at most 1 more instance meanwhile
 ";
     assert_eq!((code, out.as_str()), (ExitCode::Ok, expected));
     assert!(
-        err.ends_with("`isles deploy --if-match 42` does this, and refuses if anything has changed meanwhile\n"),
+        err.ends_with("`isles deploy users --if-match 42` does this, and refuses if anything has changed meanwhile\n"),
         "{err}"
     );
 }

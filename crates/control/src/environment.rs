@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use model::{
-    ServiceName,
+    NatsUrl, ServiceName,
     spec::{Protocol, Service},
 };
 use ports::traffic::Target;
@@ -20,6 +20,8 @@ pub(crate) struct Given<'a> {
     pub(crate) database: Option<&'a Path>,
     /// Its secrets.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// The NATS server that the manifest names, if it has to do with messages.
+    pub(crate) nats: Option<NatsUrl>,
 }
 
 /// The environment of an instance. What Isles gives wins over `env`, `env` over `env_file`, that over the host.
@@ -34,8 +36,10 @@ pub(crate) fn of_instance(config: &Config, bundle: &Bundle, given: &Given) -> Ve
     }
     if let Some(address) = given.reach.messages {
         env.insert("NATS_URL".into(), format!("nats://{address}"));
-    } else if let Some(url) = config.system.nats.as_ref().filter(|_| service.uses_messages()) {
+    } else if let Some(url) = &given.nats {
         env.insert("NATS_URL".into(), url.to_string());
+        let ca = config.system.nats.iter().filter_map(|nats| nats.ca.as_ref());
+        env.extend(ca.map(|ca| ("NATS_CA".to_owned(), config.folder.join(ca).display().to_string())));
     }
     for (callee, place) in &given.reach.connections {
         env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, place.address));

@@ -39,6 +39,7 @@ pub(crate) struct Started {
     pub(crate) events: WorkloadEvents,
     /// Serves topics and buckets, if there are any and it is in this process.
     pub(crate) messages: Option<Arc<dyn Messages>>,
+    pub(crate) mesh: Arc<Mesh>,
     pub(crate) api: UnixListener,
     pub(crate) sockets: PathBuf,
     pub(crate) connection_port: u16,
@@ -104,7 +105,7 @@ pub(crate) async fn start(
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
     let messages::Started { server, streams: service_streams } =
-        messages::start(&buckets, system, clock.clone(), resumed).await?;
+        messages::start(&buckets, system, folder, clock.clone(), resumed).await?;
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
@@ -122,13 +123,13 @@ pub(crate) async fn start(
         workloads: runtime.clone(),
         logs: runtime,
         traffic: mesh.clone(),
-        probes: mesh,
+        probes: mesh.clone(),
         streams,
         messages: service_streams,
         clock,
         tasks: tasks.clone(),
     };
-    Ok(Started { engines, events, messages: server, api, sockets, connection_port, keeper_pid, resumed })
+    Ok(Started { engines, events, messages: server, mesh, api, sockets, connection_port, keeper_pid, resumed })
 }
 
 /// Where the gateway's certificate comes from, if it has one.

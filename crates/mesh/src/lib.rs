@@ -48,6 +48,7 @@ mod problem;
 mod record;
 mod refused;
 mod registry;
+mod retire;
 mod retry;
 mod signal;
 mod socket;
@@ -139,6 +140,7 @@ pub struct Mesh {
     in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
     current: Mutex<Current>,
+    crew: Arc<Crew>,
 }
 
 #[derive(Default)]
@@ -193,6 +195,7 @@ impl Mesh {
                 call_sockets: CallSockets::new(config.keeper, &config.held),
                 ..Current::default()
             }),
+            crew: shared.crew.clone(),
         };
         for socket in config.connections {
             mesh.listen_connections(socket).await?;

@@ -38,6 +38,11 @@ impl Registry {
         self.lock().instances.get(id).cloned()
     }
 
+    /// All instances that it knows.
+    pub(crate) fn instances(&self) -> Vec<Arc<Instance>> {
+        self.lock().instances.values().cloned().collect()
+    }
+
     /// Forgets what is neither in the table, which all workers have acknowledged, nor in flight.
     pub(crate) fn prune(&self, table: &Table) {
         let named: HashSet<&InstanceId> = table.instances().map(|instance| &instance.id).collect();

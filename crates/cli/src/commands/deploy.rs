@@ -23,11 +23,11 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
         if_match: args.if_match,
         conflict: if args.supersede { Conflict::Supersede } else { Conflict::Queue },
     };
-    if !args.dry_run {
+    if !args.dry_run && !context.settings.json {
         say_what_is_under_way(&mut context, &client, args).await;
     }
     match building(&mut context, &client, &deploy).await? {
-        Some(Deployed::Plan(plan)) => show(context, &plan),
+        Some(Deployed::Plan(plan)) => show(context, args, &plan),
         Some(Deployed::Rollout(status)) => rollout::begun(context, &client, status, args.detach).await,
         None => {
             context.terminal.say(&(goes_on(context.settings) + "\n"));
@@ -58,7 +58,7 @@ async fn building(context: &mut Context<'_>, client: &Client, deploy: &Deploy) -
             deployed = &mut deployed => return Ok(Some(deployed?)),
             end = &mut interrupted => return Ok(end.map(|()| None)?),
             Ok(Some(line)) = tail.next() => {
-                if line.instance.is_none() {
+                if line.instance.is_none() && !context.settings.json {
                     let text = lines.render(&line, context.terminal.err.paint);
                     context.terminal.say(&text);
                 }
@@ -67,7 +67,7 @@ async fn building(context: &mut Context<'_>, client: &Client, deploy: &Deploy) -
     }
 }
 
-fn show(context: Context<'_>, plan: &DeployPlan) -> anyhow::Result<ExitCode> {
+fn show(context: Context<'_>, args: &DeployArgs, plan: &DeployPlan) -> anyhow::Result<ExitCode> {
     if context.settings.json {
         context.terminal.print_json(plan)?;
         return Ok(ExitCode::Ok);
@@ -75,7 +75,8 @@ fn show(context: Context<'_>, plan: &DeployPlan) -> anyhow::Result<ExitCode> {
     let text = render(plan, context.columns(), context.terminal.out.paint);
     context.terminal.print(&text)?;
     if !is_empty(plan) {
-        let command = context.settings.project()?.command(&format!("deploy --if-match {}", plan.index));
+        let services: String = args.services.iter().map(|service| format!("{service} ")).collect();
+        let command = context.settings.project()?.command(&format!("deploy {services}--if-match {}", plan.index));
         context.terminal.say(&format!("`{command}` does this, and refuses if anything has changed meanwhile\n"));
     }
     Ok(ExitCode::Ok)

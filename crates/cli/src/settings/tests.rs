@@ -2,8 +2,8 @@ use clap::CommandFactory;
 
 use super::*;
 use crate::args::{
-    CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs, TopArgs,
-    TopicVerb, Verb,
+    CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs, ServiceVerb,
+    TopArgs, TopicVerb, UpgradeArgs, Verb,
 };
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -28,6 +28,7 @@ fn commands() {
         let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
         Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
     };
+    let service = |verb| Command::Service { verb };
     let deploy = |services: &[&str], change: fn(&mut DeployArgs)| {
         let services = services.iter().map(|name| name.parse().unwrap()).collect();
         let mut args = DeployArgs { services, dry_run: false, if_match: None, supersede: false, detach: false };
@@ -35,14 +36,16 @@ fn commands() {
         Command::Verb(Verb::Deploy(args))
     };
     let rollback = |service, to, detach| Command::Verb(Verb::Rollback(RollbackArgs { service, to, detach }));
+    let up = |path: Option<&str>, detach, resume| Command::Up(UpArgs { path: path.map(Into::into), detach, resume });
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
-        ("isles up", Command::Up(UpArgs { path: None, detach: false, resume: false })),
-        (
-            "isles up examples/shop -d",
-            Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true, resume: false }),
-        ),
+        ("isles up", up(None, false, false)),
+        ("isles up examples/shop -d", up(Some("examples/shop"), true, false)),
+        ("isles up -d --resume", up(None, true, true)),
+        ("isles upgrade --binary new", Command::Upgrade(UpgradeArgs { binary: Some("new".into()) })),
+        ("isles service install --print", service(ServiceVerb::Install { user: false, print: true })),
+        ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),
         ("isles down", Command::Verb(Verb::Down)),
         ("isles ps", Command::Verb(Verb::Ps)),
         ("isles deploy", deploy(&[], |_| {})),

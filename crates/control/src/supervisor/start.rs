@@ -1,6 +1,9 @@
 //! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
 
-use model::{InstanceId, spec::Listen};
+use model::{
+    InstanceId, NatsUrl, ServiceName,
+    spec::{Listen, Service},
+};
 use ports::{
     streams::StreamsError,
     traffic::Caller,
@@ -15,6 +18,12 @@ use crate::{
     release::Bundle,
     store,
 };
+
+/// How a service reaches the NATS server that the manifest names.
+struct Nats {
+    url: NatsUrl,
+    password: Option<String>,
+}
 
 impl Supervisor {
     pub(super) fn start_instance(&mut self, id: &InstanceId) {
@@ -87,13 +96,23 @@ impl Supervisor {
         (reach, new)
     }
 
+    /// The NATS server that the manifest names, as the service's own user where it has one.
+    fn nats_url(&self, name: &ServiceName, spec: &Service) -> Option<Nats> {
+        let nats = self.config.system.nats.as_ref().filter(|_| spec.uses_messages())?;
+        let password = nats.secret(name, spec).and_then(|secret| self.vault.now(&secret)).cloned();
+        let own = password.as_ref().and_then(|password| nats.url.for_user(name.as_str(), password).ok());
+        Some(Nats { url: own.unwrap_or_else(|| nats.url.clone()), password })
+    }
+
     fn workload(&self, id: &InstanceId, bundle: &Bundle, record: &InstanceRecord, reach: &Reach) -> Workload {
         let spec = &bundle.spec;
         let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
         let secrets = self.vault.of(bundle);
-        let hidden = secrets.values().cloned().collect();
-        let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets };
+        let nats = self.nats_url(&id.slot.service, spec);
+        let hidden = secrets.values().chain(nats.as_ref().and_then(|nats| nats.password.as_ref())).cloned().collect();
+        let nats = nats.map(|nats| nats.url);
+        let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets, nats };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),

@@ -26,6 +26,7 @@ mod policies;
 mod probes;
 mod refusals;
 mod refused;
+mod retire;
 mod retries;
 mod rig;
 mod split;

@@ -30,7 +30,10 @@ pub(crate) fn goes_on(settings: &Settings) -> String {
 /// terminal a picture that is redrawn in place, else a line a change. Lives through restarts of the platform.
 pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: RolloutStatus) -> anyhow::Result<ExitCode> {
     let settings = context.settings;
-    let mut shown = Shown::new(context, begun);
+    let mut shown = Shown::new(context, begun.number, begun.to);
+    if let Some(end) = shown.status(begun)? {
+        return Ok(end);
+    }
     let mut watch = Watch::<RolloutStatus>::new(client);
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
     let mut tick = interval(TICK);
@@ -58,23 +61,25 @@ pub(super) struct Shown<'a> {
     now: Now<'a>,
     json: bool,
     is_live: bool,
-    begun: RolloutStatus,
+    number: u64,
+    /// The release that shall serve.
+    to: u64,
     status: Option<RolloutStatus>,
     block: Block,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn new(context: Context<'a>, begun: RolloutStatus) -> Self {
+    pub(super) fn new(context: Context<'a>, number: u64, to: u64) -> Self {
         let json = context.settings.json;
         let is_live = context.terminal.size().is_some() && !json;
         let Context { terminal, now, .. } = context;
-        Self { terminal, now, json, is_live, begun, status: None, block: Block::default() }
+        Self { terminal, now, json, is_live, number, to, status: None, block: Block::default() }
     }
 
     /// Shows a status; says how the command ends if it is the last one.
     pub(super) fn status(&mut self, status: RolloutStatus) -> anyhow::Result<Option<ExitCode>> {
-        if status.number > self.begun.number {
-            return Err(end::superseded(self.begun.to).into());
+        if status.number > self.number {
+            return Err(end::superseded(self.to).into());
         }
         let before = self.status.replace(status);
         self.draw();
@@ -82,7 +87,7 @@ impl<'a> Shown<'a> {
         if !self.is_live && !self.json {
             self.terminal.say(&lines::changes(before.as_ref(), status));
         }
-        let ended = end::end(status, self.terminal.err.paint).filter(|_| status.number == self.begun.number);
+        let ended = end::end(status, self.terminal.err.paint).filter(|_| status.number == self.number);
         let Some(ended) = ended else { return Ok(None) };
         if self.json {
             self.terminal.print_json(status)?;

@@ -143,7 +143,7 @@ fn follow_through(line: &str, size: Option<Size>, statuses: Vec<RolloutStatus>) 
     let (written, settings) = (Written::default(), settings(line));
     let mut terminal = Terminal::new(written.clone(), written.clone(), size);
     let context = Context { settings: &settings, terminal: &mut terminal, now: &|| NOW };
-    let mut shown = Shown::new(context, rollout(json!({})));
+    let mut shown = Shown::new(context, 7, 12);
     for status in statuses {
         match shown.status(status) {
             Ok(None) => {}

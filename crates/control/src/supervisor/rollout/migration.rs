@@ -76,7 +76,7 @@ impl Supervisor {
         let secrets = self.vault.of(bundle);
         let hidden = secrets.values().cloned().collect();
         let reach = Reach { connections: BTreeMap::new(), messages: None };
-        let given = Given { target: None, reach: &reach, database: database.as_deref(), secrets };
+        let given = Given { target: None, reach: &reach, database: database.as_deref(), secrets, nats: None };
         Workload {
             id: WorkloadId::Migration(name.clone()),
             command: spec.migrate.as_ref().map(|migrate| migrate.command.clone()).unwrap_or_default(),
