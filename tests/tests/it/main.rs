@@ -15,6 +15,7 @@ mod messages;
 mod nats_server;
 mod readme;
 mod release;
+mod rollout;
 mod run;
 mod service;
 mod shop;

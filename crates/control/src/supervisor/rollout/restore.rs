@@ -35,7 +35,7 @@ impl Supervisor {
             way: record.way,
             began_at: record.began_at,
             machine: Machine::restore(snapshot, []),
-            begun: record.places.keys().cloned().collect(),
+            begun: BTreeSet::new(),
             places: record.places.clone(),
             told: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -74,7 +74,10 @@ impl Supervisor {
 
     /// Begins to go on.
     pub(in super::super) fn resume_rollout(&mut self) {
-        let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
+        let Some(rollout) = &mut self.rollout else { return };
+        // Only now can it be told what is not there any more.
+        rollout.begun = rollout.places.keys().cloned().collect();
+        let services = rollout.services();
         services.iter().for_each(|name| self.observe(name));
         self.tell_rollout(Event::Due);
     }
