@@ -1,4 +1,6 @@
-"""Consumes the topic orders.placed, one message after the other, and writes down each: sequence, delivery, process."""
+"""Consumes the topic orders.placed, one message after the other, and writes down each: sequence, delivery, process.
+
+It pulls; with PUSH in its environment they are pushed to it, and to whoever else is in its slot."""
 
 import os
 import socket
@@ -37,11 +39,17 @@ class Nats:
 
 def consume():
     nats = Nats()
-    config = '{"durable_name":"mailer","ack_policy":"explicit"}'
-    nats.ask(API + "DURABLE.CREATE.orders_placed.mailer", '{"stream_name":"orders_placed","config":%s}' % config)
+    pushed = os.environ.get("PUSH")
+    config = '"durable_name":"mailer","ack_policy":"explicit"'
+    if pushed:
+        config += ',"deliver_subject":"_INBOX.mailer.push","deliver_group":"mailer"'
+    nats.ask(API + "DURABLE.CREATE.orders_placed.mailer", '{"stream_name":"orders_placed","config":{%s}}' % config)
     nats.hear()
+    if pushed:
+        nats.say("SUB _INBOX.mailer.push mailer 2")
     while True:
-        nats.ask(API + "MSG.NEXT.orders_placed.mailer", '{"batch":1,"expires":20000000000}')
+        if not pushed:
+            nats.ask(API + "MSG.NEXT.orders_placed.mailer", '{"batch":1,"expires":20000000000}')
         if to := nats.hear():
             time.sleep(0.05)
             delivery, sequence = to.split(".")[4:6]

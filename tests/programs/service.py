@@ -9,11 +9,13 @@ import signal
 import socket
 import socketserver
 import sqlite3
+import ssl
 import struct
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -152,10 +154,17 @@ class Handler(BaseHTTPRequestHandler):
 
     # /nats/TEXT says the body to the server at $NATS_URL, and answers what it said until TEXT was in it.
     def on_nats(self, text):
-        host, _, port = os.environ["NATS_URL"].removeprefix("nats://").partition(":")
-        with socket.create_connection((host, int(port)), 20) as nats:
-            nats.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n' + b"".join(self.body()))
-            said = b""
+        url = urllib.parse.urlsplit(os.environ["NATS_URL"])
+        options = {"verbose": False, "pedantic": False, "headers": True}
+        if url.username:
+            options |= {"user": url.username, "pass": url.password}
+        with socket.create_connection((url.hostname, url.port), 20) as plain:
+            said, nats = b"", plain
+            if url.scheme == "tls":
+                plain.recv(65536)
+                trusted = ssl.create_default_context(cafile=os.environ["NATS_CA"])
+                nats = trusted.wrap_socket(plain, server_hostname=url.hostname)
+            nats.sendall(b"CONNECT %s\r\n%s" % (json.dumps(options).encode(), b"".join(self.body())))
             while text.encode() not in said and (part := nats.recv(65536)):
                 said += part
         self.answer(said)

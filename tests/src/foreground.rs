@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
 };
 
 use rustix::process::Signal;
@@ -24,7 +24,7 @@ impl Foreground {
     /// When it cannot be started.
     pub fn start(mut command: Command, folder: &Path) -> Self {
         let file = |name: &str| File::create(folder.join(name)).expect("the folder can be written");
-        command.stdin(Stdio::null()).stdout(file("up.out")).stderr(file("up.err"));
+        command.stdout(file("up.out")).stderr(file("up.err"));
         Self { child: command.spawn().expect("isles can be started"), folder: folder.into() }
     }
 

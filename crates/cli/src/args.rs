@@ -76,6 +76,22 @@ pub enum Command {
     /// Run a NATS server alone, with the flags of nats-server
     #[command(disable_help_flag = true)]
     NatsServer(InnerArgs),
+    /// Print the services as users of a nats-server, for its configuration
+    NatsUsers,
+    /// Replace the Isles that runs a system, without a failed request
+    Upgrade(UpgradeArgs),
+    /// Have systemd run the system
+    Service {
+        /// The command
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
+    /// Whether this Isles could run a system (internal)
+    #[command(hide = true)]
+    Probe(InnerArgs),
+    /// What follows a keeper (internal)
+    #[command(hide = true)]
+    Successor(InnerArgs),
     /// The keeper process (internal)
     #[command(hide = true)]
     Keeper(InnerArgs),
@@ -172,7 +188,35 @@ pub struct UpArgs {
     pub resume: bool,
 }
 
-/// The arguments of `nats-server`, `keeper`, `platform` and `view`: for their own code to read.
+/// The arguments of `upgrade`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct UpgradeArgs {
+    /// The new Isles [default: this one]
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+}
+
+/// A command about systemd.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ServiceVerb {
+    /// Write the unit
+    Install {
+        /// For the service manager of this user
+        #[arg(long)]
+        user: bool,
+        /// Write it to standard output only
+        #[arg(long)]
+        print: bool,
+    },
+    /// Remove the unit
+    Uninstall {
+        /// From the service manager of this user
+        #[arg(long)]
+        user: bool,
+    },
+}
+
+/// The arguments of `nats-server` and of internal commands: for their own code to read.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct InnerArgs {
     /// The arguments

@@ -10,7 +10,7 @@ pub enum ExitCode {
     Failed = 1,
     /// The command line or the manifest is wrong.
     Usage = 2,
-    /// The release was taken back: the system is as it was.
+    /// It was taken back: the system is as it was.
     RolledBack = 3,
     /// It took too long.
     TimedOut = 4,
@@ -28,7 +28,7 @@ Exit codes:
     0  done
     1  failed; `check` found errors; the service answered `call` with 4xx or 5xx
     2  the command line or the manifest is wrong
-    3  the release was taken back: the system is as it was
+    3  taken back: the system is as it was
     4  took too long
     5  not allowed
     6  the system is not running

@@ -52,6 +52,13 @@ impl UserError {
         Self::new(ExitCode::Failed, cause, hint)
     }
 
+    /// The system of a project does not run.
+    pub fn not_running(project: Option<&Project>) -> Self {
+        let what = project.map_or("the system".into(), Project::title);
+        let up = project.map_or("isles up".into(), |project| project.command("up"));
+        Self::new(ExitCode::NotRunning, format!("{what} is not running"), format!("start it with `{up}`"))
+    }
+
     pub(crate) fn timed_out(limit: Duration, hint: &str) -> Self {
         Self::new(ExitCode::TimedOut, format!("not done after {}", format_duration(limit)), hint)
     }
@@ -67,12 +74,6 @@ impl UserError {
         };
         let code = if matches!(error, ClientError::Denied { .. }) { ExitCode::Denied } else { ExitCode::Failed };
         Self::new(code, error.to_string(), hint)
-    }
-
-    fn not_running(project: Option<&Project>) -> Self {
-        let what = project.map_or("the system".into(), Project::title);
-        let up = project.map_or("isles up".into(), |project| project.command("up"));
-        Self::new(ExitCode::NotRunning, format!("{what} is not running"), format!("start it with `{up}`"))
     }
 
     fn of_problem(problem: &Problem) -> Self {

@@ -8,6 +8,7 @@ use crate::{
 const GAP: usize = 2;
 
 /// One field of a table.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cell {
     text: String,
     style: Style,

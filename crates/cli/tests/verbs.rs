@@ -74,7 +74,7 @@ async fn ps_and_status() {
         (&["ps", "--json"], "{\"instances\":[]}\n".into()),
         (&["status", "--json"], format!("{}\n", serde_json::to_string(&status).unwrap())),
     ] {
-        let server = folder.serve(&[("GET /v1/system ", ok(&status))]);
+        let server = folder.serve(&[("GET /v1/system ", ok(&status)), ("GET /v1/topics ", ok("[]"))]);
         let (code, printed, err) = folder.run(line).await;
         let same = if line == ["status", "--json"] {
             serde_json::from_str::<Value>(&printed).unwrap() == serde_json::from_str::<Value>(&out).unwrap()
@@ -209,10 +209,11 @@ async fn top_shows_a_second_or_every_second_until_the_system_ends() {
         (&["top", "--json"], 3, json.repeat(2)),
     ] {
         let folder = Folder::new(SHOP);
-        let scripts: Vec<_> = (0..asked).map(|i| ("GET /v1/connections ", connections(10 + 100 * i))).collect();
+        let mut scripts: Vec<_> = (0..asked).map(|i| ("GET /v1/connections ", connections(10 + 100 * i))).collect();
+        scripts.extend((1..asked).map(|_| ("GET /v1/topics ", ok("[]"))));
         let server = folder.serve(&scripts);
         assert_eq!(folder.run(line).await, (ExitCode::Ok, out, String::new()), "{line:?}");
-        assert_eq!(server.requests().len() as u64, asked);
+        assert_eq!(server.requests().len() as u64, 2 * asked - 1);
     }
 }
 

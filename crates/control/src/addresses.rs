@@ -42,6 +42,32 @@ impl Addresses {
         self.of_key(key(caller, MESSAGES))
     }
 
+    /// The address of a look at the new release of a service, likewise.
+    pub(crate) fn of_preview(&mut self, service: &ServiceName) -> (SocketAddr, Option<(String, u32)>) {
+        self.of_key(preview(service))
+    }
+
+    /// That address, if it is open.
+    pub(crate) fn preview(&self, service: &ServiceName) -> Option<SocketAddr> {
+        self.numbers.get(&preview(service)).map(|number| self.address(*number))
+    }
+
+    /// Forgets it; returns the key to forget and the address that it was.
+    pub(crate) fn close_preview(&mut self, service: &ServiceName) -> Option<(String, SocketAddr)> {
+        self.forget(preview(service))
+    }
+
+    /// Forgets the address of one connection, likewise.
+    pub(crate) fn disconnect(&mut self, caller: &Caller, callee: &ServiceName) -> Option<(String, SocketAddr)> {
+        self.forget(key(caller, callee.as_str()))
+    }
+
+    fn forget(&mut self, key: String) -> Option<(String, SocketAddr)> {
+        let number = self.numbers.remove(&key)?;
+        self.taken.remove(&number);
+        Some((key, self.address(number)))
+    }
+
     fn of_key(&mut self, key: String) -> (SocketAddr, Option<(String, u32)>) {
         if let Some(number) = self.numbers.get(&key) {
             return (self.address(*number), None);
@@ -78,6 +104,11 @@ impl Addresses {
         let [_, b, c, d] = number.to_be_bytes();
         SocketAddr::from((Ipv4Addr::new(127, b, c, d), self.port))
     }
+}
+
+/// Stands in the records for the address of a look at a new release: no caller has such a name.
+fn preview(service: &ServiceName) -> String {
+    format!("@preview>{service}")
 }
 
 /// What a slot reaches, and where.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use model::{
-    ServiceName,
+    NatsUrl, ServiceName,
     spec::{Protocol, Service},
 };
 use ports::traffic::Target;
@@ -12,14 +12,16 @@ use crate::{Config, addresses::Reach, release::Bundle};
 
 /// What one instance is given beside what its service declares.
 pub(crate) struct Given<'a> {
-    /// Where it must listen.
-    pub(crate) target: &'a Target,
+    /// Where it must listen; nowhere, if it is no instance.
+    pub(crate) target: Option<&'a Target>,
     /// Where it reaches what it may use.
     pub(crate) reach: &'a Reach,
     /// The file of its store.
     pub(crate) database: Option<&'a Path>,
     /// Its secrets.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// The NATS server that the manifest names, if it has to do with messages.
+    pub(crate) nats: Option<NatsUrl>,
 }
 
 /// The environment of an instance. What Isles gives wins over `env`, `env` over `env_file`, that over the host.
@@ -28,13 +30,16 @@ pub(crate) fn of_instance(config: &Config, bundle: &Bundle, given: &Given) -> Ve
     let mut env = own(config, bundle.env_file.clone(), service);
     env.extend(given.secrets.clone());
     match given.target {
-        Target::Tcp(address) => env.insert("PORT".into(), address.port().to_string()),
-        Target::Unix(path) => env.insert("SOCKET".into(), path.display().to_string()),
-    };
+        Some(Target::Tcp(address)) => drop(env.insert("PORT".into(), address.port().to_string())),
+        Some(Target::Unix(path)) => drop(env.insert("SOCKET".into(), path.display().to_string())),
+        None => {}
+    }
     if let Some(address) = given.reach.messages {
         env.insert("NATS_URL".into(), format!("nats://{address}"));
-    } else if let Some(url) = config.system.nats.as_ref().filter(|_| service.uses_messages()) {
+    } else if let Some(url) = &given.nats {
         env.insert("NATS_URL".into(), url.to_string());
+        let ca = config.system.nats.iter().filter_map(|nats| nats.ca.as_ref());
+        env.extend(ca.map(|ca| ("NATS_CA".to_owned(), config.folder.join(ca).display().to_string())));
     }
     for (callee, place) in &given.reach.connections {
         env.insert(format!("{}_URL", callee.env_prefix()), url(service, callee, place.address));

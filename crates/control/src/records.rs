@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{InstanceId, ServiceName, Slot, Timestamp};
+use model::{InstanceId, ServiceName, Slot, Timestamp, api::RolloutStatus};
 use ports::{
     streams::{Expect, KeyValue, StreamsError},
     traffic::Target,
@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use logic::release::Ledger;
 
-use crate::release::{BundleId, ReleaseRecord};
+use crate::{
+    release::{BundleId, ReleaseRecord},
+    supervisor::RolloutRecord,
+};
 
 const BUCKET: &str = "system";
 /// The key of how releases fare.
@@ -61,6 +64,9 @@ pub(crate) struct Remembered {
     pub(crate) scales: BTreeMap<ServiceName, ScaleRecord>,
     /// The slots of a service in which an instance is asked for.
     pub(crate) slots: BTreeMap<ServiceName, BTreeSet<u32>>,
+    /// The rollout that was under way, and the last one that ended.
+    pub(crate) rollout: Option<RolloutRecord>,
+    pub(crate) last_rollout: Option<RolloutStatus>,
     pub(crate) came_up: bool,
 }
 
@@ -79,6 +85,8 @@ impl Records {
                 "address" => all.addresses.extend(read(&entry.value).map(|number: u32| (name.to_owned(), number))),
                 "scale" => all.scales.extend(name.parse().ok().zip(read(&entry.value))),
                 "slots" => all.slots.extend(name.parse().ok().zip(read(&entry.value))),
+                "rollout" => all.rollout = read(&entry.value),
+                "last-rollout" => all.last_rollout = read(&entry.value),
                 "came-up" => all.came_up = true,
                 _ => {}
             }
@@ -129,6 +137,18 @@ impl Records {
 
     pub(crate) async fn forget_release(&self, number: u64) -> Result<(), StreamsError> {
         self.delete(format!("release:{number}")).await
+    }
+
+    pub(crate) async fn put_rollout(&self, rollout: &RolloutRecord) -> Result<(), StreamsError> {
+        self.put("rollout:".into(), rollout).await
+    }
+
+    pub(crate) async fn forget_rollout(&self) -> Result<(), StreamsError> {
+        self.delete("rollout:".into()).await
+    }
+
+    pub(crate) async fn put_last_rollout(&self, last: &RolloutStatus) -> Result<(), StreamsError> {
+        self.put("last-rollout:".into(), last).await
     }
 
     pub(crate) async fn put_came_up(&self, came_up: bool) -> Result<(), StreamsError> {

@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{ServiceName, spec::System, status::Trouble};
+use model::{
+    ServiceName,
+    spec::{Service, System},
+    status::Trouble,
+};
 
 /// Where secrets come from.
 #[derive(Debug, Clone, Default)]
@@ -18,23 +22,24 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// The value of every secret that the system names, as it is now.
+    /// The value of every secret that the system names, and of every password that services have at a NATS server, as it
+    /// is now.
     ///
     /// # Errors
     /// When one is not given, or the file cannot be used.
     pub fn read(&self, system: &System) -> Result<BTreeMap<String, String>, Trouble> {
-        let names =
-            || system.services.iter().flat_map(|(name, service)| service.secrets.iter().map(move |s| (name, s)));
-        if names().next().is_none() {
+        let names = names(system);
+        if names.is_empty() {
             return Ok(BTreeMap::new());
         }
         let in_file = read_file(&self.file)?;
         let mut values = BTreeMap::new();
-        for (service, name) in names() {
-            let given = self.variables.get(name).or_else(|| in_file.get(name));
-            let value = given.ok_or_else(|| self.missing(service, name))?;
-            values.insert(name.clone(), value.clone());
+        for (service, name) in names {
+            let given = self.variables.get(&name).or_else(|| in_file.get(&name));
+            let value = given.ok_or_else(|| self.missing(service, &name))?;
+            values.insert(name, value.clone());
         }
+        check_passwords(system, &values)?;
         Ok(values)
     }
 
@@ -61,6 +66,31 @@ pub fn env_files(system: &System, folder: &Path) -> Result<BTreeMap<ServiceName,
         all.insert(name.clone(), parse(&text).map_err(|line| no_variable(&path, line))?);
     }
     Ok(all)
+}
+
+fn names(system: &System) -> Vec<(&ServiceName, String)> {
+    let own = |(name, service): (_, &Service)| service.secrets.iter().map(|secret| (name, secret.clone())).collect();
+    let mut names: Vec<_> = system.services.iter().flat_map::<Vec<_>, _>(own).collect();
+    names.extend(passwords(system));
+    names
+}
+
+/// Whose password at the NATS server which secret is.
+fn passwords(system: &System) -> impl Iterator<Item = (&ServiceName, String)> {
+    let all = system.nats.iter().flat_map(|nats| system.services.iter().map(move |found| (nats, found)));
+    all.filter_map(|(nats, (name, service))| Some((name, nats.secret(name, service)?)))
+}
+
+fn check_passwords(system: &System, values: &BTreeMap<String, String>) -> Result<(), Trouble> {
+    let Some(nats) = &system.nats else { return Ok(()) };
+    let fits = |(service, secret): &(&ServiceName, String)| {
+        values.get(secret).is_some_and(|password| nats.url.for_user(service.as_str(), password).is_ok())
+    };
+    passwords(system).find(|found| !fits(found)).map_or(Ok(()), |(service, secret)| {
+        let cause =
+            format!("the secret `{secret}`, the password of `{service}` at the NATS server, does not fit into a URL");
+        Err(trouble(cause, "make it of letters, digits, `-`, `.`, `_` and `~`"))
+    })
 }
 
 fn read_file(file: &Path) -> Result<BTreeMap<String, String>, Trouble> {

@@ -13,7 +13,7 @@ use control::Engines;
 use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::spec::{System, Tls};
 use ports::{
-    clock::Clock,
+    clock::{Clock, HostClock},
     keeper::{Keeper, KeeperError, ListenAddress, SOCKET_PATH_BYTES_MAX},
     messages::Messages,
     streams::{Expect, KeyValue},
@@ -39,6 +39,7 @@ pub(crate) struct Started {
     pub(crate) events: WorkloadEvents,
     /// Serves topics and buckets, if there are any and it is in this process.
     pub(crate) messages: Option<Arc<dyn Messages>>,
+    pub(crate) mesh: Arc<Mesh>,
     pub(crate) api: UnixListener,
     pub(crate) sockets: PathBuf,
     pub(crate) connection_port: u16,
@@ -83,13 +84,13 @@ pub(crate) async fn start(
     folder: &Path,
     state: &State,
     environment: &Environment,
-    clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> anyhow::Result<Started> {
     let streams: Arc<dyn KeyValue> = buckets.clone();
     let id = system_id(&streams).await?;
     let sockets = runtime::run_folder(&state.0, &id, runtime_dir(environment)).context("no folder for sockets")?;
     let (keeper_pid, resumed) = (connected.inventory.pid, connected.is_resumed());
+    let clock = clock(&streams, resumed).await?;
     if !resumed {
         remove_files(&sockets);
     }
@@ -104,7 +105,7 @@ pub(crate) async fn start(
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
     let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
     let messages::Started { server, streams: service_streams } =
-        messages::start(&buckets, system, clock.clone(), resumed).await?;
+        messages::start(&buckets, system, folder, clock.clone(), resumed).await?;
     let mesh = MeshConfig {
         gateway,
         connections: vec![connections],
@@ -122,13 +123,13 @@ pub(crate) async fn start(
         workloads: runtime.clone(),
         logs: runtime,
         traffic: mesh.clone(),
-        probes: mesh,
+        probes: mesh.clone(),
         streams,
         messages: service_streams,
         clock,
         tasks: tasks.clone(),
     };
-    Ok(Started { engines, events, messages: server, api, sockets, connection_port, keeper_pid, resumed })
+    Ok(Started { engines, events, messages: server, mesh, api, sockets, connection_port, keeper_pid, resumed })
 }
 
 /// Where the gateway's certificate comes from, if it has one.
@@ -147,6 +148,17 @@ async fn system_id(streams: &Arc<dyn KeyValue>) -> anyhow::Result<String> {
     let id = format!("{:08x}", fastrand::u32(..));
     streams.put(HOST_BUCKET, "id", id.clone().into_bytes(), Expect::Absent).await?;
     Ok(id)
+}
+
+/// The time, which goes on from one platform process of a keeper to the next.
+async fn clock(streams: &Arc<dyn KeyValue>, resumed: bool) -> anyhow::Result<Arc<dyn Clock>> {
+    let earlier = streams.get(HOST_BUCKET, "clock").await?.filter(|_| resumed);
+    if let Some(anchor) = earlier.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
+        return Ok(Arc::new(HostClock::resume(&anchor)));
+    }
+    let clock = HostClock::start();
+    streams.put(HOST_BUCKET, "clock", serde_json::to_vec(&clock.anchor())?, Expect::Any).await?;
+    Ok(Arc::new(clock))
 }
 
 fn runtime_dir(environment: &Environment) -> Option<PathBuf> {

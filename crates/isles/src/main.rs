@@ -3,10 +3,14 @@
 mod engines;
 mod messages;
 mod nats_server;
+mod nats_users;
 mod platform;
 mod preflight;
+mod program;
+mod service;
 mod state;
 mod up;
+mod upgrade;
 mod view;
 
 use std::process::ExitCode;
@@ -38,6 +42,11 @@ fn run(settings: &Settings, environment: &Environment) -> ExitCode {
     let done = match &settings.command {
         Command::Up(args) => up::run(args, settings, environment, &clock, &mut terminal),
         Command::NatsServer(args) => nats_server::run(&args.args, environment, clock, &mut terminal),
+        Command::NatsUsers => nats_users::run(settings, &mut terminal),
+        Command::Upgrade(args) => upgrade::run(args, settings, &mut terminal),
+        Command::Service { verb } => service::run(verb, settings, environment, &mut terminal),
+        Command::Probe(args) => upgrade::probe::answer(&args.args, &mut terminal),
+        Command::Successor(args) => up::succeed(&args.args),
         Command::Keeper(args) => up::keep(&args.args),
         Command::Platform(args) => platform::run(&args.args, environment),
         Command::View(args) => view::run(&args.args, settings, &clock, &mut terminal),

@@ -1,13 +1,16 @@
 //! Topics, buckets and object stores: in the server of this process, or in the one that the manifest names.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use control::{Ensure, ServiceStreams};
 use model::{
     NatsUrl,
     spec::{Service, System},
 };
-use ports::{clock::Clock, messages::Messages, streams::StreamsError};
+use ports::{clock::Clock, messages::Messages};
 use streams::{Buckets, External, MessageServer};
 
 /// What there is of it; nothing if no service has to do with messages.
@@ -32,14 +35,16 @@ fn are_used(system: &System) -> bool {
 pub(crate) async fn start(
     buckets: &Buckets,
     system: &System,
+    folder: &Path,
     clock: Arc<dyn Clock>,
     resumed: bool,
 ) -> anyhow::Result<Started> {
     if !are_used(system) {
         return Ok(Started::default());
     }
-    if let Some(url) = &system.nats {
-        let streams = connect(url, system, resumed).await?;
+    if let Some(nats) = &system.nats {
+        let ca = nats.ca.as_ref().map(|ca| folder.join(ca));
+        let streams = connect(&nats.url, ca, system, resumed).await?;
         return Ok(Started { server: None, streams: Some(streams) });
     }
     let server = MessageServer::start(buckets, system, clock, fastrand::u64(..)).await?;
@@ -49,8 +54,8 @@ pub(crate) async fn start(
 }
 
 /// Where the system is up already, it goes on without the server until that is back.
-async fn connect(url: &NatsUrl, system: &System, resumed: bool) -> Result<ServiceStreams, StreamsError> {
-    let external = if resumed { External::resume(url).await? } else { External::connect(url).await? };
+async fn connect(url: &NatsUrl, ca: Option<PathBuf>, system: &System, resumed: bool) -> anyhow::Result<ServiceStreams> {
+    let external = if resumed { External::resume(url, ca).await? } else { External::connect(url, ca).await? };
     let streams = ServiceStreams { topics: external.topics(), buckets: external.buckets(), server: None };
     if !resumed {
         Ensure(streams.topics.clone()).all(system).await?;

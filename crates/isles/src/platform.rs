@@ -10,19 +10,24 @@ use std::{
 
 use anyhow::Context as _;
 use cli::{report::UserError, settings::Environment};
+use client::Client;
 use control::{Api, Config, Recorded, ReleaseError, Releases, Supervisor};
 use manifest::Disk;
-use mesh::MeshError;
+use mesh::{Mesh, MeshError};
 use model::spec::System;
 use ports::{
-    clock::{Clock, HostClock},
     keeper::Keeper,
     messages::Messages,
     streams::StreamsError,
     tasks::{TaskKind, Tasks},
     workloads::Workloads,
 };
-use tokio::net::UnixListener;
+use runtime::KeeperClient;
+use streams::ConnectError;
+use tokio::{
+    net::UnixListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -35,6 +40,11 @@ use crate::{
 
 /// The time that streams of the API have to end.
 const API_PATIENCE: Duration = Duration::from_secs(1);
+/// The time that requests in flight have to end when another platform process follows.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked, each time after a pause, whether the journal is free for that process.
+const JOURNAL_TRIES: u32 = 500;
+const JOURNAL_PAUSE: Duration = Duration::from_millis(2);
 /// The time that tasks have to end.
 const TASKS_PATIENCE: Duration = Duration::from_secs(1);
 /// What a person can do about the content store.
@@ -72,17 +82,19 @@ struct Ready {
     supervisor: Supervisor,
     workloads: Arc<dyn Workloads>,
     messages: Option<Arc<dyn Messages>>,
+    mesh: Arc<Mesh>,
     api: Api,
     socket: UnixListener,
     sockets: PathBuf,
 }
 
 async fn run_system(place: Place, resume: bool, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let asked_to_leave = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let tasks = Tasks::default();
     let connected = engines::connect(&tasks).await?;
     let (keeper, resumed) = (connected.keeper.clone(), connected.is_resumed());
     match prepare(connected, &place, resume, environment, &tasks).await {
-        Ok(ready) => serve(ready, &place.state, &tasks).await,
+        Ok(ready) => serve(ready, keeper, &place.state, &tasks, asked_to_leave).await,
         Err(error) => {
             // Nothing runs yet, and what fails at the first start would fail at the next.
             if !resumed {
@@ -98,6 +110,9 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if let Some(MeshError::Tls(error)) = error.downcast_ref() {
         return preflight::no_certificate(error).into();
     }
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
+        return UserError::failed(error.to_string(), error.hint()).into();
+    }
     let streams = match error.downcast_ref::<ReleaseError>() {
         Some(ReleaseError::Streams(error)) => Some(error),
         Some(_) => return UserError::failed(error.to_string(), STORE_HINT).into(),
@@ -108,9 +123,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
             "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
-        Some(StreamsError::Unreachable(_)) => {
-            "start it, correct `url` in `[streams]`, or let it serve JetStream (`nats-server --jetstream`)"
-        }
+        Some(StreamsError::Unreachable(_)) => "see whether the NATS server is up, and try again",
         Some(StreamsError::Refused { .. }) => "change it back, or give it another name: what exists keeps its messages",
         Some(_) => "check the permissions and the free space of the state folder",
         None => return error,
@@ -134,16 +147,15 @@ async fn prepare(
         Some(release) => First { system: release.system().clone(), text: String::new(), recorded: Some(release) },
         None => First { system: stated.context("the manifest in force has errors")?, text, recorded: None },
     };
-    let clock: Arc<dyn Clock> = Arc::new(HostClock::start());
-    let started = engines::start(connected, buckets, &first.system, folder, state, environment, clock, tasks).await?;
+    let started = engines::start(connected, buckets, &first.system, folder, state, environment, tasks).await?;
     let config = config(first, place, environment, &started);
-    let Started { engines, events, messages, api: socket, sockets, .. } = started;
+    let Started { engines, events, messages, mesh, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
     let (messaging, clock) = (engines.messages.clone(), engines.clock.clone());
     let (supervisor, handle) = Supervisor::start(config, releases.clone(), engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
     let api = Api { system: handle, releases, logs, traffic, messaging, clock, tasks, streams, closing };
-    Ok(Ready { supervisor, workloads, messages, api, socket, sockets })
+    Ok(Ready { supervisor, workloads, messages, mesh, api, socket, sockets })
 }
 
 /// What an earlier platform process ran, or what ran last if that is asked for; else the manifest says what runs.
@@ -155,24 +167,67 @@ async fn recorded(releases: &Releases, resume: bool, resumed: bool) -> anyhow::R
     Ok(if resume { Some(releases.last_run().await?.ok_or_else(none)?) } else { None })
 }
 
-async fn serve(ready: Ready, state: &State, tasks: &Tasks) -> anyhow::Result<ExitCode> {
+async fn serve(
+    ready: Ready,
+    keeper: Arc<KeeperClient>,
+    state: &State,
+    tasks: &Tasks,
+    mut asked_to_leave: Signal,
+) -> anyhow::Result<ExitCode> {
     let (closing, streams) = (ready.api.closing.clone(), ready.api.streams.clone());
     tasks.spawn(TaskKind::Loop("api"), control::serve(ready.socket, ready.api));
+    tasks.spawn(TaskKind::Work("ready"), tell_ready(keeper.clone(), state.0.join("api.sock")));
     let code = tokio::select! {
-        code = ready.supervisor.run() => code,
+        code = ready.supervisor.run() => Some(code),
+        _ = asked_to_leave.recv() => None,
         () = tasks.cancelled() => anyhow::bail!("a part of the platform has ended"),
     };
+    if code.is_none() {
+        ready.mesh.retire().await;
+    }
     if let Some(messages) = ready.messages {
         messages.stop().await;
     }
     closing.cancel();
     // A reader that does not read must not hold up the end.
     streams.finish(API_PATIENCE).await;
+    let Some(code) = code else {
+        leave(&ready.mesh, &keeper, state, tasks).await;
+        return Ok(ExitCode::SUCCESS);
+    };
     // With the API's socket in it, it stays: the keeper still holds that.
     let _ = std::fs::remove_dir(ready.sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
     ready.workloads.stop_keeper(code).await;
     tasks.stop(TASKS_PATIENCE).await;
     Ok(code.into())
+}
+
+/// Says that this process serves the system, once the API has answered as it does to everybody.
+async fn tell_ready(keeper: Arc<dyn Keeper>, api: PathBuf) {
+    if Client::new(api).system().await.is_ok() {
+        let _ = keeper.ready().await;
+    }
+}
+
+/// Leaves all but the requests in flight to the next platform process.
+async fn leave(mesh: &Mesh, keeper: &KeeperClient, state: &State, tasks: &Tasks) {
+    tasks.stop(TASKS_PATIENCE).await;
+    // Where it is not free, this process ends: then it is.
+    if journal_is_free(state).await {
+        keeper.leave();
+        mesh.left_alone(LEAVE_PATIENCE).await;
+    }
+}
+
+/// Waits until the threads that have it have ended, which nothing tells of.
+async fn journal_is_free(state: &State) -> bool {
+    for _ in 0..JOURNAL_TRIES {
+        if streams::is_free(&state.buckets()) {
+            return true;
+        }
+        tokio::time::sleep(JOURNAL_PAUSE).await;
+    }
+    false
 }
 
 fn config(first: First, place: &Place, environment: &Environment, started: &Started) -> Config {

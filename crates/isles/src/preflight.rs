@@ -7,6 +7,7 @@ use std::{
 
 use cli::{project::Project, report::UserError};
 use control::Secrets;
+use keeper::ServiceManager;
 use mesh::TlsError;
 use model::{spec::System, status::Trouble};
 
@@ -22,9 +23,10 @@ pub(crate) fn environment(system: &System, project: &Path, secrets: &Secrets) ->
     control::env_files(system, project).and_then(|_| secrets.read(system)).map(drop).map_err(told)
 }
 
-/// Makes sure that the gateway's port is free.
-pub(crate) fn gateway_port(system: &System, project: &Project) -> Result<(), UserError> {
-    let Some(gateway) = &system.gateway else { return Ok(()) };
+/// Makes sure that the gateway's port is free, unless the service manager has kept the listener on it.
+pub(crate) fn gateway_port(system: &System, project: &Project, manager: &ServiceManager) -> Result<(), UserError> {
+    let gateway = system.gateway.as_ref().filter(|gateway| !manager.has_kept("gateway", gateway.listen));
+    let Some(gateway) = gateway else { return Ok(()) };
     // Standard listeners set SO_REUSEADDR, as the keeper does: connections that linger do not count.
     match TcpListener::bind(gateway.listen) {
         Ok(_) => Ok(()),

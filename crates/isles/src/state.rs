@@ -57,6 +57,11 @@ impl State {
         self.0.join("tls")
     }
 
+    /// The programs of Isles that run the system, or did before the last upgrade.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.0.join("bin")
+    }
+
     /// What Isles itself has to say when it runs in the background.
     pub(crate) fn own_log(&self) -> PathBuf {
         self.logs().join("isles.log")
@@ -65,14 +70,23 @@ impl State {
     /// Makes the folder, if need be, and makes sure that it can be used.
     pub(crate) fn prepare(&self) -> Result<(), UserError> {
         self.make().map_err(|error| unusable(&self.0, &error))?;
-        let version = self.0.join("version");
-        match fs::read_to_string(&version) {
-            Ok(text) => check_version(&self.0, text.trim()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::write(&version, format!("{VERSION}\n")).map_err(|error| unusable(&self.0, &error))
-            }
+        if !self.check_version()? {
+            fs::write(self.version(), format!("{VERSION}\n")).map_err(|error| unusable(&self.0, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that this Isles knows the folder's version; `false` if it has none yet.
+    pub(crate) fn check_version(&self) -> Result<bool, UserError> {
+        match fs::read_to_string(self.version()) {
+            Ok(text) => check_version(&self.0, text.trim()).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&self.0, &error)),
         }
+    }
+
+    fn version(&self) -> PathBuf {
+        self.0.join("version")
     }
 
     fn make(&self) -> io::Result<()> {

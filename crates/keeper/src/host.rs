@@ -8,8 +8,10 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::fd::Fd;
+
 /// The signals that the keeper reads instead of being interrupted by them.
-const SIGNALS: [i32; 5] = [libc::SIGCHLD, libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGPIPE];
+const SIGNALS: [i32; 6] = [libc::SIGCHLD, libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGPIPE, libc::SIGUSR2];
 /// The size of a `signalfd_siginfo` (signalfd(2)); its first four bytes are the signal's number.
 const SIGNAL_BYTES: usize = 128;
 
@@ -30,7 +32,7 @@ fn since_zero(clock: ClockId) -> Duration {
 
 /// Blocks the signals and gives a descriptor to read them from.
 #[allow(unsafe_code)]
-pub(crate) fn take_signals() -> io::Result<OwnedFd> {
+pub(crate) fn take_signals() -> io::Result<Fd> {
     // SAFETY: the set is initialised by `sigemptyset` before it is used, and the descriptor is new and ours.
     unsafe {
         let mut set = std::mem::zeroed();
@@ -41,13 +43,13 @@ pub(crate) fn take_signals() -> io::Result<OwnedFd> {
         libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
             -1 => Err(io::Error::last_os_error()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
+            fd => Ok(OwnedFd::from_raw_fd(fd).into()),
         }
     }
 }
 
 /// The signals that have arrived.
-pub(crate) fn read_signals(signals: &OwnedFd) -> Vec<i32> {
+pub(crate) fn read_signals(signals: &Fd) -> Vec<i32> {
     let mut buffer = [0; 16 * SIGNAL_BYTES];
     let length = rustix::io::read(signals, &mut buffer).unwrap_or(0);
     let number = |info: &[u8]| i32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
@@ -68,9 +70,9 @@ pub(crate) fn reset_signals() {
     }
 }
 
-/// Keeps every descriptor that this process was started with, but for the first three, from its children.
+/// Keeps every descriptor that is open now, but for the first three, from children and from a successor.
 #[allow(unsafe_code)]
-pub(crate) fn close_inherited_on_exec() {
+pub(crate) fn close_on_exec() {
     // SAFETY: closes nothing; only sets a flag on descriptors that may be open.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }

@@ -1,5 +1,7 @@
 //! The lines of a log file: `2026-11-22T18:48:01.123456Z RUN TEXT`, RUN being `-` for a build. Pure.
 
+use serde::{Deserialize, Serialize};
+
 /// The longest text of a line, in bytes; a longer one is split.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// The length of a time, in bytes.
@@ -69,7 +71,7 @@ fn parse_time(text: &[u8]) -> Option<u64> {
 }
 
 /// Cuts what a program writes into texts, with every secret replaced by `***`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cutter {
     partial: Vec<u8>,
     secrets: Vec<String>,

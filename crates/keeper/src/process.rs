@@ -2,15 +2,16 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
-    os::fd::OwnedFd,
     path::Path,
 };
 
 use rustix::process::{self, Pid, PidfdFlags, Signal};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    child, host,
+    child,
+    fd::Fd,
+    handover, host,
     line::{Cutter, Line},
     protocol::{Exit, Refusal, Spawn, Whom},
     stat,
@@ -20,15 +21,17 @@ use crate::{
 const COPY_BYTES_MAX: usize = 4 << 20;
 
 /// A process and what is kept of it.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Process {
     pub(crate) spawn: Spawn,
+    #[serde(with = "handover::pid")]
     pub(crate) pid: Pid,
     pub(crate) exit: Option<Exit>,
     /// The read end of its output.
-    pub(crate) output: File,
+    pub(crate) output: Fd,
     /// Whether the end of its output was read here.
     pub(crate) ended: bool,
-    pidfd: OwnedFd,
+    pidfd: Fd,
     cutter: Cutter,
     copy_bytes_left: usize,
 }
@@ -41,7 +44,16 @@ impl Process {
             child::refusal("fd", "no descriptor")(error)
         })?;
         let cutter = Cutter::new(&spawn.secrets);
-        Ok(Self { spawn, pid, exit: None, output: output.into(), ended: false, pidfd, cutter, copy_bytes_left: 0 })
+        Ok(Self {
+            spawn,
+            pid,
+            exit: None,
+            output: output.into(),
+            ended: false,
+            pidfd: pidfd.into(),
+            cutter,
+            copy_bytes_left: 0,
+        })
     }
 
     /// Sends a signal; one that has ended gets none.
@@ -83,7 +95,7 @@ impl Process {
     /// Reads what was written and appends it to the log. What cannot be logged is dropped: the program must not stop.
     pub(crate) fn copy_output(&mut self) {
         let mut buffer = [0; 64 * 1024];
-        match self.output.read(&mut buffer) {
+        match rustix::io::read(&self.output, &mut buffer) {
             Ok(0) => {
                 self.ended = true;
                 self.end_copy();

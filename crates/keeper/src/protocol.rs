@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. A keeper answers `Hello` of another version with an error that names both.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The largest packet, in bytes. A request that does not fit is refused before it is sent.
 pub const PACKET_BYTES_MAX: usize = 160 * 1024;
@@ -35,6 +35,8 @@ pub enum Request {
         /// The protocol version of the platform.
         version: u32,
     },
+    /// The platform has taken over what the keeper holds, and answers.
+    Ready,
     /// Starts a process. Answered by [`Reply::Spawned`] with the read end of its output.
     Spawn(Spawn),
     /// Sends a signal. No error if the process has ended.

@@ -12,15 +12,16 @@ use rustix::process::{Signal, getpid};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    fd::Fd,
     process::{kill, kill_group, remove_groups},
-    stat,
+    stat, upgrade,
 };
 
 /// The right to be the keeper of a state folder, until it is dropped or its process ends.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Lock {
     folder: PathBuf,
-    _file: File,
+    file: Fd,
 }
 
 /// Why a state folder could not be locked.
@@ -81,8 +82,12 @@ pub fn lock(state_folder: &Path) -> Result<Lock, LockError> {
         Err(TryLockError::WouldBlock) => return Err(LockError::Locked { pid: running(state_folder) }),
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
+    // The lock may be the first thing that one which is killed lets go, and its listeners the last.
+    let earlier = Record::read(&state_folder.join("keeper.json"));
+    wait_until(|| !earlier.as_ref().is_some_and(Record::is_alive));
     Record::of("keeper", getpid().as_raw_pid(), &[]).write(&state_folder.join("keeper.json"))?;
-    Ok(Lock { folder: state_folder.into(), _file: file })
+    upgrade::forget(state_folder);
+    Ok(Lock { folder: state_folder.into(), file: std::os::fd::OwnedFd::from(file).into() })
 }
 
 /// The process id of the keeper that runs in a state folder.
@@ -103,6 +108,16 @@ pub fn clean_up(state_folder: &Path) -> Vec<String> {
 }
 
 impl Lock {
+    /// Gives the folder up to a keeper that is started next, which need not wait for the end of this process.
+    pub fn release(self) {
+        let _ = fs::remove_file(self.folder.join("keeper.json"));
+    }
+
+    /// The state folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Remembers a process. Where that fails the process runs all the same: a full disk must not stop a restart.
     pub(crate) fn add(&self, key: &str, pid: i32, cgroups: &[PathBuf]) {
         let _ = Record::of(key, pid, cgroups).write(&self.path(key));

@@ -12,17 +12,20 @@ use rustix::{
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with, sockopt},
     process::umask,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     child::refusal,
+    fd::Fd,
     protocol::{ListenAddress, Refusal},
 };
 
 const BACKLOG: i32 = 4096;
 
 /// A listening socket and where it was asked to listen.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Socket {
-    pub(crate) fd: OwnedFd,
+    pub(crate) fd: Fd,
     pub(crate) address: ListenAddress,
 }
 
@@ -32,7 +35,7 @@ impl Socket {
             ListenAddress::Tcp { address, device } => tcp(*address, device.as_deref())?,
             ListenAddress::Unix { path } => unix(path).map_err(refusal("bind", path.display()))?,
         };
-        Ok(Self { fd, address })
+        Ok(Self { fd: fd.into(), address })
     }
 
     /// Removes the file of a Unix socket.

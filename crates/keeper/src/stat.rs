@@ -48,6 +48,14 @@ pub fn boot_id() -> String {
     fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default().trim().into()
 }
 
+/// Whether a process has blocked a signal: it would not end by it.
+pub(crate) fn blocks(pid: u32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    blocked >> (signal - 1) & 1 == 1
+}
+
 fn parse(stat: &str) -> Option<Stat> {
     let (pid, rest) = stat.split_once(" (")?;
     let fields: Vec<&str> = rest.rsplit_once(") ")?.1.split(' ').collect();
@@ -75,6 +83,7 @@ mod tests {
     #[test]
     fn this_process_is_there() {
         let pid = i32::try_from(std::process::id()).unwrap();
+        assert!(!blocks(std::process::id(), libc::SIGUSR2) && !blocks(0, libc::SIGUSR2));
         let me = read(pid).unwrap();
         assert!(all().contains(&me));
         assert!(!descendants(pid).contains(&me));

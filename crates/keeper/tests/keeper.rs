@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, which clippy cannot tell without the test harness")]
 
+mod manager;
 mod rig;
+mod upgrades;
 
 use std::{
     fs,
@@ -37,6 +39,16 @@ fn main() -> ExitCode {
         ("the_last_requests_are_carried_out", the_last_requests_are_carried_out),
         ("a_second_keeper_is_refused", a_second_keeper_is_refused),
         ("a_killed_keeper_is_cleaned_up", a_killed_keeper_is_cleaned_up),
+        (
+            "the_keeper_becomes_the_new_program_and_keeps_all_it_holds",
+            upgrades::the_keeper_becomes_the_new_program_and_keeps_all_it_holds,
+        ),
+        ("a_program_that_cannot_take_over_changes_nothing", upgrades::a_program_that_cannot_take_over_changes_nothing),
+        ("a_platform_that_dies_is_put_back", upgrades::a_platform_that_dies_is_put_back),
+        ("a_platform_that_is_never_ready_is_put_back", upgrades::a_platform_that_is_never_ready_is_put_back),
+        ("it_is_told_and_keeps_the_listeners", manager::it_is_told_and_keeps_the_listeners),
+        ("a_kept_listener_is_used_again", manager::a_kept_listener_is_used_again),
+        ("a_listener_that_was_kept_in_vain_is_closed", manager::a_listener_that_was_kept_in_vain_is_closed),
     ])
 }
 

@@ -26,6 +26,7 @@ pub mod route;
 pub mod service;
 #[cfg(test)]
 mod service_spec;
+pub mod share;
 pub mod spread;
 pub mod stream;
 pub mod subject;

@@ -47,7 +47,8 @@ pub(crate) const STICKY: Keys = Keys { home: "`sticky` of an upgrade", known: &[
 pub(crate) const TOLERANCE: Keys =
     Keys { home: "`tolerance` of an upgrade", known: &[&["failures", "latency", "requests"]], planned: &[] };
 
-pub(crate) const STREAMS: Keys = Keys { home: "`[streams]`", known: &[&["engine", "url"]], planned: &[] };
+pub(crate) const STREAMS: Keys =
+    Keys { home: "`[streams]`", known: &[&["engine", "url", "ca", "users"]], planned: &[] };
 
 pub(crate) const TOPIC: Keys = Keys {
     home: "`[topics.NAME]`",

@@ -1,9 +1,16 @@
 //! `[streams]`: what keeps topics, buckets and object stores.
 
-use model::NatsUrl;
+use std::path::{Path, PathBuf};
+
+use model::{
+    Login, NatsUrl,
+    spec::{NO_RIGHTS, Nats},
+};
 
 use crate::{
+    FileKind,
     keys::STREAMS,
+    paths,
     read::Cx,
     table::{Entry, Table},
 };
@@ -18,29 +25,56 @@ const MISSING: [(&str, &str); 4] = [
 ];
 const CONSUMERS: &str = "remove it and say it where the consumer is made, or use the engine \"embedded\"";
 
+/// The keys that say something of a NATS server.
+const OF_NATS: [&str; 3] = ["url", "ca", "users"];
+
 /// The NATS server that keeps them, if it is not the journal of this node.
-pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<NatsUrl> {
+pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<Nats> {
     let table = root.get("streams").and_then(|entry| cx.table(&entry, "streams".into()))?;
     table.check_keys(cx, &STREAMS);
     let engine = table.get("engine").and_then(|entry| cx.text(&entry, "\"embedded\""));
     let is_nats = engine.and_then(|engine| cx.choice(&engine, "engine of streams", &ENGINES)).unwrap_or(false);
-    match table.get("url") {
-        Some(entry) if is_nats => {
-            check_topics(cx, root);
-            url(cx, &entry)
-        }
-        Some(entry) => {
-            let hint = "write `engine = \"nats\"` beside it, or remove it";
-            cx.report.error(&entry.key_span, "`url` without a NATS server").hint(hint);
-            None
-        }
-        None if is_nats => {
-            let finding = cx.report.error(&table.span, "the NATS server has no URL");
-            finding.hint("add `url = \"nats://127.0.0.1:4222\"`").absence();
-            None
-        }
-        None => None,
+    if is_nats {
+        check_topics(cx, root);
+        return server(cx, &table);
     }
+    for entry in OF_NATS.iter().filter_map(|key| table.get(key)) {
+        if entry.value.as_bool() != Some(false) {
+            let finding = cx.report.error(&entry.key_span, format!("`{}` without a NATS server", entry.key));
+            finding.hint("write `engine = \"nats\"` beside it, or remove it");
+        }
+    }
+    None
+}
+
+fn server<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Option<Nats> {
+    let ca = table.get("ca").and_then(|entry| ca(cx, &entry));
+    let mut users = false;
+    cx.fill_boolean(table, "users", &mut users);
+    let Some(entry) = table.get("url") else {
+        let finding = cx.report.error(&table.span, "the NATS server has no URL");
+        finding.hint("add `url = \"nats://127.0.0.1:4222\"`").absence();
+        return None;
+    };
+    let url = url(cx, &entry)?;
+    let entry = table.get("users");
+    // Neither shows the line of a URL with a password, where it is a line of its own.
+    let span = entry.as_ref().map_or(&table.span, |entry| &entry.key_span);
+    if users && !matches!(url.login(), Some(Login::User { .. })) {
+        let finding = cx.report.error(span, "services have users of their own, and Isles has none");
+        finding.hint("write its user and password into `url`, such as \"nats://isles:PASSWORD@127.0.0.1:4222\"");
+    } else if !users {
+        let finding = cx.report.warning(span, NO_RIGHTS);
+        finding.hint("add `users = true`, and give the server what `isles nats-users` prints");
+    }
+    Some(Nats { url, ca, users })
+}
+
+fn ca<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<PathBuf> {
+    let text = cx.text(entry, "\"ca.pem\"")?;
+    // Certificates are the host's more often than the system's; `up` looks at them before it starts anything.
+    let is_absolute = Path::new(text.value).is_absolute();
+    if is_absolute { Some(text.value.into()) } else { paths::existing(cx, &text, "ca", FileKind::File) }
 }
 
 fn url<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<NatsUrl> {

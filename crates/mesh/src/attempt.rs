@@ -219,6 +219,7 @@ async fn upgraded(flow: &Flow<'_>, client: &mut Socket, mut upstream: Upstream, 
     let ended = tunnel::run(client, &mut upstream.socket, input, reply, &terms).await;
     if ended == tunnel::Ended::CutOff {
         flow.local.shared.cut_off.fetch_add(1, Relaxed);
+        flow.call.cut_off.set(true);
     }
     Next::Linger
 }

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    connection, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker, problem::Fault, retry,
-    worker::Worker,
+    connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -44,6 +44,7 @@ pub(crate) struct Call {
     pub(crate) retries: u32,
     /// The hash of what the policy takes as the key.
     pub(crate) key: u64,
+    pub(crate) lot: Lot,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
     /// The client was told to go on with its body.
@@ -54,6 +55,10 @@ pub(crate) struct Call {
     /// Bytes from the client and to it.
     pub(crate) received: Cell<u64>,
     pub(crate) sent: Cell<u64>,
+    /// It had changed to another protocol when its instance's drain timed out.
+    pub(crate) cut_off: Cell<bool>,
+    /// When it ended, once that was written down.
+    pub(crate) ended: Cell<Timestamp>,
 }
 
 /// When the response's head is due, and who says so.
@@ -96,12 +101,13 @@ impl Call {
         entry: Entry,
         connection: Rc<connection::Local>,
         line: RequestLine,
-        key: u64,
+        (key, lot): (u64, Lot),
         caller_waits: Option<Duration>,
     ) -> Result<Self, Fault> {
         let arrived = worker.now();
         let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
         let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        connection.busy().begin(arrived);
         Ok(Self {
             connection,
             entry,
@@ -113,6 +119,7 @@ impl Call {
             hedged: Cell::new(false),
             retries: 0,
             key,
+            lot,
             passed,
             permit: Permit::default(),
             invited: Cell::new(false),
@@ -120,6 +127,8 @@ impl Call {
             grpc_status: Cell::new(None),
             received: Cell::new(0),
             sent: Cell::new(0),
+            cut_off: Cell::new(false),
+            ended: Cell::new(arrived),
         })
     }
 
@@ -146,6 +155,11 @@ impl Call {
     pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
         let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
         RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
+    }
+
+    /// How it ended, after an answer.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.cut_off.get() { Outcome::Failed(Reason::DrainTimeout) } else { Outcome::Status(self.status.get()) }
     }
 
     /// What the answer says of who gave it.
@@ -180,9 +194,15 @@ impl Call {
             return;
         }
         let view = worker.view();
-        let Some(all) = view.endpoints.get(self.connection.shared.service) else { return };
+        let Some((all, _)) = view.candidates(worker, self) else { return };
         let now = worker.recent();
         local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.connection.busy().end(self.ended.get());
     }
 }
 

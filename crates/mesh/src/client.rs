@@ -65,7 +65,7 @@ impl Client {
 
     /// Whether it takes no more requests after this one.
     pub(crate) fn has_retired(&self, worker: &Worker) -> bool {
-        self.retires.is_some_and(|at| at <= worker.recent())
+        worker.is_retiring() || self.retires.is_some_and(|at| at <= worker.recent())
     }
 
     /// Counts it, unless there are too many. Instances are not counted: their number is known.

@@ -1,27 +1,29 @@
 //! Connections: what all workers share of one, and what each worker has of its own.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use logic::{hedge, outlier::Outlier};
+use logic::{hedge, outcome as health, outlier::Outlier};
 use model::{
     ByteSize, ServiceName,
     figures::ConnectionFigures,
-    spec::{MessageLimits, Policy},
+    spec::{MessageLimits, Policy, Side},
 };
 use wire::http1::HeadLimits;
 
 use crate::{
     bound::Bound,
+    busy::Busy,
     figures::{Figures, Record, Sum},
     guard::{Guard, Rules},
     instance,
     load::Load,
-    picker::{Candidates, Picker},
+    picker::{Candidates, Pickers, Turns},
+    split::Split,
 };
 
 /// After so many requests the latencies are looked at again, to know what is unusually long.
@@ -111,8 +113,9 @@ impl State {
 /// What a worker has of a connection.
 pub(crate) struct Local {
     pub(crate) shared: Arc<Connection>,
-    picker: Picker,
-    turn: Rc<Cell<u64>>,
+    /// Those of the routing state in force, whichever one this is of: a request may be held longer than one is.
+    pickers: Rc<RefCell<Pickers>>,
+    turns: Rc<Turns>,
     worker: usize,
     /// Made when they are first needed, kept when the policy changes.
     figures: Rc<OnceCell<Arc<Figures>>>,
@@ -122,16 +125,13 @@ pub(crate) struct Local {
 
 impl Local {
     /// The worker's part of a connection; `before` is its part of the same one in the routing state before.
-    pub(crate) fn new(
-        shared: Arc<Connection>,
-        endpoints: &[Rc<instance::Local>],
-        worker: usize,
-        before: Option<&Self>,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Connection>, pickers: Pickers, worker: usize, before: Option<&Self>) -> Self {
         let before = before.filter(|before| Arc::ptr_eq(&before.shared.state, &shared.state));
+        let known = before.map(|before| before.pickers.clone()).unwrap_or_default();
+        known.replace(pickers);
         Self {
-            picker: Picker::new(&shared.policy.balance, endpoints),
-            turn: before.map(|before| before.turn.clone()).unwrap_or_default(),
+            pickers: known,
+            turns: before.map(|before| before.turns.clone()).unwrap_or_default(),
             worker,
             figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
             long: Cell::default(),
@@ -149,7 +149,19 @@ impl Local {
         candidates: &Candidates<'a>,
         random: impl Fn(usize) -> usize,
     ) -> Option<&'a Rc<instance::Local>> {
-        self.picker.pick(candidates, &self.turn, random).map(|index| &candidates.endpoints[index])
+        let pickers = self.pickers.borrow();
+        let turn = self.turns.of(candidates.side);
+        pickers.of(candidates.side).pick(candidates, turn, random).map(|index| &candidates.endpoints[index])
+    }
+
+    /// The requests for the callee, of this worker.
+    pub(crate) fn busy(&self) -> &Busy {
+        &self.shared.load.busy[self.worker]
+    }
+
+    /// Takes note of a request that an instance of a release had.
+    pub(crate) fn compare(&self, split: &Split, side: Side, outcome: health::Outcome, micros: u64) {
+        split.compared.record(self.worker, side, outcome, micros);
     }
 
     /// What takes longer than nearly all requests, once enough of them are known.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use logic::spread;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{bound::Padded, listener::Kind};
 
@@ -18,7 +18,11 @@ use crate::{bound::Padded, listener::Kind};
 const WAITING_MAX: usize = 64;
 
 /// All workers.
-pub(crate) struct Crew(Box<[Member]>);
+pub(crate) struct Crew {
+    members: Box<[Member]>,
+    /// Told whenever a connection ends.
+    left: Notify,
+}
 
 struct Member {
     open: Padded<AtomicU32>,
@@ -48,23 +52,40 @@ impl Crew {
     pub(crate) fn new(workers: usize) -> (Arc<Self>, Vec<Inbox>) {
         let member = |(inbox, connections)| (Member { open: Padded::default(), inbox }, connections);
         let (members, inboxes): (Vec<_>, _) = (0..workers).map(|_| member(mpsc::channel(WAITING_MAX))).unzip();
-        (Arc::new(Self(members.into())), inboxes)
+        (Arc::new(Self { members: members.into(), left: Notify::new() }), inboxes)
     }
 
     /// A seat at the worker that takes a connection which the worker `own` has accepted.
     pub(crate) fn seat(self: &Arc<Self>, own: usize) -> Seat {
-        self.seat_at(spread::worker(own, self.0.iter().map(|member| member.open.0.load(Relaxed))))
+        self.seat_at(spread::worker(own, self.open()))
+    }
+
+    /// Ends when no connection is left.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let mut left = std::pin::pin!(self.left.notified());
+            left.as_mut().enable();
+            if self.open().sum::<u32>() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// How many connections each worker has.
+    fn open(&self) -> impl Iterator<Item = u32> + Clone {
+        self.members.iter().map(|member| member.open.0.load(Relaxed))
     }
 
     /// Gives a connection to the worker that it has a seat at; returns it with one at `own` if that worker takes no more.
     pub(crate) fn hand_over(self: &Arc<Self>, own: usize, accepted: Accepted, seat: Seat) -> Option<(Accepted, Seat)> {
-        let refused = self.0[seat.number].inbox.try_send((accepted, seat)).err()?;
+        let refused = self.members[seat.number].inbox.try_send((accepted, seat)).err()?;
         let (accepted, _) = refused.into_inner();
         Some((accepted, self.seat_at(own)))
     }
 
     fn seat_at(self: &Arc<Self>, number: usize) -> Seat {
-        self.0[number].open.0.fetch_add(1, Relaxed);
+        self.members[number].open.0.fetch_add(1, Relaxed);
         Seat { crew: self.clone(), number }
     }
 }
@@ -78,7 +99,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.crew.0[self.number].open.0.fetch_sub(1, Relaxed);
+        self.crew.members[self.number].open.0.fetch_sub(1, Relaxed);
+        self.crew.left.notify_waiters();
     }
 }
 
@@ -87,7 +109,7 @@ mod tests {
     use super::*;
 
     fn open(crew: &Crew) -> Vec<u32> {
-        crew.0.iter().map(|member| member.open.0.load(Relaxed)).collect()
+        crew.open().collect()
     }
 
     /// What happens to a connection that the first worker has accepted: its seat there, if it keeps it.

@@ -13,12 +13,12 @@ use std::{
 
 use model::{
     InstanceId, Timestamp,
-    spec::{Balance, ConnectionLimits, Policy, Route, Side},
+    spec::{Balance, ConnectionLimits, Policy, Route, Side, Sticky},
 };
-use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Upstream};
+use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Split, Target, Upstream};
 
 use crate::{
-    instance::Lease,
+    instance::{Lease, Local},
     registry::Registry,
     table::Table,
     view::{Locals, View},
@@ -60,12 +60,17 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// A mesh with one worker, but without a thread.
-#[derive(Default)]
 struct Applied {
     registry: Registry,
     locals: Locals,
     view: Rc<View>,
     held: Vec<Lease>,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self { registry: Registry::new(1), locals: Locals::default(), view: Rc::default(), held: Vec::new() }
+    }
 }
 
 impl Applied {
@@ -86,8 +91,8 @@ impl Applied {
 
     fn nothing_is_harmed(&self, before: &View) {
         for (place, endpoints) in before.endpoints.iter().enumerate() {
-            for old in endpoints {
-                let all = self.view.endpoints.get(place).into_iter().flatten();
+            for old in endpoints.of(None) {
+                let all = self.view.endpoints.get(place).into_iter().flat_map(|endpoints| endpoints.of(None));
                 let same =
                     all.filter(|new| (&new.shared.id, &new.shared.target) == (&old.shared.id, &old.shared.target));
                 same.for_each(|new| assert!(Rc::ptr_eq(old, new), "{} was made anew", old.shared.id));
@@ -101,6 +106,13 @@ impl Applied {
                 assert!(std::ptr::eq(old.figures(), new.figures()), "{} lost its figures", old.shared.name);
             }
         }
+        let split =
+            |view: &'_ View, place| view.table.service(place)?.split.as_ref().map(|split| split.compared.clone());
+        for place in 0..before.table.services.len() {
+            if let (Some(old), Some(new)) = (split(before, place), split(&self.view, place)) {
+                assert!(Arc::ptr_eq(&old, &new), "a split was begun anew");
+            }
+        }
         for instance in self.held.iter().map(|lease| &lease.local().shared) {
             let known = self.registry.get(&instance.id).expect("a request is in flight to it");
             assert!(Arc::ptr_eq(&known, instance), "{} was forgotten", instance.id);
@@ -112,7 +124,7 @@ impl Applied {
         if byte == 0 {
             self.held.clear();
         }
-        let all = self.view.endpoints.iter().flatten();
+        let all = self.view.endpoints.iter().flat_map(|endpoints| endpoints.of(None));
         let all: Vec<_> = all.filter(|local| local.shared.id.run != MOVES).collect();
         if let Some(local) = (byte > 0).then(|| all.get(usize::from(byte) % all.len().max(1))).flatten() {
             self.held.push(Lease::new(Rc::clone(local)));
@@ -129,9 +141,14 @@ impl Applied {
         let addresses = table.addresses.iter();
         let services = SERVICES.map(|name| {
             let (place, load) = self.registry.service(&name.parse().expect("a name"), NOW);
-            let serving = table.service(place).map(|service| (service.has_been_healthy, load.limit().is_some()));
-            let endpoints = self.view.endpoints.get(place).into_iter().flatten();
-            (serving, endpoints.map(|local| (local.shared.id.clone(), local.shared.target.clone())).collect())
+            let serving = table.service(place).map(|service| {
+                let split = service.split.as_ref().map(|split| split.weight);
+                (service.is_waited_for(), load.limit().is_some(), split)
+            });
+            let endpoints = self.view.endpoints.get(place);
+            let of = |side| endpoints.into_iter().flat_map(move |endpoints| endpoints.of(Some(side)));
+            let seen = |local: &Rc<Local>| (local.shared.id.clone(), local.shared.target.clone());
+            (serving, [Side::Old, Side::New].map(|side| of(side).map(seen).collect()))
         });
         Observed {
             shutting_down: table.shutting_down,
@@ -164,8 +181,8 @@ struct Observed {
     locals: BTreeSet<(InstanceId, bool)>,
 }
 
-/// Whether it has been healthy and whether its load is limited, unless it is gone; and its instances.
-type Service = (Option<(bool, bool)>, Vec<(InstanceId, Target)>);
+/// Whether requests wait for it, whether its load is limited and how two releases share, unless it is gone; and the instances of each.
+type Service = (Option<(bool, bool, Option<Option<u16>>)>, [Vec<(InstanceId, Target)>; 2]);
 
 /// The state that these bytes say: gateway, connections, a byte for each service.
 fn routing(state: &[u8]) -> Routing {
@@ -214,17 +231,19 @@ fn policy(variant: u8) -> Policy {
     Policy { timeout, breaker, balance: balance[usize::from(variant)].clone(), ..Policy::default() }
 }
 
-/// Three instances at most; the first may move.
+/// Three instances at most; the first may move. A split begins with the limit, and the last instance is of the new release.
 fn upstream(name: &str, byte: u8) -> Arc<Upstream> {
     let endpoint = |run: u64| {
         let port = if run == MOVES { 1000 + u16::from(bits(byte, 6)) } else { 2000 };
         let instance = format!("{name}/{run}#{run}").parse().expect("an instance");
-        Endpoint { instance, target: Target::Tcp((Ipv4Addr::LOCALHOST, port).into()), side: Side::Old }
+        let side = if run == 3 { Side::New } else { Side::Old };
+        Endpoint { instance, target: Target::Tcp((Ipv4Addr::LOCALHOST, port).into()), side }
     };
     Arc::new(Upstream {
         has_been_healthy: has(byte, 1),
         adaptive_concurrency: has(byte, 2),
         endpoints: (1..=3).zip(3..).filter(|(_, bit)| has(byte, *bit)).map(|(run, _)| endpoint(run)).collect(),
+        split: has(byte, 2).then(|| Split { weight: has(byte, 7).then_some(100), sticky: Sticky::None }),
         ..Upstream::default()
     })
 }
@@ -255,11 +274,11 @@ mod tests {
         let mut applied = Applied::default();
         let (with, without) = ([1, 0, 0b10001, 0, 0, 1], [1, 0, 0b00001, 0, 0, 1]);
         applied.step(&with);
-        let first = applied.view.endpoints[0][0].clone();
+        let first = applied.view.endpoints[0].of(None)[0].clone();
         applied.step(&without);
         assert!(!first.serving.get());
         applied.step(&with);
-        assert!(Rc::ptr_eq(&first, &applied.view.endpoints[0][0]) && first.serving.get());
+        assert!(Rc::ptr_eq(&first, &applied.view.endpoints[0].of(None)[0]) && first.serving.get());
     }
 
     #[test]

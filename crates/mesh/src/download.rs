@@ -205,8 +205,8 @@ impl Flow<'_> {
     }
 
     pub(crate) fn keeps_client(&self, framing: Framing) -> bool {
-        let shutting_down = self.worker.view().table.shutting_down;
-        self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !shutting_down
+        let leaving = self.worker.is_retiring() || self.worker.view().table.shutting_down;
+        self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !leaving
     }
 
     /// Takes note of how fast the instance answered, or that it could not do its work.

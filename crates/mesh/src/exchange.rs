@@ -89,7 +89,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     };
     let mut request = Http1 { client, scratch, facts: &facts };
     let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
-        Ok(next) => (Outcome::Status(call.status.get()), next),
+        Ok(next) => (call.outcome(), next),
         Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {

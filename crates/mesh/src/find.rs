@@ -5,14 +5,16 @@ use std::{net::IpAddr, time::Duration};
 use logic::{balance, deadline};
 use model::{
     Reason,
-    spec::{Balance, HashKey},
+    spec::{Balance, HashKey, Sticky},
 };
 use wire::{
     http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine},
     trace,
 };
 
-use crate::{call::Call, listener::Entry, problem::Fault, refused::Refusal, tls::Names, view::View, worker::Worker};
+use crate::{
+    call::Call, listener::Entry, problem::Fault, refused::Refusal, split::Lot, tls::Names, view::View, worker::Worker,
+};
 
 /// The connection that the request takes.
 pub(crate) fn find(
@@ -23,11 +25,12 @@ pub(crate) fn find(
     head: &[u8],
 ) -> Result<Call, Refusal> {
     let view = worker.view();
-    let (index, strip) = match entry {
-        Entry::Gateway => find_route(&view, request, head)?,
+    let (index, strip, pinned) = match entry {
+        Entry::Gateway => find_route(&view, request, head).map(|(index, strip)| (index, strip, None))?,
         Entry::Address(address) => {
             let found = view.table.addresses.get(&address);
-            (found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?.connection, 0)
+            let found = found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?;
+            (found.connection, 0, found.side)
         }
     };
     let connection = view.connections[index].clone();
@@ -42,8 +45,10 @@ pub(crate) fn find(
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
+    let split = view.table.service(connection.shared.service).and_then(|service| service.split.as_ref());
+    let lot = Lot::new(pinned, split.and_then(|split| sticky(request, head, &split.sticky)));
     let waits = caller_timeout(request, head);
-    let call = Call::new(worker, entry, connection.clone(), line, key, waits).map_err(refused)?;
+    let call = Call::new(worker, entry, connection.clone(), line, (key, lot), waits).map_err(refused)?;
     call.count_received(request.length());
     Ok(call)
 }
@@ -80,23 +85,33 @@ pub(crate) fn check_host(
 /// The hash of what the policy takes as the key; the same for all requests that lack it.
 fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
     let Balance::Hash { key, .. } = balance else { return 0 };
-    match key {
+    let of_values = match key {
         HashKey::Header(name) => hash_all(request.values(head, name)),
-        HashKey::Cookie(name) => hash_all(request.values(head, "cookie").flat_map(|field| cookies(field, name))),
-        HashKey::Path => balance::hash(request.path(head).as_bytes()),
+        HashKey::Cookie(name) => hash_all(cookies(request, head, name)),
+        HashKey::Path => return balance::hash(request.path(head).as_bytes()),
+    };
+    of_values.unwrap_or_else(|| balance::hash(b""))
+}
+
+/// The hash of what keeps the client on one release.
+fn sticky(request: &RequestHead, head: &[u8], sticky: &Sticky) -> Option<u64> {
+    match sticky {
+        Sticky::None => None,
+        Sticky::Header(name) => hash_all(request.values(head, name)),
+        Sticky::Cookie(name) => hash_all(cookies(request, head, name)),
     }
 }
 
 /// Whoever adds a value cannot choose which of them is looked at: all are.
-fn hash_all<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> u64 {
-    let first = balance::hash(values.next().unwrap_or_default());
-    values.fold(first, |hash, value| hash.rotate_left(1) ^ balance::hash(value))
+fn hash_all<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
+    let first = balance::hash(values.next()?);
+    Some(values.fold(first, |hash, value| hash.rotate_left(1) ^ balance::hash(value)))
 }
 
-/// The values of a cookie in a `cookie` field (RFC 6265 section 4.2.1).
-fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let pairs = field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+/// The values of a cookie (RFC 6265 section 4.2.1).
+fn cookies<'a>(request: &'a RequestHead, head: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = request.values(head, "cookie").flat_map(|field| field.split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 /// How long the caller itself waits: the least of what it says.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use model::{InstanceId, Reason};
+use model::{InstanceId, Reason, spec::Side};
 use tokio::time::sleep_until;
 
 use crate::{
@@ -86,26 +86,36 @@ pub(crate) async fn acquire(
 /// An instance, once there is one.
 async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -> Result<Option<Rc<Local>>, Ended> {
     let shared = &call.connection.shared;
-    let mut place = None;
+    let (mut place, mut told) = (None, false);
     loop {
         let view = worker.view();
         let service = view.table.service(shared.service);
-        if let Some(local) = view.pick(worker, call, &call.tried) {
+        let closed = service.is_some_and(|service| service.hold) && !view.table.shutting_down;
+        // What has been tried goes on.
+        if !(closed && call.tried.is_empty())
+            && let Some(local) = view.pick(worker, call, &call.tried)
+        {
             return Ok(Some(local));
         }
         if !call.tried.is_empty() {
             return Ok(None);
         }
-        if service.is_none_or(|service| service.has_been_healthy) {
+        let Some(service) = service.filter(|service| service.is_waited_for()) else {
             return Err(fault(Reason::NoUpstream, String::new()));
-        }
+        };
         if view.table.shutting_down {
             return Err(fault(Reason::ShuttingDown, String::new()));
         }
+        let asleep = service.asleep;
         drop(view);
         if place.is_none() {
             place = Some(hold(&shared.state.in_flight, call.connection.policy().queue)?);
         }
+        // Once while it sleeps, whatever else changes.
+        if asleep && !told {
+            worker.awaited.tell(&shared.callee);
+        }
+        told = asleep;
         let changed = worker.changed.wait();
         let late = || fault(Reason::NotReady, waited(call));
         first_of(changed, request, call, late).await?;
@@ -116,14 +126,26 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
 impl View {
     /// An instance of the callee that is none of `tried`.
     pub(crate) fn pick(&self, worker: &Worker, call: &Call, tried: &[InstanceId]) -> Option<Rc<Local>> {
+        let (endpoints, side) = self.candidates(worker, call)?;
         let candidates = Candidates {
-            endpoints: self.endpoints.get(call.connection.shared.service)?,
+            endpoints,
+            side,
             policy: call.connection.policy(),
             tried,
             key: call.key,
             now: worker.recent(),
         };
-        call.connection.pick(&candidates, |limit| worker.random(limit)).cloned()
+        let picked = call.connection.pick(&candidates, |limit| worker.random(limit));
+        picked.inspect(|local| call.lot.ask(local.side.get())).cloned()
+    }
+
+    /// The instances that a request may go to, and the release that they are of if only those of one are among them.
+    pub(crate) fn candidates(&self, worker: &Worker, call: &Call) -> Option<(&[Rc<Local>], Option<Side>)> {
+        let place = call.connection.shared.service;
+        let (service, endpoints) = (self.table.service(place)?, self.endpoints.get(place)?);
+        let serves = |side| !endpoints.of(Some(side)).is_empty();
+        let side = service.split.as_ref().and_then(|split| call.lot.side(split, worker, serves));
+        Some((endpoints.of(side), side))
     }
 }
 

@@ -15,7 +15,7 @@ use logic::{
     outcome::Outcome,
     outlier::{self, Outlier},
 };
-use model::{InstanceId, Timestamp};
+use model::{InstanceId, Timestamp, spec::Side};
 use ports::traffic::Target;
 use tokio::sync::Notify;
 
@@ -110,6 +110,8 @@ pub(crate) struct Local {
     pub(crate) cut: Signal,
     pub(crate) pool: Pool,
     pub(crate) links: Links,
+    /// Its release, where the routing state that named it last tells two apart.
+    pub(crate) side: Cell<Side>,
     /// When the worker learnt of it.
     pub(crate) since: Timestamp,
     ewma: Cell<Ewma>,
@@ -123,6 +125,7 @@ impl Local {
             cut: Signal::default(),
             pool: Pool::default(),
             links: Links::default(),
+            side: Cell::default(),
             since: now,
             ewma: Cell::new(Ewma::new(now)),
         }

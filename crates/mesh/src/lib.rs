@@ -11,12 +11,15 @@ mod answer;
 mod attempt;
 mod attendant;
 mod attest;
+mod awaited;
 mod body;
 mod bound;
 mod buffer;
+mod busy;
 mod call;
 mod call_sockets;
 mod client;
+mod compare;
 mod config;
 mod connection;
 mod crew;
@@ -45,9 +48,11 @@ mod problem;
 mod record;
 mod refused;
 mod registry;
+mod retire;
 mod retry;
 mod signal;
 mod socket;
+mod split;
 mod stream;
 mod table;
 mod tcp;
@@ -70,6 +75,7 @@ use std::{
 use access_log::AccessLog;
 use async_trait::async_trait;
 use attest::Attestation;
+use awaited::Awaited;
 use call_sockets::CallSockets;
 pub use config::MeshConfig;
 use connection::Connection;
@@ -125,6 +131,7 @@ pub struct Mesh {
     messages: Option<Arc<dyn Messages>>,
     clock: Arc<dyn Clock>,
     failures: Arc<failures::Failures>,
+    awaited: Arc<Awaited>,
     notices: Vec<String>,
     /// What the last change of the callers' Unix sockets could not make.
     socket_notice: std::sync::Mutex<Option<String>>,
@@ -133,6 +140,7 @@ pub struct Mesh {
     in_force: std::sync::Mutex<Arc<Table>>,
     /// Held while a table is sent out, so that tables arrive in order.
     current: Mutex<Current>,
+    crew: Arc<Crew>,
 }
 
 #[derive(Default)]
@@ -159,6 +167,7 @@ impl Mesh {
         let shared = Shared {
             clock: clock.clone(),
             failures: Arc::default(),
+            awaited: Arc::default(),
             guests: Arc::default(),
             access_log,
             attestation,
@@ -173,10 +182,11 @@ impl Mesh {
         let mesh = Self {
             workers: inboxes.into_iter().enumerate().zip(&entrances).map(start).collect::<Result<_, _>>()?,
             entrances,
-            registry: Registry::default(),
+            registry: Registry::new(config.workers.max(1)),
             messages: shared.messages.clone(),
             clock,
             failures: shared.failures.clone(),
+            awaited: shared.awaited.clone(),
             notices,
             socket_notice: std::sync::Mutex::default(),
             door,
@@ -185,6 +195,7 @@ impl Mesh {
                 call_sockets: CallSockets::new(config.keeper, &config.held),
                 ..Current::default()
             }),
+            crew: shared.crew.clone(),
         };
         for socket in config.connections {
             mesh.listen_connections(socket).await?;
@@ -311,16 +322,19 @@ impl Traffic for Mesh {
         self.failures.of(service)
     }
 
-    fn compare(&self, _service: &ServiceName) -> Option<[SideFigures; 2]> {
-        None
+    fn compare(&self, service: &ServiceName) -> Option<[SideFigures; 2]> {
+        let (place, _) = self.registry.known_service(service)?;
+        let table = self.in_force().clone();
+        table.service(place)?.split.as_ref().map(|split| split.compared.sum())
     }
 
-    fn load(&self, _service: &ServiceName) -> Load {
-        Load::default()
+    fn load(&self, service: &ServiceName) -> Load {
+        let known = self.registry.known_service(service);
+        known.map_or_else(Load::default, |(_, load)| busy::sum(&load.busy, || self.clock.now()))
     }
 
     async fn awaited(&self) -> BTreeSet<ServiceName> {
-        std::future::pending().await
+        self.awaited.next().await
     }
 
     fn notices(&self) -> Vec<String> {

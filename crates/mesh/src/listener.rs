@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
-    task::{AbortHandle, spawn_local},
+    task::{JoinHandle, spawn_local},
 };
 
 use crate::{
@@ -67,14 +67,18 @@ impl Listener {
 /// Begins to accept.
 pub(crate) fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<()> {
     let socket = TcpListener::from_std(listener.socket)?;
-    worker.spawn(accept_all(worker.clone(), socket, listener.kind));
+    worker.listen(accept_all(worker.clone(), socket, listener.kind));
     Ok(())
 }
 
 /// Begins to accept from the Unix socket beside an address.
-pub(crate) fn start_calls(worker: &Rc<Worker>, address: Ipv4Addr, socket: &StdUnixListener) -> io::Result<AbortHandle> {
+pub(crate) fn start_calls(
+    worker: &Rc<Worker>,
+    address: Ipv4Addr,
+    socket: &StdUnixListener,
+) -> io::Result<JoinHandle<()>> {
     let socket = UnixListener::from_std(socket.try_clone()?)?;
-    Ok(spawn_local(accept_calls(worker.clone(), socket, address)).abort_handle())
+    Ok(spawn_local(accept_calls(worker.clone(), socket, address)))
 }
 
 /// Serves what other workers have accepted.

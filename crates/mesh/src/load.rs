@@ -11,11 +11,13 @@ use std::{
 use logic::gradient::{Gradient, Terms};
 use model::Timestamp;
 
-use crate::bound::Bound;
+use crate::{bound::Bound, busy::Busy};
 
 /// The load of a service.
 pub(crate) struct Load {
     pub(crate) in_flight: Bound,
+    /// All requests for it, held ones too, by worker.
+    pub(crate) busy: Box<[Busy]>,
     adaptive: AtomicBool,
     limit: AtomicU32,
     /// Never waited for: a sample that finds it taken is left out.
@@ -23,10 +25,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(workers: usize, now: Timestamp) -> Self {
         let gradient = Gradient::new(Terms::default(), now);
         Self {
             in_flight: Bound::default(),
+            busy: (0..workers).map(|_| Busy::default()).collect(),
             adaptive: AtomicBool::new(false),
             limit: AtomicU32::new(gradient.limit()),
             gradient: Mutex::new(gradient),

@@ -9,14 +9,16 @@ use logic::{
 };
 use model::{
     InstanceId, Timestamp,
-    spec::{Balance, Policy},
+    spec::{Balance, Policy, Side},
 };
 
-use crate::instance::Local;
+use crate::{instance::Local, view::Endpoints};
 
 /// A way to pick, made anew for each routing state.
+#[derive(Default)]
 pub(crate) enum Picker {
     /// The better of two by latency and requests in flight.
+    #[default]
     PeakEwma,
     /// The better of two by requests in flight.
     LeastRequest,
@@ -28,9 +30,26 @@ pub(crate) enum Picker {
     },
 }
 
+/// The ways to pick among all instances of a service and, where two are told apart, among those of each release.
+#[derive(Default)]
+pub(crate) struct Pickers {
+    all: Picker,
+    sides: Option<Box<[Picker; 2]>>,
+}
+
+/// Whose turn it is, for each of them; kept from one routing state to the next.
+#[derive(Default)]
+pub(crate) struct Turns {
+    all: Cell<u64>,
+    sides: [Cell<u64>; 2],
+}
+
 /// What a pick looks at.
 pub(crate) struct Candidates<'a> {
+    /// Those of the side.
     pub(crate) endpoints: &'a [Rc<Local>],
+    /// Those of both if `None`.
+    pub(crate) side: Option<Side>,
     pub(crate) policy: &'a Policy,
     /// Those that failed the request.
     pub(crate) tried: &'a [InstanceId],
@@ -39,18 +58,33 @@ pub(crate) struct Candidates<'a> {
     pub(crate) now: Timestamp,
 }
 
+impl Pickers {
+    pub(crate) fn new(balance: &Balance, endpoints: Option<&Endpoints>, split: bool) -> Self {
+        let of = |side| Picker::new(balance, endpoints.map_or(&[][..], |endpoints| endpoints.of(side)));
+        Self { all: of(None), sides: split.then(|| Box::new([of(Some(Side::Old)), of(Some(Side::New))])) }
+    }
+
+    pub(crate) fn of(&self, side: Option<Side>) -> &Picker {
+        let of_side = side.and_then(|side| self.sides.as_deref().map(|sides| &sides[side as usize]));
+        of_side.unwrap_or(&self.all)
+    }
+}
+
+impl Turns {
+    pub(crate) fn of(&self, side: Option<Side>) -> &Cell<u64> {
+        side.map_or(&self.all, |side| &self.sides[side as usize])
+    }
+}
+
 impl Picker {
-    pub(crate) fn new(balance: &Balance, endpoints: &[Rc<Local>]) -> Self {
+    fn new(balance: &Balance, endpoints: &[Rc<Local>]) -> Self {
         match balance {
             Balance::PeakEwma => Self::PeakEwma,
             Balance::LeastRequest => Self::LeastRequest,
             Balance::RoundRobin => Self::RoundRobin,
             Balance::Weighted { weights } => {
-                let of_slot = |local: &Rc<Local>| {
-                    let place = usize::try_from(local.shared.id.slot.index).unwrap_or_default().checked_sub(1);
-                    place.and_then(|place| weights.get(place)).copied().unwrap_or(1)
-                };
-                Self::Weighted(Weights::new(endpoints.iter().map(of_slot)))
+                let ranks = ranks(endpoints).into_iter();
+                Self::Weighted(Weights::new(ranks.map(|rank| weights.get(rank).copied().unwrap_or(1))))
             }
             Balance::Hash { load_percent_max, .. } => {
                 let name = |local: &Rc<Local>| balance::hash(local.shared.id.slot.to_string().as_bytes());
@@ -89,7 +123,9 @@ impl Picker {
         usable: impl Fn(&Local) -> bool,
     ) -> Option<usize> {
         let (all, now) = (candidates.endpoints, candidates.now);
-        let share = |index: usize| usable(&all[index]).then(|| candidates.share(&all[index]));
+        // A request may outlive its connection, and with it this picker the instances that it was made for.
+        let at = |index: usize| all.get(index).filter(|local| usable(local));
+        let share = |index: usize| at(index).map(|local| candidates.share(local));
         let mut next = turn.get();
         let picked = match self {
             Self::PeakEwma => {
@@ -105,7 +141,7 @@ impl Picker {
             Self::RoundRobin => balance::rotate(all.len(), &mut next, share),
             Self::Weighted(weights) => weights.pick(&mut next, share),
             Self::Hash { ring, load_percent_max } => {
-                let in_flight = |index: usize| usable(&all[index]).then(|| all[index].shared.in_flight());
+                let in_flight = |index: usize| at(index).map(|local| local.shared.in_flight());
                 let bound = load_bound((0..all.len()).filter_map(in_flight), *load_percent_max);
                 ring.pick(candidates.key, bound, in_flight)
             }
@@ -125,6 +161,15 @@ impl Candidates<'_> {
         let ejected = ejected(self.endpoints, self.now);
         panic::panic_mode(self.endpoints.len() - ejected, self.endpoints.len(), self.policy.panic_percent)
     }
+}
+
+/// The place of each instance among those of its release, by slot: another release has other slots.
+fn ranks(endpoints: &[Rc<Local>]) -> Vec<usize> {
+    let slot = |local: &Rc<Local>| (local.side.get(), local.shared.id.slot.index);
+    let mut slots: Vec<_> = endpoints.iter().map(slot).collect();
+    slots.sort_unstable();
+    let below = |least| slots.partition_point(|slot| *slot < least);
+    endpoints.iter().map(slot).map(|(side, index)| below((side, index)) - below((side, 0))).collect()
 }
 
 /// How many requests one of the instances that may be picked may have in flight before the next one in order is taken.
@@ -178,7 +223,8 @@ mod tests {
     fn the_load_bound_is_that_of_those_that_are_left() {
         let endpoints: Vec<_> = (1..=4).map(instance).collect();
         let policy = Policy { panic_percent: 0, ..Policy::default() };
-        let candidates = Candidates { endpoints: &endpoints, policy: &policy, tried: &[], key: 7, now: NOW };
+        let candidates =
+            Candidates { endpoints: &endpoints, side: None, policy: &policy, tried: &[], key: 7, now: NOW };
         let picker = Picker::new(&Balance::Hash { key: HashKey::Path, load_percent_max: 125 }, &endpoints);
         let pick = || picker.pick(&candidates, &Cell::default(), |_| 0).unwrap();
         let first = pick();

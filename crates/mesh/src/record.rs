@@ -14,8 +14,8 @@ use crate::{
 /// Writes a request down. `head` are the bytes that `request` was parsed from.
 pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request: &RequestHead, head: &[u8]) {
     let now = worker.now();
-    let shared = &call.connection.shared;
-    shared.state.guard.ended(&shared.rules, call.passed, health_of(call, outcome), now, || worker.chance());
+    let (shared, health) = (&call.connection.shared, health_of(call, outcome));
+    shared.state.guard.ended(&shared.rules, call.passed, health, now, || worker.chance());
     let record = Record {
         outcome,
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),
@@ -25,8 +25,23 @@ pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request
         hedged: call.hedged.get(),
     };
     call.connection.record(&record);
+    call.ended.set(now);
+    if let Some(health) = health {
+        compare(worker, call, health, record.micros);
+    }
     if is_logged(worker, call, outcome) {
         log(worker, call, &record, request, head);
+    }
+}
+
+/// Counts it for its release, where two are told apart. One that no instance had says nothing of either.
+fn compare(worker: &Worker, call: &Call, health: health::Outcome, micros: u64) {
+    let view = worker.view();
+    let service = view.table.service(call.connection.shared.service);
+    let Some(split) = service.and_then(|service| service.split.as_ref()) else { return };
+    let answered = call.answered.borrow().as_ref().map(|local| local.side.get());
+    if let Some(side) = answered.or(call.lot.asked()) {
+        call.connection.compare(split, side, health, micros);
     }
 }
 

@@ -11,8 +11,10 @@ use ports::traffic::Target;
 use crate::{connection::State, instance::Instance, load::Load, table::Table};
 
 /// Everything that a routing state names or that has a request in flight.
-#[derive(Default)]
-pub(crate) struct Registry(Mutex<Known>);
+pub(crate) struct Registry {
+    workers: usize,
+    known: Mutex<Known>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -23,8 +25,22 @@ struct Known {
 }
 
 impl Registry {
+    /// An empty one, for so many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers, known: Mutex::default() }
+    }
+
+    pub(crate) fn workers(&self) -> usize {
+        self.workers
+    }
+
     pub(crate) fn get(&self, id: &InstanceId) -> Option<Arc<Instance>> {
         self.lock().instances.get(id).cloned()
+    }
+
+    /// All instances that it knows.
+    pub(crate) fn instances(&self) -> Vec<Arc<Instance>> {
+        self.lock().instances.values().cloned().collect()
     }
 
     /// Forgets what is neither in the table, which all workers have acknowledged, nor in flight.
@@ -64,10 +80,15 @@ impl Registry {
     pub(crate) fn service(&self, name: &ServiceName, now: Timestamp) -> (usize, Arc<Load>) {
         let mut known = self.lock();
         let place = known.services.len();
-        known.services.entry(name.clone()).or_insert_with(|| (place, Arc::new(Load::new(now)))).clone()
+        known.services.entry(name.clone()).or_insert_with(|| (place, Arc::new(Load::new(self.workers, now)))).clone()
+    }
+
+    /// The same of a service that was named before.
+    pub(crate) fn known_service(&self, name: &ServiceName) -> Option<(usize, Arc<Load>)> {
+        self.lock().services.get(name).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().expect("no holder of the lock panics")
+        self.known.lock().expect("no holder of the lock panics")
     }
 }

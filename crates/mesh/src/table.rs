@@ -9,9 +9,9 @@ use std::{
 use logic::{outlier, route::Routes};
 use model::{
     Epoch, InstanceId, ServiceName, Slot, Timestamp,
-    spec::{ConnectionLimits, Network, Policy, Route},
+    spec::{ConnectionLimits, Network, Policy, Route, Side},
 };
-use ports::traffic::{Caller, GatewayRouting, Routing, Upstream};
+use ports::traffic::{Caller, Endpoint, GatewayRouting, Routing, Upstream};
 
 use crate::{
     connection::{self, Connection, Heads},
@@ -19,6 +19,7 @@ use crate::{
     instance::Instance,
     picker,
     registry::Registry,
+    split::Split,
 };
 
 /// One routing state.
@@ -51,12 +52,20 @@ pub(crate) struct Address {
     pub(crate) caller: Caller,
     /// Its connection, as an index.
     pub(crate) connection: usize,
+    /// The release that its calls stay on.
+    pub(crate) side: Option<Side>,
 }
 
 /// A service that is called.
 pub(crate) struct Service {
     pub(crate) has_been_healthy: bool,
-    pub(crate) endpoints: Vec<Arc<Instance>>,
+    /// Requests are held although there are instances.
+    pub(crate) hold: bool,
+    /// It has no instances because nobody needed it.
+    pub(crate) asleep: bool,
+    /// Those of the old release first.
+    pub(crate) endpoints: Vec<(Arc<Instance>, Side)>,
+    pub(crate) split: Option<Split>,
 }
 
 impl Table {
@@ -67,7 +76,7 @@ impl Table {
         let declared = routing.connections.iter().map(|(address, declared)| {
             let caller = declared.caller.clone();
             let connection = made.connection(&name_of(&caller), &declared.callee, &declared.policy);
-            (*address, Address { caller, connection })
+            (*address, Address { caller, connection, side: declared.side })
         });
         let addresses = declared.collect();
         Self {
@@ -77,7 +86,7 @@ impl Table {
             addresses,
             messages: routing.messages.clone(),
             connections: made.list,
-            services: services(routing, registry, now),
+            services: services(previous, routing, registry, now),
         }
     }
 
@@ -88,17 +97,17 @@ impl Table {
 
     /// The instances of a service that get no requests for now.
     pub(crate) fn ejected(&self, place: usize, now: Timestamp) -> Vec<InstanceId> {
-        let all = self.service(place).map_or(&[][..], |service| &service.endpoints);
-        let ejected = all.iter().filter(|instance| outlier::is_ejected(instance.outlier_word(), now));
+        let all = self.service(place).into_iter().flat_map(Service::instances);
+        let ejected = all.filter(|instance| outlier::is_ejected(instance.outlier_word(), now));
         ejected.map(|instance| instance.id.clone()).collect()
     }
 
     pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
-        self.services.iter().flatten().flat_map(|service| &service.endpoints)
+        self.services.iter().flatten().flat_map(Service::instances)
     }
 }
 
-fn services(routing: &Routing, registry: &Registry, now: Timestamp) -> Vec<Option<Service>> {
+fn services(previous: &Table, routing: &Routing, registry: &Registry, now: Timestamp) -> Vec<Option<Service>> {
     let mut services = Vec::new();
     for (name, upstream) in &routing.services {
         let (place, load) = registry.service(name, now);
@@ -106,7 +115,7 @@ fn services(routing: &Routing, registry: &Registry, now: Timestamp) -> Vec<Optio
         if services.len() <= place {
             services.resize_with(place + 1, || None);
         }
-        services[place] = Some(Service::new(upstream, registry));
+        services[place] = Some(Service::new(previous.service(place), upstream, registry));
     }
     services
 }
@@ -174,9 +183,28 @@ impl Gateway {
 }
 
 impl Service {
-    fn new(upstream: &Upstream, registry: &Registry) -> Self {
-        let endpoints =
-            upstream.endpoints.iter().map(|endpoint| registry.instance(&endpoint.instance, &endpoint.target));
-        Self { has_been_healthy: upstream.has_been_healthy, endpoints: endpoints.collect() }
+    fn new(previous: Option<&Self>, upstream: &Upstream, registry: &Registry) -> Self {
+        let told_apart = |side| if upstream.split.is_some() { side } else { Side::Old };
+        let endpoint =
+            |endpoint: &Endpoint| (registry.instance(&endpoint.instance, &endpoint.target), told_apart(endpoint.side));
+        let mut endpoints: Vec<_> = upstream.endpoints.iter().map(endpoint).collect();
+        endpoints.sort_by_key(|(_, side)| *side);
+        let before = previous.and_then(|previous| previous.split.as_ref());
+        Self {
+            has_been_healthy: upstream.has_been_healthy,
+            hold: upstream.hold,
+            asleep: upstream.asleep,
+            endpoints,
+            split: upstream.split.as_ref().map(|asked| Split::new(asked, before, registry.workers())),
+        }
+    }
+
+    /// Whether requests wait for an instance, rather than being told that there is none.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.has_been_healthy || self.hold || self.asleep
+    }
+
+    fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.endpoints.iter().map(|(instance, _)| instance)
     }
 }

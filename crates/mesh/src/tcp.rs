@@ -5,7 +5,11 @@
 
 use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use model::{Reason, spec::Protocol, status::Failure};
+use model::{
+    Reason,
+    spec::{Protocol, Side},
+    status::Failure,
+};
 use wire::http1::{RequestHead, RequestLine};
 
 use crate::{
@@ -22,22 +26,27 @@ use crate::{
     record,
     refused::{self, Refused},
     socket::Socket,
+    split::Lot,
     tunnel::{self, Terms},
     worker::Worker,
 };
 
-/// The connection of an address whose callee speaks plain TCP.
-pub(crate) fn connection(worker: &Worker, entry: Entry) -> Option<Rc<connection::Local>> {
+/// A connection whose callee speaks plain TCP, and the release that its caller's calls stay on.
+pub(crate) type Declared = (Rc<connection::Local>, Option<Side>);
+
+/// That of an address.
+pub(crate) fn connection(worker: &Worker, entry: Entry) -> Option<Declared> {
     let Entry::Address(address) = entry else { return None };
     let view = worker.view();
-    let connection = &view.connections[view.table.addresses.get(&address)?.connection];
-    (connection.policy().protocol == Protocol::Tcp).then(|| connection.clone())
+    let address = view.table.addresses.get(&address)?;
+    let connection = &view.connections[address.connection];
+    (connection.policy().protocol == Protocol::Tcp).then(|| (connection.clone(), address.side))
 }
 
 /// Connects the caller to an instance until both are done. Where that fails, the caller's connection is reset.
-pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, connection: Rc<connection::Local>) {
+pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, side): Declared) {
     let line = RequestLine { upgrade: false, ..RequestLine::AS_IT_CAME };
-    let mut call = match Call::new(&worker, client.entry, connection.clone(), line, 0, None) {
+    let mut call = match Call::new(&worker, client.entry, connection.clone(), line, (0, Lot::new(side, None)), None) {
         Ok(call) => call,
         Err(fault) => {
             client.socket.reset_on_close();

@@ -2,20 +2,44 @@
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
-use model::{InstanceId, Timestamp};
+use model::{InstanceId, Timestamp, spec::Side};
 
 use crate::{
     connection,
     instance::{Instance, Local},
+    picker::Pickers,
     table::Table,
 };
+
+/// The endpoints of a service, those of the old release first. Where two releases are not told apart, all are of the old one.
+#[derive(Default)]
+pub(crate) struct Endpoints {
+    all: Vec<Rc<Local>>,
+    /// How many are of the old release.
+    old: usize,
+}
+
+impl Endpoints {
+    pub(crate) fn new(all: Vec<Rc<Local>>) -> Self {
+        Self { old: all.iter().filter(|local| local.side.get() == Side::Old).count(), all }
+    }
+
+    /// Those of a release, or all.
+    pub(crate) fn of(&self, side: Option<Side>) -> &[Rc<Local>] {
+        match side {
+            None => &self.all,
+            Some(Side::Old) => &self.all[..self.old],
+            Some(Side::New) => &self.all[self.old..],
+        }
+    }
+}
 
 /// The routing state with this worker's part of each instance.
 #[derive(Default)]
 pub(crate) struct View {
     pub(crate) table: Arc<Table>,
     /// The endpoints of each service of the table, by its place.
-    pub(crate) endpoints: Vec<Vec<Rc<Local>>>,
+    pub(crate) endpoints: Vec<Endpoints>,
     /// The connections of the table.
     pub(crate) connections: Vec<Rc<connection::Local>>,
 }
@@ -30,20 +54,21 @@ impl View {
         locals.0.values().for_each(|local| local.serving.set(false));
         let endpoints = table.services.iter().map(|service| {
             let endpoints = service.iter().flat_map(|service| &service.endpoints);
-            endpoints.map(|shared| locals.serve(shared, now)).collect()
+            Endpoints::new(endpoints.map(|(shared, side)| locals.serve(shared, *side, now)).collect())
         });
-        let endpoints: Vec<Vec<_>> = endpoints.collect();
+        let endpoints: Vec<_> = endpoints.collect();
         let connections = self.connections(&table, &endpoints, worker);
         Self { table, endpoints, connections }
     }
 
-    fn connections(&self, table: &Table, endpoints: &[Vec<Rc<Local>>], worker: usize) -> Vec<Rc<connection::Local>> {
+    fn connections(&self, table: &Table, endpoints: &[Endpoints], worker: usize) -> Vec<Rc<connection::Local>> {
         let before: HashMap<&str, &connection::Local> =
             self.connections.iter().map(|local| (&*local.shared.name, &**local)).collect();
         let connections = table.connections.iter().map(|shared| {
             let before = before.get(&*shared.name).copied();
-            let endpoints = endpoints.get(shared.service).map_or(&[][..], Vec::as_slice);
-            Rc::new(connection::Local::new(shared.clone(), endpoints, worker, before))
+            let split = table.service(shared.service).is_some_and(|service| service.split.is_some());
+            let pickers = Pickers::new(&shared.policy.balance, endpoints.get(shared.service), split);
+            Rc::new(connection::Local::new(shared.clone(), pickers, worker, before))
         });
         connections.collect()
     }
@@ -54,7 +79,7 @@ impl Locals {
         self.0.get(id)
     }
 
-    fn serve(&mut self, shared: &Arc<Instance>, now: Timestamp) -> Rc<Local> {
+    fn serve(&mut self, shared: &Arc<Instance>, side: Side, now: Timestamp) -> Rc<Local> {
         let known = self.0.get(&shared.id).filter(|local| Arc::ptr_eq(&local.shared, shared)).cloned();
         let local = known.unwrap_or_else(|| {
             let new = Rc::new(Local::new(shared.clone(), now));
@@ -63,6 +88,7 @@ impl Locals {
             new
         });
         local.serving.set(true);
+        local.side.set(side);
         local
     }
 

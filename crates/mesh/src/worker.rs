@@ -15,7 +15,7 @@ use ports::{clock::Clock, messages::Messages};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{mpsc, oneshot},
-    task::{AbortHandle, LocalSet},
+    task::{JoinHandle, LocalSet},
     time::Instant,
 };
 
@@ -23,6 +23,7 @@ use crate::{
     access_log::AccessLog,
     attendant::Attendant,
     attest::{Attestation, Attestor},
+    awaited::Awaited,
     buffer::Scratch,
     call_sockets::Change,
     crew::{Crew, Inbox},
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Cut(InstanceId, oneshot::Sender<()>),
     Listen(Listener, oneshot::Sender<io::Result<()>>),
     CallSockets(Arc<Change>, oneshot::Sender<()>),
+    /// Accepts nothing more, and tells every client with its next answer that it was the last one here.
+    Retire(oneshot::Sender<()>),
 }
 
 /// A running worker; it ends when this is dropped.
@@ -62,6 +65,7 @@ pub(crate) type Handle = mpsc::Sender<Command>;
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) awaited: Arc<Awaited>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) attestation: Option<Attestation>,
@@ -80,6 +84,7 @@ pub(crate) struct Worker {
     /// One moment in both ways to say it.
     start: (Timestamp, Instant),
     pub(crate) failures: Arc<Failures>,
+    pub(crate) awaited: Arc<Awaited>,
     pub(crate) entrances: Arc<Entrances>,
     pub(crate) guests: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
@@ -94,8 +99,11 @@ pub(crate) struct Worker {
     pub(crate) changed: Signal,
     view: RefCell<Rc<View>>,
     locals: RefCell<Locals>,
+    /// What accepts from the listening sockets.
+    listening: RefCell<Vec<JoinHandle<()>>>,
+    retiring: Cell<bool>,
     /// What accepts from the callers' Unix sockets.
-    call_sockets: RefCell<HashMap<Ipv4Addr, AbortHandle>>,
+    call_sockets: RefCell<HashMap<Ipv4Addr, JoinHandle<()>>>,
     #[allow(clippy::vec_box, reason = "a scratch stays where it is while it changes hands: it is large")]
     scratches: RefCell<Vec<Box<Scratch>>>,
     attendants: RefCell<Vec<Attendant>>,
@@ -141,6 +149,10 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
             Command::Listen(listener, done) => {
                 let _ = done.send(listener::start(&worker, listener));
             }
+            Command::Retire(done) => {
+                worker.retire().await;
+                let _ = done.send(());
+            }
             Command::CallSockets(change, done) => {
                 worker.follow(&change);
                 let _ = done.send(());
@@ -170,6 +182,7 @@ impl Worker {
             recent: Cell::new(now),
             start: (now, Instant::now()),
             failures: shared.failures,
+            awaited: shared.awaited,
             entrances,
             guests: shared.guests,
             access_log: shared.access_log,
@@ -182,6 +195,8 @@ impl Worker {
             changed: Signal::default(),
             view: RefCell::default(),
             locals: RefCell::default(),
+            listening: RefCell::default(),
+            retiring: Cell::new(false),
             call_sockets: RefCell::default(),
             scratches: RefCell::default(),
             attendants: RefCell::default(),
@@ -197,11 +212,25 @@ impl Worker {
 
     /// Runs a future on this worker until it ends or the worker does. If it panics, it ends alone, and is counted.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        self.start(future);
+    }
+
+    fn start(&self, future: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let witness = Witness(self.entrances.clone());
         tokio::task::spawn_local(async move {
             let _witness = witness;
             future.await;
-        });
+        })
+    }
+
+    /// Runs what accepts connections, until the worker retires.
+    pub(crate) fn listen(&self, accepting: impl Future<Output = ()> + 'static) {
+        self.listening.borrow_mut().push(self.start(accepting));
+    }
+
+    /// Whether every answer is the last one on its connection.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.retiring.get()
     }
 
     /// The scheme of the gateway's URIs.
@@ -285,6 +314,17 @@ impl Worker {
         *self.view.borrow_mut() = Rc::new(next);
         locals.release();
         drop(locals);
+        self.changed.fire();
+    }
+
+    async fn retire(&self) {
+        self.retiring.set(true);
+        let sockets = self.call_sockets.take().into_values();
+        for accepting in self.listening.take().into_iter().chain(sockets) {
+            accepting.abort();
+            // Its socket is closed when it has ended.
+            let _ = accepting.await;
+        }
         self.changed.fire();
     }
 

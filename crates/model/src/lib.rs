@@ -18,7 +18,7 @@ mod topic;
 mod units;
 
 pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
-pub use nats_url::{InvalidNatsUrl, NatsUrl};
+pub use nats_url::{InvalidNatsUrl, Login, NatsUrl};
 pub use problem::Problem;
 pub use reason::Reason;
 pub use time::Timestamp;

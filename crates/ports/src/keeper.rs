@@ -35,6 +35,8 @@ pub struct Spawned {
 /// The requests of [`keeper::protocol`], one method each.
 #[async_trait]
 pub trait Keeper: Send + Sync + 'static {
+    /// Says that the platform has taken over what the keeper holds, and answers.
+    async fn ready(&self) -> Result<(), KeeperError>;
     /// Starts a process.
     async fn spawn(&self, spawn: Spawn) -> Result<Spawned, KeeperError>;
     /// Sends a signal; no error if the process has ended.

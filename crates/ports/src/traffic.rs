@@ -103,7 +103,8 @@ pub struct Upstream {
 /// How requests are shared between two releases of a service. With it begin new [`Traffic::compare`] figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// The share of the new release, in steps of 0.01 %; by instance if `None`, as if there were one release.
+    /// The share of the new release, in steps of 0.01 %; by instance if `None`, as if there were one release. While one of
+    /// them has no instances the other one takes its requests, unless their caller is pinned.
     pub weight: Option<u16>,
     /// What keeps a client on one release as the weight grows.
     pub sticky: Sticky,
@@ -123,9 +124,9 @@ pub struct Endpoint {
 /// What one of two releases did since its split began. It only grows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SideFigures {
-    /// Requests that ended.
+    /// Requests that its instances had and that ended, without those whose caller went away before.
     pub requests: u64,
-    /// Those of them that failed.
+    /// Those of them that failed, by `logic::outcome`.
     pub failures: u64,
     /// How long the others took: counts by `logic::histogram::bucket`.
     pub latency: Vec<u64>,

@@ -15,6 +15,8 @@ pub enum WorkloadId {
     Instance(InstanceId),
     /// The build of a service.
     Build(ServiceName),
+    /// The migration of a service.
+    Migration(ServiceName),
 }
 
 /// A program to run.

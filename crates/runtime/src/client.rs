@@ -129,6 +129,13 @@ impl Drop for Reader {
 }
 
 impl KeeperClient {
+    /// Ends the talk: the keeper starts another platform process if it has asked this one to leave. For when nothing here
+    /// takes the keeper's end for granted any more.
+    pub fn leave(&self) {
+        // Where that fails, this process ends soon, which tells the same.
+        let _ = rustix::net::shutdown(self.socket.get_ref(), rustix::net::Shutdown::Both);
+    }
+
     async fn greet(&self) -> Result<Inventory, ConnectError> {
         let hello = Numbered { number: 0, request: Request::Hello { version: VERSION } };
         self.send(&serde_json::to_vec(&hello).map_err(io::Error::other)?).await?;
@@ -221,6 +228,10 @@ impl Inventory {
 
 #[async_trait]
 impl Keeper for KeeperClient {
+    async fn ready(&self) -> Result<(), KeeperError> {
+        self.request(Request::Ready).await.map(drop)
+    }
+
     async fn spawn(&self, spawn: Spawn) -> Result<Spawned, KeeperError> {
         match self.request(Request::Spawn(spawn)).await? {
             (Reply::Spawned { pid }, Some(output)) => Ok(Spawned { pid, output }),

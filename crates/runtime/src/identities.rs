@@ -57,7 +57,7 @@ impl Runtime {
 fn instance(running: &Running) -> Option<InstanceId> {
     match &running.id {
         WorkloadId::Instance(id) => Some(id.clone()),
-        WorkloadId::Build(_) => None,
+        WorkloadId::Build(_) | WorkloadId::Migration(_) => None,
     }
 }
 

@@ -72,3 +72,10 @@ impl Output {
         }
     }
 }
+
+/// Whoever reads on begins with a new line.
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.store.append(&self.log, self.run, |each| self.cutter.finish(each));
+    }
+}

@@ -150,7 +150,7 @@ impl Runtime {
     /// What the keeper is asked for.
     fn order(&self, workload: &Workload, made: Made) -> Spawn {
         let log = self.logs.of(&workload.id);
-        if matches!(workload.id, WorkloadId::Build(_)) {
+        if run_of(&workload.id).is_none() {
             log.begin_file();
         }
         Spawn {

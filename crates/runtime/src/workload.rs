@@ -107,19 +107,21 @@ impl Running {
     }
 }
 
-/// The keeper's key for a workload: `orders/2#7`, or `orders/build`.
+/// The keeper's key for a workload: `orders/2#7`, `orders/build` or `orders/migration`.
 pub(crate) fn key_of(id: &WorkloadId) -> String {
     match id {
         WorkloadId::Instance(id) => id.to_string(),
         WorkloadId::Build(service) => format!("{service}/build"),
+        WorkloadId::Migration(service) => format!("{service}/migration"),
     }
 }
 
 /// The workload of a key.
 pub(crate) fn id_of(key: &str) -> Option<WorkloadId> {
-    match key.strip_suffix("/build") {
-        Some(service) => service.parse().ok().map(WorkloadId::Build),
-        None => key.parse::<InstanceId>().ok().map(WorkloadId::Instance),
+    match key.rsplit_once('/') {
+        Some((service, "build")) => service.parse().ok().map(WorkloadId::Build),
+        Some((service, "migration")) => service.parse().ok().map(WorkloadId::Migration),
+        _ => key.parse::<InstanceId>().ok().map(WorkloadId::Instance),
     }
 }
 
@@ -128,6 +130,7 @@ pub(crate) fn group_name(id: &WorkloadId) -> String {
     match id {
         WorkloadId::Instance(id) => id.file_name(),
         WorkloadId::Build(service) => format!("{service}.build"),
+        WorkloadId::Migration(service) => format!("{service}.migration"),
     }
 }
 
@@ -135,7 +138,7 @@ pub(crate) fn group_name(id: &WorkloadId) -> String {
 pub(crate) fn run_of(id: &WorkloadId) -> Option<u64> {
     match id {
         WorkloadId::Instance(id) => Some(id.run),
-        WorkloadId::Build(_) => None,
+        WorkloadId::Build(_) | WorkloadId::Migration(_) => None,
     }
 }
 
@@ -145,9 +148,11 @@ mod tests {
 
     #[test]
     fn keys_name_workloads() {
-        for (key, group, run) in
-            [("stock-count/2#7", "stock-count.2.7", Some(7)), ("stock-count/build", "stock-count.build", None)]
-        {
+        for (key, group, run) in [
+            ("stock-count/2#7", "stock-count.2.7", Some(7)),
+            ("stock-count/build", "stock-count.build", None),
+            ("stock-count/migration", "stock-count.migration", None),
+        ] {
             let id = id_of(key).unwrap();
             assert_eq!((key_of(&id), group_name(&id), run_of(&id)), (key.into(), group.into(), run));
         }

@@ -10,7 +10,9 @@ mod external;
 pub mod jetstream;
 mod messages;
 pub mod server;
+mod users;
 
-pub use embedded::Buckets;
-pub use external::External;
+pub use embedded::{Buckets, is_free};
+pub use external::{ConnectError, External};
 pub use messages::{MessageServer, StartError};
+pub use users::nats_users;

@@ -6,7 +6,7 @@ use super::{
 };
 
 const FILE_LINES_MAX: usize = 500;
-const KEEPER_LINES_MAX: usize = 1299;
+const KEEPER_LINES_MAX: usize = 1999;
 const KEEPER: &str = "crates/keeper/src/";
 
 /// No Rust file has more than 500 lines outside tests.
@@ -22,7 +22,7 @@ pub fn check(files: &[File]) -> Vec<Violation> {
     counted.filter(|(_, lines)| *lines > FILE_LINES_MAX).map(violation).collect()
 }
 
-/// The keeper has under 500 lines of code: without tests, comments and blank lines.
+/// The keeper has under 2,000 lines of code: without tests, comments and blank lines.
 pub fn check_keeper(files: &[File]) -> Vec<Violation> {
     let keeper = files.iter().filter(|file| file.path.starts_with(KEEPER) && !is_test_file(&file.path));
     let code = |file: &File| without_tests(&file.text).iter().filter(|(_, line)| is_code(line)).count();
@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn keeper() {
-        let [half, rest] = [650, 649].map(|lines| "x();\n// why\n\n".repeat(lines));
+        let [half, rest] = [1000, 999].map(|lines| "x();\n// why\n\n".repeat(lines));
         let check = |second: &str| {
             brief(&check_keeper(&[file("crates/keeper/src/a.rs", &half), file("crates/keeper/src/b.rs", second)]))
         };
         assert_eq!(check(&rest), [""; 0]);
-        assert_eq!(check(&half), ["crates/keeper/src/: has 1300 lines of code, 1299 are allowed"]);
+        assert_eq!(check(&half), ["crates/keeper/src/: has 2000 lines of code, 1999 are allowed"]);
     }
 }

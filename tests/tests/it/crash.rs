@@ -160,6 +160,36 @@ fn after_the_keeper_was_killed_up_starts_clean_and_keeps_the_data() {
 }
 
 #[test]
+fn a_host_reboot_brings_the_system_back_as_it_was() {
+    let sandbox = Sandbox::new(PAIR);
+    sandbox.up();
+    sandbox.isles(&["scale", "front=3"]).ok();
+    sandbox.isles(&["call", "back", "/sql", "-d", "CREATE TABLE kept AS SELECT 7 AS n"]).ok();
+    let before = sandbox.status();
+    process::signal(before.keeper_pid, Signal::KILL);
+    let left: Vec<_> = pids(&before).into_iter().flatten().chain([before.platform_pid]).collect();
+    wait::until_is("the end of all", &true, || left.iter().all(|pid| !process::is_alive(*pid)));
+    // What was written is of another boot, in which each of these ids may belong to anybody.
+    let mut stranger = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let record = |name: &str| sandbox.path(".isles").join(name);
+    let mut records: Vec<_> = std::fs::read_dir(record("processes")).unwrap().map(|one| one.unwrap().path()).collect();
+    records.push(record("keeper.json"));
+    for path in &records {
+        let mut one: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        (one["boot"], one["pid"]) = (json!("another-boot"), json!(stranger.id()));
+        std::fs::write(path, one.to_string()).unwrap();
+    }
+    let said = sandbox.isles(&["up", "-d"]).ok();
+    said.never_says("left behind");
+    assert!(stranger.try_wait().unwrap().is_none() && records.len() > 4, "{records:?}");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert_eq!(sandbox.pids("front").len(), 3, "the number that was asked for");
+    sandbox.isles(&["call", "back", "/sql", "-d", "SELECT n FROM kept"]).ok().says(&["[[7]]"]);
+    assert_eq!(sandbox.get("/call/back/status/200").json()["status"], 200);
+}
+
+#[test]
 fn an_idle_client_and_a_new_one_both_find_the_next_platform() {
     let sandbox = Sandbox::new(PAIR);
     sandbox.up();

@@ -40,6 +40,9 @@ fn services_exchange_a_message_through_debian_nats_server() {
     let url = format!("nats://127.0.0.1:{}", server.client_port());
     let sandbox = sandbox(&url);
     sandbox.up();
+    sandbox.isles(&["check"]).ok().says(&["warning: what services may do", "hint: add `users = true`"]);
+    sandbox.isles(&["status"]).ok().says(&["notice", "is not enforced by this NATS server"]);
+    sandbox.isles(&["nats-users"]).code(1).says(&["the services are no users of a NATS server", "hint: say"]);
     for service in ["orders", "mailer"] {
         assert!(process::environment(sandbox.pid(service)).contains(&format!("NATS_URL={url}")), "{service}");
     }
@@ -82,7 +85,7 @@ fn services_exchange_a_message_through_debian_nats_server() {
 fn a_system_does_not_come_up_without_its_nats_server() {
     let sandbox = sandbox("nats://ada:secret@127.0.0.1:1");
     let done = sandbox.isles(&["up", "-d"]).code(1);
-    let done = done.says(&["error: the NATS server at 127.0.0.1:1 cannot be used: ", "hint: start it"]);
+    let done = done.says(&["error: the NATS server at 127.0.0.1:1 cannot be reached: ", "hint: start it"]);
     done.never_says("secret");
 }
 
@@ -94,5 +97,45 @@ fn a_system_does_not_come_up_with_a_debian_nats_server_without_streams() {
     let config = folder.path("nats.conf").display().to_string();
     let server = nats_server::run_program(Path::new("nats-server"), &config);
     let sandbox = sandbox(&format!("nats://127.0.0.1:{}", server.client_port()));
-    sandbox.isles(&["up", "-d"]).code(1).says(&["error: the server does not serve JetStream", "hint: start it"]);
+    let place = format!("error: the NATS server at 127.0.0.1:{} cannot be used: ", server.client_port());
+    let says = [place.as_str(), "the server does not serve JetStream", "hint: let it serve JetStream"];
+    sandbox.isles(&["up", "-d"]).code(1).says(&says);
+}
+
+/// A server with TLS and what `isles nats-users` prints: each service is a user of its own there, and does what it declares.
+#[test]
+fn services_are_users_of_a_server_with_tls() {
+    let users = |port: u16| {
+        let url = format!("tls://isles:secret@localhost:{port}");
+        format!("{MANIFEST}url = \"{url}\"\nca = \"cert.pem\"\nusers = true\n")
+    };
+    let sandbox = Sandbox::new(MANIFEST);
+    let key = rcgen::generate_simple_self_signed(["localhost".into()]).expect("a certificate");
+    sandbox.write("cert.pem", &key.cert.pem());
+    sandbox.write("key.pem", &key.signing_key.serialize_pem());
+    sandbox.manifest(&users(1));
+    let block = sandbox.isles(&["nats-users"]).ok().never_says("secret").out;
+    let tls = format!("tls {{ cert_file: {:?}, key_file: {:?} }}", sandbox.path("cert.pem"), sandbox.path("key.pem"));
+    let passwords = "NATS_PASSWORD: secret\nORDERS_NATS_PASSWORD: one\nMAILER_NATS_PASSWORD: two";
+    sandbox.write("nats.conf", &format!("host: 127.0.0.1\njetstream: enabled\n{tls}\n{passwords}\n{block}"));
+    let config = sandbox.path("nats.conf").display().to_string();
+    let server = nats_server::run_program(Path::new("nats-server"), &config);
+    sandbox.manifest(&users(server.client_port()));
+    let missing = ["error: the secret `MAILER_NATS_PASSWORD` of `mailer` is not given", "hint: set it"];
+    sandbox.isles(&["up", "-d"]).code(1).says(&missing);
+    let sandbox = sandbox.with_variable("ORDERS_NATS_PASSWORD", "one").with_variable("MAILER_NATS_PASSWORD", "t/wo");
+    let wrong = ["error: the secret `MAILER_NATS_PASSWORD`", "does not fit into a URL", "hint: make it of letters"];
+    sandbox.isles(&["up", "-d"]).code(1).says(&wrong).never_says("t/wo");
+    let sandbox = sandbox.with_variable("MAILER_NATS_PASSWORD", "two");
+    sandbox.up();
+    let url = format!("NATS_URL=tls://mailer:two@localhost:{}", server.client_port());
+    assert!(process::environment(sandbox.pid("mailer")).contains(&url));
+    let ack = sandbox.publish("orders", "orders.placed", "order-7", "seq");
+    assert!(ack.contains(r#""stream":"orders_placed","#), "{ack}");
+    let said = sandbox.publish("mailer", "orders.placed", "order-8", "Violation");
+    assert!(said.contains("-ERR 'Permissions Violation for Publish to \"orders.placed\"'"), "{said}");
+    let kept = sandbox.publish("mailer", "$KV.sent.a", "1", "seq");
+    assert!(kept.contains(r#""stream":"KV_sent","#), "{kept}");
+    sandbox.isles(&["status"]).ok().never_says("not enforced").never_says("secret");
+    sandbox.isles(&["down"]).ok();
 }

@@ -98,8 +98,19 @@ fn the_way_to_messages_is_for_those_that_have_to_do_with_them() {
 /// A rolling restart under load: what an instance has begun it ends before it is told to stop, and the rest goes to the next one.
 #[test]
 fn a_restarted_consumer_gets_each_message_once() {
+    check_restarts("");
+}
+
+/// The same where messages are pushed: the old instance and the new one share a queue group.
+#[test]
+fn a_restarted_push_consumer_gets_each_message_once() {
+    check_restarts("env = { PUSH = \"1\" }\n");
+}
+
+fn check_restarts(settings: &str) {
     const MESSAGES: u64 = 100;
-    let sandbox = Sandbox::new(&MANIFEST.replacen("service.py\"\nsubscribes", "consumer.py\"\nsubscribes", 1));
+    let consumer = format!("consumer.py\"\n{settings}subscribes");
+    let sandbox = Sandbox::new(&MANIFEST.replacen("service.py\"\nsubscribes", &consumer, 1));
     sandbox.write("consumer.py", include_str!("../../programs/consumer.py"));
     sandbox.up();
     std::thread::scope(|scope| {

@@ -4,6 +4,7 @@ mod figure;
 mod mesh;
 mod parts;
 mod process;
+mod recovery;
 mod row;
 mod samples;
 mod shop;

@@ -7,7 +7,7 @@ use ports::clock::{Clock, HostClock};
 
 use super::{
     figure::{Figure, median, table},
-    process,
+    process, recovery,
     shop::{self, SERVICES},
     stand::{self, Stand},
 };
@@ -28,8 +28,14 @@ pub(super) fn run() -> anyhow::Result<()> {
     let programs = shop::build()?;
     let clock = HostClock::start();
     let [memory, processor] = at_rest(&program, &programs, &clock)?;
-    let figures =
-        [start(&program, &programs, &clock)?, memory, processor, many(&program, &programs, &clock)?, size(&program)?];
+    let figures = [
+        start(&program, &programs, &clock)?,
+        recovery::run(&program, &programs, &clock)?,
+        memory,
+        processor,
+        many(&program, &programs, &clock)?,
+        size(&program)?,
+    ];
     println!("{}\n\n{}", machine()?, table(&figures));
     let broken: Vec<_> = figures.iter().filter(|figure| !figure.holds()).map(|figure| figure.what).collect();
     if !broken.is_empty() {

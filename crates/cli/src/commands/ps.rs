@@ -4,6 +4,7 @@ use model::{
 };
 use serde::Serialize;
 
+use super::topic::summary;
 use crate::{
     Context,
     exit::ExitCode,
@@ -21,11 +22,13 @@ struct Instances<'a> {
 }
 
 pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
-    let status = context.client()?.system().await?;
+    let client = context.client()?;
+    let status = client.system().await?;
     if context.settings.json {
         context.terminal.print_json(&Instances { instances: instances(&status).collect() })?;
     } else {
-        let text = render(&status, (context.now)(), context.terminal.out.paint);
+        let topics = summary::ask(&client).await?;
+        let text = render(&status, topics, (context.now)(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
     Ok(ExitCode::Ok)
@@ -35,9 +38,11 @@ fn instances(status: &SystemStatus) -> impl Iterator<Item = &InstanceStatus> {
     status.services.iter().flat_map(|service| &service.instances)
 }
 
-/// One line an instance.
-pub(crate) fn render(status: &SystemStatus, now: Timestamp, paint: Paint) -> String {
-    table::render(&HEAD, instances(status).map(|instance| row(instance, now)).collect(), None, paint)
+/// One line an instance, and one of the topics.
+pub(crate) fn render(status: &SystemStatus, topics: Option<Cell>, now: Timestamp, paint: Paint) -> String {
+    let instances = table::render(&HEAD, instances(status).map(|instance| row(instance, now)).collect(), None, paint);
+    let topics = topics.map(|topics| format!("\n{}", table::render_rows(vec![summary::row(topics)], None, paint)));
+    instances + &topics.unwrap_or_default()
 }
 
 fn row(instance: &InstanceStatus, now: Timestamp) -> Vec<Cell> {

@@ -1,4 +1,3 @@
-use client::ClientError;
 use model::{
     Timestamp,
     status::{ServiceStatus, SystemStatus},
@@ -22,11 +21,7 @@ pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
     if context.settings.json {
         context.terminal.print_json(&status)?;
     } else {
-        let topics = match client.topics().await {
-            Ok(topics) => summary::cell(&topics),
-            Err(ClientError::Api(problem)) => Some(Cell::new(problem.detail, Style::Worrying)),
-            Err(error) => return Err(error.into()),
-        };
+        let topics = summary::ask(&client).await?;
         let text = render(&status, topics, (context.now)(), context.columns(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
@@ -43,7 +38,7 @@ pub(crate) fn render(
 ) -> String {
     let services = table::render(&HEAD, status.services.iter().map(row).collect(), columns, paint);
     let mut head = head(status, now);
-    head.extend(topics.map(|topics| vec![Cell::new("topics", Style::Dim), topics]));
+    head.extend(topics.map(summary::row));
     format!("{}\n{services}", table::render_rows(head, None, paint))
 }
 

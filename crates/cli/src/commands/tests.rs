@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     fixture::{NOW, from, manifest, service, system, with},
     paint::Paint,
+    table::Cell,
 };
 
 const PLAIN: Paint = Paint { on: false };
@@ -31,7 +32,11 @@ INSTANCE    PHASE    PID  ADDRESS          UPTIME  MEMORY   CRASHES
 users/1#3   healthy  101  127.0.0.1:20001  3m12s   12.3MiB  0
 users/2#12  backoff  -    -                -       -        3
 ";
-    assert_eq!(ps::render(&system("running", json!([users])), NOW, PLAIN), expected);
+    let system = system("running", json!([users]));
+    assert_eq!(ps::render(&system, None, NOW, PLAIN), expected);
+    let topics = Some(Cell::plain("1 topic, 7 messages; mailer is 2 behind in orders.placed"));
+    let expected = format!("{expected}\ntopics  1 topic, 7 messages; mailer is 2 behind in orders.placed\n");
+    assert_eq!(ps::render(&system, topics, NOW, PLAIN), expected);
 }
 
 #[test]

@@ -2,8 +2,8 @@ use clap::CommandFactory;
 
 use super::*;
 use crate::args::{
-    CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs, TopArgs,
-    TopicVerb, Verb,
+    CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs, ServiceVerb,
+    TopArgs, TopicVerb, UpgradeArgs, Verb,
 };
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -28,6 +28,7 @@ fn commands() {
         let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
         Command::Verb(Verb::Call(CallArgs { service: users(), path: "/a?b=c".into(), method, data, headers, include }))
     };
+    let service = |verb| Command::Service { verb };
     let deploy = |services: &[&str], change: fn(&mut DeployArgs)| {
         let services = services.iter().map(|name| name.parse().unwrap()).collect();
         let mut args = DeployArgs { services, dry_run: false, if_match: None, supersede: false, detach: false };
@@ -44,6 +45,9 @@ fn commands() {
             Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true, resume: false }),
         ),
         ("isles up --resume", Command::Up(UpArgs { path: None, detach: false, resume: true })),
+        ("isles upgrade --binary new", Command::Upgrade(UpgradeArgs { binary: Some("new".into()) })),
+        ("isles service install --print", service(ServiceVerb::Install { user: false, print: true })),
+        ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),
         ("isles down", Command::Verb(Verb::Down)),
         ("isles ps", Command::Verb(Verb::Ps)),
         ("isles deploy", deploy(&[], |_| {})),

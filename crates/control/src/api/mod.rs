@@ -6,6 +6,7 @@ mod connections;
 mod logs;
 mod metrics;
 mod releases;
+mod rollout;
 mod services;
 mod stream;
 mod system;
@@ -84,6 +85,12 @@ fn router(api: Api) -> Router {
         .route("/v1/rollbacks", post(releases::roll_back))
         .route("/v1/releases", get(releases::list))
         .route("/v1/releases/{from}/diff/{to}", get(releases::diff))
+        .route("/v1/rollout", get(rollout::status))
+        .route("/v1/rollout/watch", get(rollout::watch))
+        .route("/v1/rollout/promote", post(rollout::promote))
+        .route("/v1/rollout/pause", post(rollout::pause))
+        .route("/v1/rollout/resume", post(rollout::resume))
+        .route("/v1/rollout/abort", post(rollout::abort))
         .route("/v1/connections", get(connections::list))
         .route("/v1/logs", get(logs::read))
         .route("/v1/topics", get(topics::list))

@@ -58,7 +58,7 @@ pub(crate) struct Release {
 }
 
 /// Which way a rollout goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Way {
     /// To a release that has not run yet.
     Forward,

@@ -54,6 +54,11 @@ impl Vault {
         }
     }
 
+    /// A secret as it is now.
+    pub(crate) fn now(&self, name: &str) -> Option<&String> {
+        self.now.get(name)
+    }
+
     /// A bundle's secrets in the version that it was made with, or else as they are now: a value is not stored.
     pub(crate) fn of(&self, bundle: &Bundle) -> BTreeMap<String, String> {
         let value = |name: &String| {

@@ -29,6 +29,7 @@ impl Supervisor {
         for action in actions {
             self.act(name, action);
         }
+        self.observe(name);
     }
 
     fn act(&mut self, name: &ServiceName, action: Action) {
@@ -55,7 +56,7 @@ impl Supervisor {
             Action::RestartEnded(outcome) => {
                 self.restart_ended(name, outcome.map_err(|cause: Cause| cause.to_string()));
             }
-            Action::Vacated(slot, _) => self.vacated(&slot),
+            Action::Vacated(slot, cause) => self.vacated(&slot, &cause),
             Action::Stopped => {
                 if let Some(service) = self.services.get_mut(name) {
                     service.stopped = true;
@@ -64,7 +65,7 @@ impl Supervisor {
         }
     }
 
-    fn probe(&mut self, id: InstanceId) {
+    pub(super) fn probe(&mut self, id: InstanceId) {
         let Some(service) = self.services.get(&id.slot.service) else { return };
         let Some(target) = service.instances.get(&id).and_then(|instance| instance.record.target()) else { return };
         let health = &service.spec_of(id.slot.index).health;
@@ -96,7 +97,8 @@ impl Supervisor {
     }
 
     /// Nothing is left in a slot.
-    fn vacated(&mut self, slot: &Slot) {
+    fn vacated(&mut self, slot: &Slot, cause: &Cause) {
+        self.slot_ended(slot, cause);
         if let Some(service) = self.services.get_mut(&slot.service) {
             service.others.remove(&slot.index);
             service.troubles.remove(&slot.index);
@@ -170,6 +172,8 @@ pub(super) fn refresh_upstream(service: &mut ServiceState) {
         endpoints: endpoints.collect(),
         has_been_healthy: service.machine.has_been_healthy(),
         adaptive_concurrency: service.spec.adaptive_concurrency,
-        ..Default::default()
+        hold: service.hold,
+        asleep: false,
+        split: service.split.clone(),
     });
 }

@@ -22,6 +22,9 @@ impl Supervisor {
             {
                 running.insert(id.clone());
                 self.adopt_instance(id, record.clone(), one.pid);
+            } else if let WorkloadId::Migration(name) = &one.id
+                && self.adopt_migration(name, one.exit)
+            {
             } else {
                 self.engines.workloads.kill(&one.id).await;
                 self.engines.workloads.remove(&one.id).await;

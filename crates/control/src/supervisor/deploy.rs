@@ -99,6 +99,11 @@ impl Supervisor {
             return drop(waiter.send(Err(problem)));
         }
         let supersedes = matches!(&work, Work::Deploy(deploy) if deploy.conflict == Conflict::Supersede);
+        if let Work::Rollback(rollback) = &work
+            && self.goes_back_to(rollback)
+        {
+            return drop(waiter.send(self.rollout_status().map(|status| Outcome::Rollout(Box::new(status)))));
+        }
         if supersedes {
             self.deploys.queue.push_front((work, waiter));
             self.supersede();

@@ -7,7 +7,7 @@ use ports::{
     workloads::{Exit, StartError, WorkloadEvent, WorkloadId},
 };
 
-use super::{Supervisor, deploy::Ended, request::Request, service::Build};
+use super::{Supervisor, deploy::Ended, request::Request, rollout::Stored, service::Build};
 
 /// What can reach the supervisor.
 pub(crate) enum Input {
@@ -19,6 +19,12 @@ pub(crate) enum Input {
     Deployed(Box<Ended>),
     /// An instance's process was started, or not.
     Started(InstanceId, Result<u32, StartError>),
+    /// Every worker routes by this epoch of the rollout.
+    Routed(u64),
+    /// The migration of a service ended.
+    Migrated(ServiceName, Result<(), Trouble>),
+    /// A state of the rollout is stored, or could not be.
+    Stored(Box<Stored>),
     /// A health check ended.
     Probed(InstanceId, Result<(), ProbeFailure>),
     /// Nothing is in flight to the instance any more; so many requests were cut off.
@@ -44,7 +50,10 @@ impl Supervisor {
             Input::Built(name, failure) => self.built(&name, failure),
             Input::Deployed(ended) => self.deployed(*ended),
             Input::Started(id, started) => self.started(&id, started),
-            Input::Probed(id, probed) => self.tell(&id.slot.service.clone(), Event::Probed(id, verdict(probed))),
+            Input::Routed(epoch) => self.routed(epoch),
+            Input::Migrated(name, outcome) => self.migrated(&name, outcome),
+            Input::Stored(stored) => self.stored(*stored),
+            Input::Probed(id, probed) => self.probed(id, probed),
             Input::Drained(id, cut_off) => self.drained(id, cut_off),
             Input::Trouble(id, trouble, give_up) => self.found_trouble(&id, trouble, give_up),
             Input::Removed(id, outcome) => {
@@ -65,6 +74,7 @@ impl Supervisor {
                 self.tell(&id.slot.service.clone(), Event::Exited(id, ending(exit, out_of_memory)));
             }
             WorkloadEvent::Exited { id: WorkloadId::Build(name), exit, .. } => self.builder.ended(&name, exit),
+            WorkloadEvent::Exited { id: WorkloadId::Migration(name), exit, .. } => self.migration_exited(name, exit),
             WorkloadEvent::StopRequested { signal } => self.stop_requested(signal),
             WorkloadEvent::KeeperGone => self.exit = Some(1),
         }
@@ -97,6 +107,12 @@ impl Supervisor {
         }
     }
 
+    fn probed(&mut self, id: InstanceId, probed: Result<(), ProbeFailure>) {
+        let passed = probed.is_ok();
+        self.tell(&id.slot.service, Event::Probed(id.clone(), verdict(probed)));
+        self.confirmed(&id, passed);
+    }
+
     fn drained(&mut self, id: InstanceId, cut_off: u32) {
         let name = id.slot.service.clone();
         if cut_off > 0 {
@@ -115,6 +131,7 @@ impl Supervisor {
             }
             self.tell(&name, Event::Due);
         }
+        self.rollout_due();
     }
 }
 

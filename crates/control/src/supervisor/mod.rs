@@ -5,7 +5,7 @@ mod adopt;
 mod deploy;
 mod input;
 mod request;
-mod roll_out;
+mod rollout;
 mod routing;
 mod service;
 mod shutdown;
@@ -21,7 +21,8 @@ use std::{
 };
 
 use model::{
-    ServiceName, Timestamp,
+    ServiceName, Slot, Timestamp,
+    api::RolloutStatus,
     spec::System,
     status::{SystemPhase, Trouble},
 };
@@ -49,6 +50,8 @@ pub(crate) use input::Input;
 pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
+use rollout::Rollout;
+pub(crate) use rollout::RolloutRecord;
 use routing::Change;
 use service::ServiceState;
 
@@ -73,7 +76,12 @@ pub struct Supervisor {
     /// The system that runs, for whoever looks.
     spec: watch::Sender<Arc<System>>,
     deploys: deploy::Deploys,
+    rollout: Option<Rollout>,
+    /// The last rollout that ended.
+    last_rollout: Option<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
+    /// The runs that slots have had whose service is not there.
+    past_runs: BTreeMap<Slot, u64>,
     addresses: Addresses,
     free_ports: FreePorts,
     timers: BTreeSet<(Timestamp, ServiceName)>,
@@ -133,8 +141,11 @@ impl Supervisor {
             release: config.recorded.as_ref().map(|recorded| recorded.0.clone()),
             spec,
             deploys: deploy::Deploys::default(),
+            rollout: None,
+            last_rollout: remembered.last_rollout.clone(),
             records,
             services: BTreeMap::new(),
+            past_runs: remembered.last_runs.clone(),
             addresses: Addresses::new(config.connection_port, BTreeMap::new()),
             free_ports: FreePorts::new(config.seed),
             timers: BTreeSet::new(),
@@ -168,6 +179,7 @@ impl Supervisor {
         self.remember_coming_up().await?;
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
+        self.take_up_rollout(remembered.rollout.clone()).await;
         self.adopt(&remembered, held).await;
         if came_up {
             self.phase = SystemPhase::Running;
@@ -179,6 +191,7 @@ impl Supervisor {
     /// Runs until the system has stopped; returns the exit code.
     pub async fn run(mut self) -> u8 {
         self.begin();
+        self.resume_rollout();
         self.settle().await;
         let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
         let mut set_for = None;
@@ -208,7 +221,8 @@ impl Supervisor {
     /// Sets the alarm for the next deadline; costs nothing while that stays the same.
     fn set_alarm(&self, alarm: &mut Pin<Box<Sleep>>, set_for: &mut Option<Timestamp>) {
         let now = self.now();
-        let next = self.timers.first().map_or(now + LONGEST_SLEEP, |(at, _)| *at);
+        let timers = self.timers.first().map(|(at, _)| *at).into_iter().chain(self.rollout_deadline());
+        let next = timers.min().unwrap_or(now + LONGEST_SLEEP);
         if *set_for != Some(next) {
             *set_for = Some(next);
             alarm.as_mut().reset(alarm_time(next.since(now)));
@@ -228,6 +242,8 @@ impl Supervisor {
         self.go_where_possible();
         self.note_came_up();
         self.answer_scales();
+        self.go_on_rolling_out();
+        self.remove_services();
         self.go_on_stopping();
         self.go_on_deploying();
         if let Some(change) = self.routing.take_change(&self.services, self.stop.is_some()) {

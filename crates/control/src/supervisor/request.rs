@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use logic::service::Event;
+use logic::{rollout::Command, service::Event};
 use model::{
     Problem, ServiceName,
-    api::Why,
+    api::{RolloutStatus, Why},
     spec::System,
     status::{ServiceStatus, SystemStatus},
 };
@@ -31,6 +31,8 @@ pub(crate) enum Request {
     Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Scale { name: ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
+    Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
     Down,
 }
@@ -98,6 +100,16 @@ impl SystemHandle {
         self.ask(|answer| Request::Scale { name, replicas, answer }).await
     }
 
+    /// The rollout under way, or the last one.
+    pub(crate) async fn rollout(&self) -> Answer<RolloutStatus> {
+        self.ask(|answer| Request::Rollout { answer }).await
+    }
+
+    /// A person's word about the rollout under way. Answers when it is kept.
+    pub(crate) async fn say(&self, command: Command) -> Answer<RolloutStatus> {
+        self.ask(|answer| Request::Say { command, answer }).await
+    }
+
     /// A deploy or a rollback. Answers when its rollout has begun.
     pub(crate) async fn change(&self, work: Work) -> Answer<Outcome> {
         self.ask(|answer| Request::Change { work, answer }).await
@@ -116,7 +128,10 @@ impl SystemHandle {
 
 impl Supervisor {
     pub(super) fn request(&mut self, request: Request) {
+        let Some(request) = self.hold_request(request) else { return };
         match request {
+            Request::Rollout { answer } => drop(answer.send(self.rollout_status())),
+            Request::Say { command, answer } => self.say(command, answer),
             Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
             Request::Service { name, answer } => {
                 drop(answer.send(self.service_status(&name, true).ok_or_else(|| self.unknown(&name))));

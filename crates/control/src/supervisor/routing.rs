@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use model::{InstanceId, ServiceName, Slot, spec::Policy};
+use model::{
+    InstanceId, ServiceName, Slot,
+    spec::{Policy, Side, System},
+};
 use ports::{
     tasks::TaskKind,
     traffic::{Caller, Connection, Drained, GatewayRouting, Routing, Upstream},
@@ -44,16 +47,8 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(config: &Config) -> Self {
-        let gateway = config.system.gateway.as_ref();
         Self {
-            gateway: gateway.map(|gateway| {
-                Arc::new(GatewayRouting {
-                    routes: gateway.routes.clone(),
-                    policy: Arc::new(gateway.policy.clone()),
-                    trusted: gateway.trusted.clone(),
-                    connections: gateway.connections,
-                })
-            }),
+            gateway: gateway(&config.system),
             connections: Arc::default(),
             messages: Arc::default(),
             upstreams: BTreeMap::new(),
@@ -70,10 +65,28 @@ impl State {
         self.changed.insert(service.clone());
     }
 
-    /// Declares a connection.
-    pub(super) fn connect(&mut self, caller: Caller, callee: ServiceName, place: &Place, policy: Arc<Policy>) {
+    /// The gateway routes as this system says.
+    pub(super) fn set_gateway(&mut self, system: &System) {
+        self.gateway = gateway(system);
+        self.dirty = true;
+    }
+
+    /// A state comes that is to be acknowledged, whether or not anything changed.
+    pub(super) fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Declares a connection; its calls stay on a release if that is said.
+    pub(super) fn connect(
+        &mut self,
+        caller: Caller,
+        callee: ServiceName,
+        place: &Place,
+        policy: Arc<Policy>,
+        side: Option<Side>,
+    ) {
         let SocketAddr::V4(address) = place.address else { return };
-        let connection = Connection { caller, callee, policy, socket: place.socket.clone(), side: None };
+        let connection = Connection { caller, callee, policy, socket: place.socket.clone(), side };
         if self.connections.get(address.ip()) != Some(&connection) {
             Arc::make_mut(&mut self.connections).insert(*address.ip(), connection);
             self.dirty = true;
@@ -94,6 +107,20 @@ impl State {
         let caller = Caller::Slot(slot.clone());
         Arc::make_mut(&mut self.connections).retain(|_, connection| connection.caller != caller);
         Arc::make_mut(&mut self.messages).retain(|_, owner| owner != slot);
+        self.dirty = true;
+    }
+
+    /// Takes back one connection.
+    pub(super) fn disconnect_address(&mut self, address: SocketAddr) {
+        if let SocketAddr::V4(address) = address {
+            Arc::make_mut(&mut self.connections).remove(address.ip());
+            self.dirty = true;
+        }
+    }
+
+    /// The service is no longer there.
+    pub(super) fn forget(&mut self, service: &ServiceName) {
+        self.upstreams.remove(service);
         self.dirty = true;
     }
 
@@ -133,6 +160,16 @@ impl State {
         };
         Some(Change { number: self.last, routing, drains: std::mem::take(&mut self.drains) })
     }
+}
+
+fn gateway(system: &System) -> Option<Arc<GatewayRouting>> {
+    let gateway = system.gateway.as_ref()?;
+    Some(Arc::new(GatewayRouting {
+        routes: gateway.routes.clone(),
+        policy: Arc::new(gateway.policy.clone()),
+        trusted: gateway.trusted.clone(),
+        connections: gateway.connections,
+    }))
 }
 
 /// Starts the task that applies changes, one after the other; a drain begins when its change is in force. The second

@@ -18,7 +18,7 @@ use model::{
 };
 use ports::{
     streams::StreamsError,
-    traffic::{Caller, Upstream},
+    traffic::{Caller, Split, Upstream},
 };
 use tokio::sync::oneshot;
 
@@ -44,6 +44,11 @@ pub(super) struct ServiceState {
     pub(super) troubles: BTreeMap<u32, (u64, Trouble)>,
     pub(super) events: VecDeque<ServiceEvent>,
     pub(super) upstream: Arc<Upstream>,
+    /// How requests are shared between two releases, and whether they are held meanwhile.
+    pub(super) split: Option<Split>,
+    pub(super) hold: bool,
+    /// Whether it is no longer in the system, and goes with its last instance.
+    pub(super) leaves: bool,
     pub(super) timer: Option<Timestamp>,
     pub(super) told_to_go: bool,
     pub(super) told_to_stop: bool,
@@ -84,6 +89,11 @@ impl ServiceState {
         self.others.get(&index).map_or(&self.spec, |bundle| &bundle.spec)
     }
 
+    /// How many instances are asked for, beside those of a rollout.
+    pub(super) fn own_count(&self) -> u32 {
+        u32::try_from(self.machine.own_slots().count()).unwrap_or(u32::MAX)
+    }
+
     /// Whether an instance may run this bundle, as far as that is known.
     pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
         self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
@@ -98,18 +108,54 @@ impl Supervisor {
             if let Some((key, number)) = new {
                 self.records.put_address(&key, number).await?;
             }
-            let policy = Policy { protocol: spec.protocol, ..Policy::default() };
-            let place = Place { address: operator, socket: None };
-            self.routing.connect(Caller::Operator, name.clone(), &place, Arc::new(policy));
             let mut service = self.make_service(&name, spec, operator, known);
             // Of a release that runs already, the folders are there.
             let running = self.release.as_ref().filter(|_| self.config.resumed);
             if let Some(bundle) = running.and_then(|release| release.bundles.get(&name)) {
                 service.build = Build::Done(bundle.clone());
             }
-            self.services.insert(name, service);
+            self.services.insert(name.clone(), service);
+            self.connect_operator(&name);
         }
         Ok(())
+    }
+
+    /// A service that a rollout brings: it has no instances yet, and may have some.
+    pub(super) fn add_service(&mut self, name: &ServiceName, bundle: Arc<Bundle>) {
+        let (operator, new) = self.addresses.of(&Caller::Operator, name);
+        if let Some((key, number)) = new {
+            let records = self.records.clone();
+            self.beside("remember", async move { remembered(records.put_address(&key, number).await) });
+        }
+        let spec = Service { replicas: 0, ..Service::clone(&bundle.spec) };
+        let mut service = self.make_service(name, spec, operator, &Remembered::default());
+        (service.spec, service.build) = (bundle.spec.clone(), Build::Done(bundle));
+        service.told_to_go = true;
+        self.services.insert(name.clone(), service);
+        self.connect_operator(name);
+    }
+
+    /// A service that is no longer in the system, and of which nothing is left.
+    pub(super) fn remove_service(&mut self, name: &ServiceName) {
+        let Some(service) = self.services.remove(name) else { return };
+        self.past_runs.extend(service.machine.last_runs().map(|id| (id.slot, id.run)));
+        if let Some(timer) = service.timer {
+            self.timers.remove(&(timer, name.clone()));
+        }
+        self.routing.forget(name);
+        if let Some((key, address)) = self.addresses.disconnect(&Caller::Operator, name) {
+            self.routing.disconnect_address(address);
+            let records = self.records.clone();
+            self.beside("remember", async move { remembered(records.forget_address(&key).await) });
+        }
+    }
+
+    /// Where the operator's calls enter.
+    pub(super) fn connect_operator(&mut self, name: &ServiceName) {
+        let Some(service) = self.services.get(name) else { return };
+        let policy = Policy { protocol: service.spec.protocol, ..Policy::default() };
+        let place = Place { address: service.operator, socket: None };
+        self.routing.connect(Caller::Operator, name.clone(), &place, Arc::new(policy), None);
     }
 
     fn make_service(
@@ -119,7 +165,7 @@ impl Supervisor {
         operator: SocketAddr,
         known: &Remembered,
     ) -> ServiceState {
-        let runs = known.last_runs.iter().filter(|(slot, _)| slot.service == *name);
+        let runs = self.past_runs.iter().filter(|(slot, _)| slot.service == *name);
         let last_runs = runs.map(|(slot, run)| (slot.index, *run)).collect();
         let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
         let slots = known.slots.get(name).cloned().unwrap_or_default();
@@ -136,6 +182,9 @@ impl Supervisor {
             troubles: BTreeMap::new(),
             events: VecDeque::new(),
             upstream: Arc::default(),
+            split: None,
+            hold: false,
+            leaves: false,
             timer: None,
             told_to_go: false,
             told_to_stop: false,
@@ -171,7 +220,7 @@ impl Supervisor {
     /// Keeps which slots a service has.
     pub(super) fn remember_slots(&self, name: &ServiceName) {
         let Some(service) = self.services.get(name) else { return };
-        let slots = service.machine.always().collect();
+        let slots = service.machine.own_slots().collect();
         let (records, name) = (self.records.clone(), name.clone());
         self.beside("remember", async move { remembered(records.put_slots(&name, &slots).await) });
     }

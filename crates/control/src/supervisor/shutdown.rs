@@ -30,7 +30,10 @@ impl Supervisor {
         for name in self.builder.running() {
             self.kill(WorkloadId::Build(name));
         }
-        let waves = order::stop_waves(self.system()).into();
+        let mut waves: VecDeque<_> = order::stop_waves(self.system()).into();
+        let others = self.services.keys().filter(|name| !self.system().services.contains_key(*name));
+        waves.push_front(others.cloned().collect());
+        self.kill_migration();
         self.stop = Some(Stop { code, waves, current: Vec::new() });
     }
 

@@ -1,6 +1,9 @@
 //! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
 
-use model::{InstanceId, spec::Listen};
+use model::{
+    InstanceId, NatsUrl, ServiceName,
+    spec::{Listen, Service},
+};
 use ports::{
     streams::StreamsError,
     traffic::Caller,
@@ -15,6 +18,12 @@ use crate::{
     release::Bundle,
     store,
 };
+
+/// How a service reaches the NATS server that the manifest names.
+struct Nats {
+    url: NatsUrl,
+    password: Option<String>,
+}
 
 impl Supervisor {
     pub(super) fn start_instance(&mut self, id: &InstanceId) {
@@ -67,13 +76,14 @@ impl Supervisor {
         let Some(service) = self.services.get(&id.slot.service) else { return Default::default() };
         let spec = service.spec_of(id.slot.index).clone();
         let caller = Caller::Slot(id.slot.clone());
+        let side = self.pinned_side(&id.slot.service, id.slot.index);
         let mut reach = Reach::default();
         let mut new = Vec::new();
         for (callee, policy) in &spec.calls {
             let (address, made) = self.addresses.of(&caller, callee);
             let place = Place::new(address, &self.config.sockets);
             let policy = std::sync::Arc::new(policy.clone());
-            self.routing.connect(caller.clone(), callee.clone(), &place, policy);
+            self.routing.connect(caller.clone(), callee.clone(), &place, policy, side);
             reach.connections.insert(callee.clone(), place);
             new.extend(made);
         }
@@ -86,13 +96,23 @@ impl Supervisor {
         (reach, new)
     }
 
+    /// The NATS server that the manifest names, as the service's own user where it has one.
+    fn nats_url(&self, name: &ServiceName, spec: &Service) -> Option<Nats> {
+        let nats = self.config.system.nats.as_ref().filter(|_| spec.uses_messages())?;
+        let password = nats.secret(name, spec).and_then(|secret| self.vault.now(&secret)).cloned();
+        let own = password.as_ref().and_then(|password| nats.url.for_user(name.as_str(), password).ok());
+        Some(Nats { url: own.unwrap_or_else(|| nats.url.clone()), password })
+    }
+
     fn workload(&self, id: &InstanceId, bundle: &Bundle, record: &InstanceRecord, reach: &Reach) -> Workload {
         let spec = &bundle.spec;
         let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
         let secrets = self.vault.of(bundle);
-        let hidden = secrets.values().cloned().collect();
-        let given = Given { target: &target, reach, database: database.as_deref(), secrets };
+        let nats = self.nats_url(&id.slot.service, spec);
+        let hidden = secrets.values().chain(nats.as_ref().and_then(|nats| nats.password.as_ref())).cloned().collect();
+        let nats = nats.map(|nats| nats.url);
+        let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets, nats };
         Workload {
             id: WorkloadId::Instance(id.clone()),
             command: spec.run.clone(),
@@ -117,6 +137,11 @@ async fn prepare(
     for (key, number) in addresses {
         records.put_address(&key, number).await.map_err(not_remembered)?;
     }
+    make_store(database).await
+}
+
+/// Makes a service's store, if it has one and that is not there.
+pub(super) async fn make_store(database: Option<std::path::PathBuf>) -> Result<(), StartError> {
     let Some(path) = database else { return Ok(()) };
     let made = tokio::task::spawn_blocking(move || store::make(&path).map_err(|error| (path, error))).await;
     match made {

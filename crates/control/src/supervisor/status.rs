@@ -6,7 +6,7 @@ use logic::service::{Instance, Phase};
 use model::{
     InstanceId, ServiceName,
     api::{Finding, Why},
-    spec::Listen,
+    spec::{Listen, NO_RIGHTS},
     status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
 use ports::workloads::WorkloadId;
@@ -21,6 +21,8 @@ impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
         notices.extend(self.engines.traffic.notices());
+        let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
+        notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
         SystemStatus {
             name: self.config.system.name.clone(),

@@ -27,6 +27,7 @@ impl Supervisor {
     pub(super) fn found_trouble(&mut self, id: &InstanceId, trouble: Trouble, give_up: bool) {
         let name = &id.slot.service;
         self.note(name, Some(id), trouble.cause.clone());
+        self.rollout_trouble(id, &trouble);
         let Some(service) = self.services.get_mut(name).filter(|s| s.machine.is_wanted(id.slot.index)) else { return };
         let healthy_since = |run: u64| run >= id.run;
         let mut slot = service.machine.instances().filter(|(i, _)| i.id.slot == id.slot);

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test program uses a part of the rig")]
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     env, fs,
     io::Read,
     os::{
@@ -21,7 +21,7 @@ use std::{
 };
 
 use keeper::{
-    KeeperConfig, packet,
+    KeeperConfig, ServiceManager, packet,
     protocol::{Event, Message, Numbered, Refusal, Reply, Request, Spawn, VERSION},
 };
 use rustix::{
@@ -36,18 +36,16 @@ pub(crate) type Test = (&'static str, fn());
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     let args: Vec<String> = env::args().collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[1..] {
-        ["keeper", state, relay] => keep(state, relayed(&args[0], relay), false, None),
-        ["detached-keeper", state, relay] => keep(state, relayed(&args[0], relay), true, None),
-        ["viewed-keeper", state, relay] => keep(state, relayed(&args[0], relay), false, Some(view(relay))),
-        ["keeper-of", state, program] => keep(state, vec![program.into()], false, None),
+        ["keeper", state, relay] => keep(state, &args[0], relay, false, None),
+        ["detached-keeper", state, relay] => keep(state, &args[0], relay, true, None),
+        ["viewed-keeper", state, relay] => keep(state, &args[0], relay, false, Some(view(relay))),
+        ["keeper-of", state, program] => keep(state, program, "", false, None),
         ["platform", relay] => hand_over(relay),
+        ["successor", "check", left] => check(left),
+        ["successor", "resume", left] => ExitCode::from(keeper::resume(left.parse().unwrap())),
         ["listen"] => listen(),
         _ => run_all(tests, &args[1..]),
     }
-}
-
-fn relayed(this: &str, relay: &str) -> Vec<String> {
-    vec![this.into(), "platform".into(), relay.into()]
 }
 
 /// A child that waits for a file and then makes another, by itself: a child of its own would be killed as what is left.
@@ -56,7 +54,18 @@ fn view(relay: &str) -> u32 {
     Command::new("/bin/sh").args(["-c", script, relay]).process_group(0).spawn().unwrap().id()
 }
 
-fn keep(state: &str, platform: Vec<String>, detached: bool, viewer: Option<u32>) -> ExitCode {
+fn check(left: &str) -> ExitCode {
+    let checked = keeper::check(left.parse().unwrap());
+    checked.map_or_else(
+        |cause| {
+            eprintln!("error: {cause}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn keep(state: &str, program: &str, relay: &str, detached: bool, viewer: Option<u32>) -> ExitCode {
     let lock = match keeper::lock(Path::new(state)) {
         Ok(lock) => lock,
         Err(error) => {
@@ -67,7 +76,18 @@ fn keep(state: &str, platform: Vec<String>, detached: bool, viewer: Option<u32>)
     for sentence in keeper::clean_up(Path::new(state)) {
         println!("{sentence}");
     }
-    ExitCode::from(keeper::run(KeeperConfig { lock, platform, detached, viewer }))
+    let variables: BTreeMap<String, String> = env::vars().collect();
+    let manager = ServiceManager::of(|name| variables.get(name).cloned());
+    let (platform, successor) = (vec!["platform".into(), relay.into()], vec!["successor".into()]);
+    ExitCode::from(keeper::run(KeeperConfig {
+        lock,
+        program: program.into(),
+        platform,
+        successor,
+        detached,
+        viewer,
+        manager,
+    }))
 }
 
 #[allow(unsafe_code)]
@@ -128,11 +148,17 @@ impl Rig {
 
     /// Starts a keeper in a role of [`main`].
     pub(crate) fn start_as(role: &str) -> Self {
+        Self::start_with(role, |_| {})
+    }
+
+    /// Starts a keeper whose command is changed first.
+    pub(crate) fn start_with(role: &str, change: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::Builder::new().prefix("isles").tempdir().unwrap();
         let path = folder.path().join("relay");
         let relay = UnixListener::bind(&path).unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
         command.arg(role).arg(folder.path().join("state")).arg(path);
+        change(&mut command);
         let errors = fs::File::create(folder.path().join("errors")).unwrap();
         let keeper = command.stderr(errors).spawn().unwrap();
         Self { folder, keeper, relay }
@@ -174,6 +200,12 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!(
+                "the keeper wrote: {}",
+                fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default()
+            );
+        }
         if self.keeper.try_wait().is_ok_and(|exit| exit.is_none()) {
             let ended = (0..1000).any(|_| {
                 let _ = kill_process(Pid::from_child(&self.keeper), Signal::TERM);

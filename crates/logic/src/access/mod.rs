@@ -31,15 +31,17 @@ pub struct Access {
     streams: BTreeMap<Box<str>, Stream>,
 }
 
-/// What a service has to do with a stream.
+/// What a service has to do with a stream, whose information it may read in any case.
 #[derive(Debug, Clone, Default)]
-struct Stream {
-    subjects: Vec<Box<str>>,
-    publishes: bool,
+pub struct Stream {
+    /// The subjects of the stream.
+    pub subjects: Vec<Box<str>>,
+    /// It may publish to them.
+    pub publishes: bool,
     /// It may read its messages.
-    reads: bool,
+    pub reads: bool,
     /// It is a bucket or an object store of its own.
-    owns: bool,
+    pub owns: bool,
 }
 
 impl Access {
@@ -69,11 +71,20 @@ impl Access {
         stream
     }
 
+    /// The streams that it has to do with, by name.
+    pub fn streams(&self) -> impl Iterator<Item = (&str, &Stream)> {
+        self.streams.iter().map(|(name, stream)| (&**name, stream))
+    }
+
     /// What it may subscribe to: inboxes, and what it may read.
-    pub fn permissions(&self) -> Permissions {
+    pub fn subscribes(&self) -> Vec<&str> {
         let readable = self.streams.values().filter(|stream| stream.reads).flat_map(|stream| &stream.subjects);
-        let allow: Vec<&str> = [INBOXES].into_iter().chain(readable.map(|subject| &**subject)).collect();
-        Permissions { subscribe: Rules::new(Some(&allow), &[]), ..Permissions::default() }
+        [INBOXES].into_iter().chain(readable.map(|subject| &**subject)).collect()
+    }
+
+    /// The same as the rights of a connection; what it may publish is decided message by message.
+    pub fn permissions(&self) -> Permissions {
+        Permissions { subscribe: Rules::new(Some(&self.subscribes()), &[]), ..Permissions::default() }
     }
 
     /// Whether it may do this.

@@ -129,6 +129,11 @@ impl Consumer {
         self.outstanding.drop_before(before);
     }
 
+    /// Push only: a client has got this message, as [`Pull::client`] does where messages are pulled.
+    pub fn taken(&mut self, seq: u64, client: u64) {
+        self.outstanding.give(seq, client);
+    }
+
     /// Takes an event and appends what must be done, in order. The view is of the stream as it is now.
     pub fn handle(&mut self, event: Event, now: Timestamp, view: View<'_>, actions: &mut Vec<Action>) {
         match event {

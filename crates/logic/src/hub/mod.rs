@@ -95,6 +95,12 @@ impl Hub {
         self.places.get(&id).map(|place| &self.consumers[*place].1)
     }
 
+    /// The same, for what is no event: [`Consumer::taken`].
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut Consumer> {
+        let place = *self.places.get(&id)?;
+        self.consumers.get_mut(place).map(|(_, consumer)| consumer)
+    }
+
     /// The consumers, by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Consumer)> {
         self.places.iter().map(|(id, place)| (*id, &self.consumers[*place].1))

@@ -30,6 +30,7 @@ pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Cou
         strategy: upgrade.strategy.clone(),
         migration: migration(differences, new),
         progress_deadline: progress.unwrap_or_default().max(upgrade.progress_deadline),
+        one_way: false,
         targets,
     })
 }

@@ -13,7 +13,8 @@ pub enum Action {
     Migrate,
     /// Stop the migration, if it runs; answered by `Migrated`.
     StopMigration,
-    /// The instance shall run, unless it has ended; one of the old release is started again. Answered by `Reported`.
+    /// The instance shall run, unless it has ended; one of the old release, or of a rollout that is
+    /// one way, is started again. Answered by `Reported`.
     Run(Instance),
     /// Say how the instance is now, for it should have been healthy for long enough; answered by `Reported`.
     Confirm(Instance),

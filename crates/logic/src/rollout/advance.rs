@@ -17,8 +17,10 @@ impl Snapshot {
     pub(super) fn advance(&mut self, now: Timestamp) {
         loop {
             self.count_progress(now);
-            if let Some(cause) = self.failure(now) {
-                self.roll_back(cause, now);
+            match self.failure(now) {
+                Some(_) if self.plan.one_way => self.paused = true,
+                Some(cause) => self.roll_back(cause, now),
+                None => {}
             }
             if !self.step(now) {
                 return;
@@ -47,7 +49,8 @@ impl Snapshot {
         if self.migration_late_at().is_some_and(|at| at <= now) {
             return Some(Cause::MigrationTooLong);
         }
-        let broken = self.pairs.iter().find_map(|pair| broken(pair, now));
+        let pairs = self.pairs.iter().filter(|_| !self.plan.one_way);
+        let broken = pairs.into_iter().find_map(|pair| broken(pair, now));
         broken.or_else(|| self.standstill_at().filter(|at| *at <= now).map(|_| self.standstill()))
     }
 

@@ -44,7 +44,7 @@ pub enum State {
     Starting,
     /// It is healthy.
     Healthy,
-    /// It is not, in words; or it is of the old release, has ended, and is started again.
+    /// It is not, in words; or it is of the old release or of a rollout that is one way, has ended, and is started again.
     Unhealthy(String),
     /// Its process tree has ended, drained before if that was asked for, and is not started again; why, in words.
     Ended(String),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Event, Invalid, Outcome, Plan, Routing, Traffic, Verdict, set::Pair};
+use super::{Action, Cause, Event, Instance, Invalid, Outcome, Plan, Routing, Traffic, Verdict, set::Pair};
 
 /// After what time an action is asked for again.
 const REPEAT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub struct Snapshot {
     pub(super) paused: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) migration: MigrationState,
-    pub(super) cause: Option<super::Cause>,
+    pub(super) cause: Option<Cause>,
     /// When the last event was handled.
     pub(super) seen_at: Timestamp,
 }
@@ -130,6 +130,11 @@ impl Machine {
         &self.state.phase
     }
 
+    /// Why it goes back, or went back.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.state.cause.as_ref()
+    }
+
     /// How requests are routed.
     pub fn routing(&self) -> Routing {
         self.state.routing
@@ -147,6 +152,22 @@ impl Machine {
 }
 
 impl Snapshot {
+    /// What it shall do.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Its instances that have not ended, and whether each shall run.
+    pub fn members(&self) -> impl Iterator<Item = (Instance, bool)> {
+        let all = self.pairs.iter().flat_map(|pair| pair.instances());
+        all.filter(|(_, member)| !member.is_gone()).map(|(instance, member)| (instance, member.is_kept()))
+    }
+
+    /// Whether anything but the time of the last event differs.
+    pub fn differs(&self, other: &Self) -> bool {
+        Self { seen_at: other.seen_at, ..self.clone() } != *other
+    }
+
     fn handle(&mut self, event: Event, now: Timestamp) {
         self.seen_at = now;
         self.note(event, now);

@@ -24,7 +24,7 @@ impl Snapshot {
 
     /// Begins the way back, if there is one.
     pub(super) fn roll_back(&mut self, cause: Cause, now: Timestamp) {
-        if self.is_forward() {
+        if self.is_forward() && !self.plan.one_way {
             self.cause = Some(cause);
             self.paused = false;
             self.enter(Phase::Restoring, now);

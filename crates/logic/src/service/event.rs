@@ -11,9 +11,8 @@ pub enum Event {
     Go,
     /// So many instances are asked for, beside those of a release that is being rolled out.
     Scale(u32),
-    /// An instance is asked for in this slot: one of the service, or one of another release with settings of its own.
-    /// That one is asked for once: when it ends, the slot is given up.
-    Want(u32, Option<Settings>),
+    /// An instance is asked for in this slot.
+    Want(u32, Wanted),
     /// No instance is asked for in this slot any more.
     Unwant(u32),
     /// These are the service's settings from now on, and all that is wanted is wanted always: the other release has
@@ -37,6 +36,17 @@ pub enum Event {
     Exited(InstanceId, Ending),
     /// A deadline may have passed.
     Due,
+}
+
+/// What is asked for in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// An instance of the service, that is started again when it ends.
+    Own,
+    /// One of another release, likewise.
+    Other(Settings),
+    /// One of another release; when it ends, the slot is given up.
+    Once(Settings),
 }
 
 /// How a health check ended.

@@ -63,6 +63,11 @@ impl Instance {
         (self.phase, self.since, self.deadline) = (phase, now, deadline);
     }
 
+    /// What the last failed check said, if it failed last.
+    pub fn last_miss(&self) -> Option<&str> {
+        self.last_miss.as_deref()
+    }
+
     /// Whether its end is wanted.
     pub(super) fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Draining | Phase::Stopping)

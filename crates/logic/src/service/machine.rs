@@ -82,7 +82,7 @@ impl Machine {
         match event {
             Event::Go => self.go = true,
             Event::Scale(count) => self.wants.scale(count, &self.slots),
-            Event::Want(index, settings) => self.wants.add(index, settings),
+            Event::Want(index, wanted) => self.wants.add(index, wanted),
             Event::Unwant(index) => self.wants.remove(index),
             Event::Settle(settings) => self.settle(settings),
             Event::Stop => self.stop(actions),
@@ -118,6 +118,11 @@ impl Machine {
             .filter_map(|(index, slot)| slot.retry_at.map(|at| (self.id(*index, slot.last_run), slot.crashes, at)))
     }
 
+    /// The last run of every slot.
+    pub fn last_runs(&self) -> impl Iterator<Item = InstanceId> {
+        self.last_runs.iter().map(|(index, run)| self.id(*index, *run))
+    }
+
     /// Whether a slot fails again and again.
     pub fn is_in_crash_loop(&self) -> bool {
         self.slots.values().any(|slot| slot.failures >= CRASH_LOOP)
@@ -138,14 +143,14 @@ impl Machine {
         self.wants.contains(index)
     }
 
-    /// The slots in which an instance is always asked for: all but those of a release that is being rolled out.
-    pub fn always(&self) -> impl Iterator<Item = u32> {
-        self.wants.always()
+    /// The slots in which an instance of the service is asked for: all but those of a release that is being rolled out.
+    pub fn own_slots(&self) -> impl Iterator<Item = u32> {
+        self.wants.own()
     }
 
-    /// The lowest slot that neither is wanted nor has anything left in it.
-    pub fn free_slot(&self) -> u32 {
-        self.wants.free(&self.slots).next().unwrap_or(u32::MAX)
+    /// The slots that neither are wanted nor have anything left in them, the lowest first, without end.
+    pub fn free_slots(&self) -> impl Iterator<Item = u32> {
+        self.wants.free(&self.slots)
     }
 
     /// The instance of a slot that will stay longest, if there is any.

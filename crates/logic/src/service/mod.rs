@@ -12,6 +12,6 @@ mod tests;
 mod want;
 
 pub use action::Action;
-pub use event::{Ending, Event, ProbeVerdict};
+pub use event::{Ending, Event, ProbeVerdict, Wanted};
 pub use instance::{Cause, Instance, Phase};
 pub use machine::{Machine, Settings};

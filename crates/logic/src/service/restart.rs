@@ -34,7 +34,7 @@ impl Machine {
         if self.restart.take().is_some() {
             actions.push(Action::RestartEnded(Err(Cause::Interrupted)));
         }
-        self.restart = Some(Restart { slots: self.wants.always().collect(), current: None });
+        self.restart = Some(Restart { slots: self.wants.own().collect(), current: None });
         self.advance_restart(now, actions);
     }
 
@@ -52,7 +52,7 @@ impl Machine {
             let Some(index) = restart.slots.pop_front() else {
                 return actions.push(Action::RestartEnded(Ok(())));
             };
-            restart.current = self.wants.is_always(index).then(|| self.replace(index, now, actions));
+            restart.current = self.wants.is_own(index).then(|| self.replace(index, now, actions));
             self.restart = Some(restart);
         }
     }

@@ -70,6 +70,18 @@ fn other() -> Settings {
     Settings { health, stop_grace: Duration::from_secs(1), ..settings() }
 }
 
+fn wanted(kind: u8) -> Wanted {
+    match kind {
+        0 => Wanted::Own,
+        1 => Wanted::Other(other()),
+        _ => Wanted::Once(other()),
+    }
+}
+
+fn free(w: &World) -> u32 {
+    w.machine.free_slots().next().unwrap()
+}
+
 fn id(slot: u32, run: u64) -> InstanceId {
     format!("web/{slot}#{run}").parse().unwrap()
 }
@@ -277,10 +289,10 @@ fn adopts_what_runs() {
 #[test]
 fn an_instance_of_another_release_ends_for_good() {
     let mut w = World::healthy(2);
-    assert_eq!(w.machine.free_slot(), 3);
-    assert_eq!(w.tell(Event::Want(3, Some(other()))), "start 3#1");
-    assert_eq!(w.tell(Event::Want(3, Some(other()))), "", "it is asked for again");
-    assert_eq!(w.machine.free_slot(), 4);
+    assert_eq!(free(&w), 3);
+    assert_eq!(w.tell(Event::Want(3, Wanted::Once(other()))), "start 3#1");
+    assert_eq!(w.tell(Event::Want(3, Wanted::Once(other()))), "", "it is asked for again");
+    assert_eq!(free(&w), 4);
     assert_eq!(w.bring_up(3, 1), "enter 3#1");
     assert!(w.machine.is_settled() && w.machine.wanted() == 3);
     let did = w.tell(Event::Exited(id(3, 1), Ending::Code(1)));
@@ -288,7 +300,7 @@ fn an_instance_of_another_release_ends_for_good() {
     assert_eq!(did, format!("leave 3#1, trouble 3#1 {cause}, remove 3#1, vacated 3 {cause}"));
     assert!(w.machine.is_settled() && w.machine.wanted() == 2);
 
-    assert_eq!(w.tell(Event::Want(3, Some(other()))), "start 3#2");
+    assert_eq!(w.tell(Event::Want(3, Wanted::Once(other()))), "start 3#2");
     w.tell(Event::Started(id(3, 2)));
     w.due();
     w.refuse(3, 2);
@@ -304,7 +316,7 @@ fn an_instance_of_another_release_ends_for_good() {
 fn an_instance_of_another_release_that_cannot_start_does_not_end_the_system() {
     let mut w = World::new(0);
     w.tell(Event::Go);
-    w.tell(Event::Want(1, Some(other())));
+    w.tell(Event::Want(1, Wanted::Once(other())));
     let did = w.tell(Event::StartFailed(id(1, 1), not_started(false)));
     assert_eq!(did, "trouble 1#1 (no), remove 1#1, vacated 1 (no)");
 }
@@ -313,7 +325,7 @@ fn an_instance_of_another_release_that_cannot_start_does_not_end_the_system() {
 fn another_release_takes_over() {
     let mut w = World::healthy(2);
     for slot in [3, 4] {
-        w.tell(Event::Want(slot, Some(other())));
+        w.tell(Event::Want(slot, Wanted::Once(other())));
         w.bring_up(slot, 1);
     }
     assert_eq!(w.tell(Event::Unwant(1)), "drain 1#1");
@@ -321,7 +333,7 @@ fn another_release_takes_over() {
     assert_eq!(w.tell(Event::Exited(id(1, 1), Ending::Code(0))), "remove 1#1, vacated 1 (it was asked to stop)");
     assert_eq!(w.tell(Event::Unwant(2)), "drain 2#1");
     assert_eq!(w.tell(Event::Settle(other())), "");
-    assert_eq!(w.machine.always().collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(w.machine.own_slots().collect::<Vec<_>>(), [3, 4]);
     assert!(w.tell(Event::Exited(id(3, 1), Ending::Code(1))).ends_with("start 3#2"), "it is an ordinary one now");
     w.bring_up(3, 2);
     assert_eq!(w.tell(Event::Restart), "start 3#3", "the slots are those of the other release");
@@ -361,7 +373,7 @@ fn random_event(
     let any = if known.is_empty() { id(1, 1) } else { known[rng.usize(..known.len())].clone() };
     let event = match rng.u8(..16) {
         0 => Event::Scale(rng.u32(..5)),
-        12 | 13 => Event::Want(w.machine.free_slot(), rng.bool().then(other)),
+        12 | 13 => Event::Want(free(w), wanted(rng.u8(..4))),
         14 => Event::Unwant(any.slot.index),
         15 if rng.bool() => Event::Settle(other()),
         1 => Event::Restart,
@@ -374,13 +386,13 @@ fn random_event(
         _ => Event::Due,
     };
     w.now = w.now + Duration::from_millis(rng.u64(..3_000));
-    let always: Vec<_> = w.machine.always().collect();
-    let wanted = if let Event::Want(index, _) = &event { Some(*index) } else { None };
+    let own: Vec<_> = w.machine.slots.keys().copied().filter(|slot| !w.machine.wants.is_once(*slot)).collect();
+    let begins = if let Event::Want(index, _) = &event { Some(*index) } else { None };
     let mut actions = Vec::new();
     w.machine.handle(event, w.now, &mut actions);
     for action in actions {
         if let Action::Start(id) = action {
-            let may = w.machine.always().chain(always.iter().copied()).chain(wanted).any(|slot| slot == id.slot.index);
+            let may = w.machine.own_slots().chain(own.iter().copied()).chain(begins).any(|slot| slot == id.slot.index);
             assert!(may, "seed {seed}: {id} of another release starts again");
             assert!(started.insert(id.clone()), "seed {seed}: {id} starts twice");
         }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Settings, slot::SlotState};
+use super::{Settings, Wanted, slot::SlotState};
 
 /// Which slots shall have an instance.
 pub(super) struct Wants {
@@ -15,15 +15,13 @@ pub(super) struct Wants {
 }
 
 enum Want {
-    /// An instance that is started again when it ends.
-    Always,
-    /// One of another release, that is not.
-    Once(Arc<Settings>),
+    Own,
+    Other { settings: Arc<Settings>, once: bool },
 }
 
 impl Wants {
     pub(super) fn new(settings: Settings, slots: BTreeSet<u32>) -> Self {
-        Self { settings: Arc::new(settings), slots: slots.into_iter().map(|index| (index, Want::Always)).collect() }
+        Self { settings: Arc::new(settings), slots: slots.into_iter().map(|index| (index, Want::Own)).collect() }
     }
 
     pub(super) fn contains(&self, index: u32) -> bool {
@@ -31,11 +29,11 @@ impl Wants {
     }
 
     pub(super) fn is_once(&self, index: u32) -> bool {
-        matches!(self.slots.get(&index), Some(Want::Once(_)))
+        matches!(self.slots.get(&index), Some(Want::Other { once: true, .. }))
     }
 
-    pub(super) fn is_always(&self, index: u32) -> bool {
-        matches!(self.slots.get(&index), Some(Want::Always))
+    pub(super) fn is_own(&self, index: u32) -> bool {
+        matches!(self.slots.get(&index), Some(Want::Own))
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -46,13 +44,13 @@ impl Wants {
         self.slots.keys().copied()
     }
 
-    pub(super) fn always(&self) -> impl Iterator<Item = u32> {
-        self.all().filter(|index| self.is_always(*index))
+    pub(super) fn own(&self) -> impl Iterator<Item = u32> {
+        self.all().filter(|index| self.is_own(*index))
     }
 
     /// How an instance in this slot is treated.
     pub(super) fn settings(&self, index: u32) -> &Arc<Settings> {
-        if let Some(Want::Once(settings)) = self.slots.get(&index) { settings } else { &self.settings }
+        if let Some(Want::Other { settings, .. }) = self.slots.get(&index) { settings } else { &self.settings }
     }
 
     /// The free slots, the lowest first.
@@ -63,26 +61,29 @@ impl Wants {
     /// Keeps the lowest ones and adds the lowest free ones. A slot that still ends is not free: it may be of another
     /// release.
     pub(super) fn scale(&mut self, count: u32, used: &BTreeMap<u32, SlotState>) {
-        let have: Vec<_> = self.always().collect();
+        let have: Vec<_> = self.own().collect();
         let count = count as usize;
         let more: Vec<_> = self.free(used).take(count.saturating_sub(have.len())).collect();
-        self.slots.extend(more.into_iter().map(|index| (index, Want::Always)));
+        self.slots.extend(more.into_iter().map(|index| (index, Want::Own)));
         have.into_iter().skip(count).for_each(|index| self.remove(index));
     }
 
-    /// One with settings of its own is wanted once.
-    pub(super) fn add(&mut self, index: u32, settings: Option<Settings>) {
-        let want = || settings.map_or(Want::Always, |settings| Want::Once(Arc::new(settings)));
-        self.slots.entry(index).or_insert_with(want);
+    pub(super) fn add(&mut self, index: u32, wanted: Wanted) {
+        let other = |settings, once| Want::Other { settings: Arc::new(settings), once };
+        self.slots.entry(index).or_insert_with(|| match wanted {
+            Wanted::Own => Want::Own,
+            Wanted::Other(settings) => other(settings, false),
+            Wanted::Once(settings) => other(settings, true),
+        });
     }
 
     pub(super) fn remove(&mut self, index: u32) {
         self.slots.remove(&index);
     }
 
-    /// These are the service's settings from now on, and whatever is wanted is wanted always.
+    /// These are the service's settings from now on, and whatever is wanted is the service's.
     pub(super) fn settle(&mut self, settings: Settings) {
         self.settings = Arc::new(settings);
-        self.slots.values_mut().for_each(|want| *want = Want::Always);
+        self.slots.values_mut().for_each(|want| *want = Want::Own);
     }
 }

@@ -130,7 +130,7 @@ async fn accept_all(
     let sooner = |at: Instant| retires.map_or(at, |retires| retires.min(at));
     let mut check = sooner(Instant::now() + idle);
     loop {
-        if !closing && worker.view().table.shutting_down {
+        if !closing && (worker.is_retiring() || worker.view().table.shutting_down) {
             closing = true;
             check = Instant::now() + LINGER;
             connection.graceful_shutdown();

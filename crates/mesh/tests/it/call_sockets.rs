@@ -51,6 +51,10 @@ impl Keeper for Holder {
         Ok(())
     }
 
+    async fn ready(&self) -> Result<(), KeeperError> {
+        Err(KeeperError::Gone)
+    }
+
     async fn spawn(&self, _: Spawn) -> Result<Spawned, KeeperError> {
         Err(KeeperError::Gone)
     }

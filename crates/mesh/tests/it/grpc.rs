@@ -30,11 +30,22 @@ async fn rig() -> Rig {
     Rig::with(|policy| policy.protocol = Protocol::Http2).await
 }
 
-/// What a server has seen: connections, and requests that it never answers.
+/// What a server has seen: connections and their ends, and requests that it never answers, or not to their end, and their ends.
 #[derive(Default)]
 struct Seen {
     connections: AtomicU32,
+    closed: AtomicU32,
     waiting: AtomicU32,
+    given_up: AtomicU32,
+}
+
+/// Notes that it is dropped.
+struct GivenUp(Arc<Seen>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.given_up.fetch_add(1, SeqCst);
+    }
 }
 
 /// A real server.
@@ -47,24 +58,32 @@ async fn server(rig: &Rig) -> (Target, Arc<Seen>) {
     rig.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             noting.connections.fetch_add(1, SeqCst);
-            let seen = noting.clone();
+            let (seen, ended) = (noting.clone(), noting.clone());
             let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
                 .max_concurrent_streams(50)
                 .serve_connection(TokioIo::new(stream), service_fn(move |request| answer(seen.clone(), request)));
             tasks.spawn(ports::tasks::TaskKind::Work("connection"), async move {
-                let _ = served.await;
+                // With GOAWAY it ends well.
+                ended.closed.fetch_add(u32::from(served.await.is_ok()), SeqCst);
             });
         }
     });
     (target, seen)
 }
 
-/// Echoes: gRPC with its status in the trailers, anything else plainly; `/wait` never answers.
+/// Echoes: gRPC with its status in the trailers, anything else plainly; `/wait` never answers, `/watch` begins to.
 async fn answer(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
     if parts.uri.path() == "/wait" {
+        let _given_up = GivenUp(seen.clone());
         seen.waiting.fetch_add(1, SeqCst);
         std::future::pending::<()>().await;
+    }
+    if parts.uri.path() == "/watch" {
+        let given_up = GivenUp(seen.clone());
+        seen.waiting.fetch_add(1, SeqCst);
+        let body = endless(message("first"), given_up);
+        return Ok(Response::builder().header("content-type", "application/grpc").body(body).unwrap());
     }
     let te = parts.headers.get("te").map(|value| value.to_str().unwrap().to_owned());
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -82,6 +101,18 @@ async fn answer(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<
     sender.send_trailers(trailers).await.unwrap();
     let response = Response::builder().header("content-type", "application/grpc").body(channel.boxed());
     Ok(response.unwrap())
+}
+
+/// A body with one piece that does not end.
+fn endless(piece: Vec<u8>, until: GivenUp) -> Body {
+    let (mut sender, channel) = Channel::<Bytes, Infallible>::new(2);
+    sender.try_send(hyper::body::Frame::data(piece.into())).expect("there is room");
+    channel
+        .map_frame(move |frame| {
+            let _kept = (&sender, &until);
+            frame
+        })
+        .boxed()
 }
 
 fn message(text: &str) -> Vec<u8> {
@@ -264,6 +295,44 @@ async fn a_drain_cuts_off_what_does_not_end() {
     assert_eq!(rig.mesh.drain(&id("users", 1), std::time::Duration::from_millis(1)).await, Drained::CutOff(1));
     let (status, response, _) = waiting.join_next().await.unwrap().unwrap();
     assert_eq!((status, &response.headers()["x-isles-reason"]), (503, &"drain-timeout".parse().unwrap()));
+}
+
+/// What is not answered gets an answer, a stream that has begun is reset; the instance sees both given up and its connection closed
+/// with GOAWAY, while that of the client goes on.
+#[tokio::test]
+async fn at_the_deadline_calls_end_as_grpc_wants_it_and_each_is_counted() {
+    let rig = rig().await;
+    let (target, seen) = server(&rig).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut sender = connect(&rig, rig.gateway).await;
+    let waiting = sender.clone().send_request(grpc("/wait", "hello"));
+    let watching = timeout(PATIENCE, sender.send_request(grpc("/watch", "hello"))).await.unwrap().unwrap();
+    let mut stream = watching.into_body();
+    let first = timeout(PATIENCE, stream.frame()).await.unwrap().unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), message("first"));
+    rig.until_in_flight(&id("users", 1), 2).await;
+    let (next, _) = server(&rig).await;
+    rig.apply(&[("users", true, &[(2, next)])]).await;
+    assert_eq!(rig.mesh.drain(&id("users", 1), std::time::Duration::from_millis(50)).await, Drained::CutOff(2));
+    let answer = timeout(PATIENCE, waiting).await.unwrap().unwrap();
+    let fields = ["grpc-status", "x-isles-reason"].map(|name| answer.headers()[name].to_str().unwrap());
+    assert_eq!((answer.status().as_u16(), fields), (200, ["14", "drain-timeout"]));
+    let broken = timeout(PATIENCE, stream.frame()).await.unwrap().unwrap().unwrap_err();
+    assert!(format!("{broken:?}").contains("Reset"), "{broken:?}");
+    let numbers = || [&seen.given_up, &seen.closed].map(|number| number.load(SeqCst));
+    while numbers() != [2, 1] {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        send(&mut sender, request("GET", "/", "")).await.0,
+        200,
+        "the client's connection is not the instance's"
+    );
+    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
+    while figures().requests < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(figures().reasons, [(Reason::DrainTimeout, 2)].into());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::Reason;
 use ports::traffic::{Drained, Traffic};
 
 use crate::rig::*;
@@ -97,4 +98,10 @@ async fn a_websocket_is_told_when_its_instance_goes_away() {
     assert_eq!(client.exactly(4).await, [0x88, 2, 0x03, 0xE9], "close frame, 1001");
     assert_eq!(seen.recv().await.unwrap(), [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9]);
     assert!(client.ends().await);
+    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
+    while figures().requests == 0 {
+        tokio::task::yield_now().await;
+    }
+    let figures = figures();
+    assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::DrainTimeout, 1)].into()));
 }

@@ -81,7 +81,7 @@ pub struct LogLine {
     pub at: Timestamp,
     /// The service.
     pub service: ServiceName,
-    /// The instance that wrote it; none for a build.
+    /// The instance that wrote it; none for a build or a migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
     /// The text, without the line end; bytes that are not UTF-8 are replaced.

@@ -3,6 +3,7 @@
 mod bucket;
 mod gateway;
 mod limits;
+mod nats;
 mod policy;
 mod topic;
 mod upgrade;
@@ -16,6 +17,7 @@ use std::{
 pub use bucket::{Bucket, Objects};
 pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
 pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
+pub use nats::{NO_RIGHTS, Nats};
 pub use policy::{AccessLog, Balance, Breaker, HashKey, Outlier, Policy, Protocol, Rate, RetryBudget};
 pub use topic::Topic;
 pub use upgrade::{
@@ -24,7 +26,7 @@ pub use upgrade::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BucketName, ByteSize, NatsUrl, ServiceName, SystemName, TopicName, streams::StreamConfig};
+use crate::{BucketName, ByteSize, ServiceName, SystemName, TopicName, streams::StreamConfig};
 
 /// A system: services, the connections between them and the data each owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ pub struct System {
     pub objects: BTreeMap<BucketName, Objects>,
     /// The NATS server that keeps topics, buckets and object stores; the journal of this node if `None`.
     #[serde(default)]
-    pub nats: Option<NatsUrl>,
+    pub nats: Option<Nats>,
     /// How a release that changes several services is rolled out, unless they agree on another way.
     #[serde(default)]
     pub upgrade: Upgrade,

@@ -121,7 +121,8 @@ pub enum Balance {
     RoundRobin,
     /// One after the other, by weight.
     Weighted {
-        /// The weight of each slot, the first slot first; 1 for those that are not named.
+        /// The weight of each instance that takes requests, that of the lowest slot of its release first; 1 for those that are
+        /// not named.
         weights: Vec<u32>,
     },
     /// The same instance for the same key, as long as it is not overloaded.

@@ -89,13 +89,13 @@ impl LogStore {
         self.notices.lock().expect("nothing panics under the lock").iter().cloned().collect()
     }
 
-    /// The last lines of one run, or of the last build.
+    /// The last lines of one run, or of the last build or migration.
     pub(crate) fn tail(&self, id: &WorkloadId, count: usize) -> Vec<String> {
         let log = self.of(id);
         let lines = match id {
             WorkloadId::Instance(id) => last(&log, 0, log.end(), count, &|line| line.instance.as_ref() == Some(id)),
-            // Every build begins a file.
-            WorkloadId::Build(_) => last(&log, log.end().file, log.end(), count, &|_| true),
+            // Each of them begins a file.
+            WorkloadId::Build(_) | WorkloadId::Migration(_) => last(&log, log.end().file, log.end(), count, &|_| true),
         };
         lines.into_iter().map(|line| line.text).collect()
     }

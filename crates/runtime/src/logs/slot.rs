@@ -29,36 +29,51 @@ impl Default for LogLimits {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogKey {
     pub(crate) service: ServiceName,
-    /// The slot; `None` for the builds.
-    pub(crate) index: Option<u32>,
+    pub(crate) part: Part,
+}
+
+/// What of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Builds,
+    Migrations,
+    Slot(u32),
 }
 
 impl LogKey {
     pub(crate) fn of(id: &WorkloadId) -> Self {
-        match id {
-            WorkloadId::Instance(id) => Self { service: id.slot.service.clone(), index: Some(id.slot.index) },
-            WorkloadId::Build(service) => Self { service: service.clone(), index: None },
-        }
+        let (service, part) = match id {
+            WorkloadId::Instance(id) => (&id.slot.service, Part::Slot(id.slot.index)),
+            WorkloadId::Build(service) => (service, Part::Builds),
+            WorkloadId::Migration(service) => (service, Part::Migrations),
+        };
+        Self { service: service.clone(), part }
     }
 
     /// The file's name without `.log`.
     fn stem(&self) -> String {
-        self.index.map_or("build".into(), |index| index.to_string())
+        match self.part {
+            Part::Builds => "build".into(),
+            Part::Migrations => "migration".into(),
+            Part::Slot(index) => index.to_string(),
+        }
     }
 
     /// The key of a file's name; `None` for what is not a current log.
     pub(crate) fn parse(service: &ServiceName, file_name: &str) -> Option<Self> {
-        let index = match file_name.strip_suffix(".log")? {
-            "build" => None,
-            index => Some(index.parse().ok()?),
+        let part = match file_name.strip_suffix(".log")? {
+            "build" => Part::Builds,
+            "migration" => Part::Migrations,
+            index => Part::Slot(index.parse().ok()?),
         };
-        Some(Self { service: service.clone(), index })
+        Some(Self { service: service.clone(), part })
     }
 
     /// A line of its files.
     pub(crate) fn line(&self, line: &[u8]) -> Option<LogLine> {
         let Line { at, run, text } = Line::parse(line)?;
-        let slot = self.index.map(|index| Slot { service: self.service.clone(), index });
+        let index = if let Part::Slot(index) = self.part { Some(index) } else { None };
+        let slot = index.map(|index| Slot { service: self.service.clone(), index });
         Some(LogLine {
             at: Timestamp(at),
             service: self.service.clone(),
@@ -199,7 +214,7 @@ mod tests {
     use super::*;
 
     fn log(folder: &Path, file_bytes_max: u64) -> SlotLog {
-        let key = LogKey { service: "users".parse().unwrap(), index: Some(1) };
+        let key = LogKey { service: "users".parse().unwrap(), part: Part::Slot(1) };
         SlotLog::open(key, folder, LogLimits { file_bytes_max, files_max: 3 })
     }
 
@@ -237,10 +252,14 @@ mod tests {
     #[test]
     fn file_names() {
         let users: ServiceName = "users".parse().unwrap();
-        let key = |index| Some(LogKey { service: users.clone(), index });
-        for (name, expected) in
-            [("3.log", key(Some(3))), ("build.log", key(None)), ("3.log.1", None), ("x.log", None), ("3", None)]
-        {
+        let key = |part| Some(LogKey { service: users.clone(), part });
+        for (name, expected) in [
+            ("3.log", key(Part::Slot(3))),
+            ("build.log", key(Part::Builds)),
+            ("3.log.1", None),
+            ("x.log", None),
+            ("3", None),
+        ] {
             assert_eq!(LogKey::parse(&users, name), expected, "{name}");
         }
     }

@@ -11,12 +11,12 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
-use journal::{Journal, Options};
+use journal::{Folder, Journal, Options};
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::{OnceCell, mpsc};
 
@@ -46,6 +46,12 @@ impl Buckets {
     /// can use it at a time.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, reserve_bytes: RESERVE_BYTES, node: OnceCell::new(), open: Mutex::default() }
+    }
+
+    /// The buckets of a journal that is open, on a disk that fails.
+    #[cfg(test)]
+    pub(crate) fn over(journal: Arc<Journal>) -> Self {
+        Self { node: Arc::new(Node::with(journal, "disk".into())).into(), ..Self::new("disk".into()) }
     }
 
     /// With a reserve that is large enough for the messages of services beside them.
@@ -78,6 +84,11 @@ impl Buckets {
         });
         bucket.await.cloned()
     }
+}
+
+/// Whether no process has the buckets of a folder open, this one included.
+pub fn is_free(folder: &Path) -> bool {
+    Folder::open(&folder.join(node::JOURNAL)).is_ok()
 }
 
 #[async_trait]

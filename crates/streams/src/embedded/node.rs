@@ -18,6 +18,8 @@ use ports::streams::StreamsError;
 use super::{content::Content, error::from_journal, older, record};
 use crate::engine::FIRST_STREAM;
 
+/// The folder of the journal in that of the buckets.
+pub(super) const JOURNAL: &str = "journal";
 /// A stream with this and a name as its description is the bucket of that name.
 const BUCKET: &[u8] = b"bucket:";
 
@@ -35,7 +37,7 @@ impl Node {
     pub(super) async fn open(folder: PathBuf, reserve_bytes: u64, bucket: &str) -> Result<Arc<Self>, StreamsError> {
         let bucket = bucket.to_owned();
         blocking(move || {
-            let path = folder.join("journal");
+            let path = folder.join(JOURNAL);
             let failed = |error| from_journal(error, &bucket, &path);
             let node = Self::with(Arc::new(open(&path, reserve_bytes).map_err(failed)?), path.clone());
             move_over(node, &folder)

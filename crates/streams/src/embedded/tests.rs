@@ -8,7 +8,6 @@ use proptest::prelude::*;
 
 use super::{
     Buckets,
-    node::Node,
     older::{Unreadable, decode},
     record,
 };
@@ -115,7 +114,7 @@ async fn a_failed_write_is_an_error_and_changes_nothing() {
     let open = || {
         let journal =
             Journal::open(Arc::new(disk.clone()), Options { reserve_bytes: 0, ..Options::default() }).unwrap();
-        Buckets { node: Arc::new(Node::with(Arc::new(journal), "disk".into())).into(), ..Buckets::new("disk".into()) }
+        Buckets::over(Arc::new(journal))
     };
     let buckets = open();
     buckets.put("b", "k", b"1".into(), Expect::Any).await.unwrap();
@@ -139,8 +138,7 @@ async fn a_full_disk_is_an_error_and_what_a_node_remembers_still_fits() {
     let disk = FaultyDisk::new(1);
     let options = Options { log_bytes: 64 << 10, reserve_bytes: 1 << 20, ..Options::default() };
     let journal = Journal::open(Arc::new(disk.clone()), options).unwrap();
-    let buckets =
-        Buckets { node: Arc::new(Node::with(Arc::new(journal), "disk".into())).into(), ..Buckets::new("disk".into()) };
+    let buckets = Buckets::over(Arc::new(journal));
     disk.set_bytes_max(disk.used_bytes());
     // A megabyte after the first file is full: what the reserve holds.
     let mut taken = 0;

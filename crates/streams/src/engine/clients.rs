@@ -1,11 +1,11 @@
-//! Instances that ask for messages: what they have is awaited before they stop, and comes again when they have gone.
+//! Instances that get messages: what they have is awaited before they stop, and comes again when they have gone.
 
 use std::collections::{BTreeSet, HashMap};
 
 use logic::consumer::Event;
 
 use super::Engine;
-use crate::server::Origin;
+use crate::{jetstream::AckSubject, server::Origin};
 
 /// The clients that are instances, by the numbers of their connections.
 #[derive(Debug, Default)]
@@ -13,9 +13,10 @@ pub(super) struct Clients(HashMap<u64, Client>);
 
 #[derive(Debug, Default)]
 struct Client {
-    /// The streams and consumers that it has asked.
+    /// The streams and consumers that it has asked, or that have pushed to it.
     consumers: BTreeSet<(u64, u64)>,
-    is_draining: bool,
+    /// While it is drained: the commit after which nothing that was decided before is on its way to it.
+    draining: Option<u64>,
 }
 
 impl Clients {
@@ -31,7 +32,7 @@ impl Clients {
         }
         let client = self.0.entry(client).or_default();
         client.consumers.insert((stream, consumer));
-        !client.is_draining
+        client.draining.is_none()
     }
 
     /// A consumer has gone.
@@ -45,13 +46,26 @@ impl Clients {
 impl Engine {
     /// A client gets nothing new: its requests wait in vain.
     pub(super) fn drain_client(&mut self, client: u64) {
-        self.clients.0.entry(client).or_default().is_draining = true;
+        let last = self.writer.last_with_letters();
+        self.clients.0.entry(client).or_default().draining.get_or_insert(last);
         let requests = self.requests.by_id.iter().filter(|(_, request)| request.client == client);
         let ended: Vec<_> = requests.map(|(id, request)| (*id, request.stream, request.consumer)).collect();
         for (id, stream, consumer) in ended {
             self.handle(stream, consumer, Event::Abandoned(id));
             self.forget(id);
         }
+    }
+
+    /// A client has got a message of a push consumer. What is pulled is the client's from the decision on.
+    pub(super) fn note_taker(&mut self, reply: &[u8], client: u64) -> Option<()> {
+        let delivery = AckSubject::parse(str::from_utf8(reply).ok()?)?.delivery;
+        let (stream, consumer) = self.find_consumer(delivery.stream, delivery.consumer).ok()?;
+        let machine = self.streams.get_mut(&stream)?.hub.get_mut(consumer)?;
+        if machine.settings().config.is_push() {
+            machine.taken(delivery.stream_seq, client);
+            self.clients.ask(client, stream, consumer);
+        }
+        Some(())
     }
 
     /// A client has gone: others get what it had.
@@ -64,12 +78,13 @@ impl Engine {
         }
     }
 
-    /// Whether a client has something that it has not acknowledged.
+    /// Whether a client has something that it has not acknowledged, or while it is drained may still get some.
     pub(super) fn is_client_busy(&self, client: u64) -> bool {
         let has_some = |(stream, consumer): &(u64, u64)| {
             let machine = self.streams.get(stream).and_then(|kept| kept.hub.get(*consumer));
             machine.is_some_and(|machine| machine.is_awaited_of(client))
         };
-        self.clients.0.get(&client).is_some_and(|client| client.consumers.iter().any(has_some))
+        let is_on_its_way = |known: &Client| known.draining.is_some_and(|last| !self.writer.has_sent(last));
+        self.clients.0.get(&client).is_some_and(|known| is_on_its_way(known) || known.consumers.iter().any(has_some))
     }
 }

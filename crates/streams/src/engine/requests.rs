@@ -60,14 +60,16 @@ impl Engine {
         }
         for (request, pull) in std::mem::take(&mut self.requests.fresh) {
             let (stream, consumer) = (request.stream, request.consumer);
-            if !interest.exists(&request.inbox, None) || !self.has_consumer(stream, consumer) {
+            if !self.has_consumer(stream, consumer) {
                 continue;
             }
-            if self.clients.ask(pull.client, stream, consumer) {
+            if !self.clients.ask(pull.client, stream, consumer) {
+                if pull.no_wait {
+                    self.send_status(&request.inbox, &Status::NoMessages);
+                }
+            } else if interest.exists(&request.inbox, None) {
                 self.remember(pull.id, request);
                 self.handle(stream, consumer, Event::Pull(pull));
-            } else if pull.no_wait {
-                self.send_status(&request.inbox, &Status::NoMessages);
             }
         }
     }

@@ -246,6 +246,10 @@ impl Service for Engine {
         }
     }
 
+    fn given(&mut self, message: &Message<'_>, client: u64) {
+        message.reply.and_then(|reply| self.note_taker(reply, client));
+    }
+
     fn drain(&mut self, client: u64) {
         self.drain_client(client);
     }

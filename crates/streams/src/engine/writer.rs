@@ -225,6 +225,17 @@ impl Writer {
         }
     }
 
+    /// The number after the last commit that deliveries wait for.
+    pub(super) fn last_with_letters(&self) -> u64 {
+        let last = self.commits.iter().rposition(|commit| !commit.letters.is_empty());
+        last.map_or(0, |last| self.first + last as u64 + 1)
+    }
+
+    /// Whether what waited for the commits before this one has gone out.
+    pub(super) fn has_sent(&self, commit: u64) -> bool {
+        self.first >= commit
+    }
+
     /// Whether the journal has answered everything.
     #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {

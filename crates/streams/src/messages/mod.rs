@@ -5,6 +5,8 @@
 mod desk;
 mod gate;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

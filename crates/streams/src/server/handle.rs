@@ -120,16 +120,16 @@ impl Handle {
         self.commands.send(Command::Publish(batch)).await.map_err(|_| Stopped)
     }
 
+    pub(crate) fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
     /// Lets the services settle.
     ///
     /// # Errors
     /// When the server has stopped.
     pub(crate) async fn settle(&self) -> Result<(), Stopped> {
         self.commands.send(Command::Settle).await.map_err(|_| Stopped)
-    }
-
-    pub(crate) fn bell(&self) -> Bell {
-        self.bell.clone()
     }
 
     /// Serves a client on this stream. With an identity it need not say who it is.

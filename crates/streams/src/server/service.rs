@@ -28,6 +28,12 @@ pub trait Service: Send + 'static {
         let _ = (interest, out);
     }
 
+    /// A client that is an instance has got a message for the subscribers of another subject ([`Batch::push_to`]), which the service
+    /// sent when it settled.
+    fn given(&mut self, message: &Message<'_>, client: u64) {
+        let _ = (message, client);
+    }
+
     /// A client that is an instance shall get nothing new ([`Handle::drain`](super::Handle::drain)).
     fn drain(&mut self, client: u64) {
         let _ = client;
@@ -57,12 +63,14 @@ pub struct Interest<'a> {
     /// The filters that clients have subscribed to or unsubscribed from since the last time, some perhaps twice.
     pub changed: &'a [Box<[u8]>],
     pub(crate) sublist: &'a Sublist<u32>,
+    /// Subscriptions that do not count.
+    pub(crate) is_drained: &'a dyn Fn(u32) -> bool,
 }
 
 impl Interest<'_> {
-    /// Whether anybody gets a message to a subject; with a queue group, whether a member of that does.
+    /// Whether anybody but instances that are drained gets a message to a subject; with a queue group, whether a member of that does.
     pub fn exists(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
-        self.sublist.has_interest(subject, queue)
+        self.sublist.has_interest(subject, queue, |subscription| !(self.is_drained)(subscription))
     }
 }
 

@@ -10,7 +10,7 @@ use model::{
 use ports::{
     clock::HostClock,
     messages::Messages,
-    streams::{KeyValue, StreamsError, Topics, conformance},
+    streams::{Durability, KeyValue, StreamsError, Topics, conformance},
 };
 use streams::{Buckets, MessageServer, StartError};
 use tokio::net::TcpListener;
@@ -58,6 +58,12 @@ impl conformance::Rig for Rig {
     async fn restart(&mut self) {
         self.server = None;
         self.server = Some(serve(&self.folder).await);
+    }
+
+    /// A folder keeps its power: what the disk loses is seen on one that fails (`src/messages/tests.rs`).
+    async fn lose_power(&mut self) -> Option<Durability> {
+        self.restart().await;
+        Some(Durability::Synced)
     }
 
     async fn take(&self, stream: &str, consumer: &ConsumerConfig, max: usize) -> Vec<u64> {

@@ -3,6 +3,7 @@
 
 mod embedded;
 mod external;
+mod lies;
 mod taking;
 
 use ports::streams::conformance;
@@ -18,7 +19,10 @@ macro_rules! sections {
         }
     };
     ($engine:ident, $rig:expr) => {
-        sections!($engine, $rig; streams publishing reading consumers buckets restarts time_to_live delayed redelivery batches);
+        sections!(
+            $engine, $rig;
+            streams publishing reading consumers buckets restarts durability time_to_live delayed redelivery batches
+        );
     };
 }
 

@@ -46,6 +46,19 @@ pub fn run_program(program: &Path, config: &str) -> Server {
     start(program, config, None, &[])
 }
 
+/// The program of the server that the repository pins.
+///
+/// # Panics
+/// When it is not built.
+pub fn pinned() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let list = std::fs::read_to_string(root.join("tests/compat/async-nats.toml")).expect("it is in the repository");
+    let version = list.lines().find_map(|line| line.strip_prefix("peer = \"")?.split('"').next()).expect("a version");
+    let program = root.join("target/compat/nats").join(version).join(PROGRAM);
+    assert!(program.exists(), "{} is missing\nhint: `cargo xtask test` builds it with Go", program.display());
+    program
+}
+
 /// Sends the signal that asks for lame duck mode.
 ///
 /// # Panics

@@ -8,7 +8,7 @@ mod table;
 
 use model::figures::ConnectionFigures;
 
-use crate::{Context, args::TopArgs, exit::ExitCode};
+use crate::{Context, args::TopArgs, exit::ExitCode, table::Cell};
 use rates::Rates;
 use sampler::Sampler;
 use screen::{Keyboard, Screen};
@@ -65,11 +65,14 @@ pub(crate) struct Sample {
     seconds: f64,
     /// The busiest first.
     connections: Vec<Rates>,
+    /// How topics are at its end, in a line.
+    #[serde(skip)]
+    topics: Option<Cell>,
 }
 
 impl Sample {
     fn between(before: &[ConnectionFigures], after: &[ConnectionFigures], seconds: f64) -> Self {
-        Self { seconds, connections: rates::between(before, after, seconds) }
+        Self { seconds, connections: rates::between(before, after, seconds), topics: None }
     }
 }
 

@@ -6,7 +6,8 @@ use client::{Client, ClientError};
 use model::figures::ConnectionFigures;
 use tokio::time::{Instant, sleep_until};
 
-use super::Sample;
+use super::{super::topic::summary, Sample};
+use crate::table::Cell;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -29,13 +30,17 @@ impl Sampler {
         let mut due = self.at + INTERVAL;
         loop {
             sleep_until(due).await;
-            match self.client.connections(None).await {
-                Ok(after) => return Ok(Some(self.pass(after))),
+            match self.look().await {
+                Ok((after, topics)) => return Ok(Some(Sample { topics, ..self.pass(after) })),
                 Err(ClientError::Lost(_)) => due = Instant::now() + INTERVAL,
                 Err(ClientError::NotRunning { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    async fn look(&self) -> Result<(Vec<ConnectionFigures>, Option<Cell>), ClientError> {
+        Ok((self.client.connections(None).await?, summary::ask(&self.client).await?))
     }
 
     fn pass(&mut self, after: Vec<ConnectionFigures>) -> Sample {

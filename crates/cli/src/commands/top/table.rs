@@ -2,7 +2,7 @@
 
 use model::figures::BreakerState;
 
-use super::{Sample, rates::Rates};
+use super::{super::topic::summary, Sample, rates::Rates};
 use crate::{
     paint::{Paint, Style},
     table::{self, Cell},
@@ -16,17 +16,26 @@ const HEAD: [&str; 10] =
 const OTHER_LINES: usize = 4;
 
 pub(super) fn render(sample: &Sample, columns: Option<usize>, paint: Paint) -> String {
-    table::render(&HEAD, sample.connections.iter().map(row).collect(), columns, paint)
+    let connections = table::render(&HEAD, sample.connections.iter().map(row).collect(), columns, paint);
+    let topics = topics(sample, columns, paint).map(|topics| format!("\n{topics}"));
+    connections + &topics.unwrap_or_default()
+}
+
+fn topics(sample: &Sample, columns: Option<usize>, paint: Paint) -> Option<String> {
+    let row = summary::row(sample.topics.clone()?);
+    Some(table::render_rows(vec![row], columns, paint))
 }
 
 /// The lines of a screen: how much there is in all, and as many connections as there is room for.
 pub(super) fn screen(sample: &Sample, size: Size, paint: Paint) -> Vec<String> {
-    let room = size.rows.saturating_sub(OTHER_LINES);
+    let topics = topics(sample, Some(size.columns), paint);
+    let room = size.rows.saturating_sub(OTHER_LINES + usize::from(topics.is_some()));
     let total: f64 = sample.connections.iter().map(|rates| rates.requests_per_second).sum();
     let count = text::count(sample.connections.len(), "connection");
     let title = text::fit(&format!("{count}, {} requests a second; q ends", rate(total)), size.columns);
     let shown = sample.connections.iter().take(room).map(row).collect();
     let mut lines = vec![paint.apply(Style::Bold, &title)];
+    lines.extend(topics.iter().flat_map(|topics| topics.lines()).map(str::to_owned));
     lines.extend(table::render(&HEAD, shown, Some(size.columns), paint).lines().map(str::to_owned));
     if sample.connections.len() > room {
         lines.push(format!("and {} more", sample.connections.len() - room));

@@ -68,6 +68,22 @@ fn a_screen_has_room_for_the_busiest() {
 }
 
 #[test]
+fn topics_have_a_line() {
+    let sample = Sample { topics: Some(Cell::plain("1 topic, 7 messages; 2 dead letters")), ..sample() };
+    let lines = table::screen(&sample, Size { columns: 40, rows: 6 }, PLAIN);
+    let expected = [
+        "5 connections, 523 requests a second; q\u{2026}",
+        "topics  1 topic, 7 messages; 2 dead let\u{2026}",
+        "CONNECTION         REQ/S  P50    P99",
+        "gateway -> orders  500    500us  990us",
+        "and 4 more",
+    ];
+    assert_eq!(lines, expected);
+    let table = table::render(&sample, None, PLAIN);
+    assert!(table.ends_with("open     -\n\ntopics  1 topic, 7 messages; 2 dead letters\n"), "{table}");
+}
+
+#[test]
 fn json() {
     let value = serde_json::to_value(sample()).unwrap();
     let expected = json!({

@@ -1,13 +1,28 @@
-//! The topics in one line, for `isles status`.
+//! The topics in one line, for `isles status`, `ps` and `top`.
 
 use std::cmp::Reverse;
 
+use client::{Client, ClientError};
 use model::api::TopicStatus;
 
 use crate::{paint::Style, table::Cell, text::count};
 
 /// How many consumers that are behind are named.
 const LATE_MAX: usize = 3;
+
+/// The line, or why there is none where topics cannot be asked.
+pub(crate) async fn ask(client: &Client) -> Result<Option<Cell>, ClientError> {
+    match client.topics().await {
+        Ok(topics) => Ok(cell(&topics)),
+        Err(ClientError::Api(problem)) => Ok(Some(Cell::new(problem.detail, Style::Worrying))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The line with its name.
+pub(crate) fn row(topics: Cell) -> Vec<Cell> {
+    vec![Cell::new("topics", Style::Dim), topics]
+}
 
 /// `2 topics, 1204 messages; mailer is 20 behind in orders.placed; 3 dead letters`, if there are topics.
 pub(crate) fn cell(topics: &[TopicStatus]) -> Option<Cell> {

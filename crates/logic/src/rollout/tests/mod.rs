@@ -26,7 +26,7 @@ fn target(service: &str, old: u32, new: u32) -> Target {
 
 fn plan(strategy: Strategy, targets: &[(&str, u32, u32)]) -> Plan {
     let targets = targets.iter().map(|(service, old, new)| target(service, *old, *new)).collect();
-    Plan { targets, strategy, migration: None, progress_deadline: seconds(120) }
+    Plan { targets, strategy, migration: None, progress_deadline: seconds(120), one_way: false }
 }
 
 fn canary(weights: &[u16], judged: Option<Scarce>) -> Strategy {

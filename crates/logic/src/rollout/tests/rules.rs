@@ -254,6 +254,22 @@ fn worse_goes_back_at_once() {
 }
 
 #[test]
+fn one_way_never_goes_back() {
+    let strategy = Strategy::BlueGreen { preview: Wait::For(seconds(0)), keep: seconds(0) };
+    let mut b = Bench::begun(Plan { one_way: true, ..plan(strategy, &[("web", 1, 1)]) });
+    assert_eq!(b.report("web.new1", State::Unhealthy("it ended".into())), "");
+    assert_eq!(b.tell(Event::Told(Command::Abort)), "");
+    assert_eq!(b.tell(Event::Superseded), "");
+    b.pass(seconds(121));
+    assert!(b.machine.is_paused(), "at a standstill a person must look at it");
+    assert_eq!(b.machine.standstill_at(), None);
+    b.tell(Event::Told(Command::Resume));
+    b.up(&["web.new1"]);
+    b.routed();
+    assert_eq!(b.machine.phase(), &Phase::Retiring);
+}
+
+#[test]
 fn no_verdict_ends_at_the_progress_deadline() {
     for (verdict, expected) in [
         (Some(Verdict::NotEnoughTraffic), "there was not enough traffic to judge step 1"),

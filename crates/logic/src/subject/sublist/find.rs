@@ -78,17 +78,16 @@ impl<T: Copy + Eq> Sublist<T> {
         found.parts.sort_unstable();
     }
 
-    /// Whether anybody subscribes to a subject; with a queue group, whether a member of that does.
-    pub fn has_interest(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
+    /// Whether anybody who counts subscribes to a subject; with a queue group, whether a member of that does.
+    pub fn has_interest(&self, subject: &[u8], queue: Option<&[u8]>, counts: impl Fn(T) -> bool) -> bool {
         let mut found = Found::default();
         self.find(subject, &mut found);
-        match queue {
-            None => !found.members.is_empty() || !found.parts.is_empty(),
-            Some(name) => {
-                let number = self.queues.number(name);
-                number.is_some_and(|number| found.parts.iter().any(|part| part.queue == number))
-            }
-        }
+        let any = |members: &[T]| members.iter().any(|member| counts(*member));
+        let number = queue.map(|name| self.queues.number(name));
+        let is_asked = |part: &&Part| number.is_none_or(|number| number == Some(part.queue));
+        let mut parts = found.parts.iter().filter(is_asked);
+        (queue.is_none() && any(&found.members))
+            || parts.any(|part| any(&self.node(part.node).groups[part.slot].members))
     }
 
     fn collect(&self, at: u32, found: &mut Found<T>) {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use model::streams::StreamConfig;
 
-use super::{ORDERS, Rig, TOPICS, all, eventually, message, orders, payloads, publish, refused, topic};
+use super::{
+    ORDERS, Rig, TOPICS, all, claims::claimed, eventually, message, orders, payloads, publish, refused, topic,
+};
 use crate::streams::{Publish, StreamsError};
 
 const LATER: &str = "conformance.later";
@@ -26,11 +28,17 @@ pub async fn delayed(rig: impl Rig) {
         assert_eq!(payloads(&*topics, ORDERS).await, ["now"]);
         return;
     }
-    topics.ensure(allowing).await.expect("it is changed");
-    publish(&*topics, later).await;
-    let delivered = || async {
-        all(&*topics, ORDERS).await.into_iter().find(|found| found.subject == TOPICS[0] && found.payload == b"later")
+    let check = async {
+        topics.ensure(allowing).await.expect("it is changed");
+        publish(&*topics, later).await;
+        let delivered = || async {
+            all(&*topics, ORDERS)
+                .await
+                .into_iter()
+                .find(|found| found.subject == TOPICS[0] && found.payload == b"later")
+        };
+        let delivered = eventually("the message comes", delivered).await;
+        assert!(delivered.at >= at, "{delivered:?} came before {at:?}");
     };
-    let delivered = eventually("the message comes", delivered).await;
-    assert!(delivered.at >= at, "{delivered:?} came before {at:?}");
+    claimed("schedule", check).await;
 }

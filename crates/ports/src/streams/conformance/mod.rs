@@ -1,12 +1,14 @@
 //! What every engine of topics and buckets must do: one suite for all of them, a section for each capability. A section whose capability
 //! an engine does not claim checks that it refuses, and keeps nothing of what it refused.
 //!
-//! Sections panic where an engine is not as it must be. Each wants an engine without streams.
+//! Sections panic where an engine is not as it must be, and name the claim that is false. Each wants an engine without streams.
 
 mod batches;
 mod buckets;
+mod claims;
 mod consumers;
 mod delayed;
+mod durability;
 mod publishing;
 mod reading;
 mod redelivery;
@@ -24,8 +26,10 @@ use model::{
 
 pub use batches::batches;
 pub use buckets::buckets;
+pub use claims::{Liar, Lie, failure};
 pub use consumers::consumers;
 pub use delayed::delayed;
+pub use durability::durability;
 pub use publishing::publishing;
 pub use reading::reading;
 pub use redelivery::redelivery;
@@ -33,7 +37,7 @@ pub use restarts::restarts;
 pub use streams::streams;
 pub use time_to_live::time_to_live;
 
-use super::{Ack, KeyValue, Message, Publish, Start, Topics};
+use super::{Ack, Durability, KeyValue, Message, Publish, Start, Topics};
 
 /// The topics that the suite uses.
 pub const TOPICS: [&str; 3] = ["conformance.orders", "conformance.audit", "conformance.work"];
@@ -47,6 +51,8 @@ const AUDIT: &str = "conformance_audit";
 /// How long something may take that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long one look at it may take: a request may be lost with the connection that an engine which was ended still had.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// An engine under test.
 #[async_trait]
@@ -57,6 +63,9 @@ pub trait Rig: Send {
     fn buckets(&self) -> Arc<dyn KeyValue>;
     /// Ends the engine without a word, and starts it again with what it has stored.
     async fn restart(&mut self);
+    /// Takes the power from the engine and its disk, and starts it again. Where that cannot be done, ends it as [`Rig::restart`] does, and
+    /// returns what its own settings say of acknowledged messages.
+    async fn lose_power(&mut self) -> Option<Durability>;
     /// As a client does: makes a pull consumer if it is not there, and takes as many messages as there are, at most so many, and
     /// acknowledges none. Returns their sequences.
     async fn take(&self, stream: &str, consumer: &ConsumerConfig, max: usize) -> Vec<u64>;
@@ -103,7 +112,7 @@ fn texts(messages: &[Message]) -> Vec<String> {
 async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let looking = async {
         loop {
-            if let Some(found) = look().await {
+            if let Ok(Some(found)) = tokio::time::timeout(LOOK_MAX, look()).await {
                 return found;
             }
             tokio::time::sleep(PAUSE).await;

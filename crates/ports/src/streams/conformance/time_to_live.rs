@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::streams::StreamConfig;
 
-use super::{ORDERS, Rig, TOPICS, eventually, message, orders, payloads, publish, refused, topic};
+use super::{ORDERS, Rig, TOPICS, claims::claimed, eventually, message, orders, payloads, publish, refused, topic};
 use crate::streams::{Publish, StreamsError};
 
 /// `ttl`: a message goes when its time has passed.
@@ -21,14 +21,17 @@ pub async fn time_to_live(rig: impl Rig) {
         assert_eq!(payloads(&*topics, ORDERS).await, [""; 0]);
         return;
     }
-    orders(&*topics, &[]).await;
-    refused!(topics.publish(short.clone()).await, StreamsError::Refused { .. });
-    topics.ensure(allowing).await.expect("it is changed");
-    let none = Publish { ttl: Some(Duration::from_millis(1)), ..message("none") };
-    refused!(topics.publish(none).await, StreamsError::Invalid(_));
-    publish(&*topics, message("long")).await;
-    publish(&*topics, short).await;
-    assert_eq!(payloads(&*topics, ORDERS).await, ["long", "short"]);
-    let gone = || async { (payloads(&*topics, ORDERS).await == ["long"]).then_some(()) };
-    eventually("the message is gone", gone).await;
+    let check = async {
+        orders(&*topics, &[]).await;
+        refused!(topics.publish(short.clone()).await, StreamsError::Refused { .. });
+        topics.ensure(allowing).await.expect("it is changed");
+        let none = Publish { ttl: Some(Duration::from_millis(1)), ..message("none") };
+        refused!(topics.publish(none).await, StreamsError::Invalid(_));
+        publish(&*topics, message("long")).await;
+        publish(&*topics, short).await;
+        assert_eq!(payloads(&*topics, ORDERS).await, ["long", "short"]);
+        let gone = || async { (payloads(&*topics, ORDERS).await == ["long"]).then_some(()) };
+        eventually("the message is gone", gone).await;
+    };
+    claimed("ttl", check).await;
 }

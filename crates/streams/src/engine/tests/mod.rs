@@ -60,7 +60,7 @@ impl World {
 
     /// Lets the engine settle until the journal has answered everything.
     fn settle_all(&mut self, out: &mut Outgoing) {
-        let interest = Interest { changed: &[], sublist: &self.listeners };
+        let interest = Interest { changed: &[], sublist: &self.listeners, is_drained: &|_| false };
         self.engine.settle(&interest, out);
         while !self.engine.writer.is_idle() {
             thread::yield_now();

@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) subscriptions: HashMap<Box<[u8]>, u32>,
     pub(crate) outbox: Outbox,
     pub(crate) closing: Option<Closing>,
+    /// Whether others get what it need not get.
+    pub(crate) is_draining: bool,
     /// Whether it is on the list of those that have to be woken.
     pub(crate) is_ready: bool,
     pub(crate) times: Times,
@@ -107,6 +109,7 @@ impl Client {
             subscriptions: HashMap::new(),
             outbox: Outbox::default(),
             closing: None,
+            is_draining: false,
             is_ready: false,
             times: Times { opened: now, heard: now, pinged: now, blocked: None, held_until: None, slowed_until: None },
             pings_out: 0,

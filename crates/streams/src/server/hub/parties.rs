@@ -83,6 +83,22 @@ pub(crate) struct Sending<'a> {
     pub(crate) body: Option<Bytes>,
     /// Whether more than one is likely to get it.
     pub(crate) to_many: bool,
+    /// Whether instances that are drained do not get it.
+    pub(crate) spares_drained: bool,
+    /// The instance that got it last.
+    pub(crate) taker: Option<u64>,
+}
+
+impl<'a> Sending<'a> {
+    pub(crate) fn new(to: &'a [u8], message: Message<'a>, from: Option<u32>, echo: bool) -> Self {
+        Self { to, message, from, echo, body: None, to_many: false, spares_drained: false, taker: None }
+    }
+}
+
+/// Whether a subscription is that of an instance that is drained.
+pub(crate) fn is_drained(subscriptions: &Slab<Subscription>, clients: &Slab<Client>, subscription: u32) -> bool {
+    let owner = subscriptions.get(subscription as usize).map(|known| known.owner);
+    matches!(owner, Some(Owner::Client(key)) if clients.get(key as usize).is_some_and(|client| client.is_draining))
 }
 
 impl Parties {
@@ -124,7 +140,8 @@ impl Parties {
         let is_denied = known.in_part && !identity.permissions.may_receive(sending.to);
         let is_foreign = |name| !self.inboxes.is_owned(name, &identity.name);
         let is_hidden = known.own_inboxes && inbox(sending.to).is_some_and(is_foreign);
-        if client.closing.is_some() || is_echo || is_over || is_denied || is_hidden {
+        let is_spared = sending.spares_drained && client.is_draining;
+        if client.closing.is_some() || is_echo || is_over || is_denied || is_hidden || is_spared {
             return false;
         }
         known.delivered += 1;
@@ -144,6 +161,7 @@ impl Parties {
         if let (Some(rule), Some(reply)) = (identity.permissions.responses, message.reply) {
             client.replies.allow(reply, rule, self.now);
         }
+        sending.taker = identity.instance.as_ref().map(|_| client.origin.client).or(sending.taker);
         client.counts.out_messages += 1;
         client.counts.out_bytes += bytes as u64;
         self.counts.out_messages += 1;

@@ -10,7 +10,7 @@ use super::{
     Hub,
     client::Recent,
     errors,
-    parties::{Owner, Sending},
+    parties::{self, Owner, Parties, Sending},
 };
 use crate::server::{Batch, Interest, Message};
 
@@ -43,7 +43,7 @@ impl Hub {
         if verbose {
             self.confirm(key);
         }
-        let reached = self.route(message.subject, message, Some(key), echo, &recent.found);
+        let reached = self.route(&mut Sending::new(message.subject, message, Some(key), echo), &recent.found);
         if !reached && no_responders {
             self.tell_of_nobody(key, &message);
         }
@@ -53,8 +53,8 @@ impl Hub {
     /// Publishes messages that no client sent. Who waits for an answer is told if nobody got the request.
     pub(crate) fn publish_batch(&mut self, batch: &Batch, now: Timestamp) {
         self.parties.now = now;
-        let unheard = self.publish_all(batch);
-        self.publish_all(&unheard);
+        let unheard = self.publish_all(batch, None);
+        self.publish_all(&unheard, None);
         self.settle();
         // Nobody here can be held back.
         self.parties.full.clear();
@@ -68,13 +68,23 @@ impl Hub {
         self.parties.full.clear();
     }
 
-    /// Returns what tells those who asked that nobody heard it.
-    fn publish_all(&mut self, batch: &Batch) -> Batch {
+    /// Publishes what a service or nobody sent. Returns what tells those who asked that nobody heard it.
+    fn publish_all(&mut self, batch: &Batch, service: Option<usize>) -> Batch {
         let mut found = take(&mut self.found);
         let mut unheard = Batch::default();
         for (to, message) in batch.iter() {
             self.sublist.find(to, &mut found);
-            let reached = self.route(to, message, None, true, &found);
+            let mut sending =
+                Sending { spares_drained: to != message.subject, ..Sending::new(to, message, None, true) };
+            let mut reached = self.route(&mut sending, &found);
+            if !reached && sending.spares_drained {
+                // It was decided before the drain, and is the instance's if nobody else is there.
+                sending.spares_drained = false;
+                reached = self.route(&mut sending, &found);
+            }
+            if let (Some(service), Some(client), true) = (service, sending.taker, to != message.subject) {
+                self.parties.services[service].given(&message, client);
+            }
             if let Some(reply) = message.reply.filter(|_| !reached) {
                 let headers = nobody(message.subject);
                 unheard.push(&Message { subject: reply, reply: None, headers: &headers, payload: b"" });
@@ -91,10 +101,12 @@ impl Hub {
         while let Some(index) = self.parties.called.pop() {
             let mut outgoing = take(&mut self.parties.outgoing[index]);
             let changed = take(&mut self.parties.changed[index]);
-            let interest = Interest { changed: &changed, sublist: &self.sublist };
-            self.parties.services[index].settle(&interest, &mut outgoing);
+            let Parties { services, subscriptions, clients, .. } = &mut self.parties;
+            let is_drained = |subscription| parties::is_drained(subscriptions, clients, subscription);
+            let interest = Interest { changed: &changed, sublist: &self.sublist, is_drained: &is_drained };
+            services[index].settle(&interest, &mut outgoing);
             outgoing.changes.drain(..).for_each(|change| self.change(index, change));
-            self.publish_all(&outgoing.messages);
+            self.publish_all(&outgoing.messages, Some(index));
             outgoing.messages.clear();
             // What it asked for meanwhile is in the other one: it was called again then.
             if self.parties.outgoing[index].is_empty() {
@@ -103,17 +115,16 @@ impl Hub {
         }
     }
 
-    /// Gives a message to all that subscribe to `to`; says whether anybody took it.
-    fn route(&mut self, to: &[u8], message: Message<'_>, from: Option<u32>, echo: bool, found: &Found<u32>) -> bool {
-        let to_many = found.members().len() > 1;
-        let mut sending = Sending { to, message, from, echo, body: None, to_many };
+    /// Gives a message to all that were found; says whether anybody took it.
+    fn route(&mut self, sending: &mut Sending<'_>, found: &Found<u32>) -> bool {
+        sending.to_many = found.members().len() > 1;
         let mut reached = false;
         for member in found.members() {
-            reached |= self.parties.give(*member, &mut sending, &self.config);
+            reached |= self.parties.give(*member, sending, &self.config);
         }
         for group in found.groups() {
             let mut order = self.sublist.order(group, self.random.u64(..));
-            reached |= order.any(|member| self.parties.give(member, &mut sending, &self.config));
+            reached |= order.any(|member| self.parties.give(member, sending, &self.config));
         }
         reached
     }

@@ -1,5 +1,8 @@
 //! Requests one after the other from several clients, while something else happens.
 
+mod http2;
+mod mixed;
+
 use std::{
     io,
     net::SocketAddr,
@@ -10,6 +13,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+pub use mixed::Slowness;
+
 use crate::{
     http::{Answer, Connection},
     wait,
@@ -19,6 +24,7 @@ use crate::{
 const FAILURES_MAX: usize = 20;
 
 /// Clients that send a request each again and again, on kept connections.
+#[derive(Default)]
 pub struct Load {
     state: Arc<State>,
     clients: Vec<JoinHandle<()>>,
@@ -34,12 +40,18 @@ struct State {
 impl Load {
     /// Starts so many clients.
     pub fn start(clients: usize, address: SocketAddr, path: &'static str) -> Self {
-        let state = Arc::<State>::default();
-        let start = |_| {
-            let state = state.clone();
-            thread::spawn(move || state.run(address, path))
-        };
-        Self { clients: (0..clients).map(start).collect(), state }
+        let mut load = Self::default();
+        for _ in 0..clients {
+            let mut client = Client::new(address);
+            load.add(move || client.ask("GET", path, b"").map(drop));
+        }
+        load
+    }
+
+    /// Starts a client that does this again and again.
+    fn add(&mut self, ask: impl FnMut() -> io::Result<()> + Send + 'static) {
+        let state = self.state.clone();
+        self.clients.push(thread::spawn(move || state.run(ask)));
     }
 
     /// Waits until so many more requests were answered.
@@ -77,35 +89,13 @@ impl Load {
 }
 
 impl State {
-    fn run(&self, address: SocketAddr, path: &str) {
-        let mut kept = None;
+    fn run(&self, mut ask: impl FnMut() -> io::Result<()>) {
         while !self.end.load(Ordering::Relaxed) {
-            match self.request(&mut kept, address, path) {
-                Ok(answer) if answer.status == 200 => _ = self.done.fetch_add(1, Ordering::Relaxed),
-                Ok(answer) => self.fail(format!("{} {}", answer.status, answer.text())),
-                Err(error) => {
-                    kept = None;
-                    self.fail(error.to_string());
-                }
+            match ask() {
+                Ok(()) => _ = self.done.fetch_add(1, Ordering::Relaxed),
+                Err(error) => self.fail(error.to_string()),
             }
         }
-    }
-
-    fn request(
-        &self,
-        kept: &mut Option<Connection<std::net::TcpStream>>,
-        address: SocketAddr,
-        path: &str,
-    ) -> io::Result<Answer> {
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => Connection::tcp(address)?,
-        };
-        let answer = connection.request("GET", path, "", b"")?;
-        if answer.header("connection") != Some("close") {
-            *kept = Some(connection);
-        }
-        Ok(answer)
     }
 
     fn fail(&self, failure: String) {
@@ -114,4 +104,39 @@ impl State {
             failures.push(failure);
         }
     }
+}
+
+/// A client of HTTP/1.1 that keeps its connection.
+struct Client {
+    address: SocketAddr,
+    kept: Option<Connection<std::net::TcpStream>>,
+}
+
+impl Client {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, kept: None }
+    }
+
+    /// The answer; an error unless it is 200.
+    fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+        let mut connection = self.connection()?;
+        let answer = connection.request(method, path, "", body)?;
+        self.keep(connection, answer)
+    }
+
+    fn connection(&mut self) -> io::Result<Connection<std::net::TcpStream>> {
+        self.kept.take().map_or_else(|| Connection::tcp(self.address), Ok)
+    }
+
+    fn keep(&mut self, connection: Connection<std::net::TcpStream>, answer: Answer) -> io::Result<Answer> {
+        if answer.header("connection") != Some("close") {
+            self.kept = Some(connection);
+        }
+        check(answer.status, &answer.text())?;
+        Ok(answer)
+    }
+}
+
+fn check(status: u16, text: &str) -> io::Result<()> {
+    if status == 200 { Ok(()) } else { Err(io::Error::other(format!("{status} {text}"))) }
 }

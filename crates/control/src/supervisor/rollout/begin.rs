@@ -1,0 +1,151 @@
+//! Begins to go from the release that runs to another.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use logic::{
+    release::{self, Difference},
+    rollout::{Event, Instance, Invalid, Machine, Plan},
+    service,
+};
+use model::{
+    Problem,
+    api::RolloutStatus,
+    spec::{Side, Strategy, Wait},
+};
+
+use super::{
+    super::{
+        Supervisor,
+        act::remembered,
+        request::{Answer, stopping},
+    },
+    Rollout,
+};
+use crate::release::{Release, Way, view};
+
+impl Supervisor {
+    /// Whether a rollout is under way.
+    pub(in super::super) fn is_rolling_out(&self) -> bool {
+        self.rollout.is_some()
+    }
+
+    /// What is under way shall go back, for something else takes its place.
+    pub(in super::super) fn supersede(&mut self) {
+        self.tell_rollout(Event::Superseded);
+    }
+
+    /// Begins to go to another release; nothing else is under way.
+    pub(in super::super) fn roll_out(&mut self, to: Arc<Release>, way: Way) -> Answer<RolloutStatus> {
+        let Some(from) = self.release.clone() else { return Err(stopping()) };
+        let differences = release::compare(&view(&from), &view(&to));
+        let counts = self.services.iter().map(|(name, service)| (name.clone(), service.own_count()));
+        let plan = release::rollout(&differences, &from.system, &to.system, &counts.collect());
+        let plan = plan.map(|plan| if way == Way::Back { back(plan) } else { plan });
+        let Some(plan) = plan else { return Ok(self.adjust(&from, to)) };
+        if to.system.pinned && plan.strategy == Strategy::Rolling {
+            return Err(pinned_rolling());
+        }
+        let machine = Machine::new(plan, self.now()).map_err(invalid)?;
+        self.begin_rollout(machine, from, to, way);
+        self.note_targets(&differences);
+        self.tell_rollout(Event::Due);
+        self.rollout_status()
+    }
+
+    fn begin_rollout(&mut self, machine: Machine, from: Arc<Release>, to: Arc<Release>, way: Way) {
+        let written = self.releases.change(|ledger| ledger.begins(to.number));
+        self.beside("remember", async move { remembered(written.await) });
+        let places = self.old_places(machine.snapshot().plan());
+        self.rollout = Some(Rollout {
+            number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,
+            from,
+            to,
+            way,
+            began_at: self.now(),
+            machine,
+            begun: places.keys().cloned().collect(),
+            places,
+            told: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            confirming: BTreeSet::new(),
+            seq: 0,
+            migrated: BTreeSet::new(),
+            migrating: None,
+            judging: None,
+            problem: None,
+            waiting: Vec::new(),
+            waiters: Vec::new(),
+            stored: None,
+            is_storing: false,
+            gateway_is_new: false,
+            held: Vec::new(),
+        });
+        self.add_services();
+        self.open_previews();
+        let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
+        services.iter().for_each(|name| self.observe(name));
+    }
+
+    /// The slots of the instances that serve before, in the order of their numbers.
+    fn old_places(&self, plan: &Plan) -> BTreeMap<Instance, u32> {
+        let of = |target: &logic::rollout::Target| {
+            let service = target.service.clone();
+            let slots = self.services.get(&service).map(|state| state.machine.own_slots().collect::<Vec<_>>());
+            let numbered = (1..=target.old).zip(slots.unwrap_or_default());
+            numbered.map(move |(number, slot)| (Instance { service: service.clone(), side: Side::Old, number }, slot))
+        };
+        plan.targets.iter().flat_map(|target| of(target).collect::<Vec<_>>()).collect()
+    }
+
+    /// Services that are new in the release are there from the beginning, without instances.
+    pub(super) fn add_services(&mut self) {
+        let Some(rollout) = &self.rollout else { return };
+        let to = rollout.to.clone();
+        let added: Vec<_> = rollout.services().into_iter().filter(|name| !self.services.contains_key(name)).collect();
+        for name in added {
+            let Some(bundle) = to.bundles.get(&name) else { continue };
+            self.add_service(&name, bundle.clone());
+            self.tell(&name, service::Event::Go);
+        }
+    }
+
+    fn note_targets(&mut self, differences: &[Difference]) {
+        let Some(rollout) = &self.rollout else { return };
+        let what = format!("release {} takes the place of release {}", rollout.to.number, rollout.from.number);
+        for difference in differences {
+            self.note(&difference.service, None, what.clone());
+        }
+    }
+}
+
+/// The way back: all at once, without steps and waits, and never itself taken back.
+fn back(plan: Plan) -> Plan {
+    let strategy = Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO };
+    Plan { strategy, migration: None, one_way: true, ..plan }
+}
+
+fn pinned_rolling() -> Box<Problem> {
+    let hint = "use the strategy `blue-green` or `canary`, or take `pinned` out";
+    let problem =
+        Problem::new(422, "pinned-rolling", "a pinned system cannot be rolled out instance by instance", hint);
+    let detail = "in a rolling rollout the releases share all requests, so none can stay on one";
+    Box::new(Problem { detail: detail.into(), ..problem })
+}
+
+fn invalid(invalid: Invalid) -> Box<Problem> {
+    let detail = match invalid {
+        Invalid::Targets => "it has more than 10,000 services",
+        Invalid::Replicas(_) => "a service has more than 10,000 instances",
+        Invalid::NoRoom(_) => "a service has `max_surge` and `max_unavailable` both 0, or above 10,000",
+        Invalid::HealthyDeadline(_) => "a service's `min_healthy_time` is not below its `healthy_deadline`",
+        Invalid::ProgressDeadline(_) => "a service's `healthy_deadline` is not below the `progress_deadline`",
+        Invalid::Steps => "there are more than 100 steps, or their weights do not grow from 0.01 % to 100 %",
+    };
+    let hint = "correct the tables `upgrade` of the manifest";
+    let problem = Problem::new(422, "manifest-invalid", "the release cannot be rolled out", hint);
+    Box::new(Problem { detail: detail.into(), ..problem })
+}

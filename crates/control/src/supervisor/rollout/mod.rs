@@ -1,0 +1,134 @@
+//! A rollout: feeds `logic::rollout`, keeps its state durable, and carries out what it asks for.
+//!
+//! An event changes the machine at once. What it asks for is done once the state is stored that asks for it. So a platform
+//! process that goes on finds the state at least as far as anything that was done.
+
+mod act;
+mod begin;
+mod finish;
+mod instances;
+mod judging;
+mod migration;
+mod problem;
+mod record;
+mod request;
+mod restore;
+mod settle;
+mod status;
+mod traffic;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use logic::rollout::{Action, Instance, Machine, Phase, State};
+use model::{InstanceId, ServiceName, Timestamp, api::RolloutStatus, spec::Side};
+use tokio::sync::oneshot;
+
+use super::{
+    Supervisor,
+    request::{Answer, Request},
+};
+use crate::release::{Bundle, Release, Way};
+use judging::Judging;
+use migration::Migrating;
+pub(crate) use record::RolloutRecord;
+pub(crate) use settle::Stored;
+
+/// The rollout under way.
+pub(super) struct Rollout {
+    number: u64,
+    from: Arc<Release>,
+    to: Arc<Release>,
+    way: Way,
+    began_at: Timestamp,
+    machine: Machine,
+    /// The slot of each instance.
+    places: BTreeMap<Instance, u32>,
+    /// Those that were told to run or to stop.
+    begun: BTreeSet<Instance>,
+    /// The last report of each.
+    told: BTreeMap<Instance, (State, Timestamp)>,
+    /// How those ended that have.
+    ends: BTreeMap<Instance, String>,
+    /// Those that are checked because the machine wants to know.
+    confirming: BTreeSet<InstanceId>,
+    /// The number of the last report.
+    seq: u64,
+    /// The services whose migration has run.
+    migrated: BTreeSet<ServiceName>,
+    migrating: Option<Migrating>,
+    judging: Option<Judging>,
+    /// What went wrong, with the log that shows it.
+    problem: Option<model::status::Trouble>,
+    /// What the machine asked for and is not done yet.
+    waiting: Vec<Action>,
+    /// Those who wait until what they said is stored.
+    waiters: Vec<oneshot::Sender<Answer<RolloutStatus>>>,
+    /// The state that is stored, if any is.
+    stored: Option<RolloutRecord>,
+    is_storing: bool,
+    /// Whether the gateway routes as the new release says.
+    gateway_is_new: bool,
+    /// Requests that would get in its way; they are carried out when it is over.
+    held: Vec<Request>,
+}
+
+impl Rollout {
+    /// Whether it is about this service.
+    pub(super) fn has(&self, service: &ServiceName) -> bool {
+        self.targets().any(|target| target.service == *service)
+    }
+
+    /// Whether a request stays on the release that it entered on.
+    fn is_pinned(&self) -> bool {
+        self.to.system.pinned
+    }
+
+    fn targets(&self) -> impl Iterator<Item = &logic::rollout::Target> {
+        self.machine.snapshot().plan().targets.iter()
+    }
+
+    fn services(&self) -> Vec<ServiceName> {
+        self.targets().map(|target| target.service.clone()).collect()
+    }
+
+    /// What the new instances of a service run.
+    fn bundle(&self, service: &ServiceName) -> Option<&Arc<Bundle>> {
+        self.to.bundles.get(service)
+    }
+
+    /// The instances of a service in both releases, with their slots.
+    fn instances_of(&self, service: &ServiceName) -> impl Iterator<Item = (&Instance, u32)> {
+        let at = |side, number| Instance { service: service.clone(), side, number };
+        self.places.range(at(Side::Old, 0)..=at(Side::New, u32::MAX)).map(|(instance, slot)| (instance, *slot))
+    }
+
+    fn instance_in(&self, service: &ServiceName, slot: u32) -> Option<&Instance> {
+        self.instances_of(service).find(|(_, index)| *index == slot).map(|(instance, _)| instance)
+    }
+
+    /// Whether the new release has everything.
+    fn serves_new(&self) -> bool {
+        let is_promoted = |outcome: &_| *outcome == logic::rollout::Outcome::Promoted;
+        match self.machine.phase() {
+            Phase::Keeping | Phase::Retiring => true,
+            Phase::Ended(outcome) => is_promoted(outcome),
+            _ => false,
+        }
+    }
+}
+
+impl Supervisor {
+    /// The release of an instance's slot that its calls stay on, if they do.
+    pub(super) fn pinned_side(&self, service: &ServiceName, slot: u32) -> Option<Side> {
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.is_pinned() && rollout.has(service))?;
+        Some(rollout.instance_in(service, slot).map_or(Side::Old, |instance| instance.side))
+    }
+
+    /// The rollout, unless the system stops.
+    fn active(&mut self) -> Option<&mut Rollout> {
+        self.rollout.as_mut().filter(|_| self.stop.is_none())
+    }
+}

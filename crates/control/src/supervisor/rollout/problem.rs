@@ -1,0 +1,30 @@
+//! Why a rollout goes back: the cause, and the log of the instance that shows it.
+
+use logic::service::Cause;
+use model::{InstanceId, spec::Side, status::Trouble};
+
+use super::super::Supervisor;
+
+impl Supervisor {
+    /// What is wrong with an instance was found out: it belongs to the rollout if that goes back for it, or may.
+    pub(in super::super) fn rollout_trouble(&mut self, id: &InstanceId, trouble: &Trouble) {
+        let Some(rollout) = self.active() else { return };
+        let Some(instance) = rollout.instance_in(&id.slot.service, id.slot.index) else { return };
+        if instance.side == Side::New && rollout.culprit().is_none_or(|culprit| culprit == instance) {
+            rollout.problem = Some(trouble.clone());
+        }
+    }
+
+    /// Finds out what is wrong with the instance that the rollout goes back for, if nobody does yet.
+    pub(super) fn look_at_problem(&mut self) {
+        let Some(rollout) = self.active().filter(|rollout| rollout.problem.is_none()) else { return };
+        let Some(culprit) = rollout.culprit().cloned() else { return };
+        let Some(slot) = rollout.places.get(&culprit).copied() else { return };
+        let last = rollout.machine.cause().map(ToString::to_string).unwrap_or_default();
+        rollout.problem = Some(Trouble { cause: last.clone(), hint: String::new(), log: Vec::new() });
+        let machine = self.services.get(&culprit.service).map(|service| &service.machine);
+        if let Some(id) = machine.and_then(|machine| machine.instance_in(slot)).map(|found| found.id.clone()) {
+            self.find_trouble(id, Cause::NotHealthyInTime(last), false);
+        }
+    }
+}

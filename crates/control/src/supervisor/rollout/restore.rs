@@ -1,0 +1,77 @@
+//! Goes on with a rollout that an earlier platform process began.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use logic::{
+    rollout::{Event, Machine},
+    service,
+};
+use model::spec::Side;
+
+use super::{super::Supervisor, Rollout, RolloutRecord};
+
+impl Supervisor {
+    /// Takes a rollout up, before instances are adopted: so each of them finds the bundle of its slot. One that began from
+    /// another release than the one that the system comes up with is of no use any more.
+    pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>) {
+        let Some(record) = record else { return };
+        let from = self.release.clone().filter(|release| release.number == record.from);
+        let to = self.releases.read(record.to).await;
+        let Some((from, to)) = from.zip(to.ok()) else {
+            self.notices.insert(format!("the rollout of release {} cannot go on: it is not there any more", record.to));
+            // It is looked at again at the next start, if it stays.
+            let _ = self.records.forget_rollout().await;
+            return;
+        };
+        let snapshot = record.snapshot.clone();
+        self.rollout = Some(Rollout {
+            number: record.number,
+            from,
+            to,
+            way: record.way,
+            began_at: record.began_at,
+            machine: Machine::restore(snapshot, []),
+            begun: record.places.keys().cloned().collect(),
+            places: record.places.clone(),
+            told: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            confirming: BTreeSet::new(),
+            seq: record.seq,
+            migrated: record.migrated.clone(),
+            migrating: None,
+            judging: None,
+            problem: record.problem.clone(),
+            waiting: Vec::new(),
+            waiters: Vec::new(),
+            stored: Some(record),
+            is_storing: false,
+            gateway_is_new: false,
+            held: Vec::new(),
+        });
+        self.add_services();
+        self.restore_slots();
+        self.open_previews();
+    }
+
+    /// Every slot is asked for as it was, before anything starts in it.
+    fn restore_slots(&mut self) {
+        let Some(rollout) = &self.rollout else { return };
+        let members = rollout.machine.snapshot().members();
+        let members: Vec<_> =
+            members.filter_map(|(i, is_kept)| Some((i.clone(), is_kept, *rollout.places.get(&i)?))).collect();
+        for (instance, is_kept, slot) in members {
+            let wanted = self.wanted(&instance, slot);
+            let event = if is_kept { service::Event::Want(slot, wanted) } else { service::Event::Unwant(slot) };
+            if is_kept || instance.side == Side::Old {
+                self.tell(&instance.service, event);
+            }
+        }
+    }
+
+    /// Begins to go on.
+    pub(in super::super) fn resume_rollout(&mut self) {
+        let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
+        services.iter().for_each(|name| self.observe(name));
+        self.tell_rollout(Event::Due);
+    }
+}
