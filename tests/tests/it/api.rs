@@ -106,6 +106,16 @@ fn releases(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
     assert_eq!(ask("POST", "/v1/rollbacks", "{}").refusal(), (409, Some("nothing-to-roll-back-to")));
     let diff: ReleaseDiff = is(&ask("GET", "/v1/releases/{from}/diff/{to}", ""));
     assert_eq!((diff.from, diff.to, diff.services.len()), (1, 1, 0));
+    for (method, path) in [
+        ("GET", "/v1/rollout"),
+        ("GET", "/v1/rollout/watch"),
+        ("POST", "/v1/rollout/promote"),
+        ("POST", "/v1/rollout/pause"),
+        ("POST", "/v1/rollout/resume"),
+        ("POST", "/v1/rollout/abort"),
+    ] {
+        assert_eq!(ask(method, path, "").refusal(), (404, Some("no-rollout")), "{path}");
+    }
 }
 
 /// The endpoints of topics and buckets.

@@ -118,7 +118,7 @@ fn a_second_up_of_the_same_system() {
 #[test]
 fn a_manifest_with_errors() {
     let sandbox = Sandbox::new(
-        "[services.web]\nrun = \"./web\"\nreplica = 2\ncalls = [\"stok\"]\npinned = true\nafter = [\"stock\"]\n\
+        "[services.web]\nrun = \"./web\"\nreplica = 2\ncalls = [\"stok\"]\ncache = \"redis\"\nafter = [\"stock\"]\n\
          [services.stock]\nafter = [\"web\"]\n",
     );
     let all =

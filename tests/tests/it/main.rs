@@ -2,10 +2,12 @@
 
 mod api;
 mod attest;
+mod bad_deploys;
 mod bad_input;
 mod call_sockets;
 mod consumers;
 mod crash;
+mod drain;
 mod external;
 mod flask;
 mod jetstream;
@@ -15,8 +17,11 @@ mod nats_server;
 mod readme;
 mod release;
 mod run;
+mod service;
 mod shop;
 mod sight;
 mod stop;
 mod tls;
 mod topics;
+mod torture;
+mod upgrade;

@@ -306,3 +306,57 @@ fn secrets_are_known_by_versions_alone() {
     let found = sandbox.shell("grep -rlE 'first-secret|second-secret' .isles/store .isles/state").out;
     assert_eq!(found, "", "a value is nowhere in the store or the records");
 }
+
+#[test]
+fn ten_releases_are_kept_and_what_only_others_needed_is_removed() {
+    let sandbox = Sandbox::new(
+        "[services.app]\nartifact = [\"service.py\", \"data\"]\nrun = \"python3 service.py\"\n\
+         upgrade = { min_healthy_time = \"10ms\" }\n",
+    );
+    let data = |number: u64| format!("the data of release {number}");
+    let stored = |number: u64| sandbox.shell(&format!("grep -rlx '{}' .isles/store", data(number))).out.lines().count();
+    sandbox.write("data", &data(1));
+    sandbox.up();
+    for number in 2..=13 {
+        sandbox.write("data", &data(number));
+        deploy_to(&sandbox, number);
+    }
+    // Each deploy removes what is too much before it adds its own.
+    let numbers: Vec<_> = releases(&sandbox).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, Vec::from_iter(3..=13));
+    assert_eq!([1, 2, 3, 13].map(stored), [0, 0, 1, 1]);
+    assert!(folders(&sandbox.path(".isles/builds/app")).len() <= 6, "those in use and three more");
+    refused(&sandbox.api("POST", "/v1/rollbacks", r#"{"to": 2}"#), 404, "unknown-release", "not kept any more");
+    assert_eq!(sandbox.api("POST", "/v1/rollbacks", r#"{"to": 3}"#).status, 202);
+    runs(&sandbox, 3);
+}
+
+#[test]
+fn a_new_topic_is_there_before_its_service_and_stays_after_it() {
+    let manifest = |publishes: &str| {
+        format!(
+            "[gateway]\nlisten = \"GATEWAY\"\nroutes = {{ \"/app\" = {{ to = \"app\", strip = true }} }}\n[services.app]\n\
+             artifact = [\"service.py\"]\nrun = \"python3 service.py\"\npublishes = {publishes}\n"
+        )
+    };
+    let sandbox = Sandbox::new(&manifest(r#"["a.b"]"#));
+    sandbox.up();
+    let old = sandbox.pid("app");
+    assert_eq!(sandbox.api("GET", "/v1/topics/c.d", "").status, 404);
+    sandbox.manifest(&manifest(r#"["a.b", "c.d"]"#));
+    let dry = plan(&deploy(&sandbox, r#"{"dry_run": true}"#));
+    assert_eq!(
+        (dry.others.as_slice(), dry.services[0].change),
+        (&["the topic `c.d` is new".to_owned()][..], Change::Replaced)
+    );
+    deploy_to(&sandbox, 2);
+    wait::until("the new instance alone", || (!sandbox.pids("app").contains(&old)).then_some(()));
+    let ack = sandbox.publish("app", "c.d", "hi", "seq");
+    assert!(ack.contains(r#""stream":"c_d","seq":1"#), "{ack}");
+    assert_eq!(sandbox.api("GET", "/v1/topics/c.d", "").json()["messages"], 1);
+    sandbox.manifest(&manifest(r#"["a.b"]"#));
+    let dry = plan(&deploy(&sandbox, r#"{"dry_run": true}"#));
+    assert_eq!(dry.others, ["the topic `c.d` is declared no more; what is in it stays"]);
+    sandbox.manifest(&format!("{}[topics.\"a.b\"]\nretention = \"workqueue\"\n", manifest(r#"["a.b", "c.d"]"#)));
+    refused(&deploy(&sandbox, "{}"), 422, "streams-refused", "retention policy");
+}

@@ -36,15 +36,13 @@ fn commands() {
         Command::Verb(Verb::Deploy(args))
     };
     let rollback = |service, to, detach| Command::Verb(Verb::Rollback(RollbackArgs { service, to, detach }));
+    let up = |path: Option<&str>, detach, resume| Command::Up(UpArgs { path: path.map(Into::into), detach, resume });
     let kv = |verb| Command::Verb(Verb::Kv { verb });
     let graph = |mermaid, dot, svg| GraphArgs { mermaid, dot, svg, output: svg.then(|| "x.svg".into()) };
     for (line, command) in [
-        ("isles up", Command::Up(UpArgs { path: None, detach: false, resume: false })),
-        (
-            "isles up examples/shop -d",
-            Command::Up(UpArgs { path: Some("examples/shop".into()), detach: true, resume: false }),
-        ),
-        ("isles up --resume", Command::Up(UpArgs { path: None, detach: false, resume: true })),
+        ("isles up", up(None, false, false)),
+        ("isles up examples/shop -d", up(Some("examples/shop"), true, false)),
+        ("isles up -d --resume", up(None, true, true)),
         ("isles upgrade --binary new", Command::Upgrade(UpgradeArgs { binary: Some("new".into()) })),
         ("isles service install --print", service(ServiceVerb::Install { user: false, print: true })),
         ("isles service uninstall --user", service(ServiceVerb::Uninstall { user: true })),

@@ -55,8 +55,7 @@ pub(crate) fn prune(builds: &Path, in_use: &BTreeSet<String>, keep: usize) -> io
     others.sort();
     others.reverse();
     for (_, path) in others.into_iter().skip(keep) {
-        let _ = fs::remove_file(path.with_extension("done"));
-        remove_if_there(&path)?;
+        super::discard(&path)?;
     }
     Ok(())
 }

@@ -209,6 +209,12 @@ pub(crate) fn mark_whole(root: &Path) -> io::Result<()> {
     std::fs::File::create(done_file(root))?.sync_all()
 }
 
+/// Removes a build folder: first the word that it is whole.
+pub(crate) fn discard(root: &Path) -> io::Result<()> {
+    let _ = std::fs::remove_file(done_file(root));
+    remove_if_there(root)
+}
+
 fn done_file(root: &Path) -> PathBuf {
     root.with_extension("done")
 }

@@ -53,6 +53,10 @@ impl Failed {
         Self { kind, service: None, trouble }
     }
 
+    pub(super) fn is_of_a_full_disk(&self) -> bool {
+        self.kind.reason == DISK_FULL.reason
+    }
+
     fn about(self, service: &ServiceName) -> Self {
         Self { service: Some(service.clone()), ..self }
     }

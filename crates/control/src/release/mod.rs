@@ -3,11 +3,14 @@
 mod document;
 mod failed;
 mod keep;
+mod making;
 mod prepare;
 mod releases;
 mod restore;
 mod rollback;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod versions;
 mod view;

@@ -9,24 +9,17 @@ use model::{
     spec::System,
 };
 use ports::clock::Clock;
-use tokio::{sync::mpsc, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use super::{
     Artifact, Failed, Release, Releases, Vault, Way,
     document::Parts,
-    failed::{BUILD_FAILED, CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
+    failed::{CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
     releases::NewRelease,
-    tree::Tree,
     view::{view, view_of},
     wanted::{self, Wanted},
 };
-use crate::{
-    Config,
-    build::{Builder, Job},
-    messaging::Ensure,
-    supervisor::Input,
-};
+use crate::{Config, build::Builder, messaging::Ensure, supervisor::Input};
 
 /// Makes releases.
 #[derive(Clone)]
@@ -70,7 +63,7 @@ impl Preparer {
     pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
         // What cannot be removed does no harm, and the next deploy tries again.
         let _ = self.releases.tidy(self.clock.now()).await;
-        let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone())?;
+        let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone(), &[])?;
         let before = match self.releases.ledger().running() {
             Some(number) => self.releases.read(number).await.ok(),
             None => None,
@@ -99,7 +92,8 @@ impl Preparer {
 
     /// What a deploy would do. Nothing is built: the inputs tell what differs.
     pub(crate) async fn plan(&self, only: &[ServiceName], running: &Running, index: u64) -> Result<DeployPlan, Failed> {
-        let (wanted, system) = self.wanted(only, running)?;
+        let wanted = self.wanted(only, running)?;
+        let system = wanted.system.clone();
         let mut services = BTreeMap::new();
         for (name, spec) in &system.services {
             let parts = match kept(name, only, &running.release) {
@@ -122,7 +116,8 @@ impl Preparer {
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
         // What cannot be removed does no harm, and the next deploy tries again.
         let _ = self.releases.tidy(self.clock.now()).await;
-        let (wanted, system) = self.wanted(only, running)?;
+        let wanted = self.wanted(only, running)?;
+        let system = wanted.system.clone();
         let mut services = BTreeMap::new();
         let mut jobs = Vec::new();
         for (name, spec) in &system.services {
@@ -138,7 +133,7 @@ impl Preparer {
             return Ok(Deployed::Nothing(plan));
         }
         self.ensure(&system).await?;
-        let new = NewRelease { text: wanted.text, system: Arc::new(system), services };
+        let new = NewRelease { text: wanted.text, system, services };
         let release = self.releases.add(new, self.clock.now(), false).await?;
         Ok(Deployed::Release(Prepared { release, way: Way::Forward, secrets: wanted.secrets }))
     }
@@ -152,85 +147,17 @@ impl Preparer {
         })
     }
 
-    /// What is wanted, and the system that comes of it where only some services are.
-    fn wanted(&self, only: &[ServiceName], running: &Running) -> Result<(Wanted, System), Failed> {
-        let wanted = Wanted::read(&self.config)?;
+    /// What is wanted, of all services or of some.
+    fn wanted(&self, only: &[ServiceName], running: &Running) -> Result<Wanted, Failed> {
         let old = &running.release.system;
-        for name in only {
-            if !wanted.system.services.contains_key(name) && !old.services.contains_key(name) {
-                return Err(Failed::unknown_service(name, "neither the manifest nor what runs has it"));
-            }
+        let (text, new) = wanted::manifest(&self.config.manifest, &self.config.folder)?;
+        let is_known = |name: &&ServiceName| new.services.contains_key(*name) || old.services.contains_key(*name);
+        if let Some(name) = only.iter().find(|name| !is_known(name)) {
+            return Err(Failed::unknown_service(name, "neither the manifest nor what runs has it"));
         }
-        let system = logic::release::only(old, &wanted.system, only);
+        let system = logic::release::only(old, &new, only);
         check(old, &system)?;
-        Ok((wanted, system))
-    }
-
-    /// Builds services, several at once. The first failure ends the others.
-    async fn build(
-        &self,
-        wanted: &Wanted,
-        jobs: Vec<Job>,
-        before: Option<&Release>,
-    ) -> Result<BTreeMap<ServiceName, Parts>, Failed> {
-        let mut building = JoinSet::new();
-        let mut services = BTreeMap::new();
-        let given_up = self.builder.closing.child_token();
-        for job in jobs {
-            let known = before.and_then(|release| release.bundles.get(&job.name)?.artifact.clone());
-            let (this, name, given_up) = (self.clone(), job.name.clone(), given_up.clone());
-            services.insert(name.clone(), wanted.parts(job.clone()));
-            building.spawn(async move {
-                let made = this.make(&job, known, &given_up).await;
-                let failure = made.as_ref().err().map(|failed| failed.trouble.clone());
-                // The supervisor ends only when everything does.
-                let _ = this.inputs.send(Input::Built(name.clone(), failure)).await;
-                (name, made)
-            });
-        }
-        let mut failure = None;
-        while let Some(ended) = building.join_next().await {
-            match ended {
-                Ok((name, Ok(artifact))) => {
-                    if let Some(parts) = services.get_mut(&name) {
-                        parts.artifact = artifact;
-                    }
-                }
-                Ok((_, Err(failed))) => {
-                    failure.get_or_insert(failed);
-                    given_up.cancel();
-                    self.builder.stop().await;
-                }
-                Err(error) => {
-                    let cause = format!("a build was given up: {error}");
-                    failure.get_or_insert(Failed::new(&BUILD_FAILED, cause, ""));
-                }
-            }
-        }
-        failure.map_or(Ok(services), Err)
-    }
-
-    /// The artifact of a service: the known one if its files are the same, so that nothing is started anew for nothing.
-    async fn make(
-        &self,
-        job: &Job,
-        known: Option<Artifact>,
-        given_up: &CancellationToken,
-    ) -> Result<Option<Artifact>, Failed> {
-        let failed = |error| Failed::build(&job.name, error);
-        let Some(inputs) = self.builder.inputs(job).await.map_err(failed)? else { return Ok(None) };
-        if let Some(known) = known.as_ref().filter(|known| known.inputs == inputs.hash) {
-            self.releases.restore_artifact(&job.name, known).await?;
-            return Ok(Some(known.clone()));
-        }
-        let hash = inputs.hash.clone();
-        self.builder.build(job, inputs, given_up).await.map_err(failed)?;
-        let (name, of) = (job.name.clone(), hash.clone());
-        let take = move |batch: &mut super::store::Batch, folders: &super::document::Folders| {
-            Tree::store(&folders.root(&name, &of), batch)
-        };
-        let files = self.releases.take_in(take).await?;
-        Ok(Some(known.filter(|known| known.files == files).unwrap_or(Artifact { inputs: hash, files })))
+        Wanted::of(&self.config, text, system, only)
     }
 }
 

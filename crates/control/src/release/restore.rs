@@ -22,6 +22,12 @@ impl Releases {
         blocking(work).await
     }
 
+    /// Removes a build that is of no use.
+    pub(super) async fn discard_build(&self, name: &ServiceName, inputs: &str) -> Result<(), ReleaseError> {
+        let root = self.folders().root(name, inputs);
+        blocking(move || Ok(super::store::at(&root, build::discard(&root))?)).await
+    }
+
     /// The same for every service of a release.
     pub(crate) async fn restore_all(&self, release: &Release) -> Result<(), Failed> {
         for (name, bundle) in &release.bundles {

@@ -31,15 +31,13 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// As the manifest's file says now.
-    pub(super) fn read(config: &Config) -> Result<Self, Failed> {
-        let (text, system) = read_manifest(&config.manifest, &config.folder)?;
-        Self::of(config, text, system)
-    }
-
-    /// As this manifest says, with everything else as it is now.
-    pub(super) fn of(config: &Config, text: String, system: System) -> Result<Self, Failed> {
-        let env_files = env_files(&system, &config.folder).map_err(Failed::manifest)?;
+    /// A system of which all services are made anew, or only some.
+    pub(super) fn of(config: &Config, text: String, system: System, only: &[ServiceName]) -> Result<Self, Failed> {
+        let made = |name: &ServiceName| only.is_empty() || only.contains(name);
+        let services = system.services.iter().filter(|(name, _)| made(name));
+        let services = services.map(|(name, service)| (name.clone(), service.clone())).collect();
+        let made = System { services, ..System::new(system.name.clone()) };
+        let env_files = env_files(&made, &config.folder).map_err(Failed::manifest)?;
         let secrets = config.secrets.read(&system).map_err(Failed::manifest)?;
         let key = key(&config.state)?;
         Ok(Self { text, system: Arc::new(system), env_files, secrets, key })
@@ -61,7 +59,8 @@ pub(super) fn key(state: &Path) -> Result<Key, Failed> {
     Ok(super::store::at(&state.join("secrets.key"), versions::key(state))?)
 }
 
-fn read_manifest(path: &Path, folder: &Path) -> Result<(String, System), Failed> {
+/// The manifest as its file is now: the text, and what it means.
+pub(super) fn manifest(path: &Path, folder: &Path) -> Result<(String, System), Failed> {
     let invalid = |cause: String, hint: &str| Failed::manifest(Trouble { cause, hint: hint.into(), log: Vec::new() });
     let unreadable = |error| invalid(format!("{} cannot be read: {error}", path.display()), "check the path");
     if std::fs::metadata(path).map_err(unreadable)?.len() > MANIFEST_BYTES_MAX {

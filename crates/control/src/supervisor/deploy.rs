@@ -160,6 +160,8 @@ impl Supervisor {
     /// The system can start, or cannot come up.
     fn first_deployed(&mut self, made: Result<Deployed, Failed>) {
         match made {
+            // It runs already, and by now another one may.
+            Ok(Deployed::Release(_)) if self.config.resumed && self.config.recorded.is_some() => {}
             Ok(Deployed::Release(Prepared { release, secrets, .. })) => {
                 self.vault.take(secrets);
                 for (name, bundle) in &release.bundles {

@@ -30,7 +30,7 @@ impl Supervisor {
         let Some(rollout) = &mut self.rollout else { return };
         if let Some(judging) = rollout.judging.as_ref().filter(|judging| judging.step == step) {
             return if let Some(verdict) = judging.verdict {
-                self.tell_rollout(Event::Judged(step, verdict))
+                self.tell_rollout(Event::Judged(step, verdict));
             };
         }
         let both = rollout.targets().filter(|target| target.old > 0 && target.new > 0);

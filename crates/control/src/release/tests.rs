@@ -1,0 +1,148 @@
+//! Releases over records that fail, and a store on a real file system.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use model::{
+    ServiceName, Timestamp,
+    api::ReleaseState,
+    spec::{Service, System},
+};
+use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
+use tokio::sync::mpsc;
+
+use super::{Artifact, Releases, document::Parts, releases::NewRelease, tree::Tree};
+
+/// Records in memory, of which only so many writes succeed.
+#[derive(Default)]
+struct Failing {
+    entries: Mutex<BTreeMap<String, Vec<u8>>>,
+    left: AtomicUsize,
+}
+
+impl Failing {
+    fn write(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Result<u64, StreamsError> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(StreamsError::Unreachable("it has crashed".into()));
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        change(&mut self.entries.lock().unwrap());
+        Ok(1)
+    }
+}
+
+#[async_trait]
+impl KeyValue for Failing {
+    async fn get(&self, _: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
+        let value = self.entries.lock().unwrap().get(key).cloned();
+        Ok(value.map(|value| Entry { key: key.into(), value, revision: 1 }))
+    }
+
+    async fn put(&self, _: &str, key: &str, value: Vec<u8>, _: Expect) -> Result<u64, StreamsError> {
+        self.write(|entries| drop(entries.insert(key.into(), value)))
+    }
+
+    async fn delete(&self, _: &str, key: &str, _: Expect) -> Result<u64, StreamsError> {
+        self.write(|entries| drop(entries.remove(key)))
+    }
+
+    async fn list(&self, _: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {
+        let entries = self.entries.lock().unwrap();
+        let found = entries.iter().filter(|(key, _)| key.starts_with(prefix));
+        Ok(found.map(|(key, value)| Entry { key: key.clone(), value: value.clone(), revision: 1 }).collect())
+    }
+
+    async fn watch(&self, _: &str) -> Result<mpsc::Receiver<Change>, StreamsError> {
+        Err(StreamsError::Unsupported("watchers"))
+    }
+}
+
+async fn open(records: &Arc<Failing>, folder: &Path) -> Releases {
+    Releases::open(records.clone(), folder.into(), folder.join("state")).await.unwrap()
+}
+
+/// A release of one service, whose program says this.
+async fn add(releases: &Releases, folder: &Path, says: &str, at: u64) -> Option<u64> {
+    let name: ServiceName = "app".parse().unwrap();
+    let root = folder.join("state/builds/app").join(says);
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join("run"), says).unwrap();
+    let files = releases.take_in(move |batch, _| Tree::store(&root, batch)).await.unwrap();
+    let mut system = System::new("shop".parse().unwrap());
+    let spec = Arc::new(Service::new("./run"));
+    system.services.insert(name.clone(), Service::clone(&spec));
+    let artifact = Some(Artifact { inputs: says.into(), files });
+    let parts = Parts { spec, artifact, env_file: BTreeMap::new(), secrets: BTreeMap::new() };
+    let new = NewRelease { text: says.into(), system: Arc::new(system), services: [(name, parts)].into() };
+    releases.add(new, Timestamp(at), false).await.ok().map(|release| release.number)
+}
+
+/// Everything that a system does with releases in its life, until it crashes.
+async fn live(releases: &Releases, folder: &Path) -> Option<()> {
+    releases.change(|ledger| ledger.comes_up()).await.ok()?;
+    let first = add(releases, folder, "one", 1).await?;
+    releases.change(|ledger| ledger.comes_up_with(first)).await.ok()?;
+    releases.change(|ledger| ledger.runs(first)).await.ok()?;
+    for (at, says) in (2..).zip(["two", "three", "four"]) {
+        let next = add(releases, folder, says, at).await?;
+        releases.change(|ledger| ledger.begins(next)).await.ok()?;
+        releases.change(|ledger| ledger.runs(next)).await.ok()?;
+    }
+    // Long after: only what runs and what ran before is kept.
+    releases.tidy(Timestamp(u64::MAX / 2)).await.ok()
+}
+
+#[tokio::test]
+async fn a_crash_between_any_two_steps_leaves_a_whole_state() {
+    let mut crashes = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Arc::new(Failing { left: AtomicUsize::new(crashes), ..Failing::default() });
+        let ended = live(&open(&records, folder.path()).await, folder.path()).await;
+        records.left.store(usize::MAX, Ordering::Relaxed);
+
+        let after = open(&records, folder.path()).await;
+        let listed = after.list().await.unwrap();
+        let running = listed.iter().filter(|release| release.state == ReleaseState::Running).count();
+        assert_eq!(running, usize::from(after.ledger().running().is_some()), "after {crashes} writes");
+        if let Some(recorded) = after.gone_on_with().await.unwrap() {
+            fs::remove_dir_all(folder.path().join("state/builds")).unwrap();
+            after.restore_all(&recorded.0).await.unwrap();
+            let says = fs::read_to_string(recorded.0.bundles.values().next().unwrap().folder.join("run")).unwrap();
+            assert_eq!(says, after.manifest(recorded.0.number).await.unwrap(), "after {crashes} writes");
+        }
+        let newest = listed.last().map_or(0, |release| release.number);
+        assert!(add(&after, folder.path(), "next", 9).await > Some(newest), "no number is given twice");
+        if ended.is_some() {
+            assert_eq!(listed.iter().map(|release| release.number).collect::<Vec<_>>(), [3, 4]);
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes > 15, "{crashes}");
+}
+
+#[tokio::test]
+async fn what_a_forgotten_release_alone_needed_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = Arc::new(Failing { left: AtomicUsize::new(usize::MAX), ..Failing::default() });
+    let releases = open(&records, folder.path()).await;
+    live(&releases, folder.path()).await.unwrap();
+    let mut objects = 0;
+    for shard in fs::read_dir(folder.path().join("state/store/objects")).unwrap().flatten() {
+        objects += fs::read_dir(shard.path()).unwrap().count();
+    }
+    assert_eq!(objects, 2 * 4, "of two releases: a file, the tree, the bundle and the document");
+    assert_eq!(releases.read(4).await.unwrap().bundles.len(), 1);
+    let diff = releases.diff(3, 4).await.unwrap();
+    assert_eq!((diff.services.len(), diff.services[0].parts.join(" ")), (1, "artifact".into()));
+}
