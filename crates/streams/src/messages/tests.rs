@@ -71,15 +71,7 @@ impl Rig for OnFaultyDisk {
 }
 
 fn system() -> System {
-    System {
-        name: "conformance".parse().expect("a name"),
-        gateway: None,
-        services: Default::default(),
-        topics: Default::default(),
-        buckets: Default::default(),
-        objects: Default::default(),
-        nats: None,
-    }
+    System::new("conformance".parse().expect("a name"))
 }
 
 #[tokio::test]
