@@ -2,6 +2,7 @@
 
 mod api;
 mod attest;
+mod bad_deploys;
 mod bad_input;
 mod call_sockets;
 mod consumers;

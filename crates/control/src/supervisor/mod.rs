@@ -180,6 +180,7 @@ impl Supervisor {
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
         self.take_up_rollout(remembered.rollout.clone()).await;
+        self.forget_unbegun().await?;
         self.adopt(&remembered, held).await;
         if came_up {
             self.phase = SystemPhase::Running;

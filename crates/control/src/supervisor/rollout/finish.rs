@@ -134,19 +134,21 @@ impl Supervisor {
         }
     }
 
-    /// First the slots, then the outcome, then that nothing is under way: so the end is done again if it is cut short.
+    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
+    /// is cut short.
     fn remember_end(&self, services: Vec<ServiceName>, status: RolloutStatus) {
         let slots = services.into_iter().filter_map(|name| {
             let slots = self.services.get(&name)?.machine.own_slots().collect();
             Some((name, slots))
         });
-        let (slots, records) = (slots.collect::<Vec<_>>(), self.records.clone());
+        let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
         self.beside("remember", async move {
             let written = async {
                 for (name, slots) in slots {
                     records.put_slots(&name, &slots).await?;
                 }
                 records.put_last_rollout(&status).await?;
+                releases.write().await?;
                 records.forget_rollout().await
             };
             remembered(written.await)

@@ -15,6 +15,10 @@ impl Supervisor {
     /// another release than the one that the system comes up with is of no use any more.
     pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>) {
         let Some(record) = record else { return };
+        if self.releases.ledger().running() == Some(record.to) && !self.releases.ledger().is_rolling_out() {
+            // It had ended, all but this. It is looked at again at the next start, if it stays.
+            return drop(self.records.forget_rollout().await);
+        }
         let from = self.release.clone().filter(|release| release.number == record.from);
         let to = self.releases.read(record.to).await;
         let Some((from, to)) = from.zip(to.ok()) else {
