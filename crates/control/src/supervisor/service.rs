@@ -94,6 +94,11 @@ impl ServiceState {
         u32::try_from(self.machine.own_slots().count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether something is still to be done about it that may come at any time.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.told_to_go || self.leaves || !self.scale_waiters.is_empty()
+    }
+
     /// Whether an instance may run this bundle, as far as that is known.
     pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
         self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
@@ -115,6 +120,7 @@ impl Supervisor {
                 service.build = Build::Done(bundle.clone());
             }
             self.services.insert(name.clone(), service);
+            self.pending.insert(name.clone());
             self.connect_operator(&name);
         }
         Ok(())
@@ -201,7 +207,8 @@ impl Supervisor {
             return;
         }
         let ready = |service: &ServiceState| !service.told_to_go && matches!(service.build, Build::Done(_));
-        let candidates: Vec<_> = self.services.iter().filter(|(_, s)| ready(s)).map(|(n, _)| n.clone()).collect();
+        let is_ready = |name: &&ServiceName| self.services.get(*name).is_some_and(ready);
+        let candidates: Vec<_> = self.pending.iter().filter(is_ready).cloned().collect();
         if candidates.is_empty() {
             return;
         }

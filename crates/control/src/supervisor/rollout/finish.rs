@@ -113,13 +113,16 @@ impl Supervisor {
     fn let_go(&mut self, name: &ServiceName) {
         if let Some(service) = self.services.get_mut(name) {
             service.leaves = true;
+            self.pending.insert(name.clone());
         }
     }
 
     /// Removes services that are no longer in the system once nothing is left of them.
     pub(in super::super) fn remove_services(&mut self) {
-        let is_gone = |service: &super::super::service::ServiceState| service.leaves && service.instances.is_empty();
-        let gone: Vec<_> = self.services.iter().filter(|(_, s)| is_gone(s)).map(|(name, _)| name.clone()).collect();
+        let is_gone = |name: &&ServiceName| {
+            self.services.get(*name).is_some_and(|service| service.leaves && service.instances.is_empty())
+        };
+        let gone: Vec<_> = self.pending.iter().filter(is_gone).cloned().collect();
         for name in gone {
             self.remove_service(&name);
         }
