@@ -45,6 +45,13 @@ pub(crate) enum Outcome {
     Rollout(Box<RolloutStatus>),
 }
 
+impl Deploys {
+    /// Nobody waits for them any more, so nobody would know that they run.
+    fn forget_left(&mut self) {
+        self.queue.retain(|(_, waiter)| !waiter.is_closed());
+    }
+}
+
 type Waiter = oneshot::Sender<Answer<Outcome>>;
 
 /// How the making of a release ended.
@@ -88,6 +95,7 @@ impl Supervisor {
 
     /// Takes a deploy or a rollback in.
     pub(super) fn ask_for(&mut self, work: Work, waiter: Waiter) {
+        self.deploys.forget_left();
         let refused = match (&work, self.phase) {
             (_, SystemPhase::Stopping) => Some(stopping()),
             (_, SystemPhase::Starting) => Some(not_running()),
@@ -117,6 +125,7 @@ impl Supervisor {
         if self.stop.is_some() {
             return self.deploys.queue.drain(..).for_each(|(_, waiter)| drop(waiter.send(Err(stopping()))));
         }
+        self.deploys.forget_left();
         if self.deploys.busy || self.deploys.queue.is_empty() || self.is_rolling_out() {
             return;
         }
