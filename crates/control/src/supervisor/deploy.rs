@@ -28,6 +28,8 @@ const QUEUE_MAX: usize = 16;
 pub(super) struct Deploys {
     queue: VecDeque<(Work, Waiter)>,
     busy: bool,
+    /// Whether another one takes the place of the one that is made.
+    is_superseded: bool,
 }
 
 /// What is asked for.
@@ -114,6 +116,7 @@ impl Supervisor {
         }
         if supersedes {
             self.deploys.queue.push_front((work, waiter));
+            self.deploys.is_superseded = self.deploys.busy;
             self.supersede();
         } else {
             self.deploys.queue.push_back((work, waiter));
@@ -134,7 +137,7 @@ impl Supervisor {
         if let Err(problem) = self.matches(&work) {
             return drop(waiter.send(Err(problem)));
         }
-        self.deploys.busy = true;
+        (self.deploys.busy, self.deploys.is_superseded) = (true, false);
         let preparer = self.preparer.clone();
         self.beside("deploy", async move {
             let made = match &work {
@@ -157,6 +160,7 @@ impl Supervisor {
             Err(failed) => Err(failed.into()),
             Ok(Deployed::Nothing(plan)) => Ok(Outcome::Plan(plan)),
             Ok(Deployed::Release(_)) if self.stop.is_some() => Err(stopping()),
+            Ok(Deployed::Release(_)) if self.deploys.is_superseded => Err(superseded()),
             Ok(Deployed::Release(Prepared { release, way, secrets })) => {
                 self.vault.take(secrets);
                 self.allow_messages(&release);
@@ -281,6 +285,11 @@ fn moved(seen: u64, index: u64) -> Box<Problem> {
 fn not_running() -> Box<Problem> {
     let hint = "wait until every service has been healthy: `isles status`";
     Box::new(Problem::new(409, "not-running", "the system is still coming up", hint))
+}
+
+fn superseded() -> Box<Problem> {
+    let hint = "see `isles rollout` for what is under way, and deploy again if this shall follow it";
+    Box::new(Problem::new(409, "superseded", "another deploy took its place before its rollout began", hint))
 }
 
 fn too_many() -> Box<Problem> {
