@@ -161,11 +161,7 @@ impl Supervisor {
             Ok(Deployed::Nothing(plan)) => Ok(Outcome::Plan(plan)),
             Ok(Deployed::Release(_)) if self.stop.is_some() => Err(stopping()),
             Ok(Deployed::Release(_)) if self.deploys.is_superseded => Err(superseded()),
-            Ok(Deployed::Release(Prepared { release, way, secrets })) => {
-                self.vault.take(secrets);
-                self.allow_messages(&release);
-                self.roll_out(release, way).map(|status| Outcome::Rollout(Box::new(status)))
-            }
+            Ok(Deployed::Release(prepared)) => self.roll_out(prepared).map(|status| Outcome::Rollout(Box::new(status))),
         };
         let _ = waiter.send(answer);
     }

@@ -25,7 +25,7 @@ use super::{
     },
     Rollout,
 };
-use crate::release::{Release, Way, view};
+use crate::release::{Prepared, Release, Way, view};
 
 impl Supervisor {
     /// Whether a rollout is under way.
@@ -39,17 +39,21 @@ impl Supervisor {
     }
 
     /// Begins to go to another release; nothing else is under way.
-    pub(in super::super) fn roll_out(&mut self, to: Arc<Release>, way: Way) -> Answer<RolloutStatus> {
+    pub(in super::super) fn roll_out(&mut self, prepared: Prepared) -> Answer<RolloutStatus> {
+        let Prepared { release: to, way, secrets } = prepared;
         let Some(from) = self.release.clone() else { return Err(stopping()) };
         let differences = release::compare(&view(&from), &view(&to));
         let counts = self.services.iter().map(|(name, service)| (name.clone(), service.own_count()));
         let plan = release::rollout(&differences, &from.system, &to.system, &counts.collect());
         let plan = plan.map(|plan| if way == Way::Back { back(plan) } else { plan });
-        let Some(plan) = plan else { return Ok(self.adjust(&from, to)) };
-        if to.system.pinned && plan.strategy == Strategy::Rolling {
+        let is_rolling = plan.as_ref().is_some_and(|plan| plan.strategy == Strategy::Rolling);
+        if to.system.pinned && is_rolling {
             return Err(pinned_rolling());
         }
-        let machine = Machine::new(plan, self.now()).map_err(invalid)?;
+        let machine = plan.map(|plan| Machine::new(plan, self.now()).map_err(invalid)).transpose()?;
+        self.vault.take(secrets);
+        self.allow_messages(&to);
+        let Some(machine) = machine else { return Ok(self.adjust(&from, to)) };
         self.begin_rollout(machine, from, to, way);
         self.note_targets(&differences);
         self.tell_rollout(Event::Due);
