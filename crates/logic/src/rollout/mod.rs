@@ -13,7 +13,7 @@
 //!   standstill, another deploy or a person's word take the whole release back. A pause stops the advance, never the watch.
 //! - Going back has no steps, keeps what still runs, and is never itself taken back. When the old set is stopped for
 //!   good, there is no way back: that is another deploy.
-//! - A rollout that is one way does not go back: it is the way back to a release that ran before.
+//! - A rollout that is one way goes back only for another deploy: it is the way back to a release that ran before.
 //! - Every state ends by a deadline, but for a pause that a person asked for, by hand or in the plan, and for a standstill of one
 //!   that is one way.
 //!

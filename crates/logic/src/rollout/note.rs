@@ -12,19 +12,26 @@ impl Snapshot {
             Event::Judged(step, verdict) if self.phase == Phase::Stepping(step) => self.judged(step, verdict, now),
             Event::Migrated(result) => self.migrated(result, now),
             Event::Told(command) => self.told(command, now),
-            Event::Superseded => self.roll_back(Cause::Superseded, now),
+            Event::Superseded => self.go_back_for(Cause::Superseded, now),
             Event::Routed(_) | Event::Judged(..) | Event::Due => {}
         }
     }
 
-    /// Whether it can still go back, and does not.
-    pub(super) fn is_forward(&self) -> bool {
+    /// Whether it has neither ended the old set for good nor begun to go back.
+    pub fn is_forward(&self) -> bool {
         !matches!(self.phase, Phase::Retiring | Phase::Restoring | Phase::Ended(_))
     }
 
     /// Begins the way back, if there is one.
     pub(super) fn roll_back(&mut self, cause: Cause, now: Timestamp) {
-        if self.is_forward() && !self.plan.one_way {
+        if !self.plan.one_way {
+            self.go_back_for(cause, now);
+        }
+    }
+
+    /// Begins the way back also of one that is one way: another release takes its place.
+    fn go_back_for(&mut self, cause: Cause, now: Timestamp) {
+        if self.is_forward() {
             self.cause = Some(cause);
             self.paused = false;
             self.enter(Phase::Restoring, now);

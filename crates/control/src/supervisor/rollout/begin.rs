@@ -126,7 +126,7 @@ impl Supervisor {
     }
 }
 
-/// The way back: all at once, without steps and waits, and never itself taken back.
+/// The way back: all at once, without steps and waits, and itself taken back only for another deploy.
 fn back(plan: Plan) -> Plan {
     let strategy = Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO };
     Plan { strategy, migration: None, one_way: true, ..plan }

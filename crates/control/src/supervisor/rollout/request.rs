@@ -25,6 +25,9 @@ const HELD_MAX: usize = 64;
 impl Supervisor {
     /// A person's word. It is answered when it is stored.
     pub(in super::super) fn say(&mut self, command: Command, answer: oneshot::Sender<Answer<RolloutStatus>>) {
+        if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
+            return drop(answer.send(Err(problem)));
+        }
         self.tell_rollout(Event::Told(command));
         match self.active() {
             Some(rollout) => rollout.waiters.push(answer),
@@ -65,10 +68,28 @@ impl Rollout {
     }
 
     fn may_go_back(&self) -> bool {
-        use logic::rollout::Phase::{Ended, Restoring, Retiring};
-        let is_late = matches!(self.machine.phase(), Retiring | Restoring | Ended(_));
-        !is_late && !self.machine.snapshot().plan().one_way
+        let state = self.machine.snapshot();
+        state.is_forward() && !state.plan().one_way
     }
+
+    /// Why a word would have no effect.
+    fn is_deaf_to(&self, command: Command) -> Option<Box<Problem>> {
+        if !self.machine.snapshot().is_forward() {
+            return Some(too_late(self.what()));
+        }
+        (command == Command::Abort && !self.may_go_back()).then(one_way)
+    }
+}
+
+fn too_late(what: String) -> Box<Problem> {
+    let hint = "wait for its end: `isles rollout --watch`";
+    let problem = Problem::new(409, "too-late", "the rollout can no longer be changed", hint);
+    Box::new(Problem { detail: what, ..problem })
+}
+
+fn one_way() -> Box<Problem> {
+    let hint = "let another release take its place: `isles deploy --supersede`";
+    Box::new(Problem::new(409, "one-way", "a rollback is not taken back", hint))
 }
 
 fn nothing_under_way() -> Box<Problem> {

@@ -49,7 +49,7 @@ impl Rollout {
         matches!(self.strategy(), Strategy::BlueGreen { preview, .. } if *preview != Wait::For(std::time::Duration::ZERO))
     }
 
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         let (from, to) = (self.from.number, self.to.number);
         match self.machine.phase() {
             _ if self.machine.is_paused() => "waits for a person: promote, resume or abort".into(),
