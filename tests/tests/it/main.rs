@@ -16,6 +16,7 @@ mod nats_server;
 mod readme;
 mod release;
 mod run;
+mod scaling;
 mod service;
 mod shop;
 mod sight;
