@@ -117,6 +117,12 @@ class Handler(BaseHTTPRequestHandler):
         name, _, path = rest.partition("/")
         self.ask(os.environ[name.upper().replace("-", "_") + "_URL"], path)
 
+    # /both/NAME/PATH asks another service, and says who asked.
+    def on_both(self, rest):
+        name, _, path = rest.partition("/")
+        with urllib.request.urlopen(os.environ[name.upper() + "_URL"] + "/" + path, timeout=20) as answer:
+            self.answer(json.dumps({"V": os.environ.get("V"), "body": answer.read().decode()}))
+
     # /fetch/HOST:PORT/PATH asks any address.
     def on_fetch(self, rest):
         address, _, path = rest.partition("/")

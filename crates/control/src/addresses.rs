@@ -81,8 +81,8 @@ impl Addresses {
     /// Forgets the addresses of a caller; returns the keys to forget.
     pub(crate) fn release(&mut self, caller: &Caller) -> Vec<String> {
         let prefix = format!("{caller}>");
-        let keys: Vec<_> = self.numbers.range(prefix.clone()..).map(|(key, _)| key.clone()).collect();
-        let keys: Vec<_> = keys.into_iter().take_while(|key| key.starts_with(&prefix)).collect();
+        let keys = self.numbers.range(prefix.clone()..).map(|(key, _)| key);
+        let keys: Vec<_> = keys.take_while(|key| key.starts_with(&prefix)).cloned().collect();
         for key in &keys {
             if let Some(number) = self.numbers.remove(key) {
                 self.taken.remove(&number);

@@ -13,7 +13,7 @@ pub struct Stat {
     pub session: i32,
     /// When it started, in clock ticks since the host did. With `pid` it names one process for ever.
     pub start: u64,
-    /// Whether it has ended but has not been waited for.
+    /// Whether all its threads have ended, so that it holds nothing open any more, but it has not been waited for.
     pub ended: bool,
 }
 
@@ -59,13 +59,14 @@ pub(crate) fn blocks(pid: u32, signal: i32) -> bool {
 fn parse(stat: &str) -> Option<Stat> {
     let (pid, rest) = stat.split_once(" (")?;
     let fields: Vec<&str> = rest.rsplit_once(") ")?.1.split(' ').collect();
-    let number = |index: usize| fields.get(index)?.parse().ok();
+    let number = |index: usize| -> Option<i32> { fields.get(index)?.parse().ok() };
     Some(Stat {
         pid: pid.parse().ok()?,
         parent: number(1)?,
         session: number(3)?,
         start: fields.get(19)?.parse().ok()?,
-        ended: matches!(*fields.first()?, "Z" | "X"),
+        // The first thread may have ended before others.
+        ended: matches!(*fields.first()?, "Z" | "X") && number(17).is_none_or(|threads| threads <= 1),
     })
 }
 
@@ -78,6 +79,14 @@ mod tests {
         let line = "42 (a ) b (c) S 7 42 41 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1\n";
         assert_eq!(parse(line), Some(Stat { pid: 42, parent: 7, session: 41, start: 987_654, ended: false }));
         assert_eq!(parse("42 (a) Z"), None);
+    }
+
+    #[test]
+    fn it_has_ended_with_its_last_thread() {
+        for (state, threads, expected) in [("Z", 1, true), ("Z", 2, false), ("X", 0, true), ("S", 1, false)] {
+            let line = format!("42 (a) {state} 7 42 41 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 {threads} 0 987654 1 1\n");
+            assert_eq!(parse(&line).map(|stat| stat.ended), Some(expected), "{line}");
+        }
     }
 
     #[test]

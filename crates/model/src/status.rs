@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, Reason, ServiceName, SystemName, Timestamp, figures::EntryFigures};
+use crate::{InstanceId, Reason, ServiceName, SystemName, Timestamp, figures::EntryFigures, spec::Side};
 
 /// The state of a system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,6 +144,12 @@ pub struct InstanceStatus {
     /// Memory in bytes, where the host can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// The release that it is of, once that is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
+    /// Which of two releases that is, while a rollout of its service is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
     /// Why it is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Trouble>,

@@ -19,7 +19,7 @@ use libfuzzer_sys::fuzz_target;
 use mesh::{Mesh, MeshConfig};
 use model::{
     InstanceId, Slot,
-    spec::{ConnectionLimits, Policy, Route},
+    spec::{ConnectionLimits, Policy, Route, Side},
 };
 use ports::{
     clock::HostClock,
@@ -156,8 +156,8 @@ fn routing(target: Target) -> Routing {
         trusted: Vec::new(),
         connections: ConnectionLimits::default(),
     };
-    let endpoint = Endpoint { instance: InstanceId { slot: slot.clone(), run: 1 }, target };
-    let upstream = Upstream { has_been_healthy: true, adaptive_concurrency: false, endpoints: vec![endpoint] };
+    let endpoint = Endpoint { instance: InstanceId { slot: slot.clone(), run: 1 }, target, side: Side::Old };
+    let upstream = Upstream { has_been_healthy: true, endpoints: vec![endpoint], ..Upstream::default() };
     Routing {
         gateway: Some(Arc::new(gateway)),
         services: BTreeMap::from([(slot.service, Arc::new(upstream))]),

@@ -2,6 +2,7 @@
 
 mod api;
 mod attest;
+mod bad_deploys;
 mod bad_input;
 mod call_sockets;
 mod consumers;
@@ -15,6 +16,7 @@ mod messages;
 mod nats_server;
 mod readme;
 mod release;
+mod rollout;
 mod run;
 mod scaling;
 mod service;

@@ -8,19 +8,19 @@ const PATH: &str = r#"
 listen = "GATEWAY"
 routes = { "/" = "a" }
 
-[defaults]
-replicas = { min = 0, max = 1, concurrency = 10, window = "1s" }
-
 [services.a]
 run = "sleep 0.2; exec ABRUPT"
+replicas = { min = 0, max = 1, concurrency = 10, window = "1s" }
 calls = ["b"]
 
 [services.b]
 run = "sleep 0.2; exec ABRUPT"
+replicas = { min = 0, max = 1, concurrency = 10, window = "1s" }
 calls = ["c"]
 
 [services.c]
 run = "sleep 0.2; exec ABRUPT"
+replicas = { min = 0, max = 1, concurrency = 10, window = "1s" }
 "#;
 
 const GROWS: &str = r#"

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures the figures that the documentation promises. Never part of the tests.
 
+mod deploy;
 mod figure;
 mod mesh;
 mod parts;
@@ -8,6 +9,7 @@ mod recovery;
 mod row;
 mod samples;
 mod shop;
+mod speaker;
 mod stand;
 mod started;
 mod statistics;
@@ -25,6 +27,8 @@ pub(crate) enum Bench {
     Mesh(parts::Arguments<mesh::Part>),
     /// Streams beside nats-server: the table of docs/performance.md
     Streams(parts::Arguments<streams::Part>),
+    /// Deploys under load, and what a change costs: the table of docs/performance.md
+    Deploy(parts::Arguments<deploy::Part>),
 }
 
 /// Measures, and prints one row a figure.
@@ -36,5 +40,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::System => system::run(),
         Bench::Mesh(arguments) => mesh::run(arguments),
         Bench::Streams(arguments) => streams::run(arguments),
+        Bench::Deploy(arguments) => deploy::run(arguments),
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
@@ -68,16 +68,32 @@ impl Stand {
     /// # Errors
     /// When it fails.
     pub(super) fn down(&self) -> anyhow::Result<()> {
-        self.isles(&["down"])
+        self.isles(&["down"]).map(drop)
     }
 
-    fn isles(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let mut command = Command::new(&self.program);
-        let output = command.args(arguments).current_dir(self.folder()).stdin(Stdio::null()).output();
-        let output = output.context("isles cannot be started")?;
+    /// Runs a command; returns what it printed.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(super) fn isles(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = self.output(arguments)?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "isles {} failed:\n{said}", arguments.join(" "));
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a command; returns the code that it ended with.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn code(&self, arguments: &[&str]) -> anyhow::Result<Option<i32>> {
+        Ok(self.output(arguments)?.status.code())
+    }
+
+    fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.program);
+        let output = command.args(arguments).current_dir(self.folder()).stdin(Stdio::null()).output();
+        output.context("isles cannot be started")
     }
 }
 

@@ -113,11 +113,17 @@ impl Releases {
 
     /// Changes how they fare, at once; durable when the future ends.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Ledger)) -> Writing {
-        change(&mut self.lock().ledger);
+        self.edit(change);
         Box::pin(self.clone().write())
     }
 
-    async fn write(self) -> Result<(), StreamsError> {
+    /// Changes how they fare; whoever asks sees to it that it is written.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Ledger)) {
+        change(&mut self.lock().ledger);
+    }
+
+    /// Makes durable how they fare.
+    pub(crate) async fn write(self) -> Result<(), StreamsError> {
         let _turn = self.turn.lock().await;
         self.records.put_ledger(&self.ledger()).await
     }

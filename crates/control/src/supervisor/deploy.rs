@@ -117,7 +117,7 @@ impl Supervisor {
         if self.stop.is_some() {
             return self.deploys.queue.drain(..).for_each(|(_, waiter)| drop(waiter.send(Err(stopping()))));
         }
-        if self.deploys.busy || self.is_rolling_out() {
+        if self.deploys.busy || self.deploys.queue.is_empty() || self.is_rolling_out() {
             return;
         }
         let Some(running) = self.running() else { return };
@@ -206,22 +206,27 @@ impl Supervisor {
         }
     }
 
-    /// The rollout to this release is over, and it serves alone.
+    /// The rollout to this release is over, and it serves alone. The end of the rollout writes it down.
     pub(super) fn release_runs(&mut self, release: Arc<Release>) {
-        let number = release.number;
         self.spec.send_replace(release.system.clone());
+        self.releases.edit(|ledger| ledger.runs(release.number));
         self.release = Some(release);
-        let written = self.releases.change(|ledger| ledger.runs(number));
-        self.beside("remember", async move { remembered(written.await) });
     }
 
-    /// The rollout that was under way went back, in words why.
+    /// The rollout that was under way went back, in words why. The end of the rollout writes it down.
     pub(super) fn release_went_back(&mut self, why: &str) {
         if let Some(release) = self.release.clone() {
             self.allow_messages(&release);
         }
-        let written = self.releases.change(|ledger| ledger.went_back(why));
-        self.beside("remember", async move { remembered(written.await) });
+        self.releases.edit(|ledger| ledger.went_back(why));
+    }
+
+    /// A rollout that the ledger knows of was not recorded any more: it never began.
+    pub(super) async fn forget_unbegun(&self) -> Result<(), StreamsError> {
+        if self.is_rolling_out() || !self.releases.ledger().is_rolling_out() {
+            return Ok(());
+        }
+        self.releases.change(|ledger| ledger.went_back("the platform ended before its rollout began")).await
     }
 
     fn plan(&self, deploy: Deploy, waiter: Waiter) {

@@ -81,6 +81,8 @@ pub struct Supervisor {
     /// The last rollout that ended.
     last_rollout: Option<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
+    /// Those that have not been told to go, leave, or whose number of instances somebody waits for.
+    pending: BTreeSet<ServiceName>,
     /// The runs that slots have had whose service is not there.
     past_runs: BTreeMap<Slot, u64>,
     addresses: Addresses,
@@ -148,6 +150,7 @@ impl Supervisor {
             last_rollout: remembered.last_rollout.clone(),
             records,
             services: BTreeMap::new(),
+            pending: BTreeSet::new(),
             past_runs: remembered.last_runs.clone(),
             addresses: Addresses::new(config.connection_port, BTreeMap::new()),
             free_ports: FreePorts::new(config.seed),
@@ -184,6 +187,7 @@ impl Supervisor {
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
         self.take_up_rollout(remembered.rollout.clone()).await;
+        self.forget_unbegun().await?;
         self.adopt(&remembered, held).await;
         if came_up {
             self.phase = SystemPhase::Running;
@@ -250,6 +254,7 @@ impl Supervisor {
         self.answer_scales();
         self.go_on_rolling_out();
         self.remove_services();
+        self.pending.retain(|name| self.services.get(name).is_some_and(ServiceState::is_pending));
         self.go_on_stopping();
         self.go_on_deploying();
         if let Some(change) = self.routing.take_change(&self.services, self.stop.is_some()) {

@@ -178,6 +178,7 @@ impl Supervisor {
         }
         let Some(service) = self.services.get_mut(name) else { return };
         service.scale_waiters.push(answer);
+        self.pending.insert(name.clone());
         let scale = ScaleRecord { replicas, manifest: service.spec.replicas };
         let (records, named) = (self.records.clone(), name.clone());
         self.beside("remember", async move { super::act::remembered(records.put_scale(&named, scale).await) });
@@ -189,8 +190,8 @@ impl Supervisor {
 
     /// Answers those who wait for a number of instances that is reached, or cannot be.
     pub(super) fn answer_scales(&mut self) {
-        let waited_for = self.services.iter().filter(|(_, service)| !service.scale_waiters.is_empty());
-        let names: Vec<_> = waited_for.map(|(name, _)| name.clone()).collect();
+        let is_waited_for = |name: &&ServiceName| self.services.get(*name).is_some_and(|s| !s.scale_waiters.is_empty());
+        let names: Vec<_> = self.pending.iter().filter(is_waited_for).cloned().collect();
         for name in names {
             let Some(service) = self.services.get_mut(&name) else { continue };
             let answer = if service.machine.is_settled() {

@@ -96,6 +96,11 @@ impl ServiceState {
         count(self.machine.own_slots())
     }
 
+    /// Whether something is still to be done about it that may come at any time.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.told_to_go || self.leaves || !self.scale_waiters.is_empty()
+    }
+
     /// Whether an instance may run this bundle, as far as that is known.
     pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
         self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
@@ -117,6 +122,7 @@ impl Supervisor {
                 service.build = Build::Done(bundle.clone());
             }
             self.services.insert(name.clone(), service);
+            self.pending.insert(name.clone());
             self.make_scaler(&name);
             self.connect_operator(&name);
         }
@@ -208,7 +214,8 @@ impl Supervisor {
             return;
         }
         let ready = |service: &ServiceState| !service.told_to_go && matches!(service.build, Build::Done(_));
-        let candidates: Vec<_> = self.services.iter().filter(|(_, s)| ready(s)).map(|(n, _)| n.clone()).collect();
+        let is_ready = |name: &&ServiceName| self.services.get(*name).is_some_and(ready);
+        let candidates: Vec<_> = self.pending.iter().filter(is_ready).cloned().collect();
         if candidates.is_empty() {
             return;
         }

@@ -69,6 +69,7 @@ impl Supervisor {
 
     fn instance_status(&self, service: &ServiceState, i: &Instance, crashes: u32, memory: bool) -> InstanceStatus {
         let state = service.instances.get(&i.id);
+        let (release, side) = self.release_of(&i.id.slot);
         let workload = memory.then(|| WorkloadId::Instance(i.id.clone()));
         InstanceStatus {
             id: i.id.clone(),
@@ -85,6 +86,8 @@ impl Supervisor {
             crashes,
             in_flight: self.engines.traffic.in_flight(&i.id),
             memory_bytes: workload.and_then(|workload| self.engines.workloads.memory_bytes(&workload)),
+            release,
+            side,
             problem: service.troubles.get(&i.id.slot.index).map(|(_, trouble)| trouble.clone()),
         }
     }
@@ -155,6 +158,8 @@ fn pausing(service: &ServiceState, id: InstanceId, crashes: u32) -> InstanceStat
         crashes,
         in_flight: 0,
         memory_bytes: None,
+        release: None,
+        side: None,
         problem,
     }
 }

@@ -81,6 +81,11 @@ impl Ledger {
         matches!(self.coming, Coming::Up(_))
     }
 
+    /// Whether a rollout is under way.
+    pub fn is_rolling_out(&self) -> bool {
+        matches!(self.coming, Coming::Rollout(_))
+    }
+
     /// The system comes up; with which release is not known yet.
     pub fn comes_up(&mut self) {
         self.change(Coming::Up(None));

@@ -1,70 +1,11 @@
-//! The programs of `benches/`: each says where it listens, a line each.
+//! The programs of `benches/`, on their cores.
 
-use std::{
-    io::{BufRead, BufReader, Lines, Write},
-    net::SocketAddr,
-    process::{ChildStdin, ChildStdout, Command, Stdio},
-};
+use std::{net::SocketAddr, process::Command};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
-use super::{
-    setup::Setup,
-    started::{self, Started},
-    valgrind::Wrapped,
-};
-
-/// A running program that says where it listens.
-pub(super) struct Speaker {
-    pub(super) started: Started,
-    pub(super) addresses: Vec<String>,
-    output: Lines<BufReader<ChildStdout>>,
-    input: ChildStdin,
-}
-
-impl Speaker {
-    /// Starts it, tells it something and reads that many addresses.
-    ///
-    /// # Errors
-    /// When it does not start.
-    fn start(command: &mut Command, told: &str, addresses: usize) -> anyhow::Result<Self> {
-        let mut started = Started::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-        let mut input = started.child().stdin.take().context("no input")?;
-        input.write_all(told.as_bytes())?;
-        let mut output = BufReader::new(started.child().stdout.take().context("no output")?).lines();
-        let addresses: Vec<_> = output.by_ref().take(addresses).collect::<Result<_, _>>()?;
-        Ok(Self { started, addresses, output, input })
-    }
-
-    /// The first address.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.addresses.first().context("it ended by itself")?.parse()?)
-    }
-
-    /// The process and where it listens, when nothing more is asked of it.
-    ///
-    /// # Errors
-    /// When it listens nowhere.
-    pub(super) fn wrapped(self) -> anyhow::Result<Wrapped> {
-        let address = self.address()?;
-        let Self { mut started, input, .. } = self;
-        // It would end with its input.
-        started.child().stdin = Some(input);
-        Ok((started, address))
-    }
-
-    /// Says a line, and returns the line that it answers.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub(super) fn ask(&mut self, line: &str) -> anyhow::Result<String> {
-        writeln!(self.input, "{line}")?;
-        self.output.next().context("it has ended")?.context("it cannot be read")
-    }
-}
+use super::{setup::Setup, started};
+pub(super) use crate::bench::speaker::Speaker;
 
 /// Starts a back end with so many ports.
 ///

@@ -2,7 +2,7 @@
 
 use model::{
     Timestamp,
-    api::{RolloutPhase, RolloutStatus},
+    api::{Release, ReleaseState, RolloutPhase, RolloutStatus},
 };
 
 use crate::{
@@ -37,8 +37,14 @@ fn taken_back(status: &RolloutStatus, paint: Paint) -> UserError {
     UserError { details: log.collect(), ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint) }
 }
 
-/// The error of a rollout that another one followed before its end was seen.
-pub(super) fn superseded(to: u64) -> UserError {
-    let cause = format!("another rollout has taken the place of release {to}");
-    UserError::new(ExitCode::RolledBack, cause, "see `isles releases`, and `isles rollout` for the other one")
+/// The same, as far as the release tells.
+pub(super) fn unseen(to: u64, releases: &[Release]) -> Result<String, UserError> {
+    let release = releases.iter().find(|release| release.number == to);
+    match release.map(|release| (release.state, release.reason.as_deref())) {
+        Some((ReleaseState::RolledBack, reason)) => {
+            let cause = format!("release {to} was taken back: {}", reason.unwrap_or("another one has taken its place"));
+            Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
+        }
+        _ => Ok(format!("release {to} runs, and another rollout has begun\n")),
+    }
 }

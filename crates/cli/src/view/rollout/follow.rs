@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use client::Client;
-use model::{Timestamp, api::RolloutStatus};
+use model::{
+    Timestamp,
+    api::{Release, RolloutStatus},
+};
 use tokio::time::interval;
 
 use super::{end, lines, picture::picture};
@@ -41,6 +44,9 @@ pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: Rollout
         tokio::select! {
             status = watch.next() => {
                 let status = status?.ok_or_else(|| UserError::failed("the system has ended", "start it with `isles up`"))?;
+                if status.number > shown.number {
+                    return shown.ended_unseen(&client.releases().await?);
+                }
                 if let Some(end) = shown.status(status)? {
                     return Ok(end);
                 }
@@ -78,9 +84,6 @@ impl<'a> Shown<'a> {
 
     /// Shows a status; says how the command ends if it is the last one.
     pub(super) fn status(&mut self, status: RolloutStatus) -> anyhow::Result<Option<ExitCode>> {
-        if status.number > self.number {
-            return Err(end::superseded(self.to).into());
-        }
         let before = self.status.replace(status);
         self.draw();
         let Some(status) = &self.status else { return Ok(None) };
@@ -97,6 +100,18 @@ impl<'a> Shown<'a> {
             self.terminal.print(&said)?;
         }
         Ok(Some(ExitCode::Ok))
+    }
+
+    /// Another rollout has begun before the end of this one was seen: what became of its release tells.
+    pub(super) fn ended_unseen(&mut self, releases: &[Release]) -> anyhow::Result<ExitCode> {
+        if let Some(status) = self.status.as_ref().filter(|_| self.json) {
+            self.terminal.print_json(status)?;
+        }
+        let said = end::unseen(self.to, releases)?;
+        if !self.json {
+            self.terminal.print(&said)?;
+        }
+        Ok(ExitCode::Ok)
     }
 
     fn draw(&mut self) {

@@ -180,13 +180,28 @@ fn taken_back_with_the_reason() {
 }
 
 #[test]
-fn the_one_before_is_waited_for_and_the_one_after_is_another() {
+fn the_one_before_is_waited_for() {
     let before = ended("rolled-back", json!({ "number": 6, "to": 10 }));
     let (text, end) = follow_through("isles deploy", None, vec![before, ended("promoted", json!({}))]);
     assert!(text.starts_with("release 10  ") && text.ends_with("release 12 runs, after 1m11s\n"), "{text}");
     assert_eq!(end.unwrap(), ExitCode::Ok);
-    let (_, end) = follow_through("isles deploy", None, vec![rollout(json!({ "number": 8, "to": 13 }))]);
-    assert_eq!(error(end).code, ExitCode::RolledBack);
+}
+
+#[test]
+fn an_end_that_was_not_seen_is_told_by_the_release() {
+    let release = |state: &str, reason: Value| {
+        from(json!({ "number": 12, "at": 1, "state": state, "bundles": {}, "changed": [], "reason": reason }))
+    };
+    let runs = Ok("release 12 runs, and another rollout has begun\n".to_owned());
+    for (releases, expected) in [
+        (vec![release("running", Value::Null)], runs.clone()),
+        (vec![release("retired", Value::Null)], runs.clone()),
+        (vec![], runs),
+        (vec![release("rolled-back", json!("superseded"))], Err("release 12 was taken back: superseded")),
+    ] {
+        let unseen = end::unseen(12, &releases).map_err(|error| error.cause);
+        assert_eq!(unseen, expected.map_err(str::to_owned));
+    }
 }
 
 #[test]

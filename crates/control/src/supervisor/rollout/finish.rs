@@ -115,13 +115,16 @@ impl Supervisor {
     fn let_go(&mut self, name: &ServiceName) {
         if let Some(service) = self.services.get_mut(name) {
             service.leaves = true;
+            self.pending.insert(name.clone());
         }
     }
 
     /// Removes services that are no longer in the system once nothing is left of them.
     pub(in super::super) fn remove_services(&mut self) {
-        let is_gone = |service: &super::super::service::ServiceState| service.leaves && service.instances.is_empty();
-        let gone: Vec<_> = self.services.iter().filter(|(_, s)| is_gone(s)).map(|(name, _)| name.clone()).collect();
+        let is_gone = |name: &&ServiceName| {
+            self.services.get(*name).is_some_and(|service| service.leaves && service.instances.is_empty())
+        };
+        let gone: Vec<_> = self.pending.iter().filter(is_gone).cloned().collect();
         for name in gone {
             self.remove_service(&name);
         }
@@ -136,19 +139,21 @@ impl Supervisor {
         }
     }
 
-    /// First the slots, then the outcome, then that nothing is under way: so the end is done again if it is cut short.
+    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
+    /// is cut short.
     fn remember_end(&self, services: Vec<ServiceName>, status: RolloutStatus) {
         let slots = services.into_iter().filter_map(|name| {
             let slots = self.services.get(&name)?.machine.own_slots().collect();
             Some((name, slots))
         });
-        let (slots, records) = (slots.collect::<Vec<_>>(), self.records.clone());
+        let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
         self.beside("remember", async move {
             let written = async {
                 for (name, slots) in slots {
                     records.put_slots(&name, &slots).await?;
                 }
                 records.put_last_rollout(&status).await?;
+                releases.write().await?;
                 records.forget_rollout().await
             };
             remembered(written.await)

@@ -15,6 +15,10 @@ impl Supervisor {
     /// another release than the one that the system comes up with is of no use any more.
     pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>) {
         let Some(record) = record else { return };
+        if self.releases.ledger().running() == Some(record.to) && !self.releases.ledger().is_rolling_out() {
+            // It had ended, all but this. It is looked at again at the next start, if it stays.
+            return drop(self.records.forget_rollout().await);
+        }
         let from = self.release.clone().filter(|release| release.number == record.from);
         let to = self.releases.read(record.to).await;
         let Some((from, to)) = from.zip(to.ok()) else {
@@ -31,7 +35,7 @@ impl Supervisor {
             way: record.way,
             began_at: record.began_at,
             machine: Machine::restore(snapshot, []),
-            begun: record.places.keys().cloned().collect(),
+            begun: BTreeSet::new(),
             places: record.places.clone(),
             told: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -70,7 +74,10 @@ impl Supervisor {
 
     /// Begins to go on.
     pub(in super::super) fn resume_rollout(&mut self) {
-        let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
+        let Some(rollout) = &mut self.rollout else { return };
+        // Only now can it be told what is not there any more.
+        rollout.begun = rollout.places.keys().cloned().collect();
+        let services = rollout.services();
         services.iter().for_each(|name| self.observe(name));
         self.tell_rollout(Event::Due);
     }

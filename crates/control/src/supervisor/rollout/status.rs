@@ -7,7 +7,7 @@ use logic::{
     service,
 };
 use model::{
-    Problem, ServiceName,
+    Problem, ServiceName, Slot,
     api::{RolloutPhase, RolloutService, RolloutSide, RolloutStatus},
     spec::{Side, Strategy, WEIGHT_MAX, Wait},
     status::Trouble,
@@ -95,6 +95,18 @@ impl Supervisor {
     pub(in super::super) fn rollout_status(&self) -> Answer<RolloutStatus> {
         let last = || self.last_rollout.clone().map(|last| RolloutStatus { queued: self.queued(), ..last });
         self.current_status().or_else(last).ok_or_else(no_rollout)
+    }
+
+    /// The release of a slot, and which of two that is while a rollout of its service is under way.
+    pub(in super::super) fn release_of(&self, slot: &Slot) -> (Option<u64>, Option<Side>) {
+        let running = self.release.as_ref().map(|release| release.number);
+        let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.has(&slot.service)) else {
+            return (running, None);
+        };
+        match rollout.instance_in(&slot.service, slot.index).map_or(Side::Old, |instance| instance.side) {
+            Side::Old => (running, Some(Side::Old)),
+            Side::New => (Some(rollout.to.number), Some(Side::New)),
+        }
     }
 
     fn current_status(&self) -> Option<RolloutStatus> {

@@ -1,0 +1,336 @@
+//! From one release to the next and back, under load: rolling, blue-green, canary, pinned, with a migration, and on from a
+//! platform that was killed.
+
+use std::net::SocketAddr;
+
+use model::{
+    api::{ReleaseState, RolloutPhase, RolloutStatus},
+    status::SystemPhase,
+};
+use rustix::process::Signal;
+use tests::{http, load::Load, process, sandbox::Sandbox, wait};
+
+const UPGRADE: &str = "min_healthy_time = \"200ms\"\nhealthy_deadline = \"5s\"\nprogress_deadline = \"20s\"\n";
+
+/// One service `a` of two instances at the gateway's `/`; what it was built from is in its environment as `$V`.
+fn one(upgrade: &str, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new(&format!(
+        "[gateway]\nlisten = \"GATEWAY\"\n[gateway.routes]\n\"/\" = \"a\"\n[services.a]\nreplicas = 2\nhealth = \"/healthz\"\n{}{more}\
+         [services.a.upgrade]\n{UPGRADE}{upgrade}",
+        program("a")
+    ));
+    give(&sandbox, "a", "one");
+    sandbox
+}
+
+/// The build and the start of a service.
+fn program(name: &str) -> String {
+    format!(
+        "dir = \"{name}\"\nbuild = \"cat version > made\"\nrun = \"export V=$(cat made); sh before && exec python3 service.py\"\n"
+    )
+}
+
+fn give(sandbox: &Sandbox, name: &str, version: &str) {
+    sandbox.write(&format!("{name}/service.py"), &sandbox.read("service.py"));
+    sandbox.write(&format!("{name}/version"), version);
+    sandbox.write(&format!("{name}/before"), "true");
+}
+
+fn version(sandbox: &Sandbox) -> String {
+    sandbox.get("/env").json()["V"].as_str().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn deploy(sandbox: &Sandbox) -> RolloutStatus {
+    let answer = sandbox.api("POST", "/v1/deploys", "{}");
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    serde_json::from_slice(&answer.body).expect("it is a rollout")
+}
+
+fn rollout(sandbox: &Sandbox) -> RolloutStatus {
+    sandbox.typed("/v1/rollout")
+}
+
+#[track_caller]
+fn say(sandbox: &Sandbox, word: &str) {
+    let answer = sandbox.api("POST", &format!("/v1/rollout/{word}"), "");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+fn ended(sandbox: &Sandbox) -> RolloutStatus {
+    wait::until("the end of the rollout", || Some(rollout(sandbox)).filter(|status| status.ended_at.is_some()))
+}
+
+fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
+    wait::until(what, || Some(rollout(sandbox)).filter(|status| is_it(status)))
+}
+
+fn states(sandbox: &Sandbox) -> Vec<ReleaseState> {
+    let all: Vec<model::api::Release> = sandbox.typed("/v1/releases");
+    all.into_iter().map(|release| release.state).collect()
+}
+
+/// The rollout ends so, without one failed request, and only this version answers.
+#[track_caller]
+fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &str) -> RolloutStatus {
+    let status = ended(sandbox);
+    load.wait_for(50);
+    load.assert_no_failure();
+    assert_eq!(status.phase, phase, "{status:#?}");
+    for _ in 0..10 {
+        assert_eq!(version(sandbox), serves);
+    }
+    assert_eq!(sandbox.pids("a").len(), 2);
+    status
+}
+
+fn load(sandbox: &Sandbox) -> Load {
+    Load::start(4, sandbox.gateway, "/pid")
+}
+
+#[test]
+fn rolling_and_back() {
+    let sandbox = one("", "");
+    sandbox.up();
+    let before = sandbox.pids("a");
+    let running = load(&sandbox);
+    sandbox.write("a/version", "two");
+    assert_eq!(deploy(&sandbox).strategy, "rolling");
+    ends(&sandbox, running, RolloutPhase::Promoted, "two");
+    assert!(sandbox.pids("a").iter().all(|pid| !before.contains(pid)));
+    assert_eq!(states(&sandbox), [ReleaseState::Retired, ReleaseState::Running]);
+    let slots: Vec<_> = sandbox.service("a").instances.iter().map(|instance| instance.id.slot.index).collect();
+    assert_eq!(slots, [3, 4]);
+
+    let running = load(&sandbox);
+    assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
+    ends(&sandbox, running, RolloutPhase::Promoted, "one");
+    assert_eq!(states(&sandbox), [ReleaseState::Running, ReleaseState::RolledBack]);
+    // What it became is durable, and ordinary: it can be scaled and restarted.
+    sandbox.isles(&["restart", "a"]).ok();
+    sandbox.isles(&["scale", "a=3"]).ok();
+    sandbox.isles(&["down"]).ok();
+    sandbox.isles(&["up", "-d", "--resume"]).ok();
+    assert_eq!((version(&sandbox), sandbox.pids("a").len()), ("one".into(), 3));
+}
+
+#[test]
+fn what_does_not_start_goes_back_with_its_log() {
+    let sandbox = one("", "");
+    sandbox.up();
+    let before = sandbox.pids("a");
+    for (program, says) in [("echo it is broken; exit 3", "it is broken"), ("sleep 60", "")] {
+        let running = load(&sandbox);
+        sandbox.write("a/before", program);
+        deploy(&sandbox);
+        let status = ends(&sandbox, running, RolloutPhase::RolledBack, "one");
+        let problem = status.problem.expect("it is said why");
+        assert!(problem.cause.starts_with("a/1 (new) "), "{problem:?}");
+        assert!(problem.log.iter().any(|line| line.contains(says)) || says.is_empty(), "{problem:?}");
+        assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
+    }
+    assert_eq!(states(&sandbox), [ReleaseState::Running, ReleaseState::RolledBack, ReleaseState::RolledBack]);
+}
+
+#[test]
+fn blue_green_with_a_preview() {
+    let sandbox = one("strategy = \"blue-green\"\npreview = \"manual\"\nkeep = \"1m\"\n", "");
+    sandbox.up();
+    let before = sandbox.pids("a");
+    let running = load(&sandbox);
+    sandbox.write("a/version", "two");
+    deploy(&sandbox);
+    let waits = reached(&sandbox, "a preview", |status| status.paused);
+    assert_eq!((version(&sandbox).as_str(), waits.weight_percent), ("one", Some(0.0)));
+    let address: SocketAddr = *waits.preview.values().next().expect("there is an address");
+    let seen = http::request(address, "GET", "/env", b"").expect("it listens").json();
+    assert_eq!(seen["V"], "two", "the new set can be looked at");
+    say(&sandbox, "promote");
+    reached(&sandbox, "the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
+    assert_eq!(version(&sandbox), "two");
+    assert_eq!(sandbox.pids("a").len(), 4);
+
+    // The way back is as short as it can be: the old set is warm.
+    assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
+    ends(&sandbox, running, RolloutPhase::RolledBack, "one");
+    assert_eq!(sandbox.pids("a"), before);
+    assert_eq!(sandbox.api("POST", "/v1/rollout/promote", "").refusal(), (404, Some("no-rollout")));
+}
+
+const CANARY: &str = "strategy = \"canary\"\nsteps = [{ weight = 20, wait = \"1s\" }, { weight = 50, wait = \"1s\" }]\n\
+                      keep = \"1s\"\ntolerance = { requests = 50 }\n";
+
+#[test]
+fn a_canary_is_judged() {
+    let sandbox = one(CANARY, "");
+    sandbox.up();
+    let running = load(&sandbox);
+    sandbox.write("a/version", "two");
+    deploy(&sandbox);
+    let step = reached(&sandbox, "the second step", |status| status.step == Some((2, 2)));
+    let requests: Vec<_> = step.services[0].sides.iter().map(|side| side.requests).collect();
+    assert!(requests[0] > requests[1] && requests[1] > 0, "{step:?}");
+    ends(&sandbox, running, RolloutPhase::Promoted, "two");
+
+    let running = load(&sandbox);
+    sandbox.write("a/version", "three");
+    sandbox
+        .write("a/service.py", &sandbox.read("service.py").replace("self.answer(os.getpid())", "self.answer(1, 500)"));
+    deploy(&sandbox);
+    let status = ended(&sandbox);
+    assert!(!running.end().is_empty(), "some of the requests were answered with 500");
+    assert_eq!(status.phase, RolloutPhase::RolledBack);
+    let cause = status.problem.expect("it is said why").cause;
+    assert_eq!(cause, "the new release does worse than the old one in step 1");
+    assert_eq!(version(&sandbox), "two");
+}
+
+#[test]
+fn a_migration_runs_once_and_requests_wait_for_it() {
+    let migrate = "store = \"sqlite\"\nmigrate = { command = \"sh migrate\", hold = true, deadline = \"10s\" }\n";
+    let sandbox = one("", migrate);
+    sandbox.write("a/migrate", "true");
+    sandbox.up();
+    let running = load(&sandbox);
+    sandbox.write("a/migrate", "echo \"$V $DATABASE_PATH $PORT\" >> ../../../../../migrated; sleep 1");
+    deploy(&sandbox);
+    ends(&sandbox, running, RolloutPhase::Promoted, "one");
+    let migrated = sandbox.read("migrated");
+    assert_eq!((migrated.lines().count(), migrated.contains("a.db")), (1, true), "{migrated}");
+
+    let running = load(&sandbox);
+    sandbox.write("a/migrate", "echo no such column; exit 4");
+    deploy(&sandbox);
+    let problem = ends(&sandbox, running, RolloutPhase::RolledBack, "one").problem.expect("it is said why");
+    assert_eq!(problem.cause, "the migration failed: that of `a` exited with code 4");
+    assert_eq!(problem.log, ["no such column"]);
+}
+
+#[test]
+fn a_rollout_outlives_the_platform() {
+    // The figures begin anew with each platform process: so this one is not judged.
+    let sandbox = one(&CANARY.replace("tolerance = { requests = 50 }", "judge = false"), "");
+    sandbox.up();
+    for round in 0..3 {
+        let wanted = format!("round {round}");
+        sandbox.write("a/version", &wanted);
+        deploy(&sandbox);
+        let mut kills = 0;
+        let running = Load::start(2, sandbox.gateway, "/pid");
+        while rollout(&sandbox).ended_at.is_none() {
+            let status = sandbox.status();
+            process::signal(status.platform_pid, Signal::KILL);
+            kills += 1;
+            wait::until("another platform process", || {
+                let next = sandbox.running()?;
+                (next.platform_pid != status.platform_pid && next.phase == SystemPhase::Running).then_some(())
+            });
+            running.wait_for(150);
+        }
+        drop(running.end());
+        let status = rollout(&sandbox);
+        assert_eq!(status.phase, RolloutPhase::Promoted, "after {kills} kills: {status:#?}");
+        assert!(kills > 1);
+        assert_eq!((version(&sandbox), sandbox.pids("a").len()), (wanted, 2));
+    }
+    assert_eq!(states(&sandbox).iter().filter(|state| **state == ReleaseState::Running).count(), 1);
+}
+
+#[test]
+fn a_pinned_request_stays_on_its_release() {
+    let calls = |callee: &str| format!("calls = [\"{callee}\"]\n");
+    let sandbox = Sandbox::new(&format!(
+        "[gateway]\nlisten = \"GATEWAY\"\n[gateway.routes]\n\"/\" = \"a\"\n[upgrade]\npinned = true\n{UPGRADE}{}keep = \"200ms\"\n\
+         [services.a]\n{}{}[services.c]\n{}{}[services.b]\n{}",
+        "strategy = \"canary\"\njudge = false\nsteps = [{ weight = 50, wait = \"manual\" }]\n",
+        program("a"),
+        calls("c"),
+        program("c"),
+        calls("b"),
+        program("b"),
+    ));
+    give(&sandbox, "a", "one");
+    give(&sandbox, "b", "one");
+    give(&sandbox, "c", "one");
+    sandbox.up();
+    sandbox.write("a/version", "two");
+    sandbox.write("b/version", "two");
+    deploy(&sandbox);
+    let status = reached(&sandbox, "the step", |status| status.paused);
+    let services: Vec<_> = status.services.iter().map(|one| one.service.as_str()).collect();
+    assert_eq!(services, ["a", "b", "c"], "c lies between them");
+    let mut seen = [0; 2];
+    for _ in 0..60 {
+        // Who answers is a's version, what it says is b's.
+        let said = sandbox.get("/both/c/call/b/env").json();
+        let inner: serde_json::Value =
+            serde_json::from_str(said["body"].as_str().expect("a body")).expect("what c said");
+        let b: serde_json::Value = serde_json::from_str(inner["body"].as_str().expect("a body")).expect("what b said");
+        assert_eq!(b["V"], said["V"], "a call went to another release: {said}");
+        seen[usize::from(said["V"] == "two")] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 10), "both releases have requests: {seen:?}");
+    let c = sandbox.pids("c");
+    assert_eq!(c.len(), 2);
+    say(&sandbox, "promote");
+    let status = ended(&sandbox);
+    assert_eq!(status.phase, RolloutPhase::Promoted, "{status:?}");
+    let left = sandbox.pids("c");
+    assert!(left.len() == 1 && c.contains(&left[0]), "the second set is renamed, not restarted");
+}
+
+#[test]
+fn services_come_and_go_with_a_release() {
+    let sandbox = one("", "");
+    sandbox.up();
+    let with_b =
+        sandbox.read("isles.toml").replace("\"/\" = \"a\"\n", "\"/\" = \"a\"\n\"/b\" = { to = \"b\", strip = true }\n")
+            + "[services.b]\nrun = \"python3 service.py\"\n[services.b.upgrade]\nmin_healthy_time = \"200ms\"\n";
+    let without_b = sandbox.read("isles.toml");
+    let running = load(&sandbox);
+    sandbox.write("isles.toml", &with_b);
+    sandbox.write("isles.toml", &with_b.replace("run = \"python3", "dir = \"b\"\nbuild = \"true\"\nrun = \"python3"));
+    give(&sandbox, "b", "one");
+    deploy(&sandbox);
+    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.get("/b/status/200").text(), "status 200");
+    sandbox.write("isles.toml", &without_b);
+    deploy(&sandbox);
+    ends(&sandbox, running, RolloutPhase::Promoted, "one");
+    assert_eq!(sandbox.api("GET", "/v1/services/b", "").refusal(), (404, Some("unknown-service")));
+    sandbox.isles(&["down"]).ok();
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn what_changes_a_service_waits_for_the_end() {
+    let sandbox = one("strategy = \"blue-green\"\npreview = \"manual\"\nkeep = \"0s\"\n", "");
+    sandbox.up();
+    sandbox.write("a/version", "two");
+    deploy(&sandbox);
+    reached(&sandbox, "a preview", |status| status.paused);
+    std::thread::scope(|scope| {
+        let scaled = scope.spawn(|| sandbox.isles(&["scale", "a=3"]));
+        let queued = scope.spawn(|| {
+            sandbox.write("a/version", "three");
+            sandbox.api("POST", "/v1/deploys", "{}")
+        });
+        reached(&sandbox, "a deploy that waits", |status| status.queued == 1);
+        assert_eq!(sandbox.service("a").replicas, 4, "nothing is mixed");
+        say(&sandbox, "promote");
+        scaled.join().expect("it ran").ok();
+        let answer = queued.join().expect("it ran");
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    });
+    reached(&sandbox, "the next preview", |status| status.paused && status.to == 3);
+    // A deploy may take its place instead.
+    sandbox.write("a/version", "four");
+    let answer = sandbox.api("POST", "/v1/deploys", r#"{"conflict": "supersede"}"#);
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    reached(&sandbox, "the preview of the last one", |status| status.paused && status.to == 4);
+    assert_eq!(version(&sandbox), "two");
+    say(&sandbox, "abort");
+    let status = ended(&sandbox);
+    assert_eq!(status.problem.map(|problem| problem.cause).as_deref(), Some("it was aborted"));
+    assert_eq!((version(&sandbox), sandbox.pids("a").len()), ("two".into(), 3));
+}
