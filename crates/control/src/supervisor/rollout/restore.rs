@@ -27,14 +27,15 @@ impl Supervisor {
             let _ = self.records.forget_rollout().await;
             return;
         };
-        let snapshot = record.snapshot.clone();
+        let machine = Machine::restore(record.snapshot.clone(), []);
+        let routing = machine.routing();
         self.rollout = Some(Rollout {
             number: record.number,
             from,
             to,
             way: record.way,
             began_at: record.began_at,
-            machine: Machine::restore(snapshot, []),
+            machine,
             begun: BTreeSet::new(),
             places: record.places.clone(),
             told: BTreeMap::new(),
@@ -53,6 +54,8 @@ impl Supervisor {
             held: Vec::new(),
         });
         self.add_services();
+        // The first routing state of this process has it: else a pinned request could leave its release.
+        self.share(routing);
         self.restore_slots();
         self.open_previews();
     }
