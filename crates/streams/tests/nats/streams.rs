@@ -51,6 +51,7 @@ fn pages_tell_of_streams() {
         ("/jsz", "/consumers", json!(0)),
         ("/jsz", "/config/max_storage", json!(1 << 20)),
         ("/jsz", "/config/max_memory", json!(null)),
+        ("/jsz", "/config/sync_always", json!(true)),
         ("/jsz", "/api/total", json!(2)),
         ("/jsz?streams=true", "/account_details/0/stream_detail/0/name", json!("one")),
         ("/jsz?streams=true", "/account_details/0/stream_detail/0/state/messages", json!(1)),
@@ -61,6 +62,9 @@ fn pages_tell_of_streams() {
         assert_eq!(get(&server, path).pointer(pointer), Some(&expected), "{path} {pointer}");
     }
     assert_eq!(get(&server, "/jsz").get("account_details"), None);
+    let config = json!({ "name": "three", "metadata": { "isles.durability": "interval:10ms" } });
+    assert_eq!(create(&mut raw, &config), Value::Null);
+    assert_eq!(get(&server, "/jsz").pointer("/config/sync_always"), Some(&json!(false)));
 }
 
 #[test]
