@@ -57,7 +57,7 @@ fn pages_tell_of_streams() {
         ("/jsz?streams=true", "/account_details/0/stream_detail/0/state/messages", json!(1)),
         ("/jsz?streams=true&offset=1&limit=1", "/account_details/0/stream_detail/0/name", json!("two")),
         ("/jsz?streams=1&config=1", "/account_details/0/stream_detail/1/config/subjects/0", json!("two")),
-        ("/healthz", "/status", json!("ok")),
+        ("/healthz?js-enabled-only=true", "/status", json!("ok")),
     ] {
         assert_eq!(get(&server, path).pointer(pointer), Some(&expected), "{path} {pointer}");
     }
