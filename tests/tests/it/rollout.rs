@@ -241,6 +241,29 @@ fn a_rollout_outlives_the_platform() {
 }
 
 #[test]
+fn a_release_keeps_its_secrets_when_the_platform_is_killed() {
+    let sandbox =
+        one("strategy = \"canary\"\nsteps = [{ weight = 50, wait = \"1m\" }]\njudge = false\nkeep = \"0s\"\n", "");
+    sandbox.up();
+    sandbox.write(".isles/secrets", "TOKEN=new\n");
+    std::fs::set_permissions(sandbox.path(".isles/secrets"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    let manifest = sandbox.read("isles.toml");
+    sandbox.write("isles.toml", &manifest.replace("replicas = 2\n", "replicas = 2\nsecrets = [\"TOKEN\"]\n"));
+    deploy(&sandbox);
+    reached(&sandbox, "the first step", |status| status.weight_percent == Some(50.0));
+    let killed = sandbox.status().platform_pid;
+    process::signal(killed, Signal::KILL);
+    wait::until("another platform process", || {
+        sandbox.running().filter(|next| next.platform_pid != killed && next.phase == SystemPhase::Running)
+    });
+    // The second instance of the new release starts only now.
+    say(&sandbox, "promote");
+    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert!((0..8).all(|_| sandbox.get("/env").json()["TOKEN"] == "new"));
+}
+
+#[test]
 fn a_pinned_request_stays_on_its_release() {
     let abrupt = |name: &str| program(name).replace("python3 service.py", env!("CARGO_BIN_EXE_abrupt"));
     let calls = |callee: &str| format!("calls = [\"{callee}\"]\n");

@@ -200,7 +200,7 @@ impl Supervisor {
     }
 
     /// What services may do with messages from now on. What runs still keeps what it had.
-    fn allow_messages(&self, release: &Release) {
+    pub(super) fn allow_messages(&self, release: &Release) {
         if let Some(messages) = self.engines.messages.as_ref().and_then(|streams| streams.server.as_ref()) {
             messages.allow(&release.system);
         }

@@ -34,7 +34,9 @@ impl Supervisor {
             };
         }
         let both = rollout.targets().filter(|target| target.old > 0 && target.new > 0);
-        let names: Vec<_> = both.map(|target| target.service.clone()).collect();
+        let names = both.map(|target| target.service.clone());
+        // A second set runs the same bundle: it has nothing to be judged for.
+        let names: Vec<_> = names.filter(|name| rollout.from.bundles.get(name) != rollout.bundle(name)).collect();
         let judge = |name: ServiceName| {
             let spec = rollout.to.system.services.get(&name);
             let tolerance = spec.map(|spec| spec.upgrade.tolerance).unwrap_or_default();
@@ -64,21 +66,22 @@ impl Supervisor {
             judge.look(&old, &new)
         });
         let (verdict, step) = (worst(verdicts), judging.step);
-        if judging.verdict != verdict {
-            judging.verdict = verdict;
-            verdict.into_iter().for_each(|verdict| self.tell_rollout(Event::Judged(step, verdict)));
+        if judging.verdict != Some(verdict) {
+            judging.verdict = Some(verdict);
+            self.tell_rollout(Event::Judged(step, verdict));
         }
     }
 }
 
-/// The one that says most against the new release.
-fn worst(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
-    verdicts.max_by_key(|verdict| match verdict {
+/// The one that says most against the new release. Where nothing can be compared, nothing is worse.
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let worst = verdicts.max_by_key(|verdict| match verdict {
         Verdict::Better => 0,
         Verdict::Same => 1,
         Verdict::NotEnoughTraffic => 2,
         Verdict::Worse => 3,
-    })
+    });
+    worst.unwrap_or(Verdict::Same)
 }
 
 fn settings(tolerance: Tolerance) -> Settings {
@@ -113,10 +116,10 @@ mod tests {
     fn the_worst_verdict_counts() {
         use Verdict::{Better, NotEnoughTraffic, Same, Worse};
         for (verdicts, expected) in [
-            (vec![], None),
-            (vec![Better, Same], Some(Same)),
-            (vec![Same, NotEnoughTraffic], Some(NotEnoughTraffic)),
-            (vec![NotEnoughTraffic, Worse, Better], Some(Worse)),
+            (vec![], Same),
+            (vec![Better, Same], Same),
+            (vec![Same, NotEnoughTraffic], NotEnoughTraffic),
+            (vec![NotEnoughTraffic, Worse, Better], Worse),
         ] {
             assert_eq!(worst(verdicts.into_iter()), expected);
         }

@@ -1,6 +1,9 @@
 //! What persons say to a rollout, and what must wait for its end.
 
-use logic::rollout::{Command, Event};
+use logic::{
+    release,
+    rollout::{Command, Event},
+};
 use model::{
     Problem,
     api::{Rollback, RolloutStatus},
@@ -14,6 +17,7 @@ use super::{
     },
     Rollout,
 };
+use crate::release::view;
 
 /// Requests that may wait for the end of a rollout.
 const HELD_MAX: usize = 64;
@@ -28,11 +32,12 @@ impl Supervisor {
         }
     }
 
-    /// Whether a rollback is what the rollout under way can do by itself: then it goes back.
+    /// Whether a rollback is what the rollout under way can do by itself: then it goes back. Any other waits for its end.
     pub(in super::super) fn goes_back_to(&mut self, rollback: &Rollback) -> bool {
-        let Some(rollout) = self.active().filter(|rollout| rollout.may_go_back()) else { return false };
-        let is_it = rollback.service.is_none() && rollback.to.is_none_or(|to| to == rollout.from.number);
-        self.tell_rollout(Event::Told(Command::Abort));
+        let is_it = self.active().is_some_and(|rollout| rollout.may_go_back() && rollout.is_undone_by(rollback));
+        if is_it {
+            self.tell_rollout(Event::Told(Command::Abort));
+        }
         is_it
     }
 
@@ -52,6 +57,13 @@ impl Supervisor {
 }
 
 impl Rollout {
+    /// Whether what a rollback asks for is what there was before.
+    fn is_undone_by(&self, Rollback { service, to }: &Rollback) -> bool {
+        let is_alone =
+            |service| release::compare(&view(&self.from), &view(&self.to)).iter().all(|it| it.service == *service);
+        to.is_none_or(|to| to == self.from.number) && service.as_ref().is_none_or(is_alone)
+    }
+
     fn may_go_back(&self) -> bool {
         use logic::rollout::Phase::{Ended, Restoring, Retiring};
         let is_late = matches!(self.machine.phase(), Retiring | Restoring | Ended(_));

@@ -6,9 +6,10 @@ use logic::{
     rollout::{Event, Machine},
     service,
 };
-use model::spec::Side;
+use model::{spec::Side, status::Trouble};
 
 use super::{super::Supervisor, Rollout, RolloutRecord};
+use crate::release::Release;
 
 impl Supervisor {
     /// Takes a rollout up, before instances are adopted: so each of them finds the bundle of its slot. One that began from
@@ -27,6 +28,8 @@ impl Supervisor {
             let _ = self.records.forget_rollout().await;
             return;
         };
+        self.take_up_secrets(&to);
+        self.allow_messages(&to);
         let machine = Machine::restore(record.snapshot.clone(), []);
         let routing = machine.routing();
         self.rollout = Some(Rollout {
@@ -58,6 +61,16 @@ impl Supervisor {
         self.share(routing);
         self.restore_slots();
         self.open_previews();
+    }
+
+    /// The instances that are still to start need the secrets of their release.
+    fn take_up_secrets(&mut self, to: &Release) {
+        match self.config.secrets.read(&to.system) {
+            Ok(secrets) => self.vault.take(secrets),
+            Err(Trouble { cause, hint, .. }) => {
+                self.notices.insert(format!("the secrets of release {} cannot be read: {cause}; {hint}", to.number));
+            }
+        }
     }
 
     /// Every slot is asked for as it was, before anything starts in it.
