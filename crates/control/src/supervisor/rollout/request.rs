@@ -59,8 +59,9 @@ impl Supervisor {
 impl Rollout {
     /// Whether what a rollback asks for is what there was before.
     fn is_undone_by(&self, Rollback { service, to }: &Rollback) -> bool {
-        let is_alone =
-            |service| release::compare(&view(&self.from), &view(&self.to)).iter().all(|it| it.service == *service);
+        let is_alone = |service: &model::ServiceName| {
+            release::compare(&view(&self.from), &view(&self.to)).iter().all(|it| it.service == *service)
+        };
         to.is_none_or(|to| to == self.from.number) && service.as_ref().is_none_or(is_alone)
     }
 
