@@ -2,6 +2,7 @@
 //!
 //! It listens on `$PORT` and answers `/pid`, `/sleep/MILLIS`, `/size` with the length of the request's body, and `/bytes/COUNT/MILLIS`
 //! with so many bytes in so much time. What comes to `/call/NAME/PATH` it passes on to the service NAME, on a connection that it keeps.
+//! `/versions/NAME/NAME` asks one service through the other, and answers with the `$V` of each, itself first.
 
 #![allow(clippy::disallowed_methods, reason = "a service is told by its environment what it shall do")]
 
@@ -45,6 +46,7 @@ fn serve(stream: TcpStream) -> io::Result<()> {
                 pour(client.get_mut(), count, millis)?;
                 continue;
             }
+            ("versions", rest) => versions(rest, &mut back, &mut callee)?,
             ("sleep", millis) => thread::sleep(Duration::from_millis(millis.parse().unwrap_or(0))),
             _ => write!(back, "{}", std::process::id())?,
         }
@@ -107,18 +109,42 @@ fn pass_on(
     kept: &mut Option<BufReader<TcpStream>>,
 ) -> io::Result<()> {
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let method = head.first.split(' ').next().unwrap_or_default();
+    let (answer, callee) = ask(name, &format!("{method} /{path}"), head.length, body, kept)?;
+    write!(client, "{}content-length: {}\r\n\r\n", answer.first, answer.length)?;
+    io::copy(&mut callee.take(answer.length), &mut client)?;
+    Ok(())
+}
+
+fn versions(rest: &str, back: &mut Vec<u8>, kept: &mut Option<BufReader<TcpStream>>) -> io::Result<()> {
+    write!(back, "{}", env::var("V").unwrap_or_default())?;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (answer, callee) = ask(name, &format!("GET /versions/{path}"), 0, &mut io::empty(), kept)?;
+    back.push(b' ');
+    io::copy(&mut callee.take(answer.length), back)?;
+    Ok(())
+}
+
+/// Asks a service; the head of what it answers, and the connection on which the body comes.
+fn ask<'a>(
+    name: &str,
+    what: &str,
+    length: u64,
+    body: &mut impl Read,
+    kept: &'a mut Option<BufReader<TcpStream>>,
+) -> io::Result<(Head, &'a mut BufReader<TcpStream>)> {
     let callee = match kept {
         Some(callee) => callee,
         None => kept.insert(BufReader::new(connect(name)?)),
     };
-    let method = head.first.split(' ').next().unwrap_or_default();
-    let request = format!("{method} /{path} HTTP/1.1\r\nhost: {name}\r\ncontent-length: {}\r\n\r\n", head.length);
+    let request = format!("{what} HTTP/1.1\r\nhost: {name}\r\ncontent-length: {length}\r\n\r\n");
     callee.get_mut().write_all(request.as_bytes())?;
     io::copy(body, callee.get_mut())?;
     let answer = Head::read(callee)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    write!(client, "{}content-length: {}\r\n\r\n", answer.first, answer.length)?;
-    io::copy(&mut callee.take(answer.length), &mut client)?;
-    Ok(())
+    Ok((answer, callee))
 }
 
 fn connect(name: &str) -> io::Result<TcpStream> {

@@ -34,7 +34,8 @@ pub(crate) fn topic(name: &str, fields: Value) -> Value {
     let value = json!({
         "name": name, "stream": name.replace('.', "_"), "publishers": ["orders"], "subscribers": ["mailer", "stats"],
         "messages": 0, "bytes": 0, "first_sequence": 0, "last_sequence": 0, "retention": "limits",
-        "bytes_max": 1 << 30, "age_max_ms": 604_800_000, "dead": 0, "consumers": [],
+        "bytes_max": 1 << 30, "age_max_ms": 604_800_000, "durability": "always", "dead": 0,
+        "consumers": [],
     });
     with(value, fields)
 }

@@ -30,3 +30,4 @@ pub mod share;
 pub mod spread;
 pub mod stream;
 pub mod subject;
+pub mod wake;

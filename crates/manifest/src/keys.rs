@@ -127,8 +127,11 @@ pub(crate) const SERVICE: Keys = Keys {
     planned: &[("image", "containers are not built yet")],
 };
 
-pub(crate) const REPLICAS: Keys =
-    Keys { home: "`[services.NAME.replicas]`", known: &[&["min", "max", "concurrency", "cpu"]], planned: &[] };
+pub(crate) const REPLICAS: Keys = Keys {
+    home: "`[services.NAME.replicas]`",
+    known: &[&["min", "max", "concurrency", "cpu", "window"]],
+    planned: &[],
+};
 
 pub(crate) const MIGRATE: Keys =
     Keys { home: "`[services.NAME.migrate]`", known: &[&["command", "hold", "deadline"]], planned: &[] };

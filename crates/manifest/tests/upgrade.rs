@@ -147,7 +147,8 @@ fn migrations() {
 
 #[test]
 fn scaling() {
-    let scaling = |min, max, concurrency, cpu_millis| Some(Scaling { min, max, concurrency, cpu_millis });
+    let window = Duration::from_secs(60);
+    let scaling = |min, max, concurrency, cpu_millis| Some(Scaling { min, max, concurrency, cpu_millis, window });
     for (keys, expected) in [
         ("replicas = 3", (3, None)),
         ("replicas = { max = 8, concurrency = 50 }", (1, scaling(1, 8, Some(50), None))),

@@ -101,6 +101,8 @@ pub enum ServicePhase {
     Unhealthy,
     /// Its instances exit again and again.
     CrashLoop,
+    /// It has no instances until somebody calls it.
+    Asleep,
     /// Its instances are being drained or stopped.
     Stopping,
     /// It has no instances and shall have none.

@@ -1,6 +1,6 @@
 //! Workloads: programs that run, each the root of a process tree with limits and a log of its own.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use model::{InstanceId, ServiceName, spec::Limits};
@@ -97,6 +97,8 @@ pub trait Workloads: Send + Sync + 'static {
     async fn listening(&self, id: &WorkloadId) -> Vec<SocketAddr>;
     /// The memory that the tree uses, in bytes, where the host can tell.
     fn memory_bytes(&self, id: &WorkloadId) -> Option<u64>;
+    /// The processor time that the tree has used since it began, where the host can tell.
+    fn cpu_time(&self, id: &WorkloadId) -> Option<Duration>;
     /// What the host cannot do, a sentence each (limits, cgroups …).
     fn notices(&self) -> Vec<String>;
     /// Ends the keeper, and with it this process.

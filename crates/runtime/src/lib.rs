@@ -11,6 +11,7 @@ mod memory;
 mod network;
 mod output;
 mod peer;
+mod processor;
 mod run_folder;
 mod runtime;
 mod start_error;

@@ -1,6 +1,6 @@
 //! The ports that the engine implements.
 
-use std::{net::SocketAddr, sync::atomic::Ordering};
+use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use async_trait::async_trait;
 use model::api::LogLine;
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use crate::{
-    memory, network,
+    memory, network, processor,
     runtime::Runtime,
     workload::{key_of, run_of},
 };
@@ -51,6 +51,11 @@ impl Workloads for Runtime {
     fn memory_bytes(&self, id: &WorkloadId) -> Option<u64> {
         let running = self.find(id)?;
         running.group.memory_bytes().or_else(|| memory::resident_bytes(&running.pids()))
+    }
+
+    fn cpu_time(&self, id: &WorkloadId) -> Option<Duration> {
+        let running = self.find(id)?;
+        running.group.cpu_time().or_else(|| processor::time(&running.pids()))
     }
 
     fn notices(&self) -> Vec<String> {

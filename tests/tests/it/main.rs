@@ -18,6 +18,7 @@ mod readme;
 mod release;
 mod rollout;
 mod run;
+mod scaling;
 mod service;
 mod shop;
 mod sight;

@@ -67,7 +67,11 @@ fn consumer(sandbox: &Sandbox) -> ConsumerStatus {
 #[test]
 fn messages_are_published_and_shown() {
     let sandbox = up();
-    sandbox.isles(&["topic", "info", "orders.placed"]).ok().says(&["nothing yet", "no consumers yet"]);
+    sandbox.isles(&["topic", "info", "orders.placed"]).ok().says(&[
+        "nothing yet",
+        "durability   always",
+        "no consumers yet",
+    ]);
     sandbox.isles(&["topic", "tail", "orders.placed", "--timeout", "1s"]).code(4).says(&["nothing was published yet"]);
     for (line, out) in [
         ("isles topic pub orders.placed '{\"order\": 1}' -H 'trace: 7'", "orders.placed  1\n"),

@@ -112,6 +112,10 @@ impl Workloads for Programs {
         Vec::new()
     }
 
+    fn cpu_time(&self, _: &WorkloadId) -> Option<Duration> {
+        None
+    }
+
     fn memory_bytes(&self, _: &WorkloadId) -> Option<u64> {
         None
     }

@@ -85,7 +85,7 @@ fn mark(frame: usize, phase: ServicePhase) -> &'static str {
         ServicePhase::Healthy => "\u{2713}",
         ServicePhase::BuildFailed | ServicePhase::CrashLoop | ServicePhase::Unhealthy => "\u{2717}",
         ServicePhase::Degraded => "!",
-        ServicePhase::Waiting | ServicePhase::Stopped => "\u{b7}",
+        ServicePhase::Waiting | ServicePhase::Asleep | ServicePhase::Stopped => "\u{b7}",
         ServicePhase::Building | ServicePhase::Starting | ServicePhase::Stopping => SPINNER[frame % SPINNER.len()],
     }
 }
@@ -99,5 +99,5 @@ fn detail(service: &ServiceStatus) -> Cell {
 }
 
 fn is_settled(phase: ServicePhase) -> bool {
-    matches!(phase, ServicePhase::Healthy | ServicePhase::Stopped)
+    matches!(phase, ServicePhase::Healthy | ServicePhase::Asleep | ServicePhase::Stopped)
 }

@@ -11,7 +11,7 @@ pub(crate) fn of_service(phase: ServicePhase) -> Style {
         ServicePhase::Building | ServicePhase::Starting => Style::Busy,
         ServicePhase::Degraded | ServicePhase::Stopping => Style::Worrying,
         ServicePhase::BuildFailed | ServicePhase::Unhealthy | ServicePhase::CrashLoop => Style::Bad,
-        ServicePhase::Waiting | ServicePhase::Stopped => Style::Dim,
+        ServicePhase::Waiting | ServicePhase::Asleep | ServicePhase::Stopped => Style::Dim,
     }
 }
 

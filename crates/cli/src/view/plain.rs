@@ -27,7 +27,7 @@ fn state(service: &ServiceStatus) -> String {
     let word = text::word(&service.phase);
     match service.phase {
         ServicePhase::Waiting | ServicePhase::Building | ServicePhase::BuildFailed | ServicePhase::Stopped => word,
-        ServicePhase::Stopping => word,
+        ServicePhase::Asleep | ServicePhase::Stopping => word,
         _ => format!("{word} {}/{}", service.healthy, service.replicas),
     }
 }

@@ -7,7 +7,7 @@ use model::{
     BucketName, ServiceName, TopicName,
     api::{BucketStatus, ConsumerStatus, TopicStatus},
     spec::{Bucket, Service, System},
-    streams::{ConsumerConfig, limit},
+    streams::{ConsumerConfig, Durability, limit},
 };
 use ports::streams::{ConsumerState, StreamState};
 
@@ -115,6 +115,7 @@ fn topic(
         messages_max: limit(config.max_msgs),
         bytes_max: limit(config.max_bytes),
         age_max_ms: u64::try_from(config.max_age.as_millis()).ok().filter(|age| *age > 0),
+        durability: system.nats.is_none().then(|| Durability::read(&config.metadata).unwrap_or_default().to_string()),
         dead: dead.iter().filter(|((stream, _), _)| *stream == config.name).map(|(_, count)| count).sum(),
         consumers: consumers.iter().map(|state| consumer(system, state, count(&state.name))).collect(),
     }
@@ -144,5 +145,40 @@ fn bucket(name: &BucketName, owner: &ServiceName, state: &StreamState) -> Bucket
         bytes: state.bytes,
         revision: state.last_sequence,
         last_at: state.last_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Timestamp,
+        spec::{Nats, Topic},
+        streams::DURABILITY_KEY,
+    };
+
+    use super::*;
+
+    #[test]
+    fn durability_is_what_the_stream_says_unless_another_server_decides() {
+        let name: TopicName = "orders.placed".parse().unwrap();
+        let mut state = StreamState {
+            config: Topic::default().stream(&name),
+            created: Timestamp(0),
+            messages: 0,
+            bytes: 0,
+            first_sequence: 0,
+            last_sequence: 0,
+            first_at: None,
+            last_at: None,
+            subjects: 0,
+            consumers: 0,
+        };
+        let mut system = System::new("shop".parse().unwrap());
+        let told = |system: &System, state: &StreamState| topic(system, &name, state, &[], &Dead::new()).durability;
+        assert_eq!(told(&system, &state).as_deref(), Some("always"));
+        state.config.metadata.insert(DURABILITY_KEY.into(), "interval:10ms".into());
+        assert_eq!(told(&system, &state).as_deref(), Some("interval:10ms"));
+        system.nats = Some(Nats { url: "nats://127.0.0.1:4222".parse().unwrap(), ca: None, users: false });
+        assert_eq!(told(&system, &state), None);
     }
 }

@@ -108,6 +108,9 @@ impl Supervisor {
     fn set_healthy(&mut self, id: &InstanceId, healthy: bool) {
         let since = healthy.then(|| self.now());
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
+        if let Some(scaler) = service.scaler.as_mut().filter(|_| healthy) {
+            scaler.asleep = false;
+        }
         refresh_upstream(service);
         self.routing.mark(&id.slot.service);
         let Some(instance) = service.instances.get_mut(id) else { return };
@@ -168,12 +171,13 @@ pub(super) fn refresh_upstream(service: &mut ServiceState) {
         let side = if is_other { Side::New } else { Side::Old };
         Some(Endpoint { instance: instance.id.clone(), target, side })
     });
+    let endpoints: Vec<_> = endpoints.collect();
     service.upstream = std::sync::Arc::new(ports::traffic::Upstream {
-        endpoints: endpoints.collect(),
+        asleep: endpoints.is_empty() && service.scaler.as_ref().is_some_and(|scaler| scaler.asleep),
+        endpoints,
         has_been_healthy: service.machine.has_been_healthy(),
         adaptive_concurrency: service.spec.adaptive_concurrency,
         hold: service.hold,
-        asleep: false,
         split: service.split.clone(),
     });
 }

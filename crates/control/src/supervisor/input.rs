@@ -1,5 +1,7 @@
 //! What can reach the supervisor, and where each goes.
 
+use std::collections::BTreeSet;
+
 use logic::service::{Cause, Ending, Event, ProbeVerdict};
 use model::{InstanceId, ServiceName, status::Trouble};
 use ports::{
@@ -37,6 +39,8 @@ pub(crate) enum Input {
     NotRemembered(String),
     /// Somebody asks.
     Request(Request),
+    /// Requests wait for these services, which sleep.
+    Awaited(BTreeSet<ServiceName>),
     /// A deadline may have passed.
     Due,
     /// Nothing to do.
@@ -62,6 +66,7 @@ impl Supervisor {
             }
             Input::NotRemembered(cause) => self.cannot_remember(cause),
             Input::Request(request) => self.request(request),
+            Input::Awaited(names) => self.awaited(names),
             Input::Due => self.due(),
             Input::Nothing => {}
         }
@@ -131,6 +136,7 @@ impl Supervisor {
             }
             self.tell(&name, Event::Due);
         }
+        self.scale_due();
         self.rollout_due();
     }
 }

@@ -7,6 +7,7 @@ mod input;
 mod request;
 mod rollout;
 mod routing;
+mod scaling;
 mod service;
 mod shutdown;
 mod start;
@@ -87,6 +88,8 @@ pub struct Supervisor {
     addresses: Addresses,
     free_ports: FreePorts,
     timers: BTreeSet<(Timestamp, ServiceName)>,
+    /// When each service that scales is looked at.
+    scalings: BTreeSet<(Timestamp, ServiceName)>,
     inputs: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
     workload_events: WorkloadEvents,
@@ -152,6 +155,7 @@ impl Supervisor {
             addresses: Addresses::new(config.connection_port, BTreeMap::new()),
             free_ports: FreePorts::new(config.seed),
             timers: BTreeSet::new(),
+            scalings: BTreeSet::new(),
             inputs,
             sender,
             workload_events,
@@ -195,6 +199,7 @@ impl Supervisor {
     /// Runs until the system has stopped; returns the exit code.
     pub async fn run(mut self) -> u8 {
         self.begin();
+        self.watch_sleepers();
         self.resume_rollout();
         self.settle().await;
         let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
@@ -225,7 +230,8 @@ impl Supervisor {
     /// Sets the alarm for the next deadline; costs nothing while that stays the same.
     fn set_alarm(&self, alarm: &mut Pin<Box<Sleep>>, set_for: &mut Option<Timestamp>) {
         let now = self.now();
-        let timers = self.timers.first().map(|(at, _)| *at).into_iter().chain(self.rollout_deadline());
+        let first = |timers: &BTreeSet<(Timestamp, _)>| timers.first().map(|(at, _)| *at);
+        let timers = first(&self.timers).into_iter().chain(first(&self.scalings)).chain(self.rollout_deadline());
         let next = timers.min().unwrap_or(now + LONGEST_SLEEP);
         if *set_for != Some(next) {
             *set_for = Some(next);

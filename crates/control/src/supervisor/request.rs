@@ -172,7 +172,7 @@ impl Supervisor {
     }
 
     fn scale(&mut self, name: &ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>>) {
-        let allowed = self.may_change(name).and_then(|()| check_replicas(replicas));
+        let allowed = self.may_change(name).and_then(|()| self.may_scale(name)).and_then(|()| check_replicas(replicas));
         if let Err(problem) = allowed {
             return drop(answer.send(Err(problem)));
         }
@@ -220,6 +220,14 @@ impl Supervisor {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    fn may_scale(&self, name: &ServiceName) -> Answer<()> {
+        if self.services.get(name).is_none_or(|service| service.scaler.is_none()) {
+            return Ok(());
+        }
+        let hint = format!("change `min` and `max` of `replicas` of `{name}` in the manifest, and run `isles deploy`");
+        Err(Box::new(Problem::new(409, "scales-itself", "the number of instances follows the load", hint)))
     }
 
     fn unknown(&self, name: &ServiceName) -> Box<Problem> {

@@ -22,7 +22,7 @@ use ports::{
 };
 use tokio::sync::oneshot;
 
-use super::{Supervisor, act::remembered, request::Answer};
+use super::{Supervisor, act::remembered, request::Answer, scaling::Scaler};
 use crate::{
     addresses::Place,
     records::{InstanceRecord, Remembered},
@@ -50,6 +50,8 @@ pub(super) struct ServiceState {
     /// Whether it is no longer in the system, and goes with its last instance.
     pub(super) leaves: bool,
     pub(super) timer: Option<Timestamp>,
+    /// What scales it, if its number of instances follows the load.
+    pub(super) scaler: Option<Scaler>,
     pub(super) told_to_go: bool,
     pub(super) told_to_stop: bool,
     pub(super) stopped: bool,
@@ -91,7 +93,7 @@ impl ServiceState {
 
     /// How many instances are asked for, beside those of a rollout.
     pub(super) fn own_count(&self) -> u32 {
-        u32::try_from(self.machine.own_slots().count()).unwrap_or(u32::MAX)
+        count(self.machine.own_slots())
     }
 
     /// Whether something is still to be done about it that may come at any time.
@@ -121,6 +123,7 @@ impl Supervisor {
             }
             self.services.insert(name.clone(), service);
             self.pending.insert(name.clone());
+            self.make_scaler(&name);
             self.connect_operator(&name);
         }
         Ok(())
@@ -138,6 +141,7 @@ impl Supervisor {
         (service.spec, service.build) = (bundle.spec.clone(), Build::Done(bundle));
         service.told_to_go = true;
         self.services.insert(name.clone(), service);
+        self.make_scaler(name);
         self.connect_operator(name);
     }
 
@@ -148,6 +152,7 @@ impl Supervisor {
         if let Some(timer) = service.timer {
             self.timers.remove(&(timer, name.clone()));
         }
+        self.forget_scaler(service.scaler, name);
         self.routing.forget(name);
         if let Some((key, address)) = self.addresses.disconnect(&Caller::Operator, name) {
             self.routing.disconnect_address(address);
@@ -176,8 +181,9 @@ impl Supervisor {
         let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
         let slots = known.slots.get(name).cloned().unwrap_or_default();
         let mut machine = Machine::new(name.clone(), settings(&spec), slots, last_runs, seed);
-        let scaled = known.scales.get(name).filter(|scale| scale.manifest == spec.replicas);
-        let wanted = scaled.map_or(spec.replicas, |scale| scale.replicas);
+        let scaled = known.scales.get(name).filter(|scale| scale.manifest == spec.replicas && spec.scaling.is_none());
+        let followed = spec.scaling.as_ref().and(known.slots.get(name)).map(|slots| count(slots.iter()));
+        let wanted = followed.or(scaled.map(|scale| scale.replicas)).unwrap_or(spec.replicas);
         machine.handle(Event::Scale(wanted), self.now(), &mut Vec::new());
         ServiceState {
             spec: Arc::new(spec),
@@ -192,6 +198,7 @@ impl Supervisor {
             hold: false,
             leaves: false,
             timer: None,
+            scaler: None,
             told_to_go: false,
             told_to_stop: false,
             stopped: false,
@@ -247,6 +254,10 @@ impl Supervisor {
 /// How instances with this specification are treated.
 pub(super) fn settings(spec: &Service) -> Settings {
     Settings { health: spec.health.clone(), stop_grace: spec.stop_grace, drain_timeout: spec.drain_timeout }
+}
+
+fn count(slots: impl Iterator) -> u32 {
+    u32::try_from(slots.count()).unwrap_or(u32::MAX)
 }
 
 fn hash_of(name: &ServiceName) -> [u8; 4] {

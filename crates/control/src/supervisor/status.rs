@@ -136,6 +136,7 @@ fn phase_of(service: &ServiceState, coming_up: bool) -> ServicePhase {
         _ if service.told_to_stop => ServicePhase::Stopped,
         Build::Running => ServicePhase::Building,
         _ if !service.told_to_go => ServicePhase::Waiting,
+        _ if machine.wanted() == 0 && instances == 0 && service.scaler.is_some() => ServicePhase::Asleep,
         _ if machine.wanted() == 0 && instances == 0 => ServicePhase::Stopped,
         _ if machine.wanted() == 0 => ServicePhase::Stopping,
         _ if healthy >= machine.wanted() as usize => ServicePhase::Healthy,
@@ -182,6 +183,7 @@ fn summary(service: &ServiceStatus, urgent: Option<&Finding>, failures: usize) -
         ServicePhase::Degraded => format!("{name} is degraded: {healthy} of {replicas} instances take requests"),
         ServicePhase::Unhealthy => format!("{name} is unhealthy: none of its {replicas} instances takes requests"),
         ServicePhase::CrashLoop => format!("{name} is in a crash loop: its program ends again and again"),
+        ServicePhase::Asleep => format!("{name} is asleep: the next call wakes it"),
         ServicePhase::Stopping => format!("{name} is stopping"),
         ServicePhase::Stopped => format!("{name} is stopped"),
     };

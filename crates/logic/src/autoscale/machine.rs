@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use model::Timestamp;
+use model::{Timestamp, spec::Scaling};
 
 use super::window::Window;
 
@@ -13,6 +13,9 @@ const STABLE_PARTS: u32 = 60;
 const SHRINK_BELOW: f64 = 0.95;
 /// What an average may be off by.
 const ROUNDING: f64 = 1e-9;
+/// The time between two decisions.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// The most instances that can be asked for.
 const INSTANCES_MAX: u32 = 10_000;
 
@@ -53,7 +56,7 @@ impl Default for Terms {
             up_max: 1000.0,
             down_max: 2.0,
             down_delay: Duration::from_secs(30),
-            pause: Duration::from_secs(2),
+            pause: PAUSE_MAX,
         }
     }
 }
@@ -128,20 +131,27 @@ impl Autoscaler {
         })
     }
 
-    /// So many requests are in flight or held from now on.
-    pub fn requests(&mut self, in_flight: u32, now: Timestamp) -> Option<Change> {
-        if self.in_flight > 0 || in_flight > 0 {
+    /// So many requests were in flight or held on average since the last call, and so many are now.
+    pub fn requests(&mut self, average: f64, in_flight: u32, now: Timestamp) {
+        if average > 0.0 || in_flight > 0 {
             self.busy_at = now;
         }
         self.in_flight = in_flight;
-        self.requests.set(f64::from(in_flight), now);
-        let wakes = in_flight > 0 && self.wanted == 0;
-        wakes.then(|| self.change(1, Why::Woken)).flatten()
+        self.requests.was(average.max(0.0), now);
     }
 
-    /// So many cores are used from now on.
+    /// A request is held for it, or one will come: it must not sleep.
+    pub fn wake(&mut self, now: Timestamp) -> Option<Change> {
+        if self.wanted > 0 {
+            return None;
+        }
+        (self.busy_at, self.due_at) = (now, now + self.terms.pause);
+        self.change(1, Why::Woken)
+    }
+
+    /// So many cores were used on average since the last call.
     pub fn cores(&mut self, used: f64, now: Timestamp) {
-        self.cores.set(used.max(0.0), now);
+        self.cores.was(used.max(0.0), now);
     }
 
     /// So many instances are healthy from now on.
@@ -149,9 +159,9 @@ impl Autoscaler {
         self.ready = instances;
     }
 
-    /// When [`Self::due`] must be called.
-    pub fn deadline(&self) -> Timestamp {
-        self.due_at
+    /// When [`Self::due`] must be called; nothing is decided while it sleeps.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        (self.wanted > 0).then_some(self.due_at)
     }
 
     /// How many instances shall run.
@@ -220,6 +230,21 @@ impl Autoscaler {
 }
 
 impl Terms {
+    /// Those of a manifest. The shorter the window, the sooner everything else.
+    pub fn of(scaling: &Scaling) -> Self {
+        let pause = (scaling.window / 30).clamp(PAUSE_MIN, PAUSE_MAX);
+        Self {
+            min: scaling.min,
+            max: scaling.max,
+            concurrency: scaling.concurrency.map(f64::from),
+            cpu: scaling.cpu_millis.map(|millis| f64::from(millis) / 1000.0),
+            stable: scaling.window,
+            down_delay: scaling.window / 2,
+            pause,
+            ..Self::default()
+        }
+    }
+
     /// Whether they make sense.
     pub fn check(&self) -> Result<(), Invalid> {
         let targets = [self.concurrency, self.cpu];

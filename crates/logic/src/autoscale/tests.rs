@@ -19,12 +19,17 @@ fn simulate(terms: Terms, seconds: u64, mut load: impl FnMut(f64) -> f64) -> (Ve
     let at = |tenth: u64| Timestamp(0) + Duration::from_millis(tenth * 100);
     let mut scaler = Autoscaler::new(terms, terms.min, at(0)).expect("good terms");
     let (mut wanted, mut changes, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut before = 0;
     for tenth in 0..seconds * 10 {
         let now = at(tenth);
         starts.push(scaler.wanted());
         let started = starts[starts.len().saturating_sub(20)..].iter().copied().min().unwrap_or(0);
         scaler.ready(started);
-        let change = scaler.requests(load(tenth as f64 / 10.0).max(0.0) as u32, now).into_iter().chain(scaler.due(now));
+        let in_flight = load(tenth as f64 / 10.0).max(0.0) as u32;
+        scaler.requests(f64::from(std::mem::replace(&mut before, in_flight)), in_flight, now);
+        let woken = (in_flight > 0).then(|| scaler.wake(now)).flatten();
+        let is_due = scaler.deadline().is_some_and(|at| at <= now);
+        let change = woken.into_iter().chain(is_due.then(|| scaler.due(now)).flatten());
         changes.extend(change.map(|change| (tenth / 10, change)));
         if tenth % 10 == 9 {
             wanted.push(scaler.wanted());
@@ -117,10 +122,10 @@ fn a_request_now_and_then_keeps_it_awake() {
 fn processor_time_counts_too() {
     let terms = Terms { min: 1, max: 10, cpu: Some(0.5), ..Terms::default() };
     let mut scaler = Autoscaler::new(terms, 1, Timestamp(0)).unwrap();
-    scaler.cores(1.9, Timestamp(0));
     let now = Timestamp(0) + Duration::from_secs(2);
+    scaler.cores(1.9, now);
     assert_eq!(scaler.due(now), Some(Change { wanted: 4, why: Why::Load }));
-    assert_eq!((scaler.due(now), scaler.deadline()), (None, now + Duration::from_secs(2)));
+    assert_eq!((scaler.due(now), scaler.deadline()), (None, Some(now + Duration::from_secs(2))));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) struct Window {
     /// The part at hand.
     began: Timestamp,
     sum: f64,
-    /// The number since `at`.
+    /// The number until `at`, and until another is told.
     value: f64,
     at: Timestamp,
 }
@@ -27,10 +27,10 @@ impl Window {
         Self { part, parts: VecDeque::new(), began: now, sum: 0.0, value: 0.0, at: now }
     }
 
-    /// The number is another from now on.
-    pub(super) fn set(&mut self, value: f64, now: Timestamp) {
-        self.pass(now);
+    /// This was the number on average since the last call.
+    pub(super) fn was(&mut self, value: f64, now: Timestamp) {
         self.value = value;
+        self.pass(now);
     }
 
     /// The average over the last so many parts of sixty and what has passed of the one at hand, or over less if it is younger.
@@ -76,15 +76,15 @@ mod tests {
         let second = |s: f64| Timestamp(0) + Duration::from_secs_f64(s);
         let mut window = Window::new(Duration::from_secs(60), second(0.0));
         assert_eq!(window.average(60, second(0.0)), 0.0);
-        window.set(10.0, second(0.0));
-        window.set(20.0, second(0.5));
+        window.was(10.0, second(0.5));
+        window.was(20.0, second(1.0));
         assert_eq!(window.average(60, second(1.0)), 15.0, "exact, though it changed within a part");
-        window.set(0.0, second(1.0));
+        window.was(0.0, second(2.0));
         assert_eq!(window.average(60, second(2.0)), 7.5);
         assert_eq!(window.average(60, second(60.0)), 0.25);
         assert_eq!(window.average(6, second(60.0)), 0.0);
         assert_eq!(window.average(60, second(61.0)), 0.0, "it is forgotten");
-        window.set(3.0, second(61.0));
+        window.was(3.0, second(100_000.0));
         assert_eq!(window.average(60, second(100_000.0)), 3.0);
         assert_eq!(window.parts.len(), PARTS as usize);
     }

@@ -74,8 +74,13 @@ fn counts(name: &ServiceName, old: &System, new: &System, now: &Counts) -> (u32,
     let (was, will) = (old.services.get(name), new.services.get(name));
     let before = was.map_or(0, |service| now.get(name).copied().unwrap_or(service.replicas));
     let same = was.zip(will).is_some_and(|(was, will)| (was.replicas, &was.scaling) == (will.replicas, &will.scaling));
-    let after = will.map_or(0, |service| if same { before } else { service.replicas });
+    let after = will.map_or(0, |service| if same { before } else { service.replicas }.max(least(service)));
     (before, after)
+}
+
+/// What sleeps wakes for its rollout: nobody knows otherwise whether the new release starts.
+fn least(service: &Service) -> u32 {
+    u32::from(service.scaling.is_some())
 }
 
 /// As the services that change agree on, or else as the system says.

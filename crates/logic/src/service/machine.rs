@@ -23,8 +23,10 @@ const SLOW_START: Duration = Duration::from_secs(2);
 const DRAIN_SLACK: Duration = Duration::from_secs(5);
 /// The pause before a kill is repeated.
 const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// The first pause between checks of a starting instance; doubled up to `interval_starting`.
-const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(10);
+/// The shortest pause between checks of an instance that is not healthy; the longest is `interval_starting`.
+const PROBE_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// Between the two a check is late by this part of the time that the instance has taken so far.
+const PROBE_PAUSE_PART: u32 = 8;
 
 /// How the instances of a release are treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +253,7 @@ impl Machine {
         i.misses += 1;
         i.last_miss = Some(said.into());
         let health = &self.settings(&i.id).health;
-        let pause = FIRST_PROBE_PAUSE.saturating_mul(1 << i.misses.min(16)).min(health.interval_starting);
+        let pause = (now.since(i.since) / PROBE_PAUSE_PART).max(PROBE_PAUSE_MIN).min(health.interval_starting);
         i.probe_at = Some(now + if i.phase == Phase::Healthy { health.interval_starting } else { pause });
         if i.phase == Phase::Healthy && (certain || i.misses >= MISSES_MAX) {
             i.enter(Phase::Unhealthy, Some(now + health.grace), now);

@@ -44,6 +44,10 @@ pub struct TopicStatus {
     /// How old a message may become; absent for any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_max_ms: Option<u64>,
+    /// What an acknowledgement promises: `always`, `none`, or `interval:` and a time, `interval:10ms`; absent where a NATS server
+    /// that somebody else runs decides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
     /// Its dead letters, those of consumers that are gone included.
     pub dead: u64,
     /// Its consumers, in the order of their names.

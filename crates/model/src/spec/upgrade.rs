@@ -179,4 +179,6 @@ pub struct Scaling {
     pub concurrency: Option<u32>,
     /// How much processor time one instance shall use, in thousandths of a core.
     pub cpu_millis: Option<u32>,
+    /// The time over which the load is averaged, at least 1 s; without a request for as long, a service may sleep.
+    pub window: Duration,
 }

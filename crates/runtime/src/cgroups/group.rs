@@ -48,6 +48,13 @@ impl Group {
         read("memory.current").or_else(|| read("memory.usage_in_bytes"))
     }
 
+    /// The processor time that it has used, where a controller counts it.
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        let micros = || field(&self.read("cpu.stat")?, "usage_usec").map(Duration::from_micros);
+        let nanos = || self.read("cpuacct.usage")?.trim().parse().ok().map(Duration::from_nanos);
+        micros().or_else(nanos)
+    }
+
     /// The processes in it; `None` without a group.
     pub(crate) fn pids(&self) -> Option<Vec<i32>> {
         let own = |folder: &Path| fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
@@ -136,6 +143,19 @@ mod tests {
             files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
             let group = Group { folders: vec![folder.path().into()] };
             assert_eq!((group.out_of_memory(), group.memory_bytes()), (out_of_memory, memory), "{files:?}");
+        }
+    }
+
+    #[test]
+    fn processor_time_in_either_kind_of_group() {
+        for (file, text, time) in [
+            ("cpu.stat", "usage_usec 2500\nuser_usec 2000\n", Some(Duration::from_micros(2500))),
+            ("cpu.stat", "nr_periods 0\n", None),
+            ("cpuacct.usage", "2500\n", Some(Duration::from_nanos(2500))),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(file), text).unwrap();
+            assert_eq!(Group { folders: vec![folder.path().into()] }.cpu_time(), time, "{file}: {text}");
         }
     }
 

@@ -60,7 +60,14 @@ pub(super) fn push(reply: &[u8], body: &str, out: &mut Batch) {
 /// What a client is told of the journal's failure: where it may succeed later, that resources are missing.
 fn refusal(error: &JournalError) -> ApiError {
     match error {
-        JournalError::Full | JournalError::Backlog => ErrorCode::InsufficientResources.error(),
+        JournalError::Full => ErrorCode::InsufficientResources.error(),
+        JournalError::Backlog => behind(),
         other => ErrorCode::StreamStoreFailed.because(other.to_string()),
     }
+}
+
+/// More is written than the disk takes.
+pub(super) fn behind() -> ApiError {
+    let description = "insufficient resources: the disk does not keep up with what is published, try again later";
+    ApiError { description: description.into(), ..ErrorCode::InsufficientResources.error() }
 }

@@ -14,7 +14,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, inside::Refused, kept::wishes};
+use super::{Engine, answer::behind, inside::Refused, kept::wishes};
 use crate::jetstream::{ApiError, ErrorCode, PubAck};
 
 /// What a record takes beside what its message counts for.
@@ -69,7 +69,7 @@ impl Engine {
     pub(super) fn write_all(&mut self, reply: &[u8], atomic: &Atomic) -> Result<(), Refused> {
         let refused = |error: ApiError| Refused { error, what: "batch".into() };
         if self.writer.journal().pressure_percent() >= 100 {
-            return Err(refused(ErrorCode::InsufficientResources.error()));
+            return Err(refused(behind()));
         }
         self.check_open().map_err(refused)?;
         let mut parts = self.parts(atomic)?;

@@ -1,5 +1,6 @@
 //! What the monitoring shows of the streams.
 
+use journal::Durability;
 use serde_json::{Value, json};
 
 use super::{Engine, kept::Kept};
@@ -21,6 +22,7 @@ impl Engine {
 
     fn jsz(&self, query: &Query<'_>) -> Value {
         let account = self.account();
+        let is_always = |kept: &Kept| matches!(kept.durability(), Durability::Always);
         let counts = || self.streams.values().map(|kept| kept.hub.stream.counts());
         let mut page = json!({
             "memory": account.memory,
@@ -33,7 +35,7 @@ impl Engine {
                 "max_memory": self.limits.memory_bytes_max,
                 "max_storage": self.limits.file_bytes_max,
                 "strict": self.limits.is_strict,
-                "sync_always": true,
+                "sync_always": self.streams.values().all(is_always),
             },
             "streams": account.streams,
             "consumers": account.consumers,

@@ -6,7 +6,7 @@ use logic::stream::{Incoming, Outcome, Placed, Wishes, pause};
 
 use super::{
     Engine,
-    answer::{Answer, Asked, push},
+    answer::{Answer, Asked, behind, push},
     atomic::RECORD_BYTES,
     kept::wishes,
 };
@@ -26,9 +26,8 @@ impl Engine {
         let Some(id) = found.first().copied() else { return };
         let pressure = self.writer.journal().pressure_percent();
         out.hold_back(pause(pressure));
-        let is_full = pressure >= 100 || self.is_closed(self.clock.now());
-        let answered =
-            if is_full { Err(ErrorCode::InsufficientResources.error()) } else { self.decide(id, subject, message) };
+        let may_be_written = if pressure >= 100 { Err(behind()) } else { self.check_open() };
+        let answered = may_be_written.and_then(|()| self.decide(id, subject, message));
         let Some(kept) = self.streams.get(&id).filter(|kept| !kept.hub.stream.config().no_ack) else { return };
         let Some(reply) = message.reply else { return };
         let (asked, durability) = (Asked::Publish(kept.name.clone()), kept.durability());

@@ -15,10 +15,12 @@ async fn check(claim: &str, section: impl AsyncFn(Liar<Rig>)) {
 /// A test for each claim: the section that finds it out.
 macro_rules! rows {
     ($($section:ident $claim:literal)*) => {
-        $(#[tokio::test]
-        async fn $section() {
-            check($claim, async |liar| conformance::$section(liar).await).await;
-        })*
+        mod debian_nats_server {
+            $(#[tokio::test]
+            async fn $section() {
+                super::check($claim, async |liar| super::conformance::$section(liar).await).await;
+            })*
+        }
     };
 }
 
@@ -32,6 +34,6 @@ rows! {
 
 /// The same claim of a server that is set to sync is true.
 #[tokio::test]
-async fn a_server_that_syncs_may_claim_it() {
+async fn a_pinned_nats_server_that_syncs_may_claim_it() {
     conformance::durability(Liar { rig: Rig::pinned_syncing().await, lie: Lie::Refuses }).await;
 }

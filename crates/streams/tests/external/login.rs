@@ -20,7 +20,7 @@ async fn connect(url: &str) -> Result<(), (String, &'static str)> {
 }
 
 #[tokio::test]
-async fn who_is_let_in() {
+async fn who_the_debian_nats_server_lets_in() {
     let (server, _folder) = server("jetstream: enabled\nauthorization { user: ada, password: secret }");
     let place = format!("127.0.0.1:{}", server.client_port());
     connect(&format!("nats://ada:secret@{place}")).await.unwrap();
@@ -33,7 +33,7 @@ async fn who_is_let_in() {
 }
 
 #[tokio::test]
-async fn what_is_no_server_of_streams() {
+async fn a_debian_nats_server_without_jetstream_is_of_no_use() {
     let (server, _folder) = server("");
     let place = format!("127.0.0.1:{}", server.client_port());
     let (error, hint) = connect(&format!("nats://{place}")).await.unwrap_err();

@@ -48,7 +48,7 @@ fn authority(file: &Path) -> Issuer<'static, KeyPair> {
 }
 
 #[tokio::test]
-async fn a_server_is_trusted_by_its_authority() {
+async fn a_debian_nats_server_is_trusted_by_its_authority() {
     let world = World::start();
     let external = world.connect("ada:secret", "localhost", Some("ca.pem")).await.unwrap();
     let config = StreamConfig { name: "s".into(), subjects: vec!["s".into()], ..StreamConfig::default() };
@@ -57,7 +57,7 @@ async fn a_server_is_trusted_by_its_authority() {
 }
 
 #[tokio::test]
-async fn others_are_not() {
+async fn another_debian_nats_server_is_not() {
     let world = World::start();
     let place = |host: &str| format!("{host}:{}", world.server.client_port());
     let file = |name: &str| world.folder.path().join(name).display().to_string();
@@ -88,7 +88,7 @@ async fn others_are_not() {
 
 /// A server without TLS is not spoken to in the clear where TLS was asked for.
 #[tokio::test]
-async fn tls_is_never_left_out() {
+async fn tls_to_a_debian_nats_server_is_never_left_out() {
     let server = nats_server::run_program(Path::new("nats-server"), "");
     let url = format!("tls://127.0.0.1:{}", server.client_port()).parse().unwrap();
     let error = External::connect(&url, None).await.err().expect("it is refused");

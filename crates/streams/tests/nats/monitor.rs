@@ -68,6 +68,9 @@ fn other_requests_are_refused() {
     let server = Server::start(Config::default());
     for (request, status) in [
         ("GET /other HTTP/1.1\r\nHost: a\r\n\r\n", "404 Not Found"),
+        ("GET /healthz?js-enabled-only=true HTTP/1.1\r\nHost: a\r\n\r\n", "503 Service Unavailable"),
+        ("GET /healthz?js-server-only=true HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+        ("GET /jsz?accounts=true HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         ("GET /varz?sort=rtt HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         ("POST /varz HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
         ("PING\r\n\r\n", "400 Bad Request"),

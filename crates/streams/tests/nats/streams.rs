@@ -51,16 +51,20 @@ fn pages_tell_of_streams() {
         ("/jsz", "/consumers", json!(0)),
         ("/jsz", "/config/max_storage", json!(1 << 20)),
         ("/jsz", "/config/max_memory", json!(null)),
+        ("/jsz", "/config/sync_always", json!(true)),
         ("/jsz", "/api/total", json!(2)),
         ("/jsz?streams=true", "/account_details/0/stream_detail/0/name", json!("one")),
         ("/jsz?streams=true", "/account_details/0/stream_detail/0/state/messages", json!(1)),
         ("/jsz?streams=true&offset=1&limit=1", "/account_details/0/stream_detail/0/name", json!("two")),
         ("/jsz?streams=1&config=1", "/account_details/0/stream_detail/1/config/subjects/0", json!("two")),
-        ("/healthz", "/status", json!("ok")),
+        ("/healthz?js-enabled-only=true", "/status", json!("ok")),
     ] {
         assert_eq!(get(&server, path).pointer(pointer), Some(&expected), "{path} {pointer}");
     }
     assert_eq!(get(&server, "/jsz").get("account_details"), None);
+    let config = json!({ "name": "three", "metadata": { "isles.durability": "interval:10ms" } });
+    assert_eq!(create(&mut raw, &config), Value::Null);
+    assert_eq!(get(&server, "/jsz").pointer("/config/sync_always"), Some(&json!(false)));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn pull(setup: &Setup) -> anyhow::Result<Vec<Row>> {
         load::sample(setup, server, "pull", &["LOAD", &consumer, "100", &count], samples)?;
         server.api(setup, &format!("CONSUMER.DELETE.LOAD.{consumer}"), "").map(drop)
     })?;
-    let what = "pull 128 B in batches of 100";
+    let what = "pull 128 B in batches of 100, acknowledgements written, not synced";
     Ok(vec![
         isles.against(&nats, Measure::PerSecond, what, Bar::AtLeast(1.0)),
         isles.against(&nats, Measure::Cpu, what, Bar::None),

@@ -37,9 +37,9 @@ pub(super) fn render(topic: &TopicStatus, now: Timestamp, paint: Paint) -> Strin
         field("messages", messages(topic)),
         field("published", published(topic, now)),
         field("kept", kept(topic)),
-        field("publishers", names(&topic.publishers)),
-        field("subscribers", names(&topic.subscribers)),
     ];
+    rows.extend(topic.durability.as_ref().map(|durability| field("durability", durability.clone())));
+    rows.extend([field("publishers", names(&topic.publishers)), field("subscribers", names(&topic.subscribers))]);
     if topic.dead > 0 {
         let hint = format!("{}: see `isles topic dead ls {}`", topic.dead, topic.name);
         rows.push(vec![Cell::new("dead", Style::Dim), Cell::new(hint, Style::Bad)]);

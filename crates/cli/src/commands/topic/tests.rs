@@ -45,6 +45,7 @@ topic        orders.placed, the stream orders_placed
 messages     1204, 311.3KiB, sequences 3 to 1206
 published    last 3.2s ago, the oldest kept 3m12s ago
 kept         for 7d, at most 1GiB
+durability   always
 publishers   orders
 subscribers  mailer, stats
 dead         3: see `isles topic dead ls orders.placed`
@@ -55,12 +56,16 @@ stats     stats    1186       20      0               0            0     paused
 x7        -        5          1       0               0            0     ephemeral
 ";
     assert_eq!(info::render(&from(busy()), NOW, PLAIN), expected);
-    let gone = json!({ "retention": "workqueue", "last_sequence": 7, "last_at": 199_000_000, "messages_max": 10 });
+    let gone = json!({
+        "retention": "workqueue", "last_sequence": 7, "last_at": 199_000_000, "messages_max": 10,
+        "durability": "interval:10ms",
+    });
     let expected = "\
 topic        stock.low, the stream stock_low
 messages     none
 published    last 1.0s ago
 kept         until a consumer has acknowledged, for 7d, at most 1GiB, at most 10 messages
+durability   interval:10ms
 publishers   orders
 subscribers  mailer, stats
 

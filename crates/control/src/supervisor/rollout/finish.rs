@@ -29,6 +29,7 @@ impl Supervisor {
         self.close_previews(&services);
         self.leave_split(&services);
         self.last_rollout = Some(status.clone());
+        services.iter().for_each(|name| self.go_on_scaling(name));
         self.remember_end(services, status);
         for request in rollout.held {
             self.request(request);
@@ -93,6 +94,7 @@ impl Supervisor {
             }
         }
         self.tell(name, Event::Settle(settings(&bundle.spec)));
+        self.make_scaler(name);
         self.connect_operator(name);
     }
 

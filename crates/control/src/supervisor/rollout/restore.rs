@@ -30,14 +30,15 @@ impl Supervisor {
         };
         self.take_up_secrets(&to);
         self.allow_messages(&to);
-        let snapshot = record.snapshot.clone();
+        let machine = Machine::restore(record.snapshot.clone(), []);
+        let routing = machine.routing();
         self.rollout = Some(Rollout {
             number: record.number,
             from,
             to,
             way: record.way,
             began_at: record.began_at,
-            machine: Machine::restore(snapshot, []),
+            machine,
             begun: BTreeSet::new(),
             places: record.places.clone(),
             told: BTreeMap::new(),
@@ -56,6 +57,8 @@ impl Supervisor {
             held: Vec::new(),
         });
         self.add_services();
+        // The first routing state of this process has it: else a pinned request could leave its release.
+        self.share(routing);
         self.restore_slots();
         self.open_previews();
     }

@@ -10,6 +10,18 @@ use crate::addresses::Place;
 impl Supervisor {
     /// Routes so, and says when every worker does.
     pub(super) fn route(&mut self, routing: Routing) {
+        self.share(routing);
+        self.routing.touch();
+        let (mut in_force, needed) = (self.in_force.clone(), self.routing.needed());
+        self.beside("route", async move {
+            // The applier ends only after this task.
+            let _ = in_force.wait_for(|number| *number >= needed).await;
+            Input::Routed(routing.epoch)
+        });
+    }
+
+    /// The services of the rollout share their requests so from the next routing state on.
+    pub(super) fn share(&mut self, routing: Routing) {
         let Some(rollout) = &self.rollout else { return };
         let weight = match routing.traffic {
             Traffic::Alike => None,
@@ -26,13 +38,6 @@ impl Supervisor {
             self.reroute(&name);
             self.reconnect(&name);
         }
-        self.routing.touch();
-        let (mut in_force, needed) = (self.in_force.clone(), self.routing.needed());
-        self.beside("route", async move {
-            // The applier ends only after this task.
-            let _ = in_force.wait_for(|number| *number >= needed).await;
-            Input::Routed(routing.epoch)
-        });
     }
 
     /// Every worker routes so.

@@ -26,7 +26,7 @@ impl World {
         clock.advance(Duration::from_secs(1_790_000_000));
         let mut listeners = Sublist::default();
         listeners.insert(b"inbox.>", None, 1);
-        let mut world = Self { engine: open(&disk, clock.clone()), disk, clock, listeners };
+        let mut world = Self { engine: open(&disk, clock.clone(), options()), disk, clock, listeners };
         assert_eq!(world.say("$JS.API.STREAM.CREATE.s", r#"{"name":"s","subjects":["s.*"]}"#).len(), 1);
         let config = r#"{"stream_name":"s","config":{"durable_name":"c","ack_policy":"explicit"}}"#;
         assert!(world.say("$JS.API.CONSUMER.DURABLE.CREATE.s.c", config)[0].contains("\"name\":\"c\""));
@@ -82,11 +82,15 @@ impl World {
 
     /// The power goes, and comes back.
     fn lose_power(self) -> Self {
+        self.disk.fail_after(0, Fault::Power);
+        self.reopen(options())
+    }
+
+    fn reopen(self, options: Options) -> Self {
         let Self { engine, disk, clock, listeners } = self;
-        disk.fail_after(0, Fault::Power);
         drop(engine);
         disk.restart();
-        let engine = open(&disk, clock.clone());
+        let engine = open(&disk, clock.clone(), options);
         Self { engine, disk, clock, listeners }
     }
 
@@ -95,9 +99,12 @@ impl World {
     }
 }
 
-fn open(disk: &FaultyDisk, clock: Arc<FakeClock>) -> Engine {
+fn options() -> Options {
     let options = Options { log_bytes: 64 << 10, log_bytes_max: 64 << 10, move_bytes: 1 << 20, ..Options::default() };
-    let options = Options { reserve_bytes: 2 << 20, ..options };
+    Options { reserve_bytes: 2 << 20, ..options }
+}
+
+fn open(disk: &FaultyDisk, clock: Arc<FakeClock>, options: Options) -> Engine {
     let journal = Journal::open(Arc::new(disk.clone()), options).expect("the disk works");
     let mut engine = Engine::new(Writer::new(Arc::new(journal)), clock);
     engine.recover().expect("it is read");
@@ -132,6 +139,16 @@ fn a_full_disk_refuses_messages_and_nothing_else() {
     assert_eq!(world.wait(Duration::from_secs(2)), [""; 0]);
     let heard = world.publish("again");
     assert!(heard.contains("again") && heard.contains(&format!("\"seq\":{}", stored + 1)), "{heard}");
+}
+
+/// That is no full disk, and whoever publishes is told so.
+#[test]
+fn what_the_disk_does_not_keep_up_with_is_refused_as_that() {
+    let mut world = World::new().reopen(Options { backlog_bytes: 16 << 10, ..options() });
+    let refusal = world.publish(&"x".repeat(30 << 10));
+    assert!(refusal.contains(r#""err_code":10023"#) && refusal.contains("the disk does not keep up"), "{refusal}");
+    world.wait(Duration::from_secs(2));
+    assert!(world.publish("small").contains("\"seq\":1"));
 }
 
 /// What was acknowledged as being on disk stays so, and what was delivered without that comes again with its count.

@@ -16,8 +16,8 @@ const PAGES: &[(&str, &[&str])] = &[
     ("/varz", &[]),
     ("/connz", &["limit", "offset", "subs", "cid"]),
     ("/subsz", &[]),
-    ("/jsz", &["accounts", "streams", "config", "limit", "offset"]),
-    ("/healthz", &["js-enabled-only", "js-server-only"]),
+    ("/jsz", &["streams", "config", "limit", "offset"]),
+    ("/healthz", &["js-enabled-only"]),
 ];
 
 /// An answer: the status of HTTP, and the body.
@@ -55,11 +55,17 @@ fn jsz(hub: &Hub, report: &Report<'_>, query: &Query<'_>) -> Value {
 }
 
 fn health(hub: &Hub, report: &Report<'_>, query: &Query<'_>) -> Page {
+    let unavailable = |error: &str| json!({ "status": "unavailable", "status_code": 503, "error": error });
     if report.lame_duck {
-        let error = "the server is in lame duck mode";
-        return Page::Json(json!({ "status": "unavailable", "status_code": 503, "error": error }), false);
+        return Page::Json(unavailable("the server is in lame duck mode"), false);
     }
-    let page = hub.report_service("/healthz", query).unwrap_or_else(|| json!({ "status": "ok" }));
+    let page = hub.report_service("/healthz", query).unwrap_or_else(|| {
+        if query.is_true("js-enabled-only") {
+            unavailable("JetStream is not enabled")
+        } else {
+            json!({ "status": "ok" })
+        }
+    });
     let is_well = page["status"] == "ok";
     Page::Json(page, is_well)
 }
