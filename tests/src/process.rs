@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use model::status::SystemStatus;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Whether a process with this id exists and has not ended.
@@ -44,4 +45,9 @@ pub fn status_kib(pid: u32, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.split(':').next() == Some(field))?;
     line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The process ids of all instances, by service and slot; `None` for one without a process.
+pub fn pids(status: &SystemStatus) -> Vec<Option<u32>> {
+    status.services.iter().flat_map(|service| &service.instances).map(|instance| instance.pid).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tests::{
     foreground::Foreground,
     http::{self, Connection},
-    process,
+    process::{self, pids},
     sandbox::Sandbox,
     wait,
 };
@@ -27,10 +27,6 @@ calls = ["back"]
 run = "python3 service.py"
 store = "sqlite"
 "#;
-
-fn pids(status: &SystemStatus) -> Vec<Option<u32>> {
-    status.services.iter().flat_map(|service| &service.instances).map(|instance| instance.pid).collect()
-}
 
 /// Waits until another platform process runs the system.
 fn next_platform(sandbox: &Sandbox, killed: u32) -> SystemStatus {

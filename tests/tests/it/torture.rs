@@ -12,10 +12,16 @@ use std::{
     time::Duration,
 };
 
-use model::status::{SystemPhase, SystemStatus};
+use model::status::SystemPhase;
 use ports::clock::{Clock, HostClock};
 use rustix::process::Signal;
-use tests::{http, http::Connection, process, sandbox::Sandbox, wait};
+use tests::{
+    http,
+    http::Connection,
+    process::{self, pids},
+    sandbox::Sandbox,
+    wait,
+};
 
 /// So often the platform is killed, once a second, unless `ISLES_TORTURE_KILLS` says otherwise.
 const KILLS: u32 = 10;
@@ -38,10 +44,6 @@ calls = ["back"]
 run = "python3 service.py"
 store = "sqlite"
 "#;
-
-fn pids(status: &SystemStatus) -> Vec<Option<u32>> {
-    status.services.iter().flat_map(|service| &service.instances).map(|instance| instance.pid).collect()
-}
 
 /// Clients that send each request on a connection of its own.
 struct Clients {

@@ -8,7 +8,13 @@ use std::{
 
 use model::status::{SystemPhase, SystemStatus};
 use rustix::process::Signal;
-use tests::{binary, http, load::Load, process, sandbox::Sandbox, wait};
+use tests::{
+    binary, http,
+    load::Load,
+    process::{self, pids},
+    sandbox::Sandbox,
+    wait,
+};
 
 const PAIR: &str = r#"
 [gateway]
@@ -39,10 +45,6 @@ fn newer(sandbox: &Sandbox) -> PathBuf {
 fn wrapper(sandbox: &Sandbox, name: &str, role: &str, instead: &str) {
     let isles = binary::isles().display();
     sandbox.write_program(name, &format!("#!/bin/sh\n[ \"$1\" = {role} ] && {{ {instead}; }}\nexec {isles} \"$@\"\n"));
-}
-
-fn pids(status: &SystemStatus) -> Vec<Option<u32>> {
-    status.services.iter().flat_map(|service| &service.instances).map(|instance| instance.pid).collect()
 }
 
 fn program_of(pid: u32) -> PathBuf {
