@@ -26,7 +26,7 @@ use super::{Supervisor, act::remembered, request::Answer, scaling::Scaler};
 use crate::{
     addresses::Place,
     records::{InstanceRecord, Remembered},
-    release::{Bundle, BundleId},
+    release::Bundle,
 };
 
 /// Events that are kept of a service.
@@ -99,11 +99,6 @@ impl ServiceState {
     /// Whether something is still to be done about it that may come at any time.
     pub(super) fn is_pending(&self) -> bool {
         !self.told_to_go || self.leaves || !self.scale_waiters.is_empty()
-    }
-
-    /// Whether an instance may run this bundle, as far as that is known.
-    pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
-        self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
     }
 }
 

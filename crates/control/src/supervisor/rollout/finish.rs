@@ -94,8 +94,26 @@ impl Supervisor {
             }
         }
         self.tell(name, Event::Settle(settings(&bundle.spec)));
+        self.settle_instances(name, bundle);
         self.make_scaler(name);
         self.connect_operator(name);
+    }
+
+    /// Its instances are the new release's too: those that need not be replaced have the bundle that they have.
+    fn settle_instances(&mut self, name: &ServiceName, bundle: &Arc<Bundle>) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        let (machine, instances) = (&service.machine, &mut service.instances);
+        let settled = instances
+            .iter_mut()
+            .filter(|(id, instance)| machine.is_wanted(id.slot.index) && instance.record.bundle != bundle.id);
+        let settled = settled.map(|(id, instance)| {
+            instance.record.bundle = bundle.id.clone();
+            (id.clone(), instance.record.clone())
+        });
+        for (id, record) in settled.collect::<Vec<_>>() {
+            let records = self.records.clone();
+            self.beside("remember", async move { remembered(records.put_instance(&id, &record).await) });
+        }
     }
 
     /// The old release serves alone: what is new in the other one goes.
