@@ -138,6 +138,7 @@ impl Supervisor {
         self.services.insert(name.clone(), service);
         self.make_scaler(name);
         self.connect_operator(name);
+        self.tell(name, Event::Go);
     }
 
     /// A service that is no longer in the system, and of which nothing is left.
