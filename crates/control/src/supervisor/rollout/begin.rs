@@ -60,7 +60,7 @@ impl Supervisor {
     }
 
     fn begin_rollout(&mut self, machine: Machine, from: Arc<Release>, to: Arc<Release>) {
-        // It is written before the first state of the rollout is.
+        // It is written after the first state of the rollout: who goes on with that knows it.
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
         self.rollout = Some(Rollout {

@@ -32,6 +32,11 @@ impl Supervisor {
             Ok(both) => both,
             Err(why) => return self.give_rollout_up(&record, why).await,
         };
+        let ledger = self.releases.ledger();
+        if !ledger.is_rolling_out() && !ledger.is_coming_up() {
+            // It was not written yet. The end of the rollout writes it down.
+            self.releases.edit(|ledger| ledger.begins(record.to));
+        }
         self.take_up_secrets(&to);
         self.allow_messages(&to);
         let machine = Machine::restore(record.snapshot.clone(), []);

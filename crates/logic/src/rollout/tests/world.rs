@@ -201,11 +201,22 @@ impl World {
         match fate {
             Fate::Well => self.push(soon, change(State::Healthy)),
             Fate::NeverHealthy => self.push(soon, change(State::Unhealthy("status 500".into()))),
-            Fate::EndsEarly => self.push(soon, change(State::Ended("code 1".into()))),
+            Fate::EndsEarly => self.end(soon, instance),
             Fate::EndsSoon => {
                 self.push(soon, change(State::Healthy));
-                self.push(soon + Duration::from_millis(500), change(State::Ended("code 1".into())));
+                self.end(soon + Duration::from_millis(500), instance);
             }
+        }
+    }
+
+    /// An instance of a new release ends; of a rollback it is started again.
+    fn end(&mut self, after: Duration, instance: &Instance) {
+        let change = |state| Happening::Change(instance.clone(), state);
+        if self.plan.one_way {
+            self.push(after, change(State::Unhealthy("it is started again".into())));
+            self.push(after + seconds(2), change(State::Healthy));
+        } else {
+            self.push(after, change(State::Ended("code 1".into())));
         }
     }
 
