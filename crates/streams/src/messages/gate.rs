@@ -23,7 +23,7 @@ impl Gate {
         let call = Call { subject, required_level: None, body };
         match self.api.parse(&call) {
             Some(Ok(request)) => self.access.allows(&operation(&request)),
-            // The engine reads it in the same way, and refuses it with the reason.
+            // The engine reads it as strictly at least, and refuses it with the reason.
             Some(Err(_)) => true,
             None => outside(subject).is_some_and(|operation| self.access.allows(&operation)),
         }
