@@ -237,11 +237,11 @@ impl Service for Engine {
     fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing) {
         let Ok(subject) = str::from_utf8(message.subject) else { return };
         if subject.starts_with("$JS.API.") {
-            self.call(subject, message, Clients::number(from), out);
+            self.call(subject, message, from, out);
         } else if subject.starts_with("$JS.ACK.") {
-            self.acknowledge(subject, message, Clients::number(from), out);
+            self.acknowledge(subject, message, from, out);
         } else if subject.starts_with("$JS.FC.") {
-            self.flow(subject);
+            self.flow(subject, from, out);
         } else {
             self.publish(subject, message, out);
         }

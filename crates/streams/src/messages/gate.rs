@@ -171,6 +171,7 @@ mod tests {
             ("$JS.API.CONSUMER.NAMES.orders_placed", "", false),
             ("$JS.API.CONSUMER.NAMES.KV_sent", "", true),
             ("$JS.API.CONSUMER.PAUSE.orders_placed.mailer-1", "", true),
+            ("$JS.API.CONSUMER.PAUSE.orders_placed.orders-1", "", false),
         ]);
     }
 
