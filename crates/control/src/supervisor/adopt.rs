@@ -11,18 +11,22 @@ use super::{Supervisor, input::Input, service::InstanceState};
 use crate::records::{InstanceRecord, Remembered};
 
 impl Supervisor {
-    /// Instances that run, are known and need not be replaced go on; everything else that the keeper holds is removed, and so are
+    /// Instances that run, are known and need not be replaced go on, and the end of one that a rollout is about is noticed; everything else that the keeper holds is removed, and so are
     /// the records of what no longer runs.
     pub(super) async fn adopt(&mut self, remembered: &Remembered, held: Vec<Held>) {
         let mut running = std::collections::BTreeSet::new();
         for one in held {
             if let WorkloadId::Instance(id) = &one.id
-                && one.exit.is_none()
+                && (one.exit.is_none() || self.is_of_rollout(id))
                 && let Some(record) = remembered.instances.get(id)
                 && let Some(record) = self.of_its_slot(id, record.clone()).await
             {
                 running.insert(id.clone());
                 self.adopt_instance(id, record, one.pid);
+                if let Some(exit) = one.exit {
+                    let ended = WorkloadEvent::Exited { id: one.id, exit, out_of_memory: false };
+                    self.take(Input::Workload(ended));
+                }
             } else if let WorkloadId::Migration(name) = &one.id
                 && self.adopt_migration(name, one.exit)
             {
@@ -36,6 +40,11 @@ impl Supervisor {
             // A record that stays does no harm: it is looked at again at the next start.
             let _ = self.records.forget_instance(id).await;
         }
+    }
+
+    /// Whether its end says something about a release that is rolled out.
+    fn is_of_rollout(&self, id: &InstanceId) -> bool {
+        self.services.get(&id.slot.service).is_some_and(|service| service.others.contains_key(&id.slot.index))
     }
 
     /// The record of an instance that may go on under the bundle of its slot, as far as that is known: it is one of that from now on.
