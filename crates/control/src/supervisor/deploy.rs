@@ -189,11 +189,12 @@ impl Supervisor {
         if let Some(name) = &failed.service {
             return self.cannot_come_up(name, failed.trouble);
         }
-        let Trouble { cause, hint, log } = failed.trouble;
+        let Trouble { cause, hint, .. } = &failed.trouble;
         if self.phase == SystemPhase::Running {
             self.notices.insert(format!("the release that runs is not whole: {cause}; {hint}"));
         } else if self.stop.is_none() {
-            self.problem = Some(Trouble { cause: format!("the system cannot come up: {cause}"), hint, log });
+            let cause = format!("the system cannot come up: {cause}");
+            self.problem = Some(Trouble { cause, ..failed.trouble });
             self.begin_stop(1);
         }
     }
