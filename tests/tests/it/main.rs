@@ -27,4 +27,5 @@ mod stop;
 mod tls;
 mod topics;
 mod torture;
+mod torture_messages;
 mod upgrade;

@@ -166,7 +166,7 @@ impl Builder {
             Err(why) => why,
         };
         let log = self.engines.logs.tail(&id, LOG_LINES).await;
-        Err(BuildError::Failed(Trouble { cause, hint: format!("the build command is: {command}"), log }))
+        Err(BuildError::Failed(Trouble { log, ..Trouble::new(cause, format!("the build command is: {command}")) }))
     }
 
     /// Waits for the end of a build; ends it, and says why, if it is given up or takes too long.
@@ -242,7 +242,7 @@ fn gave_up() -> BuildError {
 }
 
 fn trouble(cause: String, hint: &str) -> BuildError {
-    BuildError::Failed(Trouble { cause, hint: hint.into(), log: Vec::new() })
+    BuildError::Failed(Trouble::new(cause, hint))
 }
 
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {

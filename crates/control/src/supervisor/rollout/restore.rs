@@ -92,7 +92,7 @@ impl Supervisor {
         self.notices.insert(format!("the rollout of release {} does not go on: {why}", record.to));
         let strategy = strategy_name(&record.snapshot.plan().strategy);
         let over = over(record.number, (record.from, record.to), strategy, RolloutPhase::RolledBack, self.now());
-        let problem = Some(Trouble { cause: why.clone(), hint: "`isles deploy` begins anew".into(), log: Vec::new() });
+        let problem = Some(Trouble::new(why.clone(), "`isles deploy` begins anew"));
         let status = RolloutStatus { began_at: record.began_at, what: why, problem, ..over };
         // If one of these cannot be written, it is looked at again at the next start.
         let _ = self.records.put_last_rollout(&status).await;
