@@ -31,7 +31,6 @@ impl Supervisor {
         }
         self.close_previews(&services);
         self.leave_split(&services);
-        self.last_rollout = Some(status.clone());
         self.remember_end(status);
     }
 
@@ -39,7 +38,7 @@ impl Supervisor {
     pub(super) fn adjust(&mut self, from: &Release, to: Arc<Release>) {
         let now = self.now();
         let status = RolloutStatus {
-            number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,
+            number: self.next_rollout(),
             from: from.number,
             to: to.number,
             strategy: "none".into(),
@@ -57,7 +56,6 @@ impl Supervisor {
             queued: self.queued(),
         };
         self.serve(from, to);
-        self.last_rollout = Some(status.clone());
         self.ending = Some(Ending::new(Vec::new(), Vec::new()));
         self.remember_end(status);
     }
