@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use logic::subject::Permissions;
-use model::InstanceId;
+use model::{InstanceId, ServiceName};
 
 use super::{Guard, Tls};
 
@@ -101,6 +101,8 @@ pub struct Identity {
     pub name: String,
     /// The instance that it is, if it is one: it can be drained, and services learn that it has gone.
     pub instance: Option<InstanceId>,
+    /// The service of a system that it belongs to.
+    pub service: Option<ServiceName>,
     /// What it may publish and subscribe to.
     pub permissions: Permissions,
     /// Where it gets answers.
