@@ -1,5 +1,7 @@
 //! The platform is killed again and again under load, and the keeper too.
 
+mod releases;
+
 use std::{
     env,
     io::{self, ErrorKind},
@@ -44,6 +46,11 @@ calls = ["back"]
 run = "python3 service.py"
 store = "sqlite"
 "#;
+
+fn kills() -> u32 {
+    let asked = env::vars().find(|(name, _)| name == "ISLES_TORTURE_KILLS");
+    asked.map_or(KILLS, |(_, kills)| kills.parse().expect("it is a number"))
+}
 
 /// Clients that send each request on a connection of its own.
 struct Clients {
@@ -93,7 +100,7 @@ fn expect_broken(error: &io::Error) -> Result<(), String> {
 
 /// Kills the platform; the time until a new connection's request is answered.
 fn kill(sandbox: &Sandbox, clock: &HostClock, era: &AtomicU64) -> Duration {
-    let killed = sandbox.status().platform_pid;
+    let killed = wait::until("the platform", || sandbox.running()).platform_pid;
     era.fetch_add(1, SeqCst);
     let begun = clock.now();
     process::signal(killed, Signal::KILL);
@@ -109,8 +116,7 @@ fn kill(sandbox: &Sandbox, clock: &HostClock, era: &AtomicU64) -> Duration {
 
 #[test]
 fn the_platform_is_killed_every_second_under_load() {
-    let asked = env::vars().find(|(name, _)| name == "ISLES_TORTURE_KILLS");
-    let kills = asked.map_or(KILLS, |(_, kills)| kills.parse().expect("it is a number"));
+    let kills = kills();
     let (sandbox, clock) = (Sandbox::new(SYSTEM), HostClock::start());
     sandbox.up();
     let before = sandbox.status();

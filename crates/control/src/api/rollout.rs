@@ -53,9 +53,7 @@ async fn feed(api: Api, mut status: RolloutStatus, mut objects: Objects) {
         if let Ok(Err(_)) = tokio::time::timeout(WATCH_PAUSE_MAX, changes.changed()).await {
             return;
         }
-        match api.system.rollout().await {
-            Ok(next) if next.number == number => status = next,
-            _ => return,
-        }
+        let Some(next) = api.system.rollout_of(number).await else { return };
+        status = next;
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 mod trouble;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -83,8 +83,8 @@ pub struct Supervisor {
     rollout: Option<Rollout>,
     /// A rollout that is over, until that is remembered.
     ending: Option<rollout::Ending>,
-    /// The last rollout that ended.
-    last_rollout: Option<RolloutStatus>,
+    /// The last rollouts that ended, the newest one at the end.
+    ended: VecDeque<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
     /// Those that have not been told to go, leave, or whose number of instances somebody waits for.
     pending: BTreeSet<ServiceName>,
@@ -153,7 +153,7 @@ impl Supervisor {
             deploys: queue::Deploys::default(),
             rollout: None,
             ending: None,
-            last_rollout: remembered.last_rollout.clone(),
+            ended: remembered.last_rollout.iter().cloned().collect(),
             records,
             services: BTreeMap::new(),
             pending: BTreeSet::new(),

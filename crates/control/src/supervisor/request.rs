@@ -32,6 +32,7 @@ pub(crate) enum Request {
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Scale { name: ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
+    RolloutOf { number: u64, answer: oneshot::Sender<Option<RolloutStatus>> },
     Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
     Down,
@@ -105,6 +106,13 @@ impl SystemHandle {
         self.ask(|answer| Request::Rollout { answer }).await
     }
 
+    /// The rollout of this number; `None` once it is not kept any more, or the supervisor has ended.
+    pub(crate) async fn rollout_of(&self, number: u64) -> Option<RolloutStatus> {
+        let (answer, answered) = oneshot::channel();
+        self.inputs.send(Input::Request(Request::RolloutOf { number, answer })).await.ok()?;
+        answered.await.ok()?
+    }
+
     /// A person's word about the rollout under way. Answers when it is kept.
     pub(crate) async fn say(&self, command: Command) -> Answer<RolloutStatus> {
         self.ask(|answer| Request::Say { command, answer }).await
@@ -131,6 +139,7 @@ impl Supervisor {
         let Some(request) = self.hold_request(request) else { return };
         match request {
             Request::Rollout { answer } => drop(answer.send(self.rollout_status())),
+            Request::RolloutOf { number, answer } => drop(answer.send(self.status_of_rollout(number))),
             Request::Say { command, answer } => self.say(command, answer),
             Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
             Request::Service { name, answer } => {

@@ -64,7 +64,7 @@ impl Supervisor {
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
         self.rollout = Some(Rollout {
-            number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,
+            number: self.next_rollout(),
             from,
             to,
             began_at: self.now(),

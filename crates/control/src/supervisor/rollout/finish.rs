@@ -31,18 +31,15 @@ impl Supervisor {
         }
         self.close_previews(&services);
         self.leave_split(&services);
-        self.last_rollout = Some(status.clone());
         self.remember_end(status);
     }
 
     /// Goes to a release that needs no other instances.
     pub(super) fn adjust(&mut self, from: &Release, to: Arc<Release>) {
-        let number = self.last_rollout.as_ref().map_or(0, |last| last.number) + 1;
-        let over = over(number, (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
+        let over = over(self.next_rollout(), (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
         let status = RolloutStatus { what: "no instance had to be replaced".into(), ..over };
         self.ending = Some(Ending::new(changed(from, &to), Vec::new()));
         self.serve(from, to, &Counts::new());
-        self.last_rollout = Some(status.clone());
         self.remember_end(status);
     }
 

@@ -9,6 +9,9 @@ use super::{
     Waiter,
 };
 
+/// Rollouts that ended and can be looked at: more than can wait, so that whoever watches one sees its end.
+const ENDED_MAX: usize = 32;
+
 /// A rollout that is over, until that is remembered.
 pub(in super::super) struct Ending {
     pub(super) services: Vec<ServiceName>,
@@ -44,7 +47,11 @@ impl Supervisor {
 
     /// First the counts, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
     /// is cut short.
-    pub(super) fn remember_end(&self, status: RolloutStatus) {
+    pub(super) fn remember_end(&mut self, status: RolloutStatus) {
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(status.clone());
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
             services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));

@@ -97,7 +97,7 @@ impl Supervisor {
         // If one of these cannot be written, it is looked at again at the next start.
         let _ = self.records.put_last_rollout(&status).await;
         let _ = self.records.forget_rollout().await;
-        self.last_rollout = Some(status);
+        self.ended.push_back(status);
     }
 
     /// The instances that are still to start need the secrets of their release.
@@ -110,17 +110,18 @@ impl Supervisor {
         }
     }
 
-    /// Every slot is asked for as it was, before anything starts in it.
+    /// Every slot is asked for as it was, before anything starts in it. Those of old instances that have ended meanwhile are among
+    /// the service's own until the end is remembered.
     fn restore_slots(&mut self) {
         let Some(rollout) = &self.rollout else { return };
-        let members = rollout.machine.snapshot().members();
-        let members: Vec<_> =
-            members.filter_map(|(i, is_kept)| Some((i.clone(), is_kept, *rollout.places.get(&i)?))).collect();
-        for (instance, is_kept, slot) in members {
-            let wanted = self.wanted(&instance, slot);
-            let event = if is_kept { service::Event::Want(slot, wanted) } else { service::Event::Unwant(slot) };
-            if is_kept || instance.side == Side::Old {
-                self.tell(&instance.service, event);
+        let members: BTreeMap<_, _> = rollout.machine.snapshot().members().collect();
+        for (instance, slot) in rollout.places.clone() {
+            let is_kept = members.get(&instance).copied();
+            let wanted = is_kept.map(|_| self.wanted(&instance, slot));
+            match wanted.filter(|_| is_kept == Some(true)) {
+                Some(wanted) => self.tell(&instance.service, service::Event::Want(slot, wanted)),
+                None if instance.side == Side::Old => self.tell(&instance.service, service::Event::Unwant(slot)),
+                None => {}
             }
         }
     }

@@ -93,8 +93,19 @@ impl Rollout {
 impl Supervisor {
     /// The rollout under way, or the last one.
     pub(in super::super) fn rollout_status(&self) -> Answer<RolloutStatus> {
-        let last = || self.last_rollout.clone().map(|last| RolloutStatus { queued: self.queued(), ..last });
+        let last = || self.ended.back().map(|last| RolloutStatus { queued: self.queued(), ..last.clone() });
         self.current_status().or_else(last).ok_or_else(no_rollout)
+    }
+
+    /// The rollout of this number, as long as it is kept.
+    pub(in super::super) fn status_of_rollout(&self, number: u64) -> Option<RolloutStatus> {
+        let ended = || self.ended.iter().rev().find(|ended| ended.number == number).cloned();
+        self.current_status().filter(|current| current.number == number).or_else(ended)
+    }
+
+    /// The number of the next one.
+    pub(super) fn next_rollout(&self) -> u64 {
+        self.ended.back().map_or(0, |last| last.number) + 1
     }
 
     /// The release of a slot, and which of two that is while a rollout of its service is under way.
