@@ -27,7 +27,7 @@ pub(crate) enum Bench {
     Mesh(parts::Arguments<mesh::Part>),
     /// Streams beside nats-server: the table of docs/performance.md
     Streams(parts::Arguments<streams::Part>),
-    /// Deploys under load, and what a change costs: the table of docs/performance.md
+    /// Deploys under load, services that wake, and what a change costs: the table of docs/performance.md
     Deploy(parts::Arguments<deploy::Part>),
 }
 

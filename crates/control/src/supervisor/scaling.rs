@@ -129,7 +129,7 @@ impl Supervisor {
         if let Some(change) = change {
             self.note(name, None, words(change));
         }
-        let is_free = self.stop.is_none() && !self.rollout.as_ref().is_some_and(|rollout| rollout.has(name));
+        let is_free = self.stop.is_none() && !self.is_rolled_out(name);
         let Some(service) = self.services.get_mut(name).filter(|_| is_free) else { return };
         let own = service.own_count();
         let Some(scaler) = service.scaler.as_mut() else { return };

@@ -119,7 +119,7 @@ impl Engine {
             return Err(ErrorCode::ConsumerAlreadyExists.error());
         }
         let new = check_update(&old, config, kept.hub.stream.config())?;
-        if machine.info().is_bound && old.deliver_subject != new.deliver_subject {
+        if machine.is_bound() && old.deliver_subject != new.deliver_subject {
             return Err(ErrorCode::ConsumerNameExists.error());
         }
         check_others(kept, Some(id), &new)?;
@@ -169,8 +169,9 @@ impl Engine {
         self.check_open()?;
         self.handle(stream, consumer, Event::Pause(until));
         let now = self.clock.now();
-        let machine = self.kept(stream)?.hub.get(consumer);
-        let until = machine.and_then(|machine| machine.info().paused_until).filter(|until| *until > now);
+        let kept = self.kept(stream)?;
+        let until =
+            kept.hub.info(consumer, &kept.heads).and_then(|info| info.paused_until).filter(|until| *until > now);
         Ok(Reply::Durable(Response::ConsumerPause(Pause {
             paused: until.is_some(),
             pause_until: Time(until.map(super::info::time)),

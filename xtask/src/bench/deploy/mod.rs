@@ -1,5 +1,8 @@
-//! What a deploy costs: the requests that it meets, the time that it takes, and the work that a change makes.
+//! What a deploy costs: the requests that it meets, the time that it takes, what wakes from sleep, and the work that a change makes.
 
+mod asleep;
+mod from_zero;
+mod path;
 mod reconcile;
 mod rollout;
 mod setup;
@@ -15,6 +18,10 @@ use setup::Setup;
 pub(crate) enum Part {
     /// Deploys of a service of 4 instances under 5,000 requests a second, and back
     Rollout,
+    /// The first answer of a service that sleeps
+    FromZero,
+    /// The first answer through four services that sleep
+    Path,
     /// The work of control after one change, with 1,000 services
     Reconcile,
 }
@@ -27,6 +34,8 @@ pub(super) fn run(arguments: &Arguments<Part>) -> anyhow::Result<()> {
     let setup = Setup::new(arguments.pairs, arguments.quick)?;
     arguments.run("", |part| match part {
         Part::Rollout => rollout::run(&setup),
+        Part::FromZero => from_zero::run(&setup),
+        Part::Path => path::run(&setup),
         Part::Reconcile => reconcile::run(&setup),
     })
 }
