@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
 use ports::{
-    probes::{Probe, ProbeFailure},
+    probes::{Answered, Probe, ProbeFailure},
     traffic::Target,
 };
 use rustix::{
@@ -25,6 +25,8 @@ use crate::{
 
 /// How much of the answer's body is read, so that the program does not see a broken connection.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How much of the first line of an answer is told if it is no good one.
+const LINE_BYTES_MAX: usize = 128;
 /// The longest wait for an answer without a timer and a poller: a healthy program on this host needs less, and setting
 /// those up costs more than the whole check. No request of a client ever waits for it.
 const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
@@ -108,6 +110,8 @@ struct Answer {
     /// Once the head is whole.
     body: Option<Body>,
     body_bytes: usize,
+    line: String,
+    shown: Vec<u8>,
 }
 
 impl Answer {
@@ -118,21 +122,29 @@ impl Answer {
             let whole = !self.bytes.is_empty()
                 && self.response.parse(self.bytes.data(), false, &limits).map_err(|error| broken(error.detail))?;
             if whole {
+                self.line = first_line(self.bytes.data());
                 self.bytes.consume(self.response.length());
                 self.body = Some(Body::new(self.response.framing()));
             }
             return if whole { self.advance() } else { Ok(false) };
         };
         let Ok(compacted) = body.compact(self.bytes.data_mut()) else { return Ok(true) };
+        let shown = compacted.data.take(Answered::BODY_BYTES_MAX - self.shown.len());
+        self.shown.extend(shown.map(|at| self.bytes.data()[at]));
         self.bytes.consume(compacted.consumed);
         self.body_bytes += compacted.consumed;
         Ok(compacted.done || self.body_bytes >= BODY_BYTES_MAX)
     }
 
-    fn verdict(&self) -> Result<(), ProbeFailure> {
+    fn verdict(self) -> Result<(), ProbeFailure> {
         match self.response.status() {
             200..400 => Ok(()),
-            status => Err(ProbeFailure::Status(status)),
+            status => Err(ProbeFailure::Status(Answered { status, line: self.line, body: self.shown })),
         }
     }
+}
+
+fn first_line(head: &[u8]) -> String {
+    let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES_MAX)]).into_owned()
 }

@@ -28,7 +28,7 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
     }
     match building(&mut context, &client, &deploy).await? {
         Some(Deployed::Plan(plan)) => show(context, args, &plan),
-        Some(Deployed::Rollout(status)) => rollout::begun(context, &client, status, args.detach).await,
+        Some(Deployed::Rollout(status)) => rollout::begun(context, &client, *status, args.detach).await,
         None => {
             context.terminal.say(&(is_given_up(context.settings) + "\n"));
             Ok(ExitCode::Interrupted)

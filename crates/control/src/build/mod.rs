@@ -166,7 +166,7 @@ impl Builder {
             Err(_) => return Err(gave_up()),
         };
         let log = self.engines.logs.tail(&id, LOG_LINES).await;
-        Err(BuildError::Failed(Trouble { cause, hint: format!("the build command is: {command}"), log }))
+        Err(BuildError::Failed(Trouble { log, ..Trouble::new(cause, format!("the build command is: {command}")) }))
     }
 
     async fn finish(&self, service: &Service, place: Place) -> Result<(), BuildError> {
@@ -224,7 +224,7 @@ fn gave_up() -> BuildError {
 }
 
 fn trouble(cause: String, hint: &str) -> BuildError {
-    BuildError::Failed(Trouble { cause, hint: hint.into(), log: Vec::new() })
+    BuildError::Failed(Trouble::new(cause, hint))
 }
 
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -53,7 +53,7 @@ impl Supervisor {
         }
         let healthy_since = record.healthy_since;
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
-        service.instances.insert(id.clone(), InstanceState { record, pid: Some(pid) });
+        service.instances.insert(id.clone(), InstanceState::new(record, Some(pid)));
         self.connect_slot(id);
         self.note(&id.slot.service, Some(id), format!("taken over with pid {pid}"));
         self.tell(&id.slot.service, Event::Adopted(id.clone(), healthy_since));

@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use model::{
-    Problem,
+    Problem, Slot,
     api::{Conflict, Deploy, DeployPlan, Rollback, RolloutStatus},
     spec::System,
     status::{SystemPhase, Trouble},
 };
-use ports::streams::StreamsError;
+use ports::{messages::Messages, streams::StreamsError};
 use tokio::sync::oneshot;
 
 use super::{
@@ -183,7 +183,7 @@ impl Supervisor {
                         service.build = Build::Done(bundle.clone());
                     }
                 }
-                self.release = Some(release);
+                self.take_up(release);
             }
             Ok(Deployed::Nothing(_)) => {}
             Err(failed) => self.cannot_start(failed),
@@ -194,11 +194,12 @@ impl Supervisor {
         if let Some(name) = &failed.service {
             return self.cannot_come_up(name, failed.trouble);
         }
-        let Trouble { cause, hint, log } = failed.trouble;
+        let Trouble { cause, hint, .. } = &failed.trouble;
         if self.phase == SystemPhase::Running {
             self.notices.insert(format!("the release that runs is not whole: {cause}; {hint}"));
         } else if self.stop.is_none() {
-            self.problem = Some(Trouble { cause: format!("the system cannot come up: {cause}"), hint, log });
+            let cause = format!("the system cannot come up: {cause}");
+            self.problem = Some(Trouble { cause, ..failed.trouble });
             self.begin_stop(1);
         }
     }
@@ -215,16 +216,32 @@ impl Supervisor {
 
     /// What services may do with messages from now on. What runs still keeps what it had.
     pub(super) fn allow_messages(&self, release: &Release) {
-        if let Some(messages) = self.engines.messages.as_ref().and_then(|streams| streams.server.as_ref()) {
-            messages.allow(&release.system);
+        self.message_server().into_iter().for_each(|server| server.allow(&release.system));
+    }
+
+    /// The messages of a slot tell its release from now on.
+    pub(super) fn tell_release(&self, slot: &Slot) {
+        if let (Some(server), (Some(release), _)) = (self.message_server(), self.release_of(slot)) {
+            server.release(slot, Some(release));
         }
+    }
+
+    pub(super) fn message_server(&self) -> Option<&Arc<dyn Messages>> {
+        self.engines.messages.as_ref()?.server.as_ref()
+    }
+
+    /// This release runs: all slots that are of no other one are of it.
+    fn take_up(&mut self, release: Arc<Release>) {
+        self.release = Some(release);
+        let slots: Vec<_> = self.routing.slots_with_messages().cloned().collect();
+        slots.iter().for_each(|slot| self.tell_release(slot));
     }
 
     /// The rollout to this release is over, and it serves alone. The end of the rollout writes it down.
     pub(super) fn release_runs(&mut self, release: Arc<Release>) {
         self.spec.send_replace(release.system.clone());
         self.releases.edit(|ledger| ledger.runs(release.number));
-        self.release = Some(release);
+        self.take_up(release);
     }
 
     /// The rollout that was under way went back, in words why. The end of the rollout writes it down.

@@ -9,6 +9,7 @@ use std::{
 use logic::{
     order,
     service::{Event, Machine, Settings},
+    transcript::Transcript,
 };
 use model::{
     InstanceId, ServiceName, Timestamp,
@@ -17,6 +18,7 @@ use model::{
     status::{ServiceStatus, Trouble},
 };
 use ports::{
+    probes::Probe,
     streams::StreamsError,
     traffic::{Caller, Split, Upstream},
 };
@@ -77,6 +79,13 @@ pub(super) enum Build {
 pub(super) struct InstanceState {
     pub(super) record: InstanceRecord,
     pub(super) pid: Option<u32>,
+    pub(super) transcript: Transcript,
+}
+
+impl InstanceState {
+    pub(super) fn new(record: InstanceRecord, pid: Option<u32>) -> Self {
+        Self { record, pid, transcript: Transcript::default() }
+    }
 }
 
 impl ServiceState {
@@ -99,6 +108,13 @@ impl ServiceState {
     /// Whether something is still to be done about it that may come at any time.
     pub(super) fn is_pending(&self) -> bool {
         !self.told_to_go || self.leaves || !self.scale_waiters.is_empty()
+    }
+
+    /// How the health of an instance is checked.
+    pub(super) fn probe(&self, id: &InstanceId) -> Option<Probe> {
+        let target = self.instances.get(id)?.record.target()?;
+        let health = &self.spec_of(id.slot.index).health;
+        Some(Probe { target, path: health.path.clone(), timeout: health.timeout })
     }
 
     /// Whether an instance may run this bundle, as far as that is known.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ports::{
-    probes::{Probe, ProbeFailure, Probes},
+    probes::{Answered, Probe, ProbeFailure, Probes},
     traffic::Target,
 };
 
@@ -23,6 +23,14 @@ async fn what_a_probe_finds() {
                 "/ok" => conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await,
                 "/old" => conn.send("HTTP/1.0 302 Found\r\nlocation: /x\r\n\r\n").await,
                 "/ill" => conn.send("HTTP/1.1 500 Ill\r\ncontent-length: 0\r\n\r\n").await,
+                "/chunks" => {
+                    conn.send("HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nno \r\n2\r\ndb\r\n").await;
+                    conn.send("0\r\n\r\n").await;
+                }
+                "/long" => {
+                    let body = "a".repeat(100_000);
+                    conn.send(&format!("HTTP/1.1 500 Long\r\ncontent-length: 100000\r\n\r\n{body}")).await;
+                }
                 "/slow" => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     conn.send("HTTP/1.1 200 OK\r\ncontent-").await;
@@ -42,7 +50,9 @@ async fn what_a_probe_finds() {
         (&target, Some("/old"), Ok(())),
         (&target, Some("/slow"), Ok(())),
         (&target, None, Ok(())),
-        (&target, Some("/ill"), Err(ProbeFailure::Status(500))),
+        (&target, Some("/ill"), answered(500, "HTTP/1.1 500 Ill", "")),
+        (&target, Some("/chunks"), answered(503, "HTTP/1.1 503 No", "no db")),
+        (&target, Some("/long"), answered(500, "HTTP/1.1 500 Long", &"a".repeat(256))),
         (&target, Some("/silent"), Err(ProbeFailure::Timeout(limit))),
         (
             &target,
@@ -57,4 +67,8 @@ async fn what_a_probe_finds() {
         let probe = Probe { target: target.clone(), path: path.map(Into::into), timeout: limit };
         assert_eq!(rig.mesh.probe(probe).await, expected, "{target} {path:?}");
     }
+}
+
+fn answered(status: u16, line: &str, body: &str) -> Result<(), ProbeFailure> {
+    Err(ProbeFailure::Status(Answered { status, line: line.into(), body: body.into() }))
 }

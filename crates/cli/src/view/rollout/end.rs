@@ -5,12 +5,7 @@ use model::{
     api::{Release, ReleaseState, RolloutPhase, RolloutStatus},
 };
 
-use crate::{
-    exit::ExitCode,
-    paint::{Paint, Style},
-    report::UserError,
-    text,
-};
+use crate::{exit::ExitCode, paint::Paint, report::UserError, text, view::trouble};
 
 /// The sentence of a rollout that was promoted, or the error of one that was taken back; `None` while it lasts.
 pub(super) fn end(status: &RolloutStatus, paint: Paint) -> Option<Result<String, UserError>> {
@@ -31,10 +26,11 @@ fn taken_back(status: &RolloutStatus, paint: Paint) -> UserError {
     let Some(trouble) = &status.problem else {
         return UserError::new(ExitCode::RolledBack, format!("release {to} was taken back, release {from} runs"), "");
     };
-    let bar = paint.apply(Style::Dim, "|");
-    let log = trouble.log.iter().map(|line| format!("  {bar} {}\n", text::clean(line, paint.on)));
     let cause = format!("release {to} was taken back, release {from} runs: {}", trouble.cause);
-    UserError { details: log.collect(), ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint) }
+    UserError {
+        details: trouble::evidence(trouble, paint),
+        ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint)
+    }
 }
 
 /// The same, as far as the release tells.

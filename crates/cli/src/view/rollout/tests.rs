@@ -51,8 +51,14 @@ fn ended(phase: &str, fields: Value) -> RolloutStatus {
 }
 
 fn taken_back() -> RolloutStatus {
-    let trouble =
-        json!({ "cause": "users/5 answered 500", "hint": "see its log", "log": ["Traceback:", "\u{1b}[2Jno table"] });
+    let check = |first, last, count, answer: Value| json!({ "first_ms": first, "last_ms": last, "count": count, "asked": "GET http://127.0.0.1:20001/h", "answer": answer });
+    let trouble = json!({
+        "cause": "users/5 answered 500", "hint": "see its log", "log": ["Traceback:", "\u{1b}[2Jno table"],
+        "checks": [
+            check(10, 1_250, 9, json!(["was refused: nothing listens on 127.0.0.1:20001"])),
+            check(1_450, 1_450, 1, json!(["HTTP/1.1 500 Ill", "no \u{1b}[2Jtable"])),
+        ],
+    });
     ended("rolled-back", json!({ "problem": trouble }))
 }
 
@@ -174,7 +180,14 @@ fn taken_back_with_the_reason() {
     let (_, end) = follow_through("isles rollout -w", None, vec![taken_back()]);
     let error = error(end);
     assert_eq!(error.code, ExitCode::RolledBack);
-    assert_eq!(error.details, "  | Traceback:\n  | no table\n");
+    let expected = "  | check after 10ms to 1s250ms, 9 times: GET http://127.0.0.1:20001/h
+  |   was refused: nothing listens on 127.0.0.1:20001
+  | check after 1s450ms: GET http://127.0.0.1:20001/h
+  |   HTTP/1.1 500 Ill
+  |   no table
+  | Traceback:
+  | no table\n";
+    assert_eq!(error.details, expected);
     assert_eq!(error.cause, "release 12 was taken back, release 11 runs: users/5 answered 500");
     assert_eq!(error.hint, "see its log");
 }

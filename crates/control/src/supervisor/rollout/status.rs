@@ -85,7 +85,7 @@ impl Rollout {
 
     fn trouble(&self) -> Option<Trouble> {
         let cause = self.machine.cause()?;
-        let known = self.problem.clone().unwrap_or(Trouble { cause: String::new(), hint: String::new(), log: vec![] });
+        let known = self.problem.clone().unwrap_or_default();
         Some(Trouble { cause: cause.to_string(), ..known })
     }
 }
