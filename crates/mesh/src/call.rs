@@ -65,6 +65,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
+    /// The time from the request's arrival until then.
+    limit: Duration,
     pub(crate) reason: Reason,
     /// When the caller itself gives up; then the body's progress gains no time.
     pub(crate) caller: Option<Instant>,
@@ -95,7 +97,8 @@ impl Facts {
 }
 
 impl Call {
-    /// A request that arrives now, unless the connection takes none.
+    /// A request that arrives now, unless the connection takes none. It is large, so it is made where it stays.
+    #[inline(always)]
     pub(crate) fn new(
         worker: &Worker,
         entry: Entry,
@@ -153,7 +156,7 @@ impl Call {
 
     /// How the request goes on to an instance now.
     pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
-        let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
+        let left = self.deadline.limit.saturating_sub(worker.recent().since(self.arrived));
         RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
     }
 
@@ -222,10 +225,14 @@ impl Deadline {
     /// That of the policy, or of the caller if it waits less.
     fn new(now: Instant, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
         let caller = caller.filter(|caller| *caller < policy);
-        match caller {
-            None => Ok(Self { at: now + policy, reason: Reason::Timeout, caller: None }),
-            Some(Duration::ZERO) => Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came")),
-            Some(left) => Ok(Self { at: now + left, reason: Reason::DeadlineExceeded, caller: Some(now + left) }),
-        }
+        let (limit, reason) = match caller {
+            None => (policy, Reason::Timeout),
+            Some(Duration::ZERO) => {
+                return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
+            }
+            Some(left) => (left, Reason::DeadlineExceeded),
+        };
+        let at = now + limit;
+        Ok(Self { at, limit, reason, caller: caller.map(|_| at) })
     }
 }
