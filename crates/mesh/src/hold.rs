@@ -1,6 +1,6 @@
 //! An instance for a request, within the bounds of its connection and its service; until then the request is held.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use model::{InstanceId, Reason, spec::Side};
 use tokio::time::sleep_until;
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Permit {
     connection: Option<Rc<connection::Local>>,
-    service: bool,
+    service: Cell<bool>,
 }
 
 impl Permit {
@@ -32,33 +32,39 @@ impl Permit {
         if self.connection.is_none() && shared.state.in_flight.try_enter(shared.policy.in_flight_max) {
             self.connection = Some(connection.clone());
         }
-        if self.connection.is_some() && !self.service {
-            self.service = shared.load.in_flight.try_enter(shared.load.max());
+        if self.connection.is_some() && !self.service.get() {
+            self.service.set(shared.load.in_flight.try_enter(shared.load.max()));
         }
-        self.service
+        self.service.get()
     }
 
     /// The bound that it has yet to enter, and how many may be inside.
     fn missing<'a>(&self, connection: &'a Connection) -> Option<(&'a Bound, u32)> {
         match self.connection {
             None => Some((&connection.state.in_flight, connection.policy.in_flight_max)),
-            Some(_) => (!self.service).then(|| (&connection.load.in_flight, connection.load.max())),
+            Some(_) => (!self.service.get()).then(|| (&connection.load.in_flight, connection.load.max())),
         }
     }
 
     /// Takes note that what was missing is there.
     fn entered(&mut self, connection: &Rc<connection::Local>) {
-        self.service = self.connection.is_some();
+        self.service.set(self.connection.is_some());
         self.connection.get_or_insert_with(|| connection.clone());
+    }
+
+    /// The instance has begun to answer: the latency that limits the service's requests ends here, however long the answer or
+    /// what it opens lasts.
+    pub(crate) fn answered(&self) {
+        if let Some(connection) = self.connection.as_ref().filter(|_| self.service.replace(false)) {
+            connection.shared.load.in_flight.leave(connection.shared.load.max());
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        self.answered();
         let Some(connection) = &self.connection else { return };
-        if self.service {
-            connection.shared.load.in_flight.leave(connection.shared.load.max());
-        }
         // Who waits has a policy of its own, which may allow less than that of whoever leaves.
         connection.shared.state.in_flight.leave(u32::MAX);
     }

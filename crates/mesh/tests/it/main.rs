@@ -20,6 +20,7 @@ mod identity;
 mod lessons;
 mod limits;
 mod load;
+mod long_lived;
 mod messages;
 mod panics;
 mod policies;
