@@ -118,11 +118,10 @@ pub(crate) async fn attempts(
     call: &mut Call,
 ) -> Result<Next, Ended> {
     let mut last = Fault::new(Reason::NoUpstream, "");
-    let mut again = None;
+    let (mut again, mut reuse) = (None, true);
     loop {
-        let reuse = again.is_none();
         let lease = match again.take() {
-            Some(local) => Lease::new(local),
+            Some(lease) => lease,
             None => match hold::acquire(worker, request, call).await? {
                 Some(lease) => lease,
                 None => return Err(Ended::Fault(last)),
@@ -135,8 +134,12 @@ pub(crate) async fn attempts(
                 call.answered.replace(Some(local));
                 return Ok(next);
             }
-            Err(Failed::Left) => {}
-            Err(Failed::Stale) => again = Some(lease.local().clone()),
+            Err(Failed::Left) => reuse = true,
+            Err(Failed::Stale) => (again, reuse) = (Some(lease), false),
+            Err(Failed::Full) => {
+                hold::room(request, call, &lease).await?;
+                again = Some(lease);
+            }
             Err(Failed::Again(fault)) => {
                 lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.now());
                 call.tried.push(lease.local().shared.id.clone());
@@ -145,7 +148,7 @@ pub(crate) async fn attempts(
                     return Err(Ended::Fault(fault));
                 }
                 call.retries += 1;
-                last = fault;
+                (last, reuse) = (fault, true);
             }
             Err(Failed::Over(ended)) => {
                 call.judge(worker, lease.local(), ended.says_of_instance());

@@ -13,6 +13,7 @@ use crate::{
     instance::{Lease, Local},
     picker::Candidates,
     place::Held,
+    pool::Reserved,
     problem::Fault,
     view::View,
     worker::Worker,
@@ -171,6 +172,24 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
         }
         call.permit.entered(&local);
     }
+    Ok(())
+}
+
+/// Room for one more connection to an instance. Until there is, the request is one of those that wait on its connection.
+pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Lease) -> Result<(), Ended> {
+    let (policy, instance) = (call.connection.policy(), &lease.local().shared);
+    let most = policy.limits.upstream_connections;
+    let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
+    let late = || fault(Reason::Overloaded, format!("{most} connections to {}, {}", instance.id, waited(call)));
+    match instance.connections.enter(most, u32::MAX) {
+        None => return Err(late()),
+        Some(Entry::Inside) => {}
+        Some(Entry::InLine(mut place)) => {
+            instance.wanted.notify_waiters();
+            first_of(place.entered(), request, call, late).await?;
+        }
+    }
+    lease.room.set(Some(Reserved::entered(instance)));
     Ok(())
 }
 

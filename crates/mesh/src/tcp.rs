@@ -104,7 +104,7 @@ impl Requester for Tcp<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
         let local = lease.local();
         let began = worker.now();
-        let mut upstream = attempt::connect(&local.shared, call).await?;
+        let mut upstream = attempt::connect(lease, call).await?;
         if !local.serving.get() {
             return Err(Failed::Left);
         }

@@ -35,3 +35,4 @@ mod streams;
 mod tcp;
 mod tls;
 mod upgrades;
+mod upstreams;
