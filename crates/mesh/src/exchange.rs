@@ -79,8 +79,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let mut call = match found {
         Ok(call) => call,
         Err(Refusal { fault, connection }) => {
-            let reason = fault.reason;
-            let next = answer(worker, client, scratch, Some(&facts), None, fault).await;
+            let (reason, refused) = (fault.reason, refused::whose(connection.as_deref(), client.entry));
+            let next = answer(worker, client, scratch, Some(&facts), refused.as_ref(), fault).await;
             let refused = Refused { connection, sent: scratch.answer.len(), ..Refused::of(scratch) };
             refused::write_down(worker, client.entry, reason, refused);
             scratch.input.release();
@@ -94,7 +94,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {
             let reason = fault.reason;
-            let next = answer(worker, client, scratch, Some(&facts), Some(&call), fault).await;
+            let next = answer(worker, client, scratch, Some(&facts), Some(&call.whose()), fault).await;
+            call.count_sent(scratch.answer.len());
             (Outcome::Failed(reason), next)
         }
     };

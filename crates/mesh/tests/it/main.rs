@@ -9,6 +9,7 @@ mod call_sockets;
 mod change;
 mod drain;
 mod expect;
+mod explained;
 mod figures;
 mod frames;
 mod grpc;
