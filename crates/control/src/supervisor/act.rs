@@ -68,8 +68,9 @@ impl Supervisor {
     pub(super) fn probe(&mut self, id: InstanceId) {
         let Some(service) = self.services.get(&id.slot.service) else { return };
         let Some(target) = service.instances.get(&id).and_then(|instance| instance.record.target()) else { return };
-        let health = &service.spec_of(id.slot.index).health;
-        let probe = Probe { target, path: health.path.clone(), timeout: health.timeout };
+        let spec = service.spec_of(id.slot.index);
+        let (protocol, health) = (spec.protocol, &spec.health);
+        let probe = Probe { target, protocol, path: health.path.clone(), timeout: health.timeout };
         let probes = self.engines.probes.clone();
         self.beside("probe", async move { Input::Probed(id, probes.probe(probe).await) });
     }
