@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
     problem::Fault, retry, split::Lot, worker::Worker,
 };
 
@@ -143,15 +143,9 @@ impl Call {
         self.sent.set(self.sent.get() + bytes as u64);
     }
 
-    /// Which slot calls whom: `orders/1 -> users`.
-    pub(crate) fn label(&self, worker: &Worker) -> String {
-        let view = worker.view();
-        let caller = match self.entry {
-            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
-            Entry::Gateway => None,
-        };
-        let shared = &self.connection.shared;
-        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    /// Whose it is, for an answer of ours.
+    pub(crate) fn whose(&self) -> Whose<'_> {
+        Whose { connection: &self.connection, entry: self.entry, tried: &self.tried, refused: false }
     }
 
     /// How the request goes on to an instance now.
