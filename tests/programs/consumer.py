@@ -1,7 +1,8 @@
 """Consumes the topic orders.placed, one message after the other, and writes down each: sequence, delivery, process.
 
-It pulls; with PUSH in its environment they are pushed to it, and to whoever else is in its slot. A connection that is lost is made
-again, as clients do."""
+It pulls; with PUSH in its environment they are pushed to it, and to whoever else is in its slot. With QUICK it
+takes no time for a message, and what it could not acknowledge comes again after a second. A connection that is lost is made again, as
+clients do."""
 
 import os
 import socket
@@ -42,6 +43,9 @@ def consume():
     nats = Nats()
     pushed = os.environ.get("PUSH")
     config = '"durable_name":"mailer","ack_policy":"explicit"'
+    quick = os.environ.get("QUICK")
+    if quick:
+        config += ',"ack_wait":1000000000'
     if pushed:
         config += ',"deliver_subject":"_INBOX.mailer.push","deliver_group":"mailer"'
     nats.ask(API + "DURABLE.CREATE.orders_placed.mailer", '{"stream_name":"orders_placed","config":{%s}}' % config)
@@ -52,7 +56,7 @@ def consume():
         if not pushed:
             nats.ask(API + "MSG.NEXT.orders_placed.mailer", '{"batch":1,"expires":20000000000}')
         if to := nats.hear():
-            time.sleep(0.05)
+            time.sleep(0 if quick else 0.05)
             delivery, sequence = to.split(".")[4:6]
             with open("consumed", "a") as file:
                 file.write("%s %s %d\n" % (sequence, delivery, os.getpid()))

@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
+    time::Duration,
 };
 
 use model::status::SystemPhase;
@@ -14,6 +15,8 @@ use tests::{http, process, sandbox::Sandbox, wait};
 
 /// So often the platform is killed, unless `ISLES_TORTURE_KILLS` says otherwise.
 const KILLS: u32 = 5;
+/// A platform that dies sooner is started later and later, and in the end no more.
+const LIFE: Duration = Duration::from_secs(1);
 /// So many messages are acknowledged between two kills.
 const MESSAGES: u64 = 10;
 
@@ -28,6 +31,7 @@ publishes = ["orders.placed"]
 
 [services.mailer]
 run = "python3 consumer.py"
+env = { QUICK = "1" }
 subscribes = ["orders.placed"]
 "#;
 
@@ -41,12 +45,14 @@ fn no_acknowledged_message_is_lost_whenever_the_platform_is_killed() {
     let (acknowledged, end) = (AtomicU64::new(0), AtomicBool::new(false));
     let sequences = thread::scope(|scope| {
         let publisher = scope.spawn(|| publish(sandbox.gateway, &acknowledged, &end));
+        let ending = Ending(&end);
         for _ in 0..kills {
             let before = acknowledged.load(SeqCst);
+            thread::sleep(LIFE);
             wait::until("messages", || (acknowledged.load(SeqCst) >= before + MESSAGES).then_some(()));
             kill(&sandbox);
         }
-        end.store(true, SeqCst);
+        drop(ending);
         publisher.join().expect("it does not panic")
     });
     let distinct: BTreeSet<_> = sequences.iter().copied().collect();
@@ -55,6 +61,15 @@ fn no_acknowledged_message_is_lost_whenever_the_platform_is_killed() {
     println!("{kills} kills, {} messages acknowledged and consumed", sequences.len());
     sandbox.isles(&["down"]).ok();
     sandbox.assert_nothing_left();
+}
+
+/// Ends the publisher, also where the test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
 }
 
 /// Publishes one message after the other; the sequences of those that were acknowledged.

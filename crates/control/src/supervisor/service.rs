@@ -113,8 +113,9 @@ impl ServiceState {
     /// How the health of an instance is checked.
     pub(super) fn probe(&self, id: &InstanceId) -> Option<Probe> {
         let target = self.instances.get(id)?.record.target()?;
-        let health = &self.spec_of(id.slot.index).health;
-        Some(Probe { target, path: health.path.clone(), timeout: health.timeout })
+        let spec = self.spec_of(id.slot.index);
+        let (protocol, health) = (spec.protocol, &spec.health);
+        Some(Probe { target, protocol, path: health.path.clone(), timeout: health.timeout })
     }
 }
 
