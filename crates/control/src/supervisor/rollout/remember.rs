@@ -15,6 +15,8 @@ const ENDED_MAX: usize = 32;
 /// A rollout that is over, until that is remembered.
 pub(in super::super) struct Ending {
     pub(super) services: Vec<ServiceName>,
+    /// Those of which the manifest says another number of instances now: what a person asked for holds no more.
+    pub(super) counted_anew: Vec<ServiceName>,
     /// Requests that wait for it.
     pub(super) held: Vec<Request>,
     /// Those who asked for what is over already.
@@ -23,7 +25,7 @@ pub(in super::super) struct Ending {
 
 impl Ending {
     pub(super) fn new(services: Vec<ServiceName>, held: Vec<Request>) -> Self {
-        Self { services, held, waiters: Vec::new() }
+        Self { services, counted_anew: Vec::new(), held, waiters: Vec::new() }
     }
 }
 
@@ -32,6 +34,14 @@ impl Supervisor {
     pub(in super::super) fn is_rolled_out(&self, name: &ServiceName) -> bool {
         self.rollout.as_ref().is_some_and(|rollout| rollout.has(name))
             || self.ending.as_ref().is_some_and(|ending| ending.services.contains(name))
+    }
+
+    /// Keeps the last status of a rollout for those who watch it.
+    pub(super) fn keep_ended(&mut self, status: RolloutStatus) {
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(status);
     }
 
     /// Tells how the rollout is once that is stored.
@@ -43,21 +53,22 @@ impl Supervisor {
         }
     }
 
-    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
+    /// First the counts, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
     /// is cut short.
     pub(super) fn remember_end(&mut self, status: RolloutStatus) {
-        if self.ended.len() == ENDED_MAX {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(status.clone());
+        self.keep_ended(status.clone());
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
             services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));
         let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
+        let counted_anew: Vec<_> = self.ending.iter().flat_map(|ending| ending.counted_anew.clone()).collect();
         self.beside("remember", async move {
             let written: Result<(), StreamsError> = async {
                 for (name, slots) in slots {
                     records.put_slots(&name, &slots).await?;
+                }
+                for name in counted_anew {
+                    records.forget_scale(&name).await?;
                 }
                 records.put_last_rollout(&status).await?;
                 releases.write().await?;

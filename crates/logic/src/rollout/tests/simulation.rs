@@ -93,6 +93,14 @@ fn a_bad_release_goes_back_whole_whatever_happens_to_the_messages() {
 }
 
 #[test]
+fn what_ends_when_there_is_no_way_back_takes_nothing_back() {
+    let change = |rng: &mut fastrand::Rng, _: &mut Plan, trouble: &mut Trouble| {
+        trouble.fates = vec![Fate::EndsLate; rng.usize(1..6)];
+    };
+    check(change, |outcome| *outcome == Outcome::Promoted);
+}
+
+#[test]
 fn a_worse_release_goes_back_whole() {
     let change = |_: &mut fastrand::Rng, plan: &mut Plan, trouble: &mut Trouble| {
         plan.strategy = canary(&[1, 5_000], Some(Scarce::Promote));
