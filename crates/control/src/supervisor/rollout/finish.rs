@@ -36,7 +36,8 @@ impl Supervisor {
 
     /// Goes to a release that needs no other instances.
     pub(super) fn adjust(&mut self, from: &Release, to: Arc<Release>) {
-        let over = over(self.next_rollout(), (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
+        let number = self.next_rollout();
+        let over = over(number, (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
         let status = RolloutStatus { what: "no instance had to be replaced".into(), ..over };
         self.ending = Some(Ending::new(changed(from, &to), Vec::new()));
         self.serve(from, to, &Counts::new());

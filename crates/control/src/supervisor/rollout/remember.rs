@@ -36,6 +36,14 @@ impl Supervisor {
             || self.ending.as_ref().is_some_and(|ending| ending.services.contains(name))
     }
 
+    /// Keeps the last status of a rollout for those who watch it.
+    pub(super) fn keep_ended(&mut self, status: RolloutStatus) {
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(status);
+    }
+
     /// Tells how the rollout is once that is stored.
     pub(in super::super) fn tell_when_stored(&mut self, waiter: Waiter) {
         match (&mut self.rollout, &mut self.ending) {
@@ -48,10 +56,7 @@ impl Supervisor {
     /// First the counts, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
     /// is cut short.
     pub(super) fn remember_end(&mut self, status: RolloutStatus) {
-        if self.ended.len() == ENDED_MAX {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(status.clone());
+        self.keep_ended(status.clone());
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
             services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));

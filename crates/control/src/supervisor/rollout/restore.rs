@@ -97,7 +97,7 @@ impl Supervisor {
         // If one of these cannot be written, it is looked at again at the next start.
         let _ = self.records.put_last_rollout(&status).await;
         let _ = self.records.forget_rollout().await;
-        self.ended.push_back(status);
+        self.keep_ended(status);
     }
 
     /// The instances that are still to start need the secrets of their release.
