@@ -55,7 +55,8 @@ pub async fn in_time<T>(settings: &Settings, work: impl Future<Output = anyhow::
 /// What to do when the time is over.
 fn after(settings: &Settings) -> String {
     match settings.command {
-        Command::Verb(Verb::Deploy(_) | Verb::Rollback(_) | Verb::Rollout(_)) => view::rollout::goes_on(settings),
+        Command::Verb(Verb::Deploy(_) | Verb::Rollback(_)) => view::rollout::is_given_up(settings),
+        Command::Verb(Verb::Rollout(_)) => view::rollout::goes_on(settings),
         _ => "see `isles status`, or give a longer --timeout".into(),
     }
 }

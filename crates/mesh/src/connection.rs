@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use logic::{hedge, outcome as health, outlier::Outlier};
+use logic::{hedge, outlier::Outlier};
 use model::{
     ByteSize, ServiceName,
     figures::ConnectionFigures,
-    spec::{MessageLimits, Policy, Side},
+    spec::{MessageLimits, Policy},
 };
 use wire::http1::HeadLimits;
 
@@ -113,6 +113,8 @@ impl State {
 /// What a worker has of a connection.
 pub(crate) struct Local {
     pub(crate) shared: Arc<Connection>,
+    /// That of the callee in the same routing state: what a request needs of it is found without a look at the table.
+    pub(crate) split: Option<Arc<Split>>,
     /// Those of the routing state in force, whichever one this is of: a request may be held longer than one is.
     pickers: Rc<RefCell<Pickers>>,
     turns: Rc<Turns>,
@@ -125,7 +127,13 @@ pub(crate) struct Local {
 
 impl Local {
     /// The worker's part of a connection; `before` is its part of the same one in the routing state before.
-    pub(crate) fn new(shared: Arc<Connection>, pickers: Pickers, worker: usize, before: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Connection>,
+        split: Option<Arc<Split>>,
+        pickers: Pickers,
+        worker: usize,
+        before: Option<&Self>,
+    ) -> Self {
         let before = before.filter(|before| Arc::ptr_eq(&before.shared.state, &shared.state));
         let known = before.map(|before| before.pickers.clone()).unwrap_or_default();
         known.replace(pickers);
@@ -135,6 +143,7 @@ impl Local {
             worker,
             figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
             long: Cell::default(),
+            split,
             shared,
         }
     }
@@ -157,11 +166,6 @@ impl Local {
     /// The requests for the callee, of this worker.
     pub(crate) fn busy(&self) -> &Busy {
         &self.shared.load.busy[self.worker]
-    }
-
-    /// Takes note of a request that an instance of a release had.
-    pub(crate) fn compare(&self, split: &Split, side: Side, outcome: health::Outcome, micros: u64) {
-        split.compared.record(self.worker, side, outcome, micros);
     }
 
     /// What takes longer than nearly all requests, once enough of them are known.

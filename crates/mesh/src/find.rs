@@ -45,8 +45,7 @@ pub(crate) fn find(
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
-    let split = view.table.service(connection.shared.service).and_then(|service| service.split.as_ref());
-    let lot = Lot::new(pinned, split.and_then(|split| sticky(request, head, &split.sticky)));
+    let lot = Lot::new(pinned, connection.split.as_ref().and_then(|split| sticky(request, head, &split.sticky)));
     let waits = caller_timeout(request, head);
     let call = Call::new(worker, entry, connection.clone(), line, (key, lot), waits).map_err(refused)?;
     call.count_received(request.length());

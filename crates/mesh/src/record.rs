@@ -1,7 +1,7 @@
 //! What is written down of a request at its end: figures, the breaker, the access log.
 
 use logic::outcome as health;
-use model::spec::AccessLog;
+use model::spec::{AccessLog, Side};
 use wire::http1::{FieldKind, RequestHead};
 
 use crate::{
@@ -26,23 +26,20 @@ pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request
     };
     call.connection.record(&record);
     call.ended.set(now);
-    if let Some(health) = health {
-        compare(worker, call, health, record.micros);
+    if let (Some(split), Some(health)) = (&call.connection.split, health)
+        && let Some(side) = side(call)
+    {
+        split.compared.record(worker.number, side, health, record.micros);
     }
     if is_logged(worker, call, outcome) {
         log(worker, call, &record, request, head);
     }
 }
 
-/// Counts it for its release, where two are told apart. One that no instance had says nothing of either.
-fn compare(worker: &Worker, call: &Call, health: health::Outcome, micros: u64) {
-    let view = worker.view();
-    let service = view.table.service(call.connection.shared.service);
-    let Some(split) = service.and_then(|service| service.split.as_ref()) else { return };
+/// The release of the instance that had it. One that no instance had says nothing of either.
+fn side(call: &Call) -> Option<Side> {
     let answered = call.answered.borrow().as_ref().map(|local| local.side.get());
-    if let Some(side) = answered.or(call.lot.asked()) {
-        call.connection.compare(split, side, health, micros);
-    }
+    answered.or(call.lot.asked())
 }
 
 /// What the end says of the callee.

@@ -65,7 +65,7 @@ pub(crate) struct Service {
     pub(crate) asleep: bool,
     /// Those of the old release first.
     pub(crate) endpoints: Vec<(Arc<Instance>, Side)>,
-    pub(crate) split: Option<Split>,
+    pub(crate) split: Option<Arc<Split>>,
 }
 
 impl Table {
@@ -189,13 +189,13 @@ impl Service {
             |endpoint: &Endpoint| (registry.instance(&endpoint.instance, &endpoint.target), told_apart(endpoint.side));
         let mut endpoints: Vec<_> = upstream.endpoints.iter().map(endpoint).collect();
         endpoints.sort_by_key(|(_, side)| *side);
-        let before = previous.and_then(|previous| previous.split.as_ref());
+        let before = previous.and_then(|previous| previous.split.as_deref());
         Self {
             has_been_healthy: upstream.has_been_healthy,
             hold: upstream.hold,
             asleep: upstream.asleep,
             endpoints,
-            split: upstream.split.as_ref().map(|asked| Split::new(asked, before, registry.workers())),
+            split: upstream.split.as_ref().map(|asked| Arc::new(Split::new(asked, before, registry.workers()))),
         }
     }
 

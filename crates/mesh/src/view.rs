@@ -66,9 +66,9 @@ impl View {
             self.connections.iter().map(|local| (&*local.shared.name, &**local)).collect();
         let connections = table.connections.iter().map(|shared| {
             let before = before.get(&*shared.name).copied();
-            let split = table.service(shared.service).is_some_and(|service| service.split.is_some());
-            let pickers = Pickers::new(&shared.policy.balance, endpoints.get(shared.service), split);
-            Rc::new(connection::Local::new(shared.clone(), pickers, worker, before))
+            let split = table.service(shared.service).and_then(|service| service.split.clone());
+            let pickers = Pickers::new(&shared.policy.balance, endpoints.get(shared.service), split.is_some());
+            Rc::new(connection::Local::new(shared.clone(), split, pickers, worker, before))
         });
         connections.collect()
     }

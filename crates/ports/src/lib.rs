@@ -2,6 +2,8 @@
 //! sees an engine.
 
 pub mod clock;
+#[cfg(feature = "fakes")]
+pub mod fakes;
 pub mod identity;
 pub mod keeper;
 pub mod logs;

@@ -47,6 +47,12 @@ const EXCEPTIONS: &[Exception] = &[
         example: "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: a\r\nIf-None-Match: b\r\n\r\n",
         fits: |found| refused(found).is_some_and(repeats_a_field_of_the_program),
     },
+    Exception {
+        peer: Peer::Nginx,
+        reason: "a host is any name of RFC 3986 wherever it stands; nginx takes fewer letters in a target than in the field `Host`",
+        example: "GET http://a_b/ HTTP/1.1\r\nHost: a_b\r\n\r\n",
+        fits: |found| refused(found).is_some_and(|ours| !ours.host.bytes().all(is_in_hosts_of_nginx_targets)),
+    },
 ];
 
 /// The request that we take and the other answers with 400.
@@ -55,6 +61,10 @@ fn refused(found: &Difference) -> Option<&Request> {
         Difference::Laxer { ours, status: Some(400) } => Some(ours),
         _ => None,
     }
+}
+
+fn is_in_hosts_of_nginx_targets(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)
 }
 
 fn repeats_a_field_of_the_program(request: &Request) -> bool {

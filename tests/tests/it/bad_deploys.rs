@@ -207,6 +207,25 @@ fn a_deploy_that_is_left() {
     assert_eq!(sandbox.get("/version").text(), "two");
 }
 
+#[test]
+fn a_deploy_that_is_left_before_it_begins() {
+    let sandbox = web(BY_HAND);
+    version(&sandbox, "two");
+    let mut first = deploy(&sandbox, "first", &[]);
+    waits_for_a_person(&sandbox, 2);
+    version(&sandbox, "three");
+    let mut left = deploy(&sandbox, "left", &[]);
+    wait::until("the second one to wait for the first", || rollout(&sandbox, |it| it.queued == 1));
+    left.signal(Signal::INT);
+    assert_eq!(left.wait(), Some(130), "{}", left.said());
+    assert!(left.said().contains("it is given up unless its rollout has begun"), "{}", left.said());
+    wait::until("it to be forgotten", || rollout(&sandbox, |it| it.queued == 0));
+    sandbox.isles(&["promote"]).ok();
+    assert_eq!(first.wait(), Some(0), "{}", first.said());
+    assert_eq!(sandbox.get("/version").text(), "two");
+    assert_eq!(states(&sandbox).len(), 2, "nothing was made of it");
+}
+
 /// A command that is refused with this reason, with a hint, before anything has changed.
 #[track_caller]
 fn is_refused(sandbox: &Sandbox, arguments: &[&str], reason: &str) {

@@ -26,4 +26,5 @@ mod stop;
 mod tls;
 mod topics;
 mod torture;
+mod torture_messages;
 mod upgrade;

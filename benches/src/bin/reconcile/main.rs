@@ -2,14 +2,7 @@
 //! instances of one of them so often, and prints what one change took on average: steps of instances, records, entries of the
 //! routing state, routing states, microseconds of processor time, and microseconds until it was answered.
 
-mod fakes;
-mod memory;
-
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use client::Client;
@@ -17,14 +10,12 @@ use control::{Api, Config, Engines, Releases, Secrets, Supervisor};
 use model::{ServiceName, spec::System, status::SystemPhase};
 use ports::{
     clock::{Clock, HostClock},
+    fakes::{Counts, Memory, Mesh, Programs},
     tasks::{TaskKind, Tasks},
 };
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{net::UnixListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
-
-use fakes::{Counts, Mesh, Programs};
-use memory::Memory;
 
 const EVENTS_MAX: usize = 4096;
 /// The number of instances alternates.
@@ -60,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn scale(client: &Client, name: &ServiceName, changes: u32) -> anyhow::Result<()> {
     for replicas in (0..changes).map(|change| REPLICAS[change as usize % 2]) {
-        client.scale(name, replicas).await?;
+        client.scale(name, Some(replicas)).await?;
     }
     Ok(())
 }
@@ -98,7 +89,7 @@ async fn start(
         logs: programs.clone(),
         probes: programs,
         traffic: Arc::new(Mesh(counts.clone())),
-        streams: Arc::new(Memory { counts: counts.clone(), entries: Mutex::default() }),
+        streams: Arc::new(Memory::new(counts.clone())),
         messages: None,
         clock: clock.clone(),
         tasks: tasks.clone(),

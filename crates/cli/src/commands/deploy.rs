@@ -10,7 +10,7 @@ use crate::{
     exit::ExitCode,
     paint::Paint,
     text,
-    view::{lines::Lines, rollout::goes_on, tail::Tail},
+    view::{lines::Lines, rollout::is_given_up, tail::Tail},
 };
 
 pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
         Some(Deployed::Plan(plan)) => show(context, args, &plan),
         Some(Deployed::Rollout(status)) => rollout::begun(context, &client, *status, args.detach).await,
         None => {
-            context.terminal.say(&(goes_on(context.settings) + "\n"));
+            context.terminal.say(&(is_given_up(context.settings) + "\n"));
             Ok(ExitCode::Interrupted)
         }
     }

@@ -16,6 +16,7 @@ use super::{
     act::remembered,
     input::Input,
     request::{Answer, stopping},
+    rollout,
     service::Build,
 };
 use crate::release::{Deployed, Failed, Prepared, Release, Running};
@@ -112,7 +113,7 @@ impl Supervisor {
         if let Work::Rollback(rollback) = &work
             && self.goes_back_to(rollback)
         {
-            return drop(waiter.send(self.rollout_status().map(|status| Outcome::Rollout(Box::new(status)))));
+            return self.tell_when_stored(when_stored(waiter));
         }
         if supersedes {
             self.deploys.queue.push_front((work, waiter));
@@ -161,7 +162,11 @@ impl Supervisor {
             Ok(Deployed::Nothing(plan)) => Ok(Outcome::Plan(plan)),
             Ok(Deployed::Release(_)) if self.stop.is_some() => Err(stopping()),
             Ok(Deployed::Release(_)) if self.deploys.is_superseded => Err(superseded()),
-            Ok(Deployed::Release(prepared)) => self.roll_out(prepared).map(|status| Outcome::Rollout(Box::new(status))),
+            Ok(Deployed::Release(_)) if waiter.is_closed() => return,
+            Ok(Deployed::Release(prepared)) => match self.roll_out(prepared) {
+                Ok(()) => return self.tell_when_stored(when_stored(waiter)),
+                Err(problem) => Err(problem),
+            },
         };
         let _ = waiter.send(answer);
     }
@@ -287,6 +292,10 @@ impl Supervisor {
         let written = self.releases.change(|ledger| ledger.touch());
         self.beside("remember", async move { remembered(written.await) });
     }
+}
+
+fn when_stored(waiter: Waiter) -> rollout::Waiter {
+    Box::new(|status| drop(waiter.send(status.map(|status| Outcome::Rollout(Box::new(status))))))
 }
 
 fn moved(seen: u64, index: u64) -> Box<Problem> {

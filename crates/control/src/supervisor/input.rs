@@ -27,6 +27,8 @@ pub(crate) enum Input {
     Migrated(ServiceName, Result<(), Trouble>),
     /// A state of the rollout is stored, or could not be.
     Stored(Box<Stored>),
+    /// The end of a rollout is remembered, or could not be.
+    EndRemembered(Result<(), String>),
     /// A health check ended.
     Probed(InstanceId, Result<(), ProbeFailure>),
     /// Nothing is in flight to the instance any more; so many requests were cut off.
@@ -57,6 +59,7 @@ impl Supervisor {
             Input::Routed(epoch) => self.routed(epoch),
             Input::Migrated(name, outcome) => self.migrated(&name, outcome),
             Input::Stored(stored) => self.stored(*stored),
+            Input::EndRemembered(outcome) => self.end_remembered(outcome),
             Input::Probed(id, probed) => self.probed(id, probed),
             Input::Drained(id, cut_off) => self.drained(id, cut_off),
             Input::Trouble(id, trouble, give_up) => self.found_trouble(&id, trouble, give_up),

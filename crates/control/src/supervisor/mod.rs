@@ -12,6 +12,8 @@ mod service;
 mod shutdown;
 mod start;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use std::{
@@ -78,6 +80,8 @@ pub struct Supervisor {
     spec: watch::Sender<Arc<System>>,
     deploys: deploy::Deploys,
     rollout: Option<Rollout>,
+    /// A rollout that is over, until that is remembered.
+    ending: Option<rollout::Ending>,
     /// The last rollout that ended.
     last_rollout: Option<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
@@ -147,6 +151,7 @@ impl Supervisor {
             spec,
             deploys: deploy::Deploys::default(),
             rollout: None,
+            ending: None,
             last_rollout: remembered.last_rollout.clone(),
             records,
             services: BTreeMap::new(),

@@ -154,7 +154,7 @@ impl Supervisor {
     }
 
     fn may_scale(&self, name: &ServiceName) -> bool {
-        self.stop.is_none() && !self.rollout.as_ref().is_some_and(|rollout| rollout.has(name))
+        self.stop.is_none() && !self.is_rolled_out(name)
     }
 
     fn set_scaling_timer(&mut self, name: &ServiceName) {

@@ -1,8 +1,8 @@
 //! What a service may do with messages: D, decided for each operation as C is for each call.
 //!
-//! A topic's stream is read through consumers by those that subscribe, and never changed by any service. Consumers belong to the
-//! service that their names begin with; ephemeral ones belong to whoever knows their names. Buckets and object stores belong to
-//! one service, which may do with them what clients do, but for making and removing them.
+//! A topic's stream is read through consumers by those that subscribe, and never changed by any service. A consumer belongs to the
+//! service that made it ([`is_own`]); durable ones are named after it, and no name that begins like another service's is taken. Buckets
+//! and object stores belong to one service, which may do with them what clients do, but for making and removing them.
 
 mod operation;
 #[cfg(test)]
@@ -134,6 +134,15 @@ impl Access {
     /// Whether a consumer is its own, or nobody's by its name.
     fn may_use(&self, stream: &Stream, consumer: &str) -> bool {
         stream.owns || self.owner(consumer).is_none_or(|owner| *owner == *self.service)
+    }
+}
+
+/// Whether a consumer that there is is a service's own: the service made it, or if no service did, it is named after it. A name that
+/// [`Access::allows`] refuses is not asked about.
+pub fn is_own(consumer: &str, creator: Option<&ServiceName>, service: &ServiceName) -> bool {
+    match creator {
+        Some(creator) => creator == service,
+        None => owner(consumer, |name| name == service.as_str()).is_some(),
     }
 }
 

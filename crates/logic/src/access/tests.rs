@@ -139,3 +139,21 @@ fn subscriptions() {
         assert_eq!((may("orders", filter), may("mailer", filter)), (orders, mailer), "{filter}");
     }
 }
+
+#[test]
+fn a_consumer_is_of_the_service_that_made_it() {
+    let name = |name: &str| name.parse::<ServiceName>().unwrap();
+    for (consumer, creator, expected) in [
+        ("x7", Some("mailer"), true),
+        ("x7", Some("orders"), false),
+        ("x7", None, false),
+        ("mailer", Some("mailer"), true),
+        ("mailer", None, true),
+        ("mailer-1", None, true),
+        ("mailer-1", Some("orders"), false),
+        ("mailerx", None, false),
+    ] {
+        let creator = creator.map(name);
+        assert_eq!(is_own(consumer, creator.as_ref(), &name("mailer")), expected, "{consumer} {creator:?}");
+    }
+}

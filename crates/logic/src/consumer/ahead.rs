@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use model::streams::{ConsumerConfig, DeliverPolicy};
 
 use super::View;
-use crate::stream::{Head, Search, scan, wants};
+use crate::stream::{Head, Search, is_wild, scan, wants};
 
 /// Messages that are known before they are delivered.
 const KNOWN_MAX: usize = 64;
@@ -20,8 +20,10 @@ pub(super) struct Ahead {
     pub(super) boundary: u64,
     /// The last messages of their subjects up to `boundary`, where a consumer begins with those.
     pub(super) initial: VecDeque<u64>,
-    /// Messages before it. Exact.
+    /// Messages before it, unless it rests. Exact.
     pub(super) pending: u64,
+    /// It is told of no messages: how many there are is asked of the index.
+    rests: bool,
     /// The next of them, in order.
     known: VecDeque<Head>,
     /// `known` has all of them up to here.
@@ -84,7 +86,32 @@ impl Ahead {
         self.known.clear();
         let from = self.position.max(self.boundary);
         self.pending = self.initial.len() as u64 + view.index.pending(&self.filters, from, view.stored);
-        (self.through, self.complete) = (from, false);
+        (self.through, self.complete, self.rests) = (from, false, false);
+    }
+
+    /// How many messages are before it. Exact.
+    pub(super) fn pending(&self, view: View<'_>) -> u64 {
+        match self.rests {
+            true => view.index.pending(&self.filters, self.position.max(self.boundary), view.stored),
+            false => self.pending,
+        }
+    }
+
+    /// Is told of no messages from here on, until it is counted, if that costs a look for each of its filters at most and it knows
+    /// nothing that would be lost: what comes next has to be searched for anyway. Otherwise `false`.
+    pub(super) fn rest(&mut self) -> bool {
+        let is_first_part_over =
+            self.initial.is_empty() && self.known.front().is_none_or(|head| head.seq > self.boundary);
+        let has_all = || self.filters.iter().all(|filter| **filter == *">");
+        self.rests = !self.complete && is_first_part_over && (has_all() || !is_wild(&self.filters));
+        if self.rests {
+            self.known = VecDeque::new();
+        }
+        self.rests
+    }
+
+    pub(super) fn rests(&self) -> bool {
+        self.rests
     }
 
     /// What is left of the last messages of their subjects.

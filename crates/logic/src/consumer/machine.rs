@@ -2,7 +2,7 @@
 
 use model::{
     Timestamp,
-    streams::{AckPolicy, ConsumerConfig, limit},
+    streams::{ConsumerConfig, limit},
 };
 
 use super::{
@@ -30,35 +30,6 @@ pub struct View<'a> {
     pub last: u64,
     /// Its messages.
     pub stored: &'a dyn Stored,
-}
-
-/// How a consumer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Info {
-    /// Deliveries so far.
-    pub delivered_consumer_seq: u64,
-    /// The last message of the stream that was delivered.
-    pub delivered_stream_seq: u64,
-    /// When that was.
-    pub delivered_at: Option<Timestamp>,
-    /// All deliveries up to this are acknowledged.
-    pub ack_floor_consumer_seq: u64,
-    /// All messages up to this are.
-    pub ack_floor_stream_seq: u64,
-    /// Messages that wait for an acknowledgement.
-    pub num_ack_pending: u64,
-    /// Those of them that were delivered more than once.
-    pub num_redelivered: u64,
-    /// Requests that wait for messages.
-    pub num_waiting: u64,
-    /// Messages that were not delivered yet. Exact.
-    pub num_pending: u64,
-    /// It delivers nothing before.
-    pub paused_until: Option<Timestamp>,
-    /// Nothing goes out although somebody would take it: too many acknowledgements or an answer to flow control are missing.
-    pub stalled: bool,
-    /// Push only: whether anybody listens to the delivery subject.
-    pub is_bound: bool,
 }
 
 /// One consumer. Its memory grows with outstanding messages and waiting requests, both bounded, and while it begins with
@@ -134,6 +105,21 @@ impl Consumer {
         self.outstanding.give(seq, client);
     }
 
+    /// Nobody takes from it, so it is told of no messages any more, until [`Consumer::rouse`]: what many consumers would count at each
+    /// message is asked of the index when somebody wants to know. `false` if it must be told.
+    pub(crate) fn rest(&mut self) -> bool {
+        self.outstanding.len() == 0 && self.ahead.rest()
+    }
+
+    pub(crate) fn rests(&self) -> bool {
+        self.ahead.rests()
+    }
+
+    /// Is told of messages again.
+    pub(crate) fn rouse(&mut self, view: View<'_>) {
+        self.ahead.count(view);
+    }
+
     /// Takes an event and appends what must be done, in order. The view is of the stream as it is now.
     pub fn handle(&mut self, event: Event, now: Timestamp, view: View<'_>, actions: &mut Vec<Action>) {
         match event {
@@ -194,6 +180,11 @@ impl Consumer {
         self.ahead.contains(seq) || self.outstanding.contains(seq)
     }
 
+    /// Push only: whether anybody listens to the delivery subject.
+    pub fn is_bound(&self) -> bool {
+        self.interest
+    }
+
     /// The requests that wait, with what they have not got yet.
     pub fn requests(&self, now: Timestamp) -> Vec<Pull> {
         self.requests.iter(now).collect()
@@ -202,28 +193,6 @@ impl Consumer {
     /// Whether a client has something that it has not acknowledged ([`Pull::client`]).
     pub fn is_awaited_of(&self, client: u64) -> bool {
         self.outstanding.of(client).next().is_some()
-    }
-
-    /// How it is.
-    pub fn info(&self) -> Info {
-        let floor = self.outstanding.first().map(|(seq, pending)| (pending.consumer_seq - 1, seq - 1));
-        let (ack_floor_consumer_seq, ack_floor_stream_seq) = floor.unwrap_or((self.consumer_seq, self.stream_seq));
-        let needs_ack = self.settings.config.ack_policy != AckPolicy::None;
-        let is_full = needs_ack && self.outstanding.len() >= self.outstanding_max();
-        Info {
-            delivered_consumer_seq: self.consumer_seq,
-            delivered_stream_seq: self.stream_seq,
-            delivered_at: self.last_at,
-            ack_floor_consumer_seq,
-            ack_floor_stream_seq,
-            num_ack_pending: self.outstanding.len(),
-            num_redelivered: self.outstanding.redelivered(),
-            num_waiting: self.requests.len() as u64,
-            num_pending: self.ahead.pending,
-            paused_until: self.paused_until,
-            stalled: self.ahead.pending > 0 && (is_full || self.flow.stalled().is_some()),
-            is_bound: self.interest,
-        }
     }
 
     pub(super) fn outstanding_max(&self) -> u64 {

@@ -16,7 +16,7 @@ use slab::Slab;
 pub use rewind::NoWay;
 
 use crate::{
-    consumer::{Action, Consumer, Event, Settings, Snapshot, View},
+    consumer::{Action, Consumer, Event, Info, Settings, Snapshot, View},
     stream::{Due, Filters, Head, Incoming, Outcome, Placed, Removals, Search, Stored, Stream, scan, wants},
 };
 
@@ -31,7 +31,7 @@ pub struct Hub {
     consumers: Slab<(u64, Consumer)>,
     /// Where consumers are, by number.
     places: BTreeMap<u64, usize>,
-    /// Filters and where their consumers are, so that those who want a message are at hand.
+    /// Filters and where their consumers are, so that those who want a message are at hand. Consumers that rest are not among them.
     filters: Filters<usize>,
     wanting: Vec<usize>,
     timers: BTreeSet<(Timestamp, u64)>,
@@ -95,7 +95,12 @@ impl Hub {
         self.places.get(&id).map(|place| &self.consumers[*place].1)
     }
 
-    /// The same, for what is no event: [`Consumer::taken`].
+    /// How a consumer is.
+    pub fn info(&self, id: u64, stored: &dyn Stored) -> Option<Info> {
+        self.get(id).map(|consumer| consumer.info(view(&self.stream, stored)))
+    }
+
+    /// A consumer, for what is no event: [`Consumer::taken`].
     pub fn get_mut(&mut self, id: u64) -> Option<&mut Consumer> {
         let place = *self.places.get(&id)?;
         self.consumers.get_mut(place).map(|(_, consumer)| consumer)
@@ -132,6 +137,10 @@ impl Hub {
     ) {
         let Some(place) = self.places.get(&id).copied() else { return };
         let (_, consumer) = &mut self.consumers[place];
+        if consumer.rests() {
+            consumer.rouse(view(&self.stream, stored));
+            self.filters.insert(&owned(consumer), place);
+        }
         let mut asked = Vec::new();
         let filters = matches!(event, Event::Update(_)).then(|| owned(consumer));
         consumer.handle(event, now, view(&self.stream, stored), &mut asked);
@@ -216,13 +225,19 @@ impl Hub {
         }
     }
 
-    /// A consumer from which nobody takes anything has nothing to do about it: most of many are like that.
+    /// A consumer from which nobody takes anything has nothing to do about it, and rests: most of many are like that. With interest
+    /// retention it cannot: its filters keep messages in the stream.
     fn note(&mut self, subject: &str, touched: &mut Vec<u64>, mut tell: impl FnMut(&mut Consumer)) {
         self.filters.matching(subject, &mut self.wanting);
+        let may_rest = self.stream.config().retention != Retention::Interest;
         for place in &self.wanting {
             let (id, consumer) = &mut self.consumers[*place];
             tell(consumer);
-            touched.extend(consumer.has_taker().then_some(*id));
+            if consumer.has_taker() {
+                touched.push(*id);
+            } else if may_rest && consumer.rest() {
+                self.filters.remove(&owned(consumer), *place);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::streams::Retention;
 
-use super::{Hub, owned};
+use super::{Hub, owned, view};
 use crate::stream::Stored;
 
 /// Why a consumer cannot go on at a sequence. Both happen where the stream keeps messages for its consumers only.
@@ -53,7 +53,8 @@ impl Hub {
         if seq <= self.stream.counts().last_seq && stored.get(seq).is_none() {
             return Err(NoWay::Gone(seq, stored.next(seq).map(|head| head.seq)));
         }
-        match consumer.info().num_pending.saturating_sub(pending) {
+        let had = consumer.info(view(&self.stream, stored)).num_pending;
+        match had.saturating_sub(pending) {
             0 => Ok(pending),
             count => Err(NoWay::PassesOver(count)),
         }

@@ -103,6 +103,29 @@ fn a_publish_costs_what_matches_with_ten_thousand_consumers_as_with_ten() {
 }
 
 #[test]
+fn a_consumer_that_nobody_takes_from_is_looked_at_once() {
+    let mut bench = Bench::new(0);
+    for (id, filter) in [(1, "n.1"), (2, ">"), (3, "n.*")] {
+        let config = ConsumerConfig { name: "c".into(), filter_subject: filter.into(), ..ConsumerConfig::default() };
+        bench.hub.create(id, Settings { config, dead_letter: false }, NOW, &bench.stored);
+    }
+    for _ in 0..3 {
+        bench.publish("n.1");
+    }
+    let rests = |bench: &Bench| [1, 2, 3].map(|id| bench.hub.get(id).unwrap().rests());
+    assert_eq!(rests(&bench), [true, true, false], "to count those of a pattern may cost a look for each subject");
+    let pending = [1, 2, 3].map(|id| bench.hub.info(id, &bench.stored).unwrap().num_pending);
+    assert_eq!(pending, [3; 3]);
+    let pull = Pull { id: 7, batch: 5, ..Pull::default() };
+    let mut actions = Vec::new();
+    bench.hub.handle(1, Event::Pull(pull), NOW, &bench.stored, &mut actions);
+    let left =
+        actions.iter().filter_map(|(_, action)| if let Action::Deliver(d) = action { Some(d.pending) } else { None });
+    assert_eq!(left.collect::<Vec<_>>(), [2, 1, 0]);
+    assert_eq!((rests(&bench), bench.publish("n.1").0), ([false, true, false], vec![Target::Request(7)]));
+}
+
+#[test]
 fn a_consumer_that_keeps_up_asks_storage_for_nothing() {
     let mut bench = Bench::new(2);
     bench.publish("n.1");

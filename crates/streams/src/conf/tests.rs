@@ -115,9 +115,9 @@ fn streams() {
     for text in ["", "jetstream: disabled", "jetstream: off", "jetstream: { enabled: false }"] {
         assert_eq!(of(text), None, "{text}");
     }
-    let text = "jetstream: {\n strict: true,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always, limits { max_request_batch: 100 } }";
+    let text = "jetstream: {\n strict: false,\n store_dir: /s\n max_mem_store:  64MiB,\n max_file_store: 10GiB\n sync: always, limits { max_request_batch: 100 } }";
     let limits = Limits {
-        is_strict: true,
+        is_strict: false,
         memory_bytes_max: Some(64 << 20),
         file_bytes_max: Some(10 << 30),
         request_batch_max: Some(100),

@@ -6,11 +6,12 @@ use logic::consumer::{self, Event};
 
 use super::{
     Engine,
+    clients::Clients,
     requests::{Request, pull},
 };
 use crate::{
     jetstream::{Ack, AckSubject, Next, Status},
-    server::{Message, Outgoing},
+    server::{Message, Origin, Outgoing},
 };
 
 /// An acknowledgement that is a request itself gets one answer, so one number is enough.
@@ -18,15 +19,24 @@ const ANSWER: u64 = 0;
 
 impl Engine {
     /// An acknowledgement. What is none, or of nobody, changes nothing.
-    pub(super) fn acknowledge(&mut self, subject: &str, message: &Message<'_>, client: u64, out: &mut Outgoing) {
+    pub(super) fn acknowledge(
+        &mut self,
+        subject: &str,
+        message: &Message<'_>,
+        from: Option<&Origin>,
+        out: &mut Outgoing,
+    ) {
         if self.check_sound().is_err() {
             // What was acknowledged is about to be read anew: it will be delivered again.
             return;
         }
         let Some(AckSubject { delivery, .. }) = AckSubject::parse(subject) else { return };
+        if !self.is_own(delivery.stream, delivery.consumer, from) {
+            return out.deny();
+        }
         let Ok((stream, consumer)) = self.find_consumer(delivery.stream, delivery.consumer) else { return };
         let Some(ack) = Ack::parse(message.payload) else { return };
-        let seq = delivery.stream_seq;
+        let (seq, client) = (delivery.stream_seq, Clients::number(from));
         let (ack, answer) = match ack {
             Ack::DoneAndNext(_) if !self.clients.ask(client, stream, consumer) => (consumer::Ack::Done, None),
             Ack::DoneAndNext(next) => (self.ask_again((stream, consumer), next, message.reply, client, out), None),
@@ -65,9 +75,12 @@ impl Engine {
     }
 
     /// An answer to a flow control request: `$JS.FC.STREAM.CONSUMER.NUMBER`.
-    pub(super) fn flow(&mut self, subject: &str) {
+    pub(super) fn flow(&mut self, subject: &str, from: Option<&Origin>, out: &mut Outgoing) {
         let mut tokens = subject.split('.').skip(2);
         let (Some(stream), Some(consumer), Some(id)) = (tokens.next(), tokens.next(), tokens.next()) else { return };
+        if !self.is_own(stream, consumer, from) {
+            return out.deny();
+        }
         let Ok((stream, consumer)) = self.find_consumer(stream, consumer) else { return };
         if let Ok(id) = id.parse() {
             self.handle(stream, consumer, Event::FlowReply(id));

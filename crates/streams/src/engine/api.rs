@@ -5,10 +5,11 @@ use journal::Durability;
 use super::{
     Engine,
     answer::{Answer, Asked, push},
+    clients::Clients,
 };
 use crate::{
     jetstream::{ApiError, Call, ErrorCode, Kind, Refusal, Request, Response},
-    server::{Message, Outgoing},
+    server::{Message, Origin, Outgoing},
 };
 use wire::nats::HeaderBlock;
 
@@ -25,16 +26,20 @@ pub(super) enum Reply {
 pub(super) type Served = Result<Reply, ApiError>;
 
 impl Engine {
-    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, client: u64, out: &mut Outgoing) {
+    pub(super) fn call(&mut self, subject: &str, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing) {
         let block = HeaderBlock::parse(message.headers).ok();
         let required_level = block.and_then(|block| block.get("Nats-Required-Api-Level"));
         let call = Call { subject, required_level, body: message.payload };
         let Some(parsed) = self.api.parse(&call) else { return };
+        let of = parsed.as_ref().ok().and_then(Request::consumer);
+        if of.is_some_and(|(stream, consumer)| !self.is_own(stream, consumer, from)) {
+            return out.deny();
+        }
         let reply = message.reply.unwrap_or_default();
         // Direct gets and pulls are no requests of the API.
         let counts =
             !matches!(parsed, Ok(Request::DirectGet { .. } | Request::ConsumerNext { .. }) | Err(Refusal::Status(_)));
-        let served = parsed.and_then(|request| self.serve(request, reply, client, out));
+        let served = parsed.and_then(|request| self.serve(request, reply, from, out));
         // An answer about the account does not count the request that it answers.
         self.stats.total += u64::from(counts);
         if let Err(refusal) = served {
@@ -43,13 +48,19 @@ impl Engine {
         }
     }
 
-    fn serve(&mut self, request: Request, reply: &[u8], client: u64, out: &mut Outgoing) -> Result<(), Refusal> {
+    fn serve(
+        &mut self,
+        request: Request,
+        reply: &[u8],
+        from: Option<&Origin>,
+        out: &mut Outgoing,
+    ) -> Result<(), Refusal> {
         let (kind, served) = match request {
             Request::DirectGet { stream, get } => {
                 return self.direct_get(&stream, &get, reply, out).map_err(Refusal::Status);
             }
             Request::ConsumerNext { stream, consumer, next } => {
-                if self.next((&*stream, &*consumer), &next, reply, client).is_err() {
+                if self.next((&*stream, &*consumer), &next, reply, Clients::number(from)).is_err() {
                     nobody(reply, out);
                 }
                 return Ok(());
@@ -65,6 +76,10 @@ impl Engine {
             Request::MessageGet { stream, get } => (Kind::MessageGet, self.get(&stream, &get)),
             Request::MessageDelete { stream, delete } => {
                 (Kind::MessageDelete, self.delete_message(&stream, delete.seq))
+            }
+            Request::ConsumerCreate { stream, create } => {
+                let creator = from.and_then(|origin| origin.identity.service.as_ref());
+                (Kind::ConsumerCreate, self.create_consumer(&stream, create, creator))
             }
             other => self.of_consumer(other),
         };
@@ -82,7 +97,6 @@ impl Engine {
 
     fn of_consumer(&mut self, request: Request) -> (Kind, Served) {
         match request {
-            Request::ConsumerCreate { stream, create } => (Kind::ConsumerCreate, self.create_consumer(&stream, create)),
             Request::ConsumerInfo { stream, consumer } => (Kind::ConsumerInfo, self.consumer(&stream, &consumer)),
             Request::ConsumerDelete { stream, consumer } => {
                 (Kind::ConsumerDelete, self.delete_by_name(&stream, &consumer))

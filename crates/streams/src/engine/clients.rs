@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use logic::consumer::Event;
+use logic::{access, consumer::Event};
 
 use super::Engine;
 use crate::{jetstream::AckSubject, server::Origin};
@@ -44,6 +44,14 @@ impl Clients {
 }
 
 impl Engine {
+    /// Whether a client may have to do with a consumer, if there is one: a service only with its own.
+    pub(super) fn is_own(&self, stream: &str, consumer: &str, from: Option<&Origin>) -> bool {
+        let Some(service) = from.and_then(|origin| origin.identity.service.as_ref()) else { return true };
+        let Ok(kept) = self.find(stream) else { return true };
+        let member = kept.members.find(consumer).and_then(|id| kept.members.get(id));
+        member.is_none_or(|member| access::is_own(consumer, member.creator.as_ref(), service))
+    }
+
     /// A client gets nothing new: its requests wait in vain.
     pub(super) fn drain_client(&mut self, client: u64) {
         let last = self.writer.last_with_letters();

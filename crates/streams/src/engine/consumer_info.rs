@@ -30,9 +30,9 @@ impl Engine {
     }
 
     pub(super) fn consumer_info(&self, kept: &Kept, id: u64) -> Result<ConsumerInfo, ApiError> {
-        let found = kept.members.get(id).zip(kept.hub.get(id));
-        let (member, machine) = found.ok_or_else(|| ErrorCode::ConsumerNotFound.error())?;
-        let (info, now) = (machine.info(), self.clock.now());
+        let found = kept.members.get(id).zip(kept.hub.get(id)).zip(kept.hub.info(id, &kept.heads));
+        let ((member, machine), info) = found.ok_or_else(|| ErrorCode::ConsumerNotFound.error())?;
+        let now = self.clock.now();
         let paused_until = info.paused_until.filter(|until| *until > now);
         let mut config = machine.settings().config.clone();
         config.pause_until = paused_until;

@@ -4,7 +4,7 @@ use std::iter::repeat_with;
 
 use logic::consumer::{Action, Event, Settings, Snapshot, check, check_pedantic, check_unique, check_update};
 use model::{
-    Timestamp,
+    ServiceName, Timestamp,
     streams::{self, ConsumerConfig, Redelivery, Retention, limit},
 };
 
@@ -25,7 +25,12 @@ const NAME_CHARS: usize = 8;
 const STATE_BYTES_MAX: usize = 3 << 20;
 
 impl Engine {
-    pub(super) fn create_consumer(&mut self, stream: &str, create: ConsumerCreate) -> Served {
+    pub(super) fn create_consumer(
+        &mut self,
+        stream: &str,
+        create: ConsumerCreate,
+        creator: Option<&ServiceName>,
+    ) -> Served {
         self.check_open()?;
         let ConsumerCreate { action, pedantic, mut config } = create;
         let said = pedantic.then(|| config.clone());
@@ -47,11 +52,11 @@ impl Engine {
         match (existing, action) {
             (Some(consumer), action) => self.update_consumer(id, consumer, action, config),
             (None, jetstream::Action::Update) => Err(ErrorCode::ConsumerDoesNotExist.error()),
-            (None, _) => self.add_consumer(id, config),
+            (None, _) => self.add_consumer(id, config, creator.cloned()),
         }
     }
 
-    fn add_consumer(&mut self, stream: u64, config: ConsumerConfig) -> Served {
+    fn add_consumer(&mut self, stream: u64, config: ConsumerConfig, creator: Option<ServiceName>) -> Served {
         let kept = self.kept(stream)?;
         let config = check(config, kept.hub.stream.config())?;
         check_others(kept, None, &config)?;
@@ -65,7 +70,7 @@ impl Engine {
         let (id, now) = (self.take_id(), self.clock.now());
         let kept = self.kept_mut(stream)?;
         kept.hub.create(id, settings(config), now, &kept.heads);
-        if let Err(error) = self.keep_consumer(stream, id, now) {
+        if let Err(error) = self.keep_consumer(stream, id, now, creator) {
             self.kept_mut(stream).into_iter().for_each(|kept| drop(kept.hub.remove(id, &kept.heads)));
             return Err(error);
         }
@@ -79,7 +84,13 @@ impl Engine {
     }
 
     /// Writes a new consumer to the journal, unless it is to be kept in memory.
-    fn keep_consumer(&mut self, stream: u64, id: u64, created: Timestamp) -> Result<(), ApiError> {
+    fn keep_consumer(
+        &mut self,
+        stream: u64,
+        id: u64,
+        created: Timestamp,
+        creator: Option<ServiceName>,
+    ) -> Result<(), ApiError> {
         let kept = self.streams.get_mut(&stream).ok_or_else(|| ErrorCode::StreamNotFound.error())?;
         let machine = kept.hub.get(id).ok_or_else(|| ErrorCode::ConsumerNotFound.error())?;
         let (config, snapshot) = (machine.settings().config.clone(), machine.snapshot());
@@ -91,11 +102,12 @@ impl Engine {
             if whole.as_ref().is_some_and(|whole| whole.len() > STATE_BYTES_MAX) {
                 return Err(ErrorCode::ConsumerStoreFailed.because("it begins with too many messages"));
             }
-            self.writer.create(id, &Description { stream, config, created, position }.encode());
+            let creator = creator.clone();
+            self.writer.create(id, &Description { stream, config, created, creator, position }.encode());
             let ledger = ledger.insert(Ledger::new(position));
             whole.iter().for_each(|whole| ledger.write_whole(id, whole, &mut self.writer));
         }
-        kept.members.insert(id, Member { name, created, ledger });
+        kept.members.insert(id, Member { name, created, creator, ledger });
         Ok(())
     }
 
@@ -107,7 +119,7 @@ impl Engine {
             return Err(ErrorCode::ConsumerAlreadyExists.error());
         }
         let new = check_update(&old, config, kept.hub.stream.config())?;
-        if machine.info().is_bound && old.deliver_subject != new.deliver_subject {
+        if machine.is_bound() && old.deliver_subject != new.deliver_subject {
             return Err(ErrorCode::ConsumerNameExists.error());
         }
         check_others(kept, Some(id), &new)?;
@@ -131,8 +143,8 @@ impl Engine {
         let kept = self.kept(stream)?;
         let member = kept.members.get(id).ok_or_else(|| ErrorCode::ConsumerNotFound.error())?;
         if let Some(ledger) = &member.ledger {
-            let (created, position) = (member.created, ledger.position);
-            let description = Description { stream, config: new.clone(), created, position }.encode();
+            let (config, created, creator) = (new.clone(), member.created, member.creator.clone());
+            let description = Description { stream, config, created, creator, position: ledger.position }.encode();
             self.writer.describe(id, &description);
         }
         if old.is_push() {
@@ -157,8 +169,9 @@ impl Engine {
         self.check_open()?;
         self.handle(stream, consumer, Event::Pause(until));
         let now = self.clock.now();
-        let machine = self.kept(stream)?.hub.get(consumer);
-        let until = machine.and_then(|machine| machine.info().paused_until).filter(|until| *until > now);
+        let kept = self.kept(stream)?;
+        let until =
+            kept.hub.info(consumer, &kept.heads).and_then(|info| info.paused_until).filter(|until| *until > now);
         Ok(Reply::Durable(Response::ConsumerPause(Pause {
             paused: until.is_some(),
             pause_until: Time(until.map(super::info::time)),

@@ -2,7 +2,7 @@
 
 use journal::Journal;
 use logic::consumer::{Change, Consumer, Snapshot};
-use model::{Timestamp, streams::ConsumerConfig};
+use model::{ServiceName, Timestamp, streams::ConsumerConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,6 +20,9 @@ pub(super) struct Description {
     pub(super) stream: u64,
     pub(super) config: ConsumerConfig,
     pub(super) created: Timestamp,
+    /// The service that made it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) creator: Option<ServiceName>,
     /// Its state at first, where that is no more than a position.
     pub(super) position: u64,
 }

@@ -7,7 +7,7 @@ use model::streams::{ConsumerConfig, Storage, StreamConfig};
 use crate::jetstream::{ApiError, ErrorCode};
 
 /// What an engine allows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Whether requests with unknown keys are refused.
     pub is_strict: bool,
@@ -17,6 +17,13 @@ pub struct Limits {
     pub file_bytes_max: Option<u64>,
     /// Messages that one request to a pull consumer asks for.
     pub request_batch_max: Option<i64>,
+}
+
+/// As nats-server's: strict, and without bounds.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { is_strict: true, memory_bytes_max: None, file_bytes_max: None, request_batch_max: None }
+    }
 }
 
 impl Limits {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use model::Timestamp;
+use model::{ServiceName, Timestamp};
 
 use super::ledger::Ledger;
 
@@ -21,6 +21,8 @@ pub(super) struct Members {
 pub(super) struct Member {
     pub(super) name: Arc<str>,
     pub(super) created: Timestamp,
+    /// The service that made it, if one did.
+    pub(super) creator: Option<ServiceName>,
     /// Its state in the journal; none if it is kept in memory.
     pub(super) ledger: Option<Ledger>,
 }

@@ -122,7 +122,7 @@ impl Engine {
         let config = &machine.settings().config;
         let group = Some(config.deliver_group.as_bytes()).filter(|group| !group.is_empty());
         let exists = interest.exists(config.deliver_subject.as_bytes(), group);
-        if exists != machine.info().is_bound {
+        if exists != machine.is_bound() {
             self.handle(stream, consumer, Event::Interest(exists));
         }
     }

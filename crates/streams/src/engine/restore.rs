@@ -14,7 +14,7 @@ use crate::jetstream::Status;
 /// What is not in the journal, and outlives a failed write.
 pub(super) struct Survivors {
     /// Consumers that are kept in memory, with the numbers of their streams and their own.
-    consumers: Vec<(u64, u64, ConsumerConfig, Timestamp, Snapshot)>,
+    consumers: Vec<((u64, u64), ConsumerConfig, Member, Snapshot)>,
     requests: Vec<(u64, u64, Pull)>,
 }
 
@@ -22,11 +22,14 @@ impl Engine {
     /// Takes the consumers from the journal. The streams are there already.
     pub(super) fn restore_consumers(&mut self) -> Result<(), OpenError> {
         for (id, bytes) in self.writer.journal().streams() {
-            let Some(Description { stream, config, created, position }) = Description::decode(&bytes) else { continue };
+            let Some(description) = Description::decode(&bytes) else { continue };
+            let Description { stream, config, created, creator, position } = description;
             self.next_id = self.next_id.max(id + 1);
             let read = Ledger::read(id, position, self.writer.journal());
             let (ledger, state) = read.map_err(|cause| OpenError::Unreadable(id, cause))?;
-            if !self.restore_consumer(stream, id, config, created, Some(ledger), state) {
+            let name = config.name.as_str().into();
+            let member = Member { name, created, creator, ledger: Some(ledger) };
+            if !self.restore_consumer((stream, id), config, member, state) {
                 return Err(OpenError::Unreadable(id, format!("there is no stream {stream}")));
             }
         }
@@ -35,18 +38,15 @@ impl Engine {
 
     fn restore_consumer(
         &mut self,
-        stream: u64,
-        id: u64,
+        (stream, id): (u64, u64),
         config: ConsumerConfig,
-        created: Timestamp,
-        ledger: Option<Ledger>,
+        member: Member,
         state: Restored,
     ) -> bool {
         let now = self.clock.now();
         let Some(kept) = self.streams.get_mut(&stream) else { return false };
-        let name = config.name.as_str().into();
         kept.hub.restore(id, settings(config), state, now, &kept.heads);
-        kept.members.insert(id, Member { name, created, ledger });
+        kept.members.insert(id, member);
         self.listen(stream, id);
         self.watch(stream);
         true
@@ -60,7 +60,9 @@ impl Engine {
                 survivors.requests.extend(machine.requests(now).into_iter().map(|pull| (kept.id, id, pull)));
                 if let Some(member) = kept.members.get(id).filter(|member| member.ledger.is_none()) {
                     let config = machine.settings().config.clone();
-                    survivors.consumers.push((kept.id, id, config, member.created, machine.snapshot()));
+                    let (name, created, creator) = (member.name.clone(), member.created, member.creator.clone());
+                    let member = Member { name, created, creator, ledger: None };
+                    survivors.consumers.push(((kept.id, id), config, member, machine.snapshot()));
                 }
             }
         }
@@ -69,11 +71,11 @@ impl Engine {
 
     /// Brings it back: requests wait again, and those whose consumer has gone end.
     pub(super) fn revive(&mut self, survivors: Survivors) {
-        for (stream, id, config, created, mut snapshot) in survivors.consumers {
-            let last = self.streams.get(&stream).map_or(0, |kept| kept.hub.stream.counts().last_seq);
+        for (number, config, member, mut snapshot) in survivors.consumers {
+            let last = self.streams.get(&number.0).map_or(0, |kept| kept.hub.stream.counts().last_seq);
             // What was delivered without being stored comes again under the same sequence.
             snapshot.position = snapshot.position.min(last);
-            self.restore_consumer(stream, id, config, created, None, (snapshot, Vec::new()));
+            self.restore_consumer(number, config, member, (snapshot, Vec::new()));
         }
         let mut known = std::mem::take(&mut self.requests.by_id);
         for (stream, consumer, pull) in survivors.requests {

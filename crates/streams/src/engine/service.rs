@@ -73,10 +73,11 @@ pub struct Engine {
 impl Engine {
     pub(super) fn new(writer: Writer, clock: Arc<dyn Clock>) -> Self {
         let (inside, wishes) = inside::channel();
+        let limits = Limits::default();
         Self {
             writer,
             clock,
-            api: Api { level: API_LEVEL, ..Api::default() },
+            api: Api { level: API_LEVEL, strict: limits.is_strict, ..Api::default() },
             stats: ApiStats { level: API_LEVEL, ..ApiStats::default() },
             streams: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -84,7 +85,7 @@ impl Engine {
             staged: HashMap::new(),
             next_id: FIRST_STREAM,
             closed_until: Timestamp(0),
-            limits: Limits::default(),
+            limits,
             tally: Tally::default(),
             requests: Requests::default(),
             clients: Clients::default(),
@@ -237,11 +238,11 @@ impl Service for Engine {
     fn message(&mut self, message: &Message<'_>, from: Option<&Origin>, out: &mut Outgoing) {
         let Ok(subject) = str::from_utf8(message.subject) else { return };
         if subject.starts_with("$JS.API.") {
-            self.call(subject, message, Clients::number(from), out);
+            self.call(subject, message, from, out);
         } else if subject.starts_with("$JS.ACK.") {
-            self.acknowledge(subject, message, Clients::number(from), out);
+            self.acknowledge(subject, message, from, out);
         } else if subject.starts_with("$JS.FC.") {
-            self.flow(subject);
+            self.flow(subject, from, out);
         } else {
             let headers = from.and_then(|from| stamped(message, from));
             let headers = headers.as_deref().unwrap_or(message.headers);

@@ -59,6 +59,20 @@ pub enum Request {
     ConsumerPause { stream: String, consumer: String, until: Option<Timestamp> },
 }
 
+impl Request {
+    /// The stream and the name of the consumer that it is about; the name of a new one may be empty.
+    pub fn consumer(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::ConsumerCreate { stream, create } => Some((stream, &create.config.name)),
+            Self::ConsumerInfo { stream, consumer }
+            | Self::ConsumerDelete { stream, consumer }
+            | Self::ConsumerNext { stream, consumer, .. }
+            | Self::ConsumerPause { stream, consumer, .. } => Some((stream, consumer)),
+            _ => None,
+        }
+    }
+}
+
 /// Why a request is not carried out, and how that is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {

@@ -142,5 +142,6 @@ fn identities(system: &System) -> impl Iterator<Item = (ServiceName, Identity)> 
 fn identity(system: &System, name: &ServiceName) -> Identity {
     let access = Access::new(system, name);
     let (permissions, inboxes) = (access.permissions(), InboxRule::Own);
-    Identity { permissions, inboxes, guard: Some(Arc::new(Gate::new(access))), ..Identity::default() }
+    let (service, guard) = (Some(name.clone()), Some(Arc::new(Gate::new(access)) as _));
+    Identity { service, permissions, inboxes, guard, ..Identity::default() }
 }

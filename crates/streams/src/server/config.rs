@@ -6,7 +6,7 @@ use std::{
 };
 
 use logic::subject::Permissions;
-use model::InstanceId;
+use model::{InstanceId, ServiceName};
 
 use super::{Guard, Tls};
 
@@ -107,6 +107,8 @@ pub struct Identity {
     pub name: String,
     /// The instance that it is, if it is one: it can be drained, and services learn that it has gone.
     pub instance: Option<InstanceId>,
+    /// The service of a system that it belongs to.
+    pub service: Option<ServiceName>,
     /// The release that the instance is of, as it changes; 0 while that is not known.
     pub release: Option<Arc<AtomicU64>>,
     /// What it may publish and subscribe to.

@@ -91,6 +91,8 @@ pub struct Outgoing {
     pub messages: Batch,
     /// How long nothing is read from the client whose message it is.
     pub(super) hold: Duration,
+    /// Whether the client whose message it is may not send it.
+    pub(super) is_denied: bool,
 }
 
 /// A change of a service's subscriptions.
@@ -114,6 +116,11 @@ impl Outgoing {
     /// Asks for nothing to be read for a while from the client whose message it is: it sends faster than the service can take.
     pub fn hold_back(&mut self, time: Duration) {
         self.hold = time;
+    }
+
+    /// Has the client whose message it is told that it may not send it: a permissions violation.
+    pub fn deny(&mut self) {
+        self.is_denied = true;
     }
 
     pub(super) fn is_empty(&self) -> bool {

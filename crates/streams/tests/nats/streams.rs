@@ -69,15 +69,13 @@ fn pages_tell_of_streams() {
 
 #[test]
 fn all_streams_together_are_bounded() {
-    let limits =
-        Limits { file_bytes_max: Some(1000), memory_bytes_max: Some(500), is_strict: true, ..Limits::default() };
+    let limits = Limits { file_bytes_max: Some(1000), memory_bytes_max: Some(500), ..Limits::default() };
     let (_server, mut raw, _folder) = start(limits);
     for (config, code) in [
         (json!({ "name": "a", "subjects": ["a"], "max_bytes": 600 }), Value::Null),
         (json!({ "name": "b", "subjects": ["b"], "max_bytes": 600 }), 10047.into()),
         (json!({ "name": "m", "subjects": ["m"], "max_bytes": 600, "storage": "memory" }), 10028.into()),
         (json!({ "name": "c", "subjects": ["c"] }), Value::Null),
-        (json!({ "name": "d", "subjects": ["d"], "what": 1 }), 10025.into()),
     ] {
         assert_eq!(create(&mut raw, &config), code, "{config}");
     }
@@ -87,4 +85,14 @@ fn all_streams_together_are_bounded() {
     assert_eq!(codes, [Value::Null, Value::Null, Value::Null, 10023.into()], "a message counts more than its payload");
     assert_eq!(ask(&mut raw, "$JS.API.STREAM.PURGE.c", "")["purged"], 3);
     assert_eq!(publish(&mut raw), Value::Null);
+}
+
+#[test]
+fn keys_that_nobody_knows_are_refused_unless_leniency_is_asked_for() {
+    for (limits, code) in
+        [(Limits::default(), 10025.into()), (Limits { is_strict: false, ..Limits::default() }, Value::Null)]
+    {
+        let (_server, mut raw, _folder) = start(limits);
+        assert_eq!(create(&mut raw, &json!({ "name": "a", "subjects": ["a"], "what": 1 })), code, "{limits:?}");
+    }
 }

@@ -22,5 +22,5 @@ const EXCEPTIONS: &[Exception] = &[Exception {
     peer: Peer::Nginx,
     reason: "interim responses may come before the final one (RFC 9110 section 15.2); this nginx takes the first for the final one",
     example: "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-    fits: |bytes| bytes.starts_with(b"HTTP/1.1 1"),
+    fits: |bytes| bytes.starts_with(b"HTTP/1.") && bytes.get(8..10) == Some(b" 1"),
 }];

@@ -25,8 +25,17 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// What follows when a command does not wait for the end of a rollout.
 pub(crate) fn goes_on(settings: &Settings) -> String {
+    format!("it goes on: {}", commands(settings))
+}
+
+/// What follows when a command does not wait for the begin of its rollout.
+pub(crate) fn is_given_up(settings: &Settings) -> String {
+    format!("it is given up unless its rollout has begun: {}", commands(settings))
+}
+
+fn commands(settings: &Settings) -> String {
     let command = |verb| settings.project().map_or(format!("isles {verb}"), |project| project.command(verb));
-    format!("it goes on: `{}` shows it, `{}` takes it back", command("rollout --watch"), command("abort"))
+    format!("`{}` shows it, `{}` takes it back", command("rollout --watch"), command("abort"))
 }
 
 /// Shows this rollout until it has ended or Ctrl-C is pressed. Progress goes to standard error: on a

@@ -7,5 +7,5 @@ mod picture;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use follow::{follow, goes_on};
+pub(crate) use follow::{follow, goes_on, is_given_up};
 pub(crate) use picture::picture;

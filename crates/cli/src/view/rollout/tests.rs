@@ -240,4 +240,7 @@ fn a_terminal_shows_one_picture() {
 fn what_goes_on_is_said() {
     let expected = "it goes on: `isles rollout --watch` shows it, `isles abort` takes it back";
     assert_eq!(goes_on(&settings("isles deploy")), expected);
+    let expected =
+        "it is given up unless its rollout has begun: `isles rollout --watch` shows it, `isles abort` takes it back";
+    assert_eq!(is_given_up(&settings("isles deploy")), expected);
 }

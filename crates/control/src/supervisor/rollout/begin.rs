@@ -13,14 +13,12 @@ use logic::{
 };
 use model::{
     Problem,
-    api::RolloutStatus,
     spec::{Side, Strategy, Wait},
 };
 
 use super::{
     super::{
         Supervisor,
-        act::remembered,
         request::{Answer, stopping},
     },
     Rollout,
@@ -28,9 +26,9 @@ use super::{
 use crate::release::{Prepared, Release, Way, view};
 
 impl Supervisor {
-    /// Whether a rollout is under way.
+    /// Whether a rollout is under way, or its end is not remembered yet.
     pub(in super::super) fn is_rolling_out(&self) -> bool {
-        self.rollout.is_some()
+        self.rollout.is_some() || self.ending.is_some()
     }
 
     /// What is under way shall go back, for something else takes its place.
@@ -39,7 +37,7 @@ impl Supervisor {
     }
 
     /// Begins to go to another release; nothing else is under way.
-    pub(in super::super) fn roll_out(&mut self, prepared: Prepared) -> Answer<RolloutStatus> {
+    pub(in super::super) fn roll_out(&mut self, prepared: Prepared) -> Answer<()> {
         let Prepared { release: to, way, secrets } = prepared;
         let Some(from) = self.release.clone() else { return Err(stopping()) };
         let differences = release::compare(&view(&from), &view(&to));
@@ -53,16 +51,19 @@ impl Supervisor {
         let machine = plan.map(|plan| Machine::new(plan, self.now()).map_err(invalid)).transpose()?;
         self.vault.take(secrets);
         self.allow_messages(&to);
-        let Some(machine) = machine else { return Ok(self.adjust(&from, to)) };
-        self.begin_rollout(machine, from, to, way);
-        self.note_targets(&differences);
-        self.tell_rollout(Event::Due);
-        self.rollout_status()
+        if let Some(machine) = machine {
+            self.begin_rollout(machine, from, to, way);
+            self.note_targets(&differences);
+            self.tell_rollout(Event::Due);
+        } else {
+            self.adjust(&from, to);
+        }
+        Ok(())
     }
 
     fn begin_rollout(&mut self, machine: Machine, from: Arc<Release>, to: Arc<Release>, way: Way) {
-        let written = self.releases.change(|ledger| ledger.begins(to.number));
-        self.beside("remember", async move { remembered(written.await) });
+        // It is written before the first state of the rollout is.
+        self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
         self.rollout = Some(Rollout {
             number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,

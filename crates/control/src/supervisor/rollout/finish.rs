@@ -8,10 +8,12 @@ use model::{
     api::{RolloutPhase, RolloutStatus},
 };
 
-use super::super::{
-    Supervisor,
-    act::remembered,
-    service::{Build, settings},
+use super::{
+    super::{
+        Supervisor,
+        service::{Build, settings},
+    },
+    remember::Ending,
 };
 use crate::release::{Bundle, Release, view};
 
@@ -20,8 +22,9 @@ impl Supervisor {
     pub(super) fn finish(&mut self, outcome: &Outcome) {
         self.forget_migration();
         let Some(status) = self.ended_status() else { return };
-        let Some(rollout) = self.rollout.take() else { return };
+        let Some(mut rollout) = self.rollout.take() else { return };
         let services = rollout.services();
+        self.ending = Some(Ending::new(services.clone(), std::mem::take(&mut rollout.held)));
         match outcome {
             Outcome::Promoted => self.serve(&rollout.from, rollout.to.clone()),
             Outcome::RolledBack { cause, .. } => self.fall_back(&services, &rollout.from, &cause.to_string()),
@@ -29,15 +32,11 @@ impl Supervisor {
         self.close_previews(&services);
         self.leave_split(&services);
         self.last_rollout = Some(status.clone());
-        services.iter().for_each(|name| self.go_on_scaling(name));
-        self.remember_end(services, status);
-        for request in rollout.held {
-            self.request(request);
-        }
+        self.remember_end(status);
     }
 
     /// Goes to a release that needs no other instances.
-    pub(super) fn adjust(&mut self, from: &Release, to: Arc<Release>) -> RolloutStatus {
+    pub(super) fn adjust(&mut self, from: &Release, to: Arc<Release>) {
         let now = self.now();
         let status = RolloutStatus {
             number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,
@@ -59,8 +58,8 @@ impl Supervisor {
         };
         self.serve(from, to);
         self.last_rollout = Some(status.clone());
-        self.remember_end(Vec::new(), status.clone());
-        status
+        self.ending = Some(Ending::new(Vec::new(), Vec::new()));
+        self.remember_end(status);
     }
 
     /// From now on the release serves alone.
@@ -137,26 +136,5 @@ impl Supervisor {
             }
             self.reroute(name);
         }
-    }
-
-    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
-    /// is cut short.
-    fn remember_end(&self, services: Vec<ServiceName>, status: RolloutStatus) {
-        let slots = services.into_iter().filter_map(|name| {
-            let slots = self.services.get(&name)?.machine.own_slots().collect();
-            Some((name, slots))
-        });
-        let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
-        self.beside("remember", async move {
-            let written = async {
-                for (name, slots) in slots {
-                    records.put_slots(&name, &slots).await?;
-                }
-                records.put_last_rollout(&status).await?;
-                releases.write().await?;
-                records.forget_rollout().await
-            };
-            remembered(written.await)
-        });
     }
 }

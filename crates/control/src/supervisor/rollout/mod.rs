@@ -11,6 +11,7 @@ mod judging;
 mod migration;
 mod problem;
 mod record;
+mod remember;
 mod request;
 mod restore;
 mod settle;
@@ -22,19 +23,16 @@ use std::{
     sync::Arc,
 };
 
-use logic::rollout::{Action, Instance, Machine, Phase, State};
-use model::{InstanceId, ServiceName, Timestamp, api::RolloutStatus, spec::Side};
-use tokio::sync::oneshot;
-
-use super::{
-    Supervisor,
-    request::{Answer, Request},
-};
+use super::{Supervisor, request::Request};
 use crate::release::{Bundle, Release, Way};
 use judging::Judging;
+use logic::rollout::{Action, Instance, Machine, Phase, State};
 use migration::Migrating;
+use model::{InstanceId, ServiceName, Timestamp, spec::Side};
 pub(crate) use record::RolloutRecord;
+pub(super) use remember::Ending;
 pub(crate) use settle::Stored;
+pub(super) use settle::Waiter;
 
 /// The rollout under way.
 pub(super) struct Rollout {
@@ -65,7 +63,7 @@ pub(super) struct Rollout {
     /// What the machine asked for and is not done yet.
     waiting: Vec<Action>,
     /// Those who wait until what they said is stored.
-    waiters: Vec<oneshot::Sender<Answer<RolloutStatus>>>,
+    waiters: Vec<Waiter>,
     /// The state that is stored, if any is.
     stored: Option<RolloutRecord>,
     is_storing: bool,

@@ -28,11 +28,11 @@ impl Supervisor {
         if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
             return drop(answer.send(Err(problem)));
         }
-        self.tell_rollout(Event::Told(command));
-        match self.active() {
-            Some(rollout) => rollout.waiters.push(answer),
-            None => drop(answer.send(Err(nothing_under_way()))),
+        if self.active().is_none() {
+            return drop(answer.send(Err(nothing_under_way())));
         }
+        self.tell_rollout(Event::Told(command));
+        self.tell_when_stored(Box::new(|status| drop(answer.send(status))));
     }
 
     /// Whether a rollback is what the rollout under way can do by itself: then it goes back. Any other waits for its end.
@@ -47,15 +47,23 @@ impl Supervisor {
     /// Keeps a request that would get in the rollout's way until that is over.
     pub(in super::super) fn hold_request(&mut self, request: Request) -> Option<Request> {
         let (Request::Restart { name, .. } | Request::Scale { name, .. }) = &request else { return Some(request) };
-        let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.has(name) && self.stop.is_none()) else {
-            return Some(request);
-        };
-        if rollout.held.len() < HELD_MAX {
-            rollout.held.push(request);
+        let Some(held) = self.held(name) else { return Some(request) };
+        if held.len() < HELD_MAX {
+            held.push(request);
         } else if let Request::Restart { answer, .. } | Request::Scale { answer, .. } = request {
             let _ = answer.send(Err(too_many()));
         }
         None
+    }
+
+    /// Where a request for the service must wait, if it must.
+    fn held(&mut self, name: &ServiceName) -> Option<&mut Vec<Request>> {
+        match (&mut self.rollout, &mut self.ending) {
+            _ if self.stop.is_some() => None,
+            (Some(rollout), _) if rollout.has(name) => Some(&mut rollout.held),
+            (_, Some(ending)) if ending.services.contains(name) => Some(&mut ending.held),
+            _ => None,
+        }
     }
 }
 

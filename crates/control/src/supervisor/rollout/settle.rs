@@ -3,15 +3,17 @@
 use logic::rollout::{Action, Event};
 use model::{Timestamp, api::RolloutStatus};
 use ports::streams::StreamsError;
-use tokio::sync::oneshot;
 
 use super::super::{Supervisor, input::Input, request::Answer};
+
+/// Who is told how the rollout is once that is stored.
+pub(in super::super) type Waiter = Box<dyn FnOnce(Answer<RolloutStatus>) + Send>;
 
 /// A state of the rollout is stored, or could not be; and what waited for it.
 pub(crate) struct Stored {
     number: u64,
     actions: Vec<Action>,
-    waiters: Vec<oneshot::Sender<Answer<RolloutStatus>>>,
+    waiters: Vec<Waiter>,
     outcome: Result<(), StreamsError>,
 }
 
@@ -60,10 +62,14 @@ impl Supervisor {
             return self.carry_out(actions, waiters);
         }
         rollout.is_storing = true;
-        rollout.stored = Some(record.clone());
-        let records = self.records.clone();
+        let is_first = rollout.stored.replace(record.clone()).is_none();
+        let (records, releases) = (self.records.clone(), self.releases.clone());
         self.beside("rollout", async move {
-            let outcome = records.put_rollout(&record).await;
+            let begun = if is_first { releases.write().await } else { Ok(()) };
+            let outcome = match begun {
+                Ok(()) => records.put_rollout(&record).await,
+                Err(error) => Err(error),
+            };
             Input::Stored(Box::new(Stored { number, actions, waiters, outcome }))
         });
     }
@@ -84,9 +90,9 @@ impl Supervisor {
         }
     }
 
-    fn carry_out(&mut self, actions: Vec<Action>, waiters: Vec<oneshot::Sender<Answer<RolloutStatus>>>) {
+    fn carry_out(&mut self, actions: Vec<Action>, waiters: Vec<Waiter>) {
         for waiter in waiters {
-            let _ = waiter.send(self.rollout_status());
+            waiter(self.rollout_status());
         }
         for action in actions {
             if self.active().is_some() {

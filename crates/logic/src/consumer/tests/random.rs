@@ -262,7 +262,8 @@ impl Run {
 
     fn agree(&self) {
         for (id, naive) in &self.naive {
-            let (info, undelivered) = (self.world.hub.get(*id).unwrap().info(), naive.undelivered(&self.world));
+            let (info, undelivered) =
+                (self.world.hub.info(*id, &self.world.stored).unwrap(), naive.undelivered(&self.world));
             let context = format!("{}: consumer {id}", self.context);
             assert_eq!(info.num_pending, undelivered.len() as u64, "{context}: pending");
             assert_eq!(info.num_ack_pending, naive.waiting.len() as u64, "{context}: outstanding");

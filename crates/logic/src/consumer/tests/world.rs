@@ -151,7 +151,7 @@ impl World {
     }
 
     pub(crate) fn info(&self) -> Info {
-        self.hub.get(1).unwrap().info()
+        self.hub.info(1, &self.stored).unwrap()
     }
 
     /// What was asked for: `5` a first delivery, `5x2` the second one of 5, `404`, `dead 5`.

@@ -11,6 +11,7 @@ use wire::nats::{write_error, write_message};
 use super::{
     client::{Client, Closing, Counts},
     outbox::Pool,
+    rights::violation,
 };
 use crate::server::{Message, Outgoing, Service, config::Config};
 
@@ -116,6 +117,7 @@ impl Parties {
                 let message = Message { subject: sending.to, ..sending.message };
                 self.services[index].message(&message, from, &mut self.outgoing[index]);
                 self.slow_down(index, sending.from);
+                self.deny(index, sending);
                 true
             }
         }
@@ -127,6 +129,14 @@ impl Parties {
         let client = from.filter(|_| !hold.is_zero()).and_then(|key| self.clients.get_mut(key as usize));
         if let Some(client) = client {
             client.times.slowed_until = client.times.slowed_until.max(Some(self.now + hold));
+        }
+    }
+
+    /// Tells a client that it may not send what it has sent, if the service that got it says so.
+    fn deny(&mut self, service: usize, sending: &Sending<'_>) {
+        let is_denied = std::mem::take(&mut self.outgoing[service].is_denied);
+        if let Some(key) = sending.from.filter(|_| is_denied) {
+            self.error(key, &violation(sending.message.subject));
         }
     }
 

@@ -93,6 +93,6 @@ impl Hub {
     }
 }
 
-fn violation(subject: &[u8]) -> String {
+pub(super) fn violation(subject: &[u8]) -> String {
     format!("Permissions Violation for Publish to \"{}\"", String::from_utf8_lossy(subject))
 }

@@ -23,6 +23,7 @@ impl Service for Echo {
         match message.subject {
             b"$ECHO.MORE" => out.subscribe(message.payload),
             b"$ECHO.LESS" => out.unsubscribe(message.payload),
+            b"$ECHO.NO" => return out.deny(),
             _ => {}
         }
         if let Some(reply) = message.reply {
@@ -59,6 +60,16 @@ fn a_service_answers_and_knows_who_asks() {
     assert_eq!(rig.hear(key), "HMSG r 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\nMSG r 1 2\r\nho\r\n");
     let expected = ["$ECHO.a from shop", "$ECHO.b from shop", "orders.x from shop", "r: true false", "settled"];
     assert_eq!(*heard.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_service_refuses_messages_as_permissions_do() {
+    let (mut rig, _) = rig();
+    let (one, other) = (rig.client(&format!("{PLAIN}SUB r 1\r\n")), rig.client(PLAIN));
+    rig.say(one, b"PUB $ECHO.NO r 2\r\nhi\r\n");
+    assert_eq!(rig.hear(one), "-ERR 'Permissions Violation for Publish to \"$ECHO.NO\"'\r\n");
+    rig.say(one, b"PUB $ECHO.a r 2\r\nhi\r\n");
+    assert_eq!((rig.hear(one).as_str(), rig.hear(other).as_str()), ("MSG r 1 2\r\nhi\r\n", ""));
 }
 
 /// It counts as somebody who answers, even if it does so later.

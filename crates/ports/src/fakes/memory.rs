@@ -6,18 +6,24 @@ use std::{
 };
 
 use async_trait::async_trait;
-use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::mpsc;
 
-use crate::fakes::Counts;
+use super::Counts;
+use crate::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 
 /// Keeps every bucket in one map; nothing here writes on a condition.
-pub(super) struct Memory {
-    pub(super) counts: Arc<Counts>,
-    pub(super) entries: Mutex<BTreeMap<(String, String), Vec<u8>>>,
+#[derive(Debug)]
+pub struct Memory {
+    counts: Arc<Counts>,
+    entries: Mutex<BTreeMap<(String, String), Vec<u8>>>,
 }
 
 impl Memory {
+    /// Without any record.
+    pub fn new(counts: Arc<Counts>) -> Self {
+        Self { counts, entries: Mutex::default() }
+    }
+
     fn change(&self, change: impl FnOnce(&mut BTreeMap<(String, String), Vec<u8>>)) -> u64 {
         change(&mut self.entries.lock().expect("no holder of the lock panics"));
         self.counts.records.fetch_add(1, Ordering::Relaxed) + 1

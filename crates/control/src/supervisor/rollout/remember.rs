@@ -1,0 +1,76 @@
+//! The end of a rollout is remembered before anything begins that would get in its way: another rollout, or another number of
+//! instances of its services.
+
+use model::{ServiceName, api::RolloutStatus};
+use ports::streams::StreamsError;
+
+use super::{
+    super::{Supervisor, input::Input, request::Request},
+    Waiter,
+};
+
+/// A rollout that is over, until that is remembered.
+pub(in super::super) struct Ending {
+    pub(super) services: Vec<ServiceName>,
+    /// Requests that wait for it.
+    pub(super) held: Vec<Request>,
+    /// Those who asked for what is over already.
+    pub(super) waiters: Vec<Waiter>,
+}
+
+impl Ending {
+    pub(super) fn new(services: Vec<ServiceName>, held: Vec<Request>) -> Self {
+        Self { services, held, waiters: Vec::new() }
+    }
+}
+
+impl Supervisor {
+    /// Whether a rollout of the service is under way, or its end is not remembered yet.
+    pub(in super::super) fn is_rolled_out(&self, name: &ServiceName) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.has(name))
+            || self.ending.as_ref().is_some_and(|ending| ending.services.contains(name))
+    }
+
+    /// Tells how the rollout is once that is stored.
+    pub(in super::super) fn tell_when_stored(&mut self, waiter: Waiter) {
+        match (&mut self.rollout, &mut self.ending) {
+            (Some(rollout), _) => rollout.waiters.push(waiter),
+            (None, Some(ending)) => ending.waiters.push(waiter),
+            (None, None) => waiter(self.rollout_status()),
+        }
+    }
+
+    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
+    /// is cut short.
+    pub(super) fn remember_end(&self, status: RolloutStatus) {
+        let services = self.ending.iter().flat_map(|ending| &ending.services);
+        let slots =
+            services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));
+        let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
+        self.beside("remember", async move {
+            let written: Result<(), StreamsError> = async {
+                for (name, slots) in slots {
+                    records.put_slots(&name, &slots).await?;
+                }
+                records.put_last_rollout(&status).await?;
+                releases.write().await?;
+                records.forget_rollout().await
+            }
+            .await;
+            Input::EndRemembered(written.map_err(|error| error.to_string()))
+        });
+    }
+
+    /// The end is remembered, or cannot be: then it is looked at again at the next start. What waited for it goes on.
+    pub(in super::super) fn end_remembered(&mut self, outcome: Result<(), String>) {
+        outcome.unwrap_or_else(|cause| self.cannot_remember(cause));
+        let Some(ending) = self.ending.take() else { return };
+        ending.services.iter().for_each(|name| self.go_on_scaling(name));
+        for waiter in ending.waiters {
+            waiter(self.rollout_status());
+        }
+        for request in ending.held {
+            self.request(request);
+        }
+    }
+}

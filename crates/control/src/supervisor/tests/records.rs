@@ -1,0 +1,76 @@
+//! Records in memory, of which one can be held back.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::{
+    fakes::{Counts, Memory},
+    streams::{Change, Entry, Expect, KeyValue, StreamsError},
+};
+use tokio::sync::{mpsc, watch};
+
+/// Records; whoever writes the one that is held back waits.
+pub(super) struct Held {
+    memory: Memory,
+    held: watch::Sender<Option<&'static str>>,
+    reached: watch::Sender<bool>,
+}
+
+impl Held {
+    pub(super) fn new(counts: Arc<Counts>) -> Self {
+        Self { memory: Memory::new(counts), held: watch::Sender::new(None), reached: watch::Sender::new(false) }
+    }
+
+    /// Holds writes of this key back from now on.
+    pub(super) fn hold(&self, key: &'static str) {
+        self.reached.send_replace(false);
+        self.held.send_replace(Some(key));
+    }
+
+    /// Ends when one waits.
+    pub(super) async fn reached(&self) {
+        self.reached.subscribe().wait_for(|reached| *reached).await.expect("its sender is here");
+    }
+
+    pub(super) fn release(&self) {
+        self.held.send_replace(None);
+    }
+
+    /// A record as it is now.
+    pub(super) async fn read(&self, key: &str) -> Option<serde_json::Value> {
+        let entry = self.memory.get("system", key).await.expect("it is in memory")?;
+        Some(serde_json::from_slice(&entry.value).expect("records are JSON"))
+    }
+
+    async fn pass(&self, key: &str) {
+        let is_free = |held: &Option<&str>| *held != Some(key);
+        if !is_free(&self.held.borrow()) {
+            self.reached.send_replace(true);
+        }
+        self.held.subscribe().wait_for(is_free).await.expect("its sender is here");
+    }
+}
+
+#[async_trait]
+impl KeyValue for Held {
+    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
+        self.memory.get(bucket, key).await
+    }
+
+    async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError> {
+        self.pass(key).await;
+        self.memory.put(bucket, key, value, expect).await
+    }
+
+    async fn delete(&self, bucket: &str, key: &str, expect: Expect) -> Result<u64, StreamsError> {
+        self.memory.delete(bucket, key, expect).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {
+        self.memory.list(bucket, prefix).await
+    }
+
+    async fn watch(&self, bucket: &str) -> Result<mpsc::Receiver<Change>, StreamsError> {
+        self.memory.watch(bucket).await
+    }
+}

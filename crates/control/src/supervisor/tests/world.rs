@@ -1,0 +1,149 @@
+//! A system of one service in a simulated runtime.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use model::{
+    api::{Deploy, RolloutStatus},
+    status::SystemPhase,
+};
+use ports::{
+    clock::HostClock,
+    fakes::{Counts, Mesh, Programs},
+    tasks::{TaskKind, Tasks},
+};
+use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    super::{Answer, Input, Outcome, Supervisor, SystemHandle, Work, request::Request},
+    records::Held,
+};
+use crate::{Config, Engines, HostEnv, Releases, Secrets};
+
+const EVENTS_MAX: usize = 256;
+/// It ends as soon as there is what is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The system, and what was asked of it.
+pub(super) struct World {
+    pub(super) system: SystemHandle,
+    pub(super) records: Arc<Held>,
+    inputs: mpsc::Sender<Input>,
+    folder: TempDir,
+    _tasks: Tasks,
+}
+
+impl World {
+    /// The service `web`, up, with these keys of its table `upgrade`.
+    pub(super) async fn up(upgrade: &str) -> Self {
+        let folder = tempfile::tempdir().expect("the host has a folder for this");
+        let text = format!(
+            "[system]\nname = \"test\"\n[services.web]\ndir = \"web\"\nrun = \"./web\"\nartifact = [\"web\"]\n\
+             [services.web.upgrade]\nmin_healthy_time = \"1ms\"\n{upgrade}"
+        );
+        for made in ["web", ".isles"] {
+            fs::create_dir(folder.path().join(made)).expect("the folder is new");
+        }
+        fs::write(folder.path().join("isles.toml"), &text).expect("the folder can be written");
+        fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
+        let (counts, tasks) = (Arc::new(Counts::default()), Tasks::default());
+        let records = Arc::new(Held::new(counts.clone()));
+        let (events, received) = mpsc::channel(EVENTS_MAX);
+        let programs = Arc::new(Programs { counts: counts.clone(), events });
+        let engines = Engines {
+            workloads: programs.clone(),
+            logs: programs.clone(),
+            probes: programs,
+            traffic: Arc::new(Mesh(counts)),
+            streams: records.clone(),
+            messages: None,
+            clock: Arc::new(HostClock::start()),
+            tasks: tasks.clone(),
+        };
+        let state = folder.path().join(".isles");
+        let releases = Releases::open(records.clone(), folder.path().into(), state).await.expect("it is empty");
+        let config = config(folder.path(), text);
+        let (supervisor, system) = Supervisor::start(config, releases, engines, received).await.expect("it starts");
+        let inputs = supervisor.sender.clone();
+        tasks.spawn(TaskKind::Loop("control"), async move { _ = supervisor.run().await });
+        let world = Self { system, records, inputs, folder, _tasks: tasks };
+        let running = |system: SystemHandle| async move {
+            system.status(false).await.filter(|status| status.phase == SystemPhase::Running).map(drop)
+        };
+        world.until("the system to run", running).await;
+        world
+    }
+
+    /// Asks for a deploy or a rollback; whoever drops what comes back has left.
+    pub(super) async fn ask(&self, work: Work) -> oneshot::Receiver<Answer<Outcome>> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.inputs.send(Input::Request(Request::Change { work, answer })).await;
+        assert!(asked.is_ok(), "it runs");
+        answered
+    }
+
+    /// Asks for a deploy of a program with this content.
+    pub(super) async fn deploy(&self, program: &str, deploy: Deploy) -> oneshot::Receiver<Answer<Outcome>> {
+        fs::write(self.folder.path().join("web/web"), program).expect("the folder can be written");
+        self.ask(Work::Deploy(deploy)).await
+    }
+
+    /// The rollout once it is so.
+    pub(super) async fn rollout(&self, what: &str, is_so: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
+        let is_so = &is_so;
+        self.until(what, |system| async move { system.rollout().await.ok().filter(is_so) }).await
+    }
+
+    async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, value: impl Fn(SystemHandle) -> F) -> T {
+        let mut changes = self.system.changes();
+        let found = async {
+            loop {
+                if let Some(value) = value(self.system.clone()).await {
+                    return value;
+                }
+                changes.changed().await.expect("it runs");
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("in vain waited for {what}"))
+    }
+}
+
+/// What came of a deploy or a rollback: the rollout.
+pub(super) async fn begun(answered: oneshot::Receiver<Answer<Outcome>>) -> RolloutStatus {
+    match answer(answered).await {
+        Ok(Outcome::Rollout(status)) => *status,
+        Ok(Outcome::Plan(plan)) => panic!("nothing differs: {plan:?}"),
+        Err(problem) => panic!("{problem:?}"),
+    }
+}
+
+/// The reason for which one was refused.
+pub(super) async fn refused(answered: oneshot::Receiver<Answer<Outcome>>) -> String {
+    answer(answered).await.err().map(|problem| problem.reason).expect("it is refused")
+}
+
+async fn answer(answered: oneshot::Receiver<Answer<Outcome>>) -> Answer<Outcome> {
+    tokio::time::timeout(PATIENCE, answered).await.expect("it is answered in time").expect("the supervisor runs")
+}
+
+fn config(folder: &Path, text: String) -> Config {
+    let state = folder.join(".isles");
+    let parsed = manifest::parse(&text, &manifest::Disk::new(folder));
+    Config {
+        system: parsed.system.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics)),
+        manifest: folder.join("isles.toml"),
+        text,
+        recorded: None,
+        folder: folder.into(),
+        sockets: state.clone(),
+        host_env: HostEnv::default(),
+        secrets: Secrets { variables: HostEnv::default(), file: state.join("secrets") },
+        state,
+        connection_port: 19_999,
+        keeper_pid: 1,
+        platform_pid: std::process::id(),
+        resumed: false,
+        builds_at_once: 1,
+        seed: 1,
+    }
+}

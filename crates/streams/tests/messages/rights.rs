@@ -1,0 +1,113 @@
+//! What a service may not do, and what belongs to others.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    self,
+    consumer::{pull, push},
+};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::timeout;
+
+use crate::rig::{Rig, SILENCE, bucket};
+
+#[tokio::test]
+async fn what_a_service_has_no_right_to_is_refused() {
+    let rig = Rig::start().await;
+    let (mut orders, mut mailer) = (rig.suspect("orders/1").await, rig.suspect("mailer/1").await);
+    let (publisher, subscriber) = (orders.context.clone(), mailer.context.clone());
+    let (own, placed) = (publisher.get_stream("orders_placed").await, subscriber.get_stream("orders_placed").await);
+    let (own, placed) = (own.expect("the publisher knows the stream"), placed.unwrap());
+    let durable = |name: &str| pull::Config { durable_name: Some(name.into()), ..pull::Config::default() };
+    placed.create_consumer(durable("mailer-1")).await.unwrap();
+    let audit = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
+    audit.create_consumer(durable("audit-1")).await.unwrap();
+
+    let publish = async |context: &jetstream::Context, subject: &'static str| {
+        context.publish(subject, "x".into()).await.unwrap().await
+    };
+    mailer.fails(publish(&subscriber, "orders.placed"), "orders.placed").await;
+    orders.fails(publish(&publisher, "orders.other"), "orders.other").await;
+    orders.fails(publish(&publisher, "$KV.sent.a"), "$KV.sent.a").await;
+    let api = |request: &str| format!("$JS.API.{request}");
+    mailer.fails(subscriber.get_stream("orders_cancelled"), &api("STREAM.INFO.orders_cancelled")).await;
+    orders.fails(own.create_consumer(durable("orders-1")), &api("CONSUMER.CREATE.orders_placed.orders-1")).await;
+    mailer.fails(placed.create_consumer(durable("other")), &api("CONSUMER.CREATE.orders_placed.other")).await;
+    mailer.fails(placed.create_consumer(durable("audit-2")), &api("CONSUMER.CREATE.orders_placed.audit-2")).await;
+    mailer.fails(placed.delete_consumer("audit-1"), &api("CONSUMER.DELETE.orders_placed.audit-1")).await;
+    mailer.fails(async { placed.purge().await }, &api("STREAM.PURGE.orders_placed")).await;
+    mailer.fails(placed.delete_message(1), &api("STREAM.MSG.DELETE.orders_placed")).await;
+    mailer.fails(subscriber.delete_stream("orders_placed"), &api("STREAM.DELETE.orders_placed")).await;
+    mailer.fails(subscriber.create_stream("mine"), &api("STREAM.CREATE.mine")).await;
+    orders.fails(publisher.get_key_value("sent"), &api("STREAM.INFO.KV_sent")).await;
+    orders.fails(publisher.create_key_value(bucket("own")), &api("STREAM.CREATE.KV_own")).await;
+    mailer.fails(subscriber.delete_key_value("sent"), &api("STREAM.DELETE.KV_sent")).await;
+    assert!(placed.delete_consumer("mailer-1").await.is_ok(), "its own consumer");
+    // Nothing of all that had an effect.
+    audit.consumer_info("audit-1").await.unwrap();
+    let stream = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
+    let state = &stream.cached_info().state;
+    assert_eq!((state.messages, state.last_sequence, state.consumer_count), (0, 0, 1));
+}
+
+/// Its name tells nothing, so it is kept with the consumer whose it is.
+#[tokio::test]
+async fn an_ephemeral_consumer_is_of_the_service_that_made_it() {
+    let mut rig = Rig::start().await;
+    let orders = rig.context("orders/1").await;
+    for order in ["1", "2"] {
+        orders.publish("orders.placed", order.into()).await.unwrap().await.unwrap();
+    }
+    let ephemeral = pull::Config {
+        name: Some("x7".into()),
+        inactive_threshold: Duration::from_secs(600),
+        ..pull::Config::default()
+    };
+    for order in ["1", "2"] {
+        let mut audit = rig.suspect("audit/1").await;
+        let stream = rig.context("mailer/2").await.get_stream("orders_placed").await.unwrap();
+        let consumer = stream.create_consumer(ephemeral.clone()).await.unwrap();
+        let mut messages = consumer.fetch().max_messages(1).messages().await.unwrap();
+        let message = messages.try_next().await.unwrap().unwrap();
+        assert_eq!(message.payload, order);
+        let acknowledgement = message.reply.as_ref().unwrap().to_string();
+        for (subject, body) in [
+            ("$JS.API.CONSUMER.INFO.orders_placed.x7", ""),
+            ("$JS.API.CONSUMER.MSG.NEXT.orders_placed.x7", ""),
+            ("$JS.API.CONSUMER.PAUSE.orders_placed.x7", r#"{"pause_until":"2100-01-01T00:00:00Z"}"#),
+            ("$JS.API.CONSUMER.DELETE.orders_placed.x7", ""),
+            ("$JS.API.CONSUMER.CREATE.orders_placed.x7", r#"{"stream_name":"orders_placed","config":{"name":"x7"}}"#),
+            ("$JS.API.CONSUMER.NAMES.orders_placed", ""),
+            ("$JS.API.CONSUMER.LIST.orders_placed", ""),
+            ("$JS.FC.orders_placed.x7.1", ""),
+            (&acknowledgement, ""),
+        ] {
+            audit.client.publish(subject.to_owned(), body.to_owned().into()).await.unwrap();
+            audit.is_refused(subject).await;
+        }
+        let info = stream.consumer_info("x7").await.unwrap();
+        assert_eq!((info.num_ack_pending, info.paused), (1, false));
+        message.double_ack().await.unwrap();
+        // Whose it is outlives the server.
+        rig.restart().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_and_deliveries_go_to_own_inboxes_only() {
+    let rig = Rig::start().await;
+    let (orders, mailer) = (rig.client("orders/1").await, rig.client("mailer/1").await);
+    let mut all = mailer.subscribe("_INBOX.>").await.unwrap();
+    mailer.flush().await.unwrap();
+    let context = jetstream::new(orders.clone());
+    context.publish("orders.placed", "x".into()).await.unwrap().await.unwrap();
+    assert!(timeout(SILENCE, all.next()).await.is_err(), "the answer to another");
+    // A reply subject that the caller does not subscribe to is refused, so that nothing is written there by the server.
+    orders.publish_with_reply("orders.placed", "orders.cancelled", "x".into()).await.unwrap();
+    orders.flush().await.unwrap();
+    let stream = context.get_stream("orders_placed").await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 1);
+    let stream = jetstream::new(mailer).get_stream("orders_placed").await.unwrap();
+    let into_bucket = push::Config { deliver_subject: "$KV.sent.a".into(), ..Default::default() };
+    assert!(!timeout(SILENCE, stream.create_consumer(into_bucket)).await.is_ok_and(|made| made.is_ok()));
+}
