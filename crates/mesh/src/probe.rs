@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
+use model::spec::Protocol;
 use ports::{
     probes::{Answered, Probe, ProbeFailure},
     traffic::Target,
@@ -12,7 +13,7 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     time::timeout,
 };
 use wire::http1::{Body, HeadLimits, ResponseHead};
@@ -20,11 +21,12 @@ use wire::http1::{Body, HeadLimits, ResponseHead};
 use crate::{
     buffer::Buffer,
     client::grown_space,
+    http2,
     socket::{Socket, begin_tcp},
 };
 
 /// How much of the answer's body is read, so that the program does not see a broken connection.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How much of the first line of an answer is told if it is no good one.
 const LINE_BYTES_MAX: usize = 128;
 /// The longest wait for an answer without a timer and a poller: a healthy program on this host needs less, and setting
@@ -33,6 +35,9 @@ const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// Checks once.
 pub(crate) async fn run(probe: Probe) -> Result<(), ProbeFailure> {
+    if let (Protocol::Http2, Some(path)) = (probe.protocol, &probe.path) {
+        return timeout(probe.timeout, check_http2(&probe.target, path)).await.unwrap_or(Err(late(&probe)));
+    }
     let mut answer = Answer::default();
     let waiting = match (&probe.target, &probe.path) {
         (Target::Tcp(address), Some(path)) => {
@@ -44,8 +49,20 @@ pub(crate) async fn run(probe: Probe) -> Result<(), ProbeFailure> {
         }
         _ => None,
     };
-    let late = ProbeFailure::Timeout(probe.timeout);
-    timeout(probe.timeout, check(&probe, waiting, answer)).await.unwrap_or(Err(late))
+    timeout(probe.timeout, check(&probe, waiting, answer)).await.unwrap_or(Err(late(&probe)))
+}
+
+fn late(probe: &Probe) -> ProbeFailure {
+    ProbeFailure::Timeout(probe.timeout)
+}
+
+async fn check_http2(target: &Target, path: &str) -> Result<(), ProbeFailure> {
+    let absent = |error: io::Error| not_connected(target, &error);
+    let answered = match target {
+        Target::Tcp(address) => http2::probe::get(TcpStream::connect(address).await.map_err(absent)?, path).await,
+        Target::Unix(socket) => http2::probe::get(UnixStream::connect(socket).await.map_err(absent)?, path).await,
+    };
+    verdict(answered.map_err(broken)?)
 }
 
 /// `waiting` is a connection on which the request was sent.
@@ -137,10 +154,14 @@ impl Answer {
     }
 
     fn verdict(self) -> Result<(), ProbeFailure> {
-        match self.response.status() {
-            200..400 => Ok(()),
-            status => Err(ProbeFailure::Status(Answered { status, line: self.line, body: self.shown })),
-        }
+        verdict(Answered { status: self.response.status(), line: self.line, body: self.shown })
+    }
+}
+
+fn verdict(answered: Answered) -> Result<(), ProbeFailure> {
+    match answered.status {
+        200..400 => Ok(()),
+        _ => Err(ProbeFailure::Status(answered)),
     }
 }
 

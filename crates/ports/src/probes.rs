@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use model::spec::Protocol;
 
 use crate::traffic::Target;
 
@@ -11,6 +12,8 @@ use crate::traffic::Target;
 pub struct Probe {
     /// Where the instance listens.
     pub target: Target,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// The path to `GET`; without one, accepting a connection is enough.
     pub path: Option<String>,
     /// The time that it may take.

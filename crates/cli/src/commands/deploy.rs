@@ -77,7 +77,8 @@ fn show(context: Context<'_>, args: &DeployArgs, plan: &DeployPlan) -> anyhow::R
     if !is_empty(plan) {
         let services: String = args.services.iter().map(|service| format!("{service} ")).collect();
         let command = context.settings.project()?.command(&format!("deploy {services}--if-match {}", plan.index));
-        context.terminal.say(&format!("`{command}` does this, and refuses if anything has changed meanwhile\n"));
+        let unless = "unless another release or number of instances is there by then; the manifest and the sources are read anew";
+        context.terminal.say(&format!("`{command}` does this, {unless}\n"));
     }
     Ok(ExitCode::Ok)
 }

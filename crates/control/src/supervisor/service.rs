@@ -28,7 +28,7 @@ use super::{Supervisor, act::remembered, request::Answer, scaling::Scaler};
 use crate::{
     addresses::Place,
     records::{InstanceRecord, Remembered, ScaleRecord},
-    release::{Bundle, BundleId},
+    release::Bundle,
 };
 
 /// Events that are kept of a service.
@@ -115,13 +115,9 @@ impl ServiceState {
     /// How the health of an instance is checked.
     pub(super) fn probe(&self, id: &InstanceId) -> Option<Probe> {
         let target = self.instances.get(id)?.record.target()?;
-        let health = &self.spec_of(id.slot.index).health;
-        Some(Probe { target, path: health.path.clone(), timeout: health.timeout })
-    }
-
-    /// Whether an instance may run this bundle, as far as that is known.
-    pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
-        self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
+        let spec = self.spec_of(id.slot.index);
+        let (protocol, health) = (spec.protocol, &spec.health);
+        Some(Probe { target, protocol, path: health.path.clone(), timeout: health.timeout })
     }
 }
 
@@ -161,6 +157,7 @@ impl Supervisor {
         self.services.insert(name.clone(), service);
         self.make_scaler(name);
         self.connect_operator(name);
+        self.tell(name, Event::Go);
     }
 
     /// A service that is no longer in the system, and of which nothing is left.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::spec::Protocol;
 use ports::{
     probes::{Answered, Probe, ProbeFailure, Probes},
     traffic::Target,
@@ -64,11 +65,42 @@ async fn what_a_probe_finds() {
         (&gone, None, Err(ProbeFailure::Refused(gone.to_string()))),
         (&Target::Unix("/none".into()), None, Err(ProbeFailure::Refused("/none".into()))),
     ] {
-        let probe = Probe { target: target.clone(), path: path.map(Into::into), timeout: limit };
-        assert_eq!(rig.mesh.probe(probe).await, expected, "{target} {path:?}");
+        let (protocol, path) = (Protocol::Http, path.map(Into::into));
+        let probe = Probe { target: target.clone(), protocol, path, timeout: limit };
+        assert_eq!(rig.mesh.probe(probe.clone()).await, expected, "{probe:?}");
     }
 }
 
 fn answered(status: u16, line: &str, body: &str) -> Result<(), ProbeFailure> {
     Err(ProbeFailure::Status(Answered { status, line: line.into(), body: body.into() }))
+}
+
+#[tokio::test]
+async fn an_instance_of_http2_is_asked_in_its_own_protocol() {
+    let rig = Rig::new().await;
+    let target = rig
+        .server(|conn| async move {
+            let mut connection = h2::server::handshake(conn.into_stream()).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let status = if request.uri().path() == "/ok" { 204 } else { 503 };
+                let response = http::Response::builder().status(status).body(()).unwrap();
+                respond.send_response(response, false).unwrap().send_data("why".into(), true).unwrap();
+            }
+        })
+        .await;
+    let silent = rig.server(|mut conn| async move { while conn.more().await {} }).await;
+    let (old, gone, limit) = (rig.server(echo).await, nowhere(), Duration::from_millis(300));
+    for (target, path, expected) in [
+        (&target, "/ok", Ok(())),
+        (&target, "/ill", answered(503, "HTTP/2 503", "why")),
+        (&silent, "/ok", Err(ProbeFailure::Timeout(limit))),
+        (&gone, "/ok", Err(ProbeFailure::Refused(gone.to_string()))),
+    ] {
+        let timeout = if expected == Err(ProbeFailure::Timeout(limit)) { limit } else { PATIENCE };
+        let probe = Probe { target: target.clone(), protocol: Protocol::Http2, path: Some(path.into()), timeout };
+        assert_eq!(rig.mesh.probe(probe.clone()).await, expected, "{probe:?}");
+    }
+    let (protocol, path) = (Protocol::Http2, Some("/ok".into()));
+    let answer = rig.mesh.probe(Probe { target: old, protocol, path, timeout: PATIENCE }).await;
+    assert!(matches!(answer, Err(ProbeFailure::Broken(_))), "{answer:?}");
 }

@@ -54,7 +54,7 @@ pub enum StartError {
 /// The server, until it is stopped.
 pub struct MessageServer {
     handle: Handle,
-    client: Client<Desk>,
+    client: Client,
     /// What the instances of each service may do.
     identities: RwLock<BTreeMap<ServiceName, Identity>>,
     /// The release of each slot, which its connections share.

@@ -33,14 +33,25 @@ fn taken_back(status: &RolloutStatus, paint: Paint) -> UserError {
     }
 }
 
-/// The same, as far as the release tells.
-pub(super) fn unseen(to: u64, releases: &[Release]) -> Result<String, UserError> {
-    let release = releases.iter().find(|release| release.number == to);
-    match release.map(|release| (release.state, release.reason.as_deref())) {
+/// The same of a rollout between these releases, as far as they tell. One that went back to `to` has taken `from` back.
+pub(super) fn unseen(from: u64, to: u64, releases: &[Release]) -> Result<String, UserError> {
+    let find = |number| releases.iter().find(|release| release.number == number);
+    let has_gone_back = find(from).is_some_and(|from| from.state == ReleaseState::RolledBack);
+    match find(to).map(|release| (release.state, release.reason.as_deref())) {
         Some((ReleaseState::RolledBack, reason)) => {
             let cause = format!("release {to} was taken back: {}", reason.unwrap_or("another one has taken its place"));
             Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
         }
-        _ => Ok(format!("release {to} runs, and another rollout has begun\n")),
+        Some((ReleaseState::Running | ReleaseState::Retired, _)) if from < to || has_gone_back => {
+            Ok(format!("release {to} runs, and another rollout has begun\n"))
+        }
+        Some((ReleaseState::Running | ReleaseState::Retired, _)) => {
+            let cause = format!("release {to} does not run again: another rollout has taken its place");
+            Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
+        }
+        Some((ReleaseState::Stored | ReleaseState::RollingOut, _)) | None => {
+            let cause = format!("nobody has seen how the rollout of release {to} ended, and another one has begun");
+            Err(UserError::failed(cause, "see `isles releases`"))
+        }
     }
 }
