@@ -257,9 +257,12 @@ pub struct RestartArgs {
 /// The arguments of `scale`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ScaleArgs {
-    /// The services and how many instances each shall have, such as users=3
+    /// The services and how many instances each shall have, such as users=3; with --auto the services alone
     #[arg(required = true, value_name = "SERVICE=N", value_parser = parse_scale)]
-    pub targets: Vec<(ServiceName, u32)>,
+    pub targets: Vec<(ServiceName, Option<u32>)>,
+    /// Let the number follow the load again
+    #[arg(long)]
+    pub auto: bool,
 }
 
 /// The arguments of `call`.
@@ -308,11 +311,11 @@ pub struct GraphArgs {
     pub output: Option<PathBuf>,
 }
 
-fn parse_scale(text: &str) -> Result<(ServiceName, u32), String> {
-    let (service, replicas) = text.split_once('=').ok_or("write SERVICE=N, such as users=3")?;
+fn parse_scale(text: &str) -> Result<(ServiceName, Option<u32>), String> {
+    let (service, replicas) = text.split_once('=').map_or((text, None), |(service, n)| (service, Some(n)));
     let service = service.parse().map_err(|error: model::InvalidName| error.to_string())?;
-    let replicas = replicas.parse().ok().filter(|n| *n <= 1000).ok_or("N is a number from 0 to 1000")?;
-    Ok((service, replicas))
+    let number = |n: &str| n.parse().ok().filter(|n| *n <= 1000).ok_or("N is a number from 0 to 1000");
+    Ok((service, replicas.map(number).transpose()?))
 }
 
 fn parse_header(text: &str) -> Result<(header::HeaderName, header::HeaderValue), String> {

@@ -110,7 +110,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn scale(&self, service: &ServiceName, replicas: u32) -> Result<ServiceStatus, ClientError> {
+    pub async fn scale(&self, service: &ServiceName, replicas: Option<u32>) -> Result<ServiceStatus, ClientError> {
         self.post(&format!("/v1/services/{service}/scale"), Some(&Scale { replicas })).await
     }
 

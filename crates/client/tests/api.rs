@@ -63,6 +63,7 @@ fn service(replicas: u32) -> ServiceStatus {
         name: name("users"),
         phase: ServicePhase::Healthy,
         replicas,
+        fixed: false,
         healthy: replicas,
         problem: None,
         address: None,
@@ -143,7 +144,10 @@ async fn typed_endpoints() {
             .route("/v1/services/users", get(async || Json(service(2))))
             .route("/v1/services/users/why", get(async || Json(answer)))
             .route("/v1/services/users/restart", post(async || Json(service(2))))
-            .route("/v1/services/users/scale", post(async |Json(scale): Json<Scale>| Json(service(scale.replicas))))
+            .route(
+                "/v1/services/users/scale",
+                post(async |Json(scale): Json<Scale>| Json(service(scale.replicas.unwrap_or(1)))),
+            )
             .route("/v1/services/{service}", get(async || refusal()))
             .route("/v1/connections", get(async |uri: Uri| Json(figures(uri.query().unwrap_or("")))))
             .route("/metrics", get(async || "isles_build_info 1\n")),
@@ -154,7 +158,8 @@ async fn typed_endpoints() {
     assert_eq!(client.service(&name("users")).await.unwrap(), service(2));
     assert_eq!(client.why(&name("users")).await.unwrap(), why);
     assert_eq!(client.restart(&name("users")).await.unwrap(), service(2));
-    assert_eq!(client.scale(&name("users"), 7).await.unwrap(), service(7));
+    assert_eq!(client.scale(&name("users"), Some(7)).await.unwrap(), service(7));
+    assert_eq!(client.scale(&name("users"), None).await.unwrap(), service(1));
     assert_eq!(client.connections(None).await.unwrap(), figures(""));
     assert_eq!(client.connections(Some(&name("users"))).await.unwrap(), figures("service=users"));
     assert_eq!(client.metrics().await.unwrap(), b"isles_build_info 1\n");

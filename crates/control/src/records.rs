@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use model::{InstanceId, ServiceName, Slot, Timestamp, api::RolloutStatus};
+use model::{
+    InstanceId, ServiceName, Slot, Timestamp,
+    api::RolloutStatus,
+    spec::{Scaling, Service},
+};
 use ports::{
     streams::{Expect, KeyValue, StreamsError},
     traffic::Target,
@@ -48,11 +52,25 @@ impl InstanceRecord {
 }
 
 /// A number of instances that a person asked for, in place of the manifest's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScaleRecord {
     pub(crate) replicas: u32,
     /// What the manifest said then; once it says something else, that counts.
     pub(crate) manifest: u32,
+    #[serde(default)]
+    pub(crate) scaling: Option<Scaling>,
+}
+
+impl ScaleRecord {
+    /// Of a service with this specification.
+    pub(crate) fn new(replicas: u32, spec: &Service) -> Self {
+        Self { replicas, manifest: spec.replicas, scaling: spec.scaling.clone() }
+    }
+
+    /// Whether the manifest says still what it said then.
+    pub(crate) fn is_in_force(&self, spec: &Service) -> bool {
+        (self.manifest, &self.scaling) == (spec.replicas, &spec.scaling)
+    }
 }
 
 /// Everything that is remembered.

@@ -64,6 +64,9 @@ pub struct ServiceStatus {
     pub phase: ServicePhase,
     /// The instances asked for.
     pub replicas: u32,
+    /// Whether a person has fixed that number, although it would follow the load: `isles scale SERVICE --auto` ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
     /// The instances that take requests.
     pub healthy: u32,
     /// Why it is not what was asked for: one sentence.

@@ -1,7 +1,8 @@
 //! Services whose number of instances follows the load, with the shortest window there is.
 
 use model::{Timestamp, api::Why, status::ServicePhase};
-use tests::{load::Load, sandbox::Sandbox, wait};
+use rustix::process::Signal;
+use tests::{load::Load, process, sandbox::Sandbox, wait};
 
 const PATH: &str = r#"
 [gateway]
@@ -69,7 +70,29 @@ fn a_whole_path_wakes_at_once_and_sleeps_again() {
     }
     wait::until_is("all sleep", &vec![ServicePhase::Asleep; 3], || phases(&sandbox));
     happened(&sandbox, "a", "falls asleep");
-    sandbox.isles(&["scale", "a=1"]).code(1).says(&["the number of instances follows the load", "isles deploy"]);
+}
+
+#[test]
+fn a_person_fixes_the_number_until_it_shall_follow_the_load_again() {
+    let sandbox = up(&format!("{GROWS}\n[services.plain]\nrun = \"exec ABRUPT\"\n"));
+    sandbox.isles(&["scale", "a=3"]).ok();
+    assert_eq!(sandbox.pids("a").len(), 3);
+    sandbox.isles(&["status"]).ok().says(&["3/3 fixed"]);
+    // Another platform process knows it still, and so does the system when it comes up again.
+    let killed = sandbox.status().platform_pid;
+    process::signal(killed, Signal::KILL);
+    wait::until("another platform", || sandbox.running().filter(|status| status.platform_pid != killed));
+    assert!(sandbox.service("a").fixed);
+    sandbox.isles(&["down"]).ok();
+    sandbox.up();
+    assert_eq!((sandbox.service("a").fixed, sandbox.pids("a").len()), (true, 3));
+    sandbox.isles(&["scale", "a", "--auto"]).ok().says(&["follows the load again"]);
+    assert!(!sandbox.service("a").fixed);
+    wait::until_is("it shrinks", &1, || sandbox.pids("a").len());
+    happened(&sandbox, "a", "scales to 1");
+    sandbox.isles(&["scale", "plain", "--auto"]).code(1).says(&["does not follow the load", "isles deploy"]);
+    sandbox.isles(&["scale", "a"]).code(2).says(&["how many instances of `a`", "--auto"]);
+    sandbox.isles(&["scale", "a=1", "--auto"]).code(2).says(&["cannot have a number"]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn scale(client: &Client, name: &ServiceName, changes: u32) -> anyhow::Result<()> {
     for replicas in (0..changes).map(|change| REPLICAS[change as usize % 2]) {
-        client.scale(name, replicas).await?;
+        client.scale(name, Some(replicas)).await?;
     }
     Ok(())
 }

@@ -1,10 +1,19 @@
-use crate::{Context, args::ScaleArgs, commands::expect, exit::ExitCode, view::plain};
+use crate::{Context, args::ScaleArgs, commands::expect, exit::ExitCode, report::UserError, view::plain};
 
 pub(crate) async fn run(context: Context<'_>, args: &ScaleArgs) -> anyhow::Result<ExitCode> {
+    if let Some((service, replicas)) = args.targets.iter().find(|(_, replicas)| replicas.is_some() == args.auto) {
+        let cause = match replicas {
+            Some(_) => format!("`{service}` cannot have a number and follow the load"),
+            None => format!("how many instances of `{service}`?"),
+        };
+        let hint = format!("write `isles scale {service}=3`, or `isles scale {service} --auto`");
+        return Err(UserError::usage(cause, hint).into());
+    }
     let client = context.client()?;
     expect(&client, args.targets.iter().map(|(service, _)| service)).await?;
     for (service, replicas) in &args.targets {
-        context.terminal.say(&format!("{service}  scaling to {replicas}\n"));
+        let what = replicas.map_or("follows the load again".into(), |replicas| format!("scaling to {replicas}"));
+        context.terminal.say(&format!("{service}  {what}\n"));
         let status = client.scale(service, *replicas).await?;
         plain::result(context.terminal, &status, context.settings.json)?;
     }

@@ -69,7 +69,7 @@ fn row(service: &ServiceStatus) -> Vec<Cell> {
     vec![
         Cell::plain(service.name.to_string()),
         Cell::new(text::word(&service.phase), phase::of_service(service.phase)),
-        Cell::plain(format!("{}/{}", service.healthy, service.replicas)),
+        Cell::plain(format!("{}/{}{}", service.healthy, service.replicas, if service.fixed { " fixed" } else { "" })),
         Cell::plain(text::word(&service.inbound)),
         Cell::plain(calls.join(",")),
         Cell::plain(service.problem.as_ref().map(|trouble| trouble.cause.clone()).unwrap_or_default()),

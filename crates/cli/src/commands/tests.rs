@@ -42,8 +42,10 @@ users/2#12  backoff  11       -    -                -       -        3
 
 #[test]
 fn status() {
-    let orders =
-        with(service("orders", "healthy", 2, 2), json!({ "inbound": "mesh-only", "calls": ["stock", "users"] }));
+    let orders = with(
+        service("orders", "healthy", 2, 2),
+        json!({ "fixed": true, "inbound": "mesh-only", "calls": ["stock", "users"] }),
+    );
     let users = with(service("users", "crash-loop", 0, 1), json!({ "problem": trouble("exited with code 1, again") }));
     let mut status = system("starting", json!([orders, users]));
     status.notices = vec!["memory limits need a writable cgroup".into()];
@@ -52,9 +54,9 @@ system   shop starting, up 3m12s, isles 0.1.0, pid 4242
 gateway  http://127.0.0.1:8080
 notice   memory limits need a writable cgroup
 
-SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
-orders   healthy     2/2       mesh-only  stock,users  -
-users    crash-loop  0/1       open       -            exited with code 1, again
+SERVICE  PHASE       REPLICAS   INBOUND    CALLS        PROBLEM
+orders   healthy     2/2 fixed  mesh-only  stock,users  -
+users    crash-loop  0/1        open       -            exited with code 1, again
 ";
     assert_eq!(status::render(&status, None, NOW, None, PLAIN), expected);
     status.problem = Some(from(trouble("port 8080 is in use")));
@@ -65,11 +67,11 @@ problem  port 8080 is in use
 hint     see its log
 notice   memory limits need a writable cgroup
 
-SERVICE  PHASE       REPLICAS  INBOUND    CALLS        PROBLEM
-orders   healthy     2/2       mesh-only  stock,users  -
-users    crash-loop  0/1       open       -            exited with\u{2026}
+SERVICE  PHASE       REPLICAS   INBOUND    CALLS        PROBLEM
+orders   healthy     2/2 fixed  mesh-only  stock,users  -
+users    crash-loop  0/1        open       -            exited with\u{2026}
 ";
-    assert_eq!(status::render(&status, None, NOW, Some(67), PLAIN), expected);
+    assert_eq!(status::render(&status, None, NOW, Some(68), PLAIN), expected);
 }
 
 #[test]

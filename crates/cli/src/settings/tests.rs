@@ -23,6 +23,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn commands() {
     let users = || "users".parse().unwrap();
+    let scale = |targets, auto| Command::Verb(Verb::Scale(ScaleArgs { targets, auto }));
     let call = |method: Option<&str>, data: Option<&str>, include| {
         let headers = vec![("accept".parse().unwrap(), "text/plain".parse().unwrap())];
         let (method, data) = (method.map(|text| text.parse().unwrap()), data.map(str::to_owned));
@@ -63,7 +64,8 @@ fn commands() {
         ("isles rollback", rollback(None, None, false)),
         ("isles rollback users --to 3 -d", rollback(Some(users()), Some(3), true)),
         ("isles restart users", Command::Verb(Verb::Restart(RestartArgs { services: vec![users()] }))),
-        ("isles scale users=3", Command::Verb(Verb::Scale(ScaleArgs { targets: vec![(users(), 3)] }))),
+        ("isles scale users=3", scale(vec![(users(), Some(3))], false)),
+        ("isles scale users --auto", scale(vec![(users(), None)], true)),
         ("isles call users /a?b=c -H accept:text/plain", call(None, None, false)),
         ("isles call users /a?b=c -X PUT -d {} -i -H accept:text/plain", call(Some("PUT"), Some("{}"), true)),
         ("isles graph --svg -o x.svg", Command::Verb(Verb::Graph(graph(false, false, true)))),
@@ -115,7 +117,6 @@ fn wrong_command_lines() {
         ("isles fly", "unrecognized subcommand 'fly'"),
         ("isles restart", "<SERVICES>"),
         ("isles restart Users", "is not a name"),
-        ("isles scale users", "write SERVICE=N"),
         ("isles scale users=1001", "N is a number from 0 to 1000"),
         ("isles logs --since 10", "is not a duration"),
         ("isles call users / -H accept", "write NAME: VALUE"),

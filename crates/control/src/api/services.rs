@@ -36,6 +36,7 @@ pub(super) async fn scale(
     Path(service): Path<String>,
     body: Result<Json<Scale>, JsonRejection>,
 ) -> Answer<ServiceStatus> {
-    let Json(scale) = body.map_err(|error| bad_body(&error, "send {\"replicas\": 2}"))?;
+    let Json(scale) =
+        body.map_err(|error| bad_body(&error, "send {\"replicas\": 2}, or {} to follow the load again"))?;
     Ok(Json(api.system.scale(service_name(&service)?, scale.replicas).await?))
 }

@@ -30,7 +30,7 @@ pub(crate) enum Request {
     Service { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
-    Scale { name: ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>> },
+    Scale { name: ServiceName, replicas: Option<u32>, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
     RolloutOf { number: u64, answer: oneshot::Sender<Option<RolloutStatus>> },
     Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
@@ -97,7 +97,7 @@ impl SystemHandle {
         self.ask(|answer| Request::Restart { name, answer }).await
     }
 
-    pub(crate) async fn scale(&self, name: ServiceName, replicas: u32) -> Answer<ServiceStatus> {
+    pub(crate) async fn scale(&self, name: ServiceName, replicas: Option<u32>) -> Answer<ServiceStatus> {
         self.ask(|answer| Request::Scale { name, replicas, answer }).await
     }
 
@@ -180,21 +180,35 @@ impl Supervisor {
         }
     }
 
-    fn scale(&mut self, name: &ServiceName, replicas: u32, answer: oneshot::Sender<Answer<ServiceStatus>>) {
-        let allowed = self.may_change(name).and_then(|()| self.may_scale(name)).and_then(|()| check_replicas(replicas));
+    fn scale(&mut self, name: &ServiceName, replicas: Option<u32>, answer: oneshot::Sender<Answer<ServiceStatus>>) {
+        let allowed =
+            self.may_change(name).and_then(|()| replicas.map_or_else(|| self.may_follow(name), check_replicas));
         if let Err(problem) = allowed {
             return drop(answer.send(Err(problem)));
         }
         let Some(service) = self.services.get_mut(name) else { return };
         service.scale_waiters.push(answer);
         self.pending.insert(name.clone());
-        let scale = ScaleRecord { replicas, manifest: service.spec.replicas };
-        let (records, named) = (self.records.clone(), name.clone());
-        self.beside("remember", async move { super::act::remembered(records.put_scale(&named, scale).await) });
+        let scale = replicas.map(|replicas| ScaleRecord::new(replicas, &service.spec));
+        service.fixed = scale.clone().filter(|scale| scale.scaling.is_some());
+        self.remember_scale(name, scale);
         self.touch_index();
-        self.note(name, None, format!("scaled to {replicas}"));
-        self.tell(name, Event::Scale(replicas));
-        self.remember_slots(name);
+        let what = replicas.map_or("follows the load again".into(), |replicas| format!("scaled to {replicas}"));
+        self.note(name, None, what);
+        self.make_scaler(name);
+        if let Some(replicas) = replicas {
+            self.scale_to(name, replicas);
+        }
+    }
+
+    fn remember_scale(&self, name: &ServiceName, scale: Option<ScaleRecord>) {
+        let (records, name) = (self.records.clone(), name.clone());
+        self.beside("remember", async move {
+            super::act::remembered(match scale {
+                Some(scale) => records.put_scale(&name, scale).await,
+                None => records.forget_scale(&name).await,
+            })
+        });
     }
 
     /// Answers those who wait for a number of instances that is reached, or cannot be.
@@ -231,12 +245,14 @@ impl Supervisor {
         }
     }
 
-    fn may_scale(&self, name: &ServiceName) -> Answer<()> {
-        if self.services.get(name).is_none_or(|service| service.scaler.is_none()) {
+    fn may_follow(&self, name: &ServiceName) -> Answer<()> {
+        if self.services.get(name).is_some_and(|service| service.spec.scaling.is_some()) {
             return Ok(());
         }
-        let hint = format!("change `min` and `max` of `replicas` of `{name}` in the manifest, and run `isles deploy`");
-        Err(Box::new(Problem::new(409, "scales-itself", "the number of instances follows the load", hint)))
+        let hint = format!(
+            "give `{name}` `replicas = {{ min = 1, max = 8, concurrency = 50 }}` in the manifest, and run `isles deploy`"
+        );
+        Err(Box::new(Problem::new(409, "no-scaling", "the number of instances does not follow the load", hint)))
     }
 
     fn unknown(&self, name: &ServiceName) -> Box<Problem> {

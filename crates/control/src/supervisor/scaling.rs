@@ -63,7 +63,8 @@ impl Supervisor {
     pub(super) fn make_scaler(&mut self, name: &ServiceName) {
         let (now, load) = (self.now(), self.engines.traffic.load(name));
         let Some(service) = self.services.get_mut(name) else { return };
-        let wanted = service.spec.scaling.as_ref();
+        service.fixed = service.fixed.take().filter(|fixed| fixed.is_in_force(&service.spec));
+        let wanted = service.spec.scaling.as_ref().filter(|_| service.fixed.is_none());
         if service.scaler.as_ref().map(|scaler| &scaler.scaling) != wanted {
             let instances = service.own_count();
             let new = wanted.map(|scaling| Scaler::new(scaling.clone(), instances, load, now));
@@ -91,7 +92,9 @@ impl Supervisor {
 
     /// What a rollout has started sleeps after a whole window, as if it had been woken; what was wished meanwhile is done.
     pub(super) fn go_on_scaling(&mut self, name: &ServiceName) {
-        if self.services.get(name).is_some_and(|service| service.own_count() > 0) {
+        if let Some(fixed) = self.services.get(name).and_then(|service| service.fixed.as_ref()) {
+            self.scale_to(name, fixed.replicas);
+        } else if self.services.get(name).is_some_and(|service| service.own_count() > 0) {
             self.wake(name);
         } else {
             self.follow(name, None);
@@ -129,18 +132,29 @@ impl Supervisor {
         if let Some(change) = change {
             self.note(name, None, words(change));
         }
-        let is_free = self.stop.is_none() && !self.is_rolled_out(name);
-        let Some(service) = self.services.get_mut(name).filter(|_| is_free) else { return };
-        let own = service.own_count();
-        let Some(scaler) = service.scaler.as_mut() else { return };
+        if !self.may_scale(name) {
+            return;
+        }
+        let Some(scaler) = self.scaler(name) else { return };
         let wanted = scaler.machine.wanted();
         scaler.asleep |= wanted == 0;
-        if wanted != own {
-            refresh_upstream(service);
-            self.routing.mark(name);
-            self.tell(name, Event::Scale(wanted));
-            self.remember_slots(name);
-        }
+        self.scale_to(name, wanted);
+    }
+
+    /// Gives the service so many instances, unless a rollout of it is under way.
+    pub(super) fn scale_to(&mut self, name: &ServiceName, wanted: u32) {
+        let may = self.may_scale(name);
+        let Some(service) = self.services.get_mut(name).filter(|service| may && service.own_count() != wanted) else {
+            return;
+        };
+        refresh_upstream(service);
+        self.routing.mark(name);
+        self.tell(name, Event::Scale(wanted));
+        self.remember_slots(name);
+    }
+
+    fn may_scale(&self, name: &ServiceName) -> bool {
+        self.stop.is_none() && !self.is_rolled_out(name)
     }
 
     fn set_scaling_timer(&mut self, name: &ServiceName) {

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::{Supervisor, act::remembered, request::Answer, scaling::Scaler};
 use crate::{
     addresses::Place,
-    records::{InstanceRecord, Remembered},
+    records::{InstanceRecord, Remembered, ScaleRecord},
     release::Bundle,
 };
 
@@ -54,6 +54,8 @@ pub(super) struct ServiceState {
     pub(super) timer: Option<Timestamp>,
     /// What scales it, if its number of instances follows the load.
     pub(super) scaler: Option<Scaler>,
+    /// The number at which a person holds it instead, as long as the manifest says what it says.
+    pub(super) fixed: Option<ScaleRecord>,
     pub(super) told_to_go: bool,
     pub(super) told_to_stop: bool,
     pub(super) stopped: bool,
@@ -194,11 +196,12 @@ impl Supervisor {
         let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
         let slots = known.slots.get(name).cloned().unwrap_or_default();
         let mut machine = Machine::new(name.clone(), settings(&spec), slots, last_runs, seed);
-        let scaled = known.scales.get(name).filter(|scale| scale.manifest == spec.replicas && spec.scaling.is_none());
+        let scaled = known.scales.get(name).filter(|scale| scale.is_in_force(&spec));
         let followed = spec.scaling.as_ref().and(known.slots.get(name)).map(|slots| count(slots.iter()));
-        let wanted = followed.or(scaled.map(|scale| scale.replicas)).unwrap_or(spec.replicas);
+        let wanted = scaled.map(|scale| scale.replicas).or(followed).unwrap_or(spec.replicas);
         machine.handle(Event::Scale(wanted), self.now(), &mut Vec::new());
         ServiceState {
+            fixed: scaled.filter(|_| spec.scaling.is_some()).cloned(),
             spec: Arc::new(spec),
             machine,
             build: Build::Waiting,

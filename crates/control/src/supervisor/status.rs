@@ -55,6 +55,7 @@ impl Supervisor {
             name: name.clone(),
             phase,
             replicas: service.machine.wanted(),
+            fixed: service.fixed.is_some(),
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
             address: Some(service.operator),

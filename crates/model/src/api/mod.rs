@@ -40,8 +40,10 @@ pub struct Accepted {}
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// The number of instances, 0 to 1,000.
-    pub replicas: u32,
+    /// The number of instances, 0 to 1,000. A service whose number follows the load stays at this one; without it, it follows the load
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
 }
 
 /// Which connections are asked for.

@@ -44,7 +44,7 @@ async fn a_service_without_instances_comes_with_its_release() {
     let none = "[services.none]\ndir = \"web\"\nrun = \"./web\"\nartifact = [\"web\"]\nreplicas = 0\n";
     world.manifest("", none);
     begun(world.deploy("1", Deploy::default()).await).await;
-    let scaled = world.system.scale("none".parse().unwrap(), 1).await;
+    let scaled = world.system.scale("none".parse().unwrap(), Some(1)).await;
     assert_eq!(scaled.map(|service| service.replicas), Ok(1));
     world.has("none", 1).await;
 }
@@ -52,7 +52,7 @@ async fn a_service_without_instances_comes_with_its_release() {
 #[tokio::test]
 async fn what_a_person_asked_for_holds_until_the_manifest_says_another_number() {
     let world = World::up("").await;
-    world.system.scale("web".parse().unwrap(), 5).await.unwrap();
+    world.system.scale("web".parse().unwrap(), Some(5)).await.unwrap();
     begun(world.deploy("2", Deploy::default()).await).await;
     world.rollout("the end", |it| it.ended_at.is_some()).await;
     world.has("web", 5).await;

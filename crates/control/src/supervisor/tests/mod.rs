@@ -49,7 +49,7 @@ async fn a_service_is_scaled_once_the_end_of_its_rollout_is_remembered() {
     world.rollout("the end", |it| it.ended_at.is_some()).await;
     world.records.reached().await;
     let (web, system) = ("web".parse().unwrap(), world.system.clone());
-    let scaled = async { system.scale(web, 3).await };
+    let scaled = async { system.scale(web, Some(3)).await };
     let release = async {
         assert_eq!(world.system.service("web".parse().unwrap()).await.unwrap().replicas, 1, "it waits");
         world.records.release();
