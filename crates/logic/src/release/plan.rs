@@ -1,14 +1,11 @@
 //! The rollout that differences ask for.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use model::{
     ServiceName,
     api::{Change, PlannedService},
-    spec::{Service, Strategy, System, Upgrade},
+    spec::{self, Service, Strategy, System, Upgrade, Wait},
 };
 
 use super::Difference;
@@ -17,7 +14,7 @@ use crate::rollout::{Migration, Plan, Target};
 /// How many instances each service has now: asked for, by the manifest or a person.
 pub type Counts = BTreeMap<ServiceName, u32>;
 
-/// How the differences are rolled out; `None` if no instance starts or ends.
+/// How the differences are rolled out; `None` if no instance starts or ends, and nothing has to be migrated.
 pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Option<Plan> {
     let targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
     if targets.is_empty() {
@@ -26,8 +23,9 @@ pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Cou
     let services: Vec<_> = targets.iter().filter_map(|target| service(&target.service, old, new)).collect();
     let progress = services.iter().map(|service| service.upgrade.progress_deadline).max();
     let upgrade = upgrade(differences, old, new);
+    let moves = targets.iter().any(|target| (target.old, target.new) != (0, 0));
     Some(Plan {
-        strategy: upgrade.strategy.clone(),
+        strategy: if moves { upgrade.strategy.clone() } else { at_once(&upgrade.strategy) },
         migration: migration(differences, new),
         progress_deadline: progress.unwrap_or_default().max(upgrade.progress_deadline),
         one_way: false,
@@ -66,7 +64,12 @@ fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> 
     let (before, after) = counts(name, old, new, now);
     let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
     let terms = service(name, old, new)?.upgrade.terms.clone();
-    starts_or_ends.then(|| Target { service: name.clone(), old: before, new: after, terms })
+    (starts_or_ends || migrates(difference, new).is_some()).then(|| Target {
+        service: name.clone(),
+        old: before,
+        new: after,
+        terms,
+    })
 }
 
 /// The instances before and afterwards. A number that a person asked for holds until the manifest says another one.
@@ -93,13 +96,25 @@ fn upgrade<'a>(differences: &[Difference], old: &'a System, new: &'a System) -> 
     if agree { &first.upgrade } else { &new.upgrade }
 }
 
+/// Where no instance runs there is nothing to wait for.
+fn at_once(strategy: &Strategy) -> Strategy {
+    match strategy {
+        Strategy::Rolling => Strategy::Rolling,
+        _ => Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO },
+    }
+}
+
 /// One after the other; requests are held if one of them wants that.
 fn migration(differences: &[Difference], new: &System) -> Option<Migration> {
-    let begins = |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced);
-    let names: BTreeSet<_> = differences.iter().filter(begins).map(|difference| &difference.service).collect();
-    let all: Vec<_> = names.into_iter().filter_map(|name| new.services.get(name)?.migrate.as_ref()).collect();
+    let all: Vec<_> = differences.iter().filter_map(|difference| migrates(difference, new)).collect();
     let deadline: Duration = all.iter().map(|migration| migration.deadline).sum();
     (!all.is_empty()).then(|| Migration { hold: all.iter().any(|migration| migration.hold), deadline })
+}
+
+/// What must run before the service's new code does.
+fn migrates<'a>(difference: &Difference, new: &'a System) -> Option<&'a spec::Migration> {
+    let begins = matches!(difference.change, Change::Added | Change::Replaced);
+    new.services.get(&difference.service).filter(|_| begins)?.migrate.as_ref()
 }
 
 fn service<'a>(name: &ServiceName, old: &'a System, new: &'a System) -> Option<&'a Service> {

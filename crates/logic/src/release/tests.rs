@@ -147,6 +147,25 @@ fn plans() {
 }
 
 #[test]
+fn a_migration_runs_at_once_where_no_instance_does() {
+    let (mut old, nobody) = (system("a"), Counts::from([("a".parse().unwrap(), 0)]));
+    for strategy in [Strategy::Rolling, Strategy::BlueGreen { preview: Wait::Person, keep: Duration::MAX }] {
+        service(&mut old, "a").upgrade.strategy = strategy;
+        let mut new = old.clone();
+        service(&mut new, "a").run = "./new".into();
+        let plan = |new: &System| rollout(&differences(&old, new), &old, new, &nobody);
+        assert_eq!(plan(&new), None, "nothing starts, and nothing has to run");
+        let migrate = Migration { command: "m".into(), hold: false, deadline: Duration::from_secs(9) };
+        service(&mut new, "a").migrate = Some(migrate);
+        let plan = plan(&new).unwrap();
+        assert_eq!(plan.check(), Ok(()));
+        assert_eq!((plan.targets[0].old, plan.targets[0].new, plan.migration.is_some()), (0, 0, true));
+        let keep = if let Strategy::BlueGreen { preview, keep } = plan.strategy { Some((preview, keep)) } else { None };
+        assert!(keep.is_none_or(|waits| waits == (Wait::For(Duration::ZERO), Duration::ZERO)), "nothing to look at");
+    }
+}
+
+#[test]
 fn a_person_s_number_holds_until_the_manifest_says_another() {
     let (old, mut new) = (system("a"), system("a"));
     service(&mut new, "a").run = "./new".into();

@@ -34,9 +34,9 @@ pub struct Plan {
 pub struct Target {
     /// The service.
     pub service: ServiceName,
-    /// Its instances in the old release; 0 if it is not in it.
+    /// Its instances in the old release; 0 if it is not in it or scaled to nothing.
     pub old: u32,
-    /// Its instances in the new release; 0 if it is not in it.
+    /// Its instances in the new release; 0 if it is not in it or scaled to nothing.
     pub new: u32,
     /// What it promises meanwhile.
     pub terms: Terms,
@@ -56,7 +56,7 @@ pub struct Migration {
 pub enum Invalid {
     /// It has no service, more than 10,000, or one twice.
     Targets,
-    /// A service has no instance in either release, or more than 10,000.
+    /// A service has more than 10,000 instances.
     Replicas(usize),
     /// `max_surge` and `max_unavailable` are both 0, or exceed 10,000.
     NoRoom(usize),
@@ -98,7 +98,7 @@ impl Plan {
 
     fn check_target(&self, at: usize, Target { old, new, terms, .. }: &Target) -> Result<(), Invalid> {
         let counts = [*old, *new, terms.max_surge, terms.max_unavailable];
-        if (*old, *new) == (0, 0) || counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
+        if counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
             return Err(Invalid::Replicas(at));
         }
         if counts[2..] == [0, 0] || counts[2..].iter().any(|count| *count > REPLICAS_MAX) {

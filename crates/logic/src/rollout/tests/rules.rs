@@ -369,6 +369,21 @@ fn the_migration_runs_first_and_once() {
 }
 
 #[test]
+fn a_migration_without_instances_is_all_there_is() {
+    for strategy in [Strategy::Rolling, blue_green(Wait::For(seconds(0)))] {
+        let mut plan = plan(strategy, &[("web", 0, 0)]);
+        plan.migration = Some(Migration { hold: false, deadline: seconds(30) });
+        let mut b = Bench::new(plan);
+        b.tell(Event::Due);
+        assert_eq!(b.routed(), "migrate");
+        b.tell(Event::Migrated(Ok(())));
+        b.routed();
+        b.pass(seconds(30));
+        assert_eq!(b.machine.phase(), &Phase::Ended(Outcome::Promoted));
+    }
+}
+
+#[test]
 fn added_services_come_with_the_rest_and_removed_ones_go_last() {
     let mut b = Bench::begun(plan(Strategy::Rolling, &[("added", 0, 1), ("gone", 1, 0), ("web", 1, 1)]));
     b.up(&["added.new1"]);
@@ -433,7 +448,6 @@ fn plans_that_make_no_sense() {
     let terms = |change: &dyn Fn(&mut Terms)| with(&|plan| change(&mut plan.targets[1].terms));
     assert_eq!(with(&|plan| plan.targets.clear()), Invalid::Targets);
     assert_eq!(with(&|plan| plan.targets[1].service = plan.targets[0].service.clone()), Invalid::Targets);
-    assert_eq!(with(&|plan| plan.targets[1].new = 0), Invalid::Replicas(1));
     assert_eq!(with(&|plan| plan.targets[1].new = 10_001), Invalid::Replicas(1));
     assert_eq!(terms(&|terms| terms.max_surge = 0), Invalid::NoRoom(1));
     assert_eq!(terms(&|terms| terms.max_surge = u32::MAX), Invalid::NoRoom(1));

@@ -20,6 +20,7 @@ fn any_plan(rng: &mut fastrand::Rng) -> Plan {
     if rng.bool() {
         plan.targets.push(target("added", 0, 2));
         plan.targets.push(target("removed", 2, 0));
+        plan.targets.push(target("idle", 0, 0));
     }
     let migration = Migration { hold: rng.bool(), deadline: seconds(60) };
     plan.migration = rng.bool().then_some(migration);
