@@ -13,6 +13,7 @@ mod flask;
 mod jetstream;
 mod mesh;
 mod messages;
+mod migration;
 mod nats_server;
 mod readme;
 mod release;

@@ -1,6 +1,9 @@
 //! Deploys and rollbacks, one after the other, and the release that the system comes up with.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use model::{
     Problem,
@@ -74,7 +77,7 @@ impl Supervisor {
     pub(super) async fn remember_coming_up(&self) -> Result<(), StreamsError> {
         match &self.release {
             Some(_) if self.config.resumed => Ok(()),
-            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number)).await,
+            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number, BTreeSet::new())).await,
             None => self.releases.change(|ledger| ledger.comes_up()).await,
         }
     }

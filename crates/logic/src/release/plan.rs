@@ -1,6 +1,9 @@
 //! The rollout that differences ask for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use model::{
     ServiceName,
@@ -8,7 +11,7 @@ use model::{
     spec::{self, Service, Strategy, System, Upgrade, Wait},
 };
 
-use super::Difference;
+use super::{Difference, View, compare};
 use crate::rollout::{Migration, Plan, Target};
 
 /// How many instances each service has now: asked for, by the manifest or a person.
@@ -48,6 +51,21 @@ pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Cou
         PlannedService { service: name, change, parts, old: before, new: after, most }
     };
     differences.iter().map(one).collect()
+}
+
+/// The services whose migration must run before a system starts that ran as `old` before, if it ran. Of what runs in place
+/// nobody knows what has changed.
+pub fn unmigrated(old: Option<&View>, new: &View) -> BTreeSet<ServiceName> {
+    let differences = old.map(|old| compare(old, new));
+    let is_new = |name: &ServiceName| {
+        let mut all = differences.iter().flatten();
+        differences.is_none() || all.any(|it| it.service == *name && migrates(it, new.system).is_some())
+    };
+    let names = new
+        .units
+        .iter()
+        .filter(|(name, unit)| unit.spec.migrate.is_some() && (unit.artifact.is_none() || is_new(name)));
+    names.map(|(name, _)| (*name).clone()).collect()
 }
 
 /// The name of a strategy.

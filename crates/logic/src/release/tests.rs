@@ -166,6 +166,29 @@ fn a_migration_runs_at_once_where_no_instance_does() {
 }
 
 #[test]
+fn what_must_migrate_before_a_system_starts() {
+    let migrate = Migration { command: "m".into(), hold: false, deadline: Duration::from_secs(9) };
+    let (mut old, none) = (system("a b c d"), BTreeMap::new());
+    for name in ["a", "b", "c"] {
+        service(&mut old, name).migrate = Some(migrate.clone());
+    }
+    let mut new = old.clone();
+    service(&mut new, "a").run = "./new".into();
+    service(&mut new, "b").drain_timeout = Duration::ZERO;
+    service(&mut new, "d").run = "./new".into();
+    let words = |old: Option<&System>, artifact: Option<&'static str>| {
+        let mut to = view(&new, &none);
+        to.units.values_mut().for_each(|unit| unit.artifact = artifact);
+        let old = old.map(|old| view(old, &none));
+        unmigrated(old.as_ref(), &to).iter().map(ServiceName::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words(None, Some("same")), "a b c", "it never ran");
+    assert_eq!(words(Some(&new), Some("same")), "", "the same again");
+    assert_eq!(words(Some(&old), Some("same")), "a", "only what another program will run");
+    assert_eq!(words(Some(&new), None), "a b c", "in place");
+}
+
+#[test]
 fn a_person_s_number_holds_until_the_manifest_says_another() {
     let (old, mut new) = (system("a"), system("a"));
     service(&mut new, "a").run = "./new".into();
