@@ -12,16 +12,22 @@ use model::{
 };
 
 use super::{Difference, View, compare};
-use crate::rollout::{Migration, Plan, Target};
+use crate::{
+    order,
+    rollout::{Migration, Plan, Target, Waves},
+};
 
 /// How many instances each service has now: asked for, by the manifest or a person.
 pub type Counts = BTreeMap<ServiceName, u32>;
 
 /// How the differences are rolled out; `None` if no instance starts or ends, and nothing has to be migrated.
 pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Option<Plan> {
-    let targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
+    let mut targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
     if targets.is_empty() {
         return None;
+    }
+    if new.pinned {
+        callers_first(&mut targets, old, new);
     }
     let services: Vec<_> = targets.iter().filter_map(|target| service(&target.service, old, new)).collect();
     let progress = services.iter().map(|service| service.upgrade.progress_deadline).max();
@@ -87,7 +93,23 @@ fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> 
         old: before,
         new: after,
         terms,
+        waves: Waves::default(),
     })
+}
+
+/// A request that is on its way must find all that it will call in its own release.
+fn callers_first(targets: &mut [Target], old: &System, new: &System) {
+    let waves = |system| {
+        let numbered = (0..).zip(order::stop_waves(system));
+        numbered
+            .flat_map(|(number, wave)| wave.into_iter().map(move |name| (name, number)))
+            .collect::<BTreeMap<_, u32>>()
+    };
+    let (old, new) = (waves(old), waves(new));
+    for target in targets {
+        let of = |waves: &BTreeMap<ServiceName, u32>| waves.get(&target.service).copied().unwrap_or_default();
+        target.waves = Waves { old: of(&old), new: of(&new) };
+    }
 }
 
 /// The instances before and afterwards. A number that a person asked for holds until the manifest says another one.

@@ -121,6 +121,18 @@ fn pinned_paths_have_second_sets_and_never_come_back_in() {
 }
 
 #[test]
+fn sets_of_pinned_services_end_with_callers_first() {
+    let (old, mut new) = (system("a>b b"), system("a b>a"));
+    let waves = |new: &System| {
+        let plan = rollout(&differences(&old, new), &old, new, &Counts::new()).unwrap();
+        plan.targets.iter().map(|target| (target.waves.old, target.waves.new)).collect::<Vec<_>>()
+    };
+    assert_eq!(waves(&new), [(0, 0), (0, 0)], "their calls find the other release");
+    new.pinned = true;
+    assert_eq!(waves(&new), [(0, 1), (1, 0)]);
+}
+
+#[test]
 fn plans() {
     let (old, mut new) = (system("a>b b"), system("a>b b c"));
     let migrate = Migration { command: "m".into(), hold: true, deadline: Duration::from_secs(9) };

@@ -40,6 +40,19 @@ pub struct Target {
     pub new: u32,
     /// What it promises meanwhile.
     pub terms: Terms,
+    /// When its sets end among those of the others.
+    #[serde(default)]
+    pub waves: Waves,
+}
+
+/// When the sets of a service end among those of the others: one ends after all of a lower number have. They differ only if
+/// requests stay on their release, for then callers must end before what they call; else all calls find the other set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waves {
+    /// That of the old release.
+    pub old: u32,
+    /// That of the new release.
+    pub new: u32,
 }
 
 /// What runs once before the first new instance.

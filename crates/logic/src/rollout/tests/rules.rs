@@ -399,6 +399,30 @@ fn added_services_come_with_the_rest_and_removed_ones_go_last() {
 }
 
 #[test]
+fn sets_of_pinned_services_end_with_callers_first() {
+    let pinned = || {
+        let mut plan = plan(blue_green(Wait::For(seconds(0))), &[("back", 1, 1), ("front", 1, 1), ("left", 1, 0)]);
+        (plan.targets[0].waves, plan.targets[2].waves) = (Waves { old: 2, new: 1 }, Waves { old: 1, new: 0 });
+        let mut b = Bench::begun(plan);
+        b.up(&["back.new1"]);
+        b.up(&["front.new1"]);
+        b.routed();
+        b
+    };
+    let mut b = pinned();
+    assert_eq!(b.pass(seconds(30)), "stop front.old1", "what it calls must still answer its last requests");
+    assert_eq!(b.ended(&["front.old1"]), "stop left.old1");
+    assert_eq!(b.ended(&["left.old1"]), "stop back.old1");
+    assert_eq!(b.ended(&["back.old1"]), "promoted");
+
+    let mut b = pinned();
+    assert_eq!(b.tell(Event::Told(Command::Abort)), "route 0");
+    assert_eq!(b.routed(), "stop front.new1");
+    assert_eq!(b.ended(&["front.new1"]), "stop back.new1");
+    assert_eq!(b.ended(&["back.new1"]), "rolled back: it was aborted");
+}
+
+#[test]
 fn a_rollback_that_cannot_end_says_so() {
     let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
     b.report("web.old1", State::Unhealthy("status 500".into()));

@@ -22,6 +22,9 @@ fn any_plan(rng: &mut fastrand::Rng) -> Plan {
         plan.targets.push(target("removed", 2, 0));
         plan.targets.push(target("idle", 0, 0));
     }
+    if !matches!(plan.strategy, Strategy::Rolling) && rng.bool() {
+        plan.targets.iter_mut().for_each(|t| t.waves = Waves { old: rng.u32(..3), new: rng.u32(..3) });
+    }
     let migration = Migration { hold: rng.bool(), deadline: seconds(60) };
     plan.migration = rng.bool().then_some(migration);
     plan
