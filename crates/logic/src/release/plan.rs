@@ -52,7 +52,7 @@ pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Cou
         let most = match (change, strategy) {
             (Change::Adjusted, _) => before.max(after),
             (_, Strategy::Rolling) if before > 0 && after > 0 => before.max(after) + surge,
-            _ => before + after,
+            _ => before + u32::from(wakes(&name, before, old, new)) + after,
         };
         PlannedService { service: name, change, parts, old: before, new: after, most }
     };
@@ -86,6 +86,8 @@ pub fn strategy_name(strategy: &Strategy) -> &'static str {
 fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> Option<Target> {
     let name = &difference.service;
     let (before, after) = counts(name, old, new, now);
+    let wakes = wakes(name, before, old, new);
+    let before = before + u32::from(wakes);
     let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
     let terms = service(name, old, new)?.upgrade.terms.clone();
     (starts_or_ends || migrates(difference, new).is_some()).then(|| Target {
@@ -94,7 +96,13 @@ fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> 
         new: after,
         terms,
         waves: Waves::default(),
+        wakes,
     })
+}
+
+/// Whether its old set must wake up, for those who stay on the old release.
+fn wakes(name: &ServiceName, before: u32, old: &System, new: &System) -> bool {
+    new.pinned && before == 0 && old.services.get(name).is_some_and(|service| service.scaling.is_some())
 }
 
 /// A request that is on its way must find all that it will call in its own release.

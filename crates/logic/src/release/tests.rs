@@ -6,10 +6,11 @@ use model::{
     ServiceName,
     api::Change,
     pins::reentry,
-    spec::{Gateway, Migration, Protocol, Route, Service, Strategy, System, Topic, Wait},
+    spec::{Gateway, Migration, Protocol, Route, Scaling, Service, Strategy, System, Topic, Wait},
 };
 
 use super::*;
+use crate::rollout::Target;
 
 /// A change of something.
 type Edit<T> = fn(&mut T);
@@ -130,6 +131,26 @@ fn sets_of_pinned_services_end_with_callers_first() {
     assert_eq!(waves(&new), [(0, 0), (0, 0)], "their calls find the other release");
     new.pinned = true;
     assert_eq!(waves(&new), [(0, 1), (1, 0)]);
+}
+
+#[test]
+fn what_sleeps_wakes_for_its_rollout() {
+    let scaling = Scaling { min: 0, max: 4, concurrency: Some(10), cpu_millis: None, window: Duration::from_secs(60) };
+    let mut old = system("a>b b");
+    (service(&mut old, "b").replicas, service(&mut old, "b").scaling) = (0, Some(scaling));
+    let mut new = old.clone();
+    service(&mut new, "b").run = "./new".into();
+    let now = Counts::from([("b".parse().unwrap(), 0)]);
+    let sets = |new: &System| {
+        let differences = differences(&old, new);
+        let targets = rollout(&differences, &old, new, &now).unwrap().targets;
+        let planned = planned(&differences, &old, new, &now).into_iter().map(|one| one.most);
+        let target = |(target, most): (Target, u32)| format!("{} {} {} {most}", target.service, target.old, target.new);
+        targets.into_iter().zip(planned).map(target).collect::<Vec<_>>()
+    };
+    assert_eq!(sets(&new), ["b 0 1 1"]);
+    new.pinned = true;
+    assert_eq!(sets(&new), ["a 1 1 2", "b 1 1 2"], "requests of the old release find nobody in the new one");
 }
 
 #[test]

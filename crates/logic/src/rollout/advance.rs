@@ -74,7 +74,8 @@ impl Snapshot {
     }
 
     fn prepare(&mut self, now: Timestamp) -> bool {
-        if !self.is_routed() {
+        let is_awake = |pair: &Pair| !pair.target.wakes || pair.old.healthy() > 0;
+        if !self.is_routed() || !self.pairs.iter().all(is_awake) {
             return false;
         }
         match self.migration {

@@ -43,6 +43,9 @@ pub struct Target {
     /// When its sets end among those of the others.
     #[serde(default)]
     pub waves: Waves,
+    /// Whether its old set sleeps and must serve before anything new starts: what stays on the old release finds it nowhere else.
+    #[serde(default)]
+    pub wakes: bool,
 }
 
 /// When the sets of a service end among those of the others: one ends after all of a lower number have. They differ only if

@@ -432,6 +432,17 @@ fn a_rollback_that_cannot_end_says_so() {
 }
 
 #[test]
+fn a_pinned_set_that_sleeps_serves_before_anything_new_starts() {
+    let mut plan = plan(blue_green(Wait::For(seconds(0))), &[("back", 1, 1), ("front", 1, 1)]);
+    plan.targets[0].wakes = true;
+    let mut b = Bench::new(plan);
+    assert_eq!(b.tell(Event::Due), "route 0, run back.old1, run front.old1");
+    assert_eq!(b.report("front.old1", State::Healthy), "");
+    assert_eq!(b.routed(), "");
+    assert_eq!(b.report("back.old1", State::Healthy), "run back.new1, run front.new1");
+}
+
+#[test]
 fn older_reports_and_epochs_are_ignored() {
     let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
     b.report("web.new1", State::Healthy);
