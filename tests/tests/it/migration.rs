@@ -2,6 +2,7 @@
 
 use model::{
     api::RolloutPhase,
+    figures::ConnectionFigures,
     status::{SystemPhase, SystemStatus},
 };
 use rustix::process::Signal;
@@ -14,7 +15,7 @@ const DIARY: &str = "../../../../../diary";
 
 /// A service that writes a line when it starts, and before that this migration.
 fn migrates(migrate: &str) -> Sandbox {
-    let table = "store = \"sqlite\"\nmigrate = { command = \"sh migrate\", hold = true, deadline = \"10s\" }\n";
+    let table = "store = \"sqlite\"\nmigrate = { command = \"sh migrate\", hold = true, deadline = \"19s\" }\n";
     let sandbox = one("", table);
     sandbox.write("a/before", &format!("echo started >> {DIARY}"));
     sandbox.write("a/migrate", migrate);
@@ -54,10 +55,14 @@ fn a_first_release_whose_migration_fails_starts_nothing() {
     sandbox.assert_nothing_left();
     sandbox.write("a/migrate", "sleep 60");
     let manifest = sandbox.read("isles.toml");
-    sandbox.write("isles.toml", &manifest.replace("deadline = \"10s\"", "deadline = \"1s\""));
-    sandbox.isles(&["up", "-d"]).code(1).says(&["`a` cannot come up: the migration took too long"]);
+    sandbox.write("isles.toml", &manifest.replace("deadline = \"19s\"", "deadline = \"1s\""));
+    sandbox
+        .isles(&["up", "-d"])
+        .code(1)
+        .says(&["`a` cannot come up: the migration failed: that of `a` took longer than its deadline"]);
     sandbox.assert_nothing_left();
     assert!(diary(&sandbox).is_empty(), "no instance started");
+    sandbox.write("isles.toml", &manifest);
     sandbox.write("a/migrate", &format!("echo migrated >> {DIARY}"));
     sandbox.up();
     assert_eq!(diary(&sandbox), ["migrated", "started", "started"]);
@@ -81,16 +86,27 @@ fn a_first_migration_outlives_the_platform() {
 
 #[test]
 fn a_migration_runs_once_and_requests_wait_for_it() {
-    let migrate = "store = \"sqlite\"\nmigrate = { command = \"sh migrate\", hold = true, deadline = \"10s\" }\n";
-    let sandbox = one("", migrate);
-    sandbox.write("a/migrate", "true");
+    let sandbox = migrates("true");
     sandbox.up();
     let running = load(&sandbox);
-    sandbox.write("a/migrate", "echo \"$V $DATABASE_PATH $PORT\" >> ../../../../../migrated; sleep 1");
+    running.wait_for(20);
+    let tick = format!("echo \"${{PORT:-tick}}\" >> {DIARY}; sleep 0.05");
+    sandbox.write("a/migrate", &format!("until test -f ../../../../../go; do {tick}; done; echo migrated >> {DIARY}"));
+    sandbox.write("diary", "");
     deploy(&sandbox);
+    let held = || {
+        let all: Vec<ConnectionFigures> = sandbox.typed("/v1/connections?service=a");
+        all.iter().map(|one| one.queued).sum::<u32>()
+    };
+    wait::until_is("all clients to be held", &4, held);
+    let (answered, ticks) = (running.answered(), diary(&sandbox).len());
+    wait::until("the migration to go on", || (diary(&sandbox).len() > ticks + 5).then_some(()));
+    assert_eq!(running.answered(), answered, "nobody is answered meanwhile");
+    sandbox.write("go", "");
     ends(&sandbox, running, RolloutPhase::Promoted, "one");
-    let migrated = sandbox.read("migrated");
-    assert_eq!((migrated.lines().count(), migrated.contains("a.db")), (1, true), "{migrated}");
+    let mut said = diary(&sandbox);
+    said.retain(|word| word != "tick");
+    assert_eq!(said, ["migrated", "started", "started"], "it runs once, and listens nowhere");
 
     let running = load(&sandbox);
     sandbox.write("a/migrate", "echo no such column; exit 4");

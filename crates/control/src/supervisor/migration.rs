@@ -17,8 +17,8 @@ use crate::{
 /// The lines of a migration's log that are shown.
 const LOG_LINES: usize = 40;
 
-/// The migration of a service that must run before the system is up.
-pub(super) struct FirstMigration {
+/// A migration that runs.
+pub(super) struct Running {
     late_at: Timestamp,
     /// Whether it is killed for that.
     is_late: bool,
@@ -28,6 +28,7 @@ impl Supervisor {
     /// Starts the migration of a service; how it ends comes as an input.
     pub(super) fn start_migration(&mut self, name: &ServiceName, bundle: &Bundle) {
         self.note(name, None, "its migration runs".into());
+        self.watch_migration(name);
         let name = name.clone();
         let workload = self.migration(&name, bundle);
         let database = store::path(&self.config, &name, &bundle.spec);
@@ -85,28 +86,33 @@ impl Supervisor {
     }
 
     pub(super) fn migrated(&mut self, name: &ServiceName, outcome: Result<(), Trouble>) {
-        if self.migrations.contains_key(name) {
-            self.migrated_first(name, outcome);
-        } else {
+        let is_late = self.migrations.get(name).is_some_and(|running| running.is_late);
+        let late = |trouble| Trouble { cause: format!("that of `{name}` took longer than its deadline"), ..trouble };
+        let outcome = outcome.map_err(|trouble| if is_late { late(trouble) } else { trouble });
+        if self.rollout.as_ref().and_then(|rollout| rollout.migrating()) == Some(name) {
+            self.migrations.remove(name);
             self.migrated_in_rollout(name, outcome);
+        } else {
+            self.migrated_first(name, outcome);
         }
     }
 
     /// An earlier platform process began a migration, and it runs still or has ended meanwhile. Says whether it is wanted.
     pub(super) fn adopt_migration(&mut self, name: &ServiceName, exit: Option<Exit>) -> bool {
-        let is_wanted = self.follow_migration(name) || self.adopt_in_rollout(name);
-        if let Some(exit) = exit.filter(|_| is_wanted) {
+        let is_wanted = self.must_migrate_first(name) || self.adopt_in_rollout(name);
+        if !is_wanted {
+            return false;
+        }
+        self.watch_migration(name);
+        if let Some(exit) = exit {
             self.migration_exited(name.clone(), exit);
         }
-        is_wanted
+        true
     }
 
     /// The system stops: what has not run to its end does so again when it comes up.
     pub(super) fn kill_migrations(&self) {
-        let in_rollout = self.rollout.as_ref().and_then(|rollout| rollout.migrating());
-        for name in self.migrations.keys().chain(in_rollout) {
-            self.kill(WorkloadId::Migration(name.clone()));
-        }
+        self.migrations.keys().for_each(|name| self.kill(WorkloadId::Migration(name.clone())));
     }
 
     /// Whether the service's migration must run before its first instance; it does from now on.
@@ -114,20 +120,23 @@ impl Supervisor {
         if self.migrations.contains_key(name) {
             return true;
         }
-        let must = self.follow_migration(name);
-        if let Some(bundle) = self.migrating_bundle(name).filter(|_| must) {
-            self.start_migration(name, &bundle);
+        let bundle = self.migrating_bundle(name).filter(|_| self.must_migrate_first(name));
+        if let Some(bundle) = &bundle {
+            self.start_migration(name, bundle);
         }
-        must
+        bundle.is_some()
     }
 
-    /// Watches over the migration of a service, if it must run before the system is up.
-    fn follow_migration(&mut self, name: &ServiceName) -> bool {
-        let is_left = self.releases.ledger().unmigrated().contains(name);
-        let deadline = self.services.get(name).filter(|_| is_left).and_then(|service| service.spec.migrate.as_ref());
-        let Some(late_at) = deadline.map(|migrate| self.now() + migrate.deadline) else { return false };
-        self.migrations.insert(name.clone(), FirstMigration { late_at, is_late: false });
-        true
+    fn must_migrate_first(&self, name: &ServiceName) -> bool {
+        self.releases.ledger().unmigrated().contains(name)
+    }
+
+    /// From now on its time runs; also of one that a platform process before began.
+    fn watch_migration(&mut self, name: &ServiceName) {
+        let bundle = self.migrating_bundle(name);
+        let deadline = bundle.and_then(|bundle| Some(bundle.spec.migrate.as_ref()?.deadline)).unwrap_or_default();
+        let late_at = self.now() + deadline;
+        self.migrations.insert(name.clone(), Running { late_at, is_late: false });
     }
 
     /// When the next migration must have ended.
@@ -144,9 +153,8 @@ impl Supervisor {
     }
 
     fn migrated_first(&mut self, name: &ServiceName, outcome: Result<(), Trouble>) {
-        let is_late = self.migrations.get(name).is_some_and(|one| one.is_late);
         if let Err(trouble) = outcome {
-            let cause = if is_late { "the migration took too long".into() } else { failed(&trouble.cause) };
+            let cause = format!("the migration failed: {}", trouble.cause);
             return self.cannot_come_up(name, Trouble { cause, ..trouble });
         }
         self.note(name, None, "its migration has run".into());
@@ -163,10 +171,6 @@ impl Supervisor {
         self.migrations.remove(name);
         outcome.unwrap_or_else(|cause| self.cannot_remember(cause));
     }
-}
-
-fn failed(why: &str) -> String {
-    format!("the migration failed: {why}")
 }
 
 fn not_started(error: StartError) -> Trouble {

@@ -86,8 +86,8 @@ pub struct Supervisor {
     /// The last rollout that ended.
     last_rollout: Option<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
-    /// Those that must end before the system is up.
-    migrations: BTreeMap<ServiceName, migration::FirstMigration>,
+    /// The migrations that run.
+    migrations: BTreeMap<ServiceName, migration::Running>,
     /// Those that have not been told to go, leave, or whose number of instances somebody waits for.
     pending: BTreeSet<ServiceName>,
     /// The runs that slots have had whose service is not there.

@@ -82,6 +82,8 @@ impl Snapshot {
             MigrationState::Running(_) => false,
             MigrationState::Waiting => {
                 self.migration = MigrationState::Running(now);
+                let deadline = self.plan.migration.as_ref().map(|migration| migration.deadline);
+                self.progressed_at = now + deadline.unwrap_or_default();
                 true
             }
             MigrationState::Over => {

@@ -63,7 +63,7 @@ pub struct Waves {
 pub struct Migration {
     /// Whether requests are held meanwhile.
     pub hold: bool,
-    /// The time it may take.
+    /// The time it may take; none of it counts as a standstill.
     pub deadline: Duration,
 }
 

@@ -369,6 +369,17 @@ fn the_migration_runs_first_and_once() {
 }
 
 #[test]
+fn migrations_may_take_longer_than_a_standstill() {
+    let mut plan = plan(Strategy::Rolling, &[("web", 1, 1)]);
+    plan.migration = Some(Migration { hold: false, deadline: seconds(300) });
+    let mut b = Bench::begun(plan);
+    assert_eq!(b.pass(seconds(299)), "");
+    b.tell(Event::Migrated(Ok(())));
+    assert_eq!(b.routed(), "");
+    assert!(b.machine.cause().is_none() && b.machine.phase() == &Phase::Rolling);
+}
+
+#[test]
 fn a_migration_without_instances_is_all_there_is() {
     for strategy in [Strategy::Rolling, blue_green(Wait::For(seconds(0)))] {
         let mut plan = plan(strategy, &[("web", 0, 0)]);
@@ -423,15 +434,6 @@ fn sets_of_pinned_services_end_with_callers_first() {
 }
 
 #[test]
-fn a_rollback_that_cannot_end_says_so() {
-    let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
-    b.report("web.old1", State::Unhealthy("status 500".into()));
-    assert_eq!(b.report("web.new1", crash()), "");
-    assert_eq!(b.pass(seconds(119)), "");
-    assert_eq!(b.pass(seconds(1)), "rolled back in part: web/1 (new) ended: code 1");
-}
-
-#[test]
 fn a_pinned_set_that_sleeps_serves_before_anything_new_starts() {
     let mut plan = plan(blue_green(Wait::For(seconds(0))), &[("back", 1, 1), ("front", 1, 1)]);
     plan.targets[0].wakes = true;
@@ -440,6 +442,15 @@ fn a_pinned_set_that_sleeps_serves_before_anything_new_starts() {
     assert_eq!(b.report("front.old1", State::Healthy), "");
     assert_eq!(b.routed(), "");
     assert_eq!(b.report("back.old1", State::Healthy), "run back.new1, run front.new1");
+}
+
+#[test]
+fn a_rollback_that_cannot_end_says_so() {
+    let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
+    b.report("web.old1", State::Unhealthy("status 500".into()));
+    assert_eq!(b.report("web.new1", crash()), "");
+    assert_eq!(b.pass(seconds(119)), "");
+    assert_eq!(b.pass(seconds(1)), "rolled back in part: web/1 (new) ended: code 1");
 }
 
 #[test]
