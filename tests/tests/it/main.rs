@@ -23,6 +23,7 @@ mod scaling;
 mod service;
 mod shop;
 mod sight;
+mod split;
 mod stop;
 mod tls;
 mod topics;
