@@ -1,6 +1,7 @@
 """Consumes the topic orders.placed, one message after the other, and writes down each: sequence, delivery, process.
 
-It pulls; with PUSH in its environment they are pushed to it, and to whoever else is in its slot."""
+It pulls; with PUSH in its environment they are pushed to it, and to whoever else is in its slot. A connection that is lost is made
+again, as clients do."""
 
 import os
 import socket
@@ -34,7 +35,7 @@ class Nats:
             elif words[0] in ("MSG", "HMSG"):
                 self.lines.read(int(words[-1]) + 2)
                 return words[3] if words[3].startswith("$JS.ACK.") else None
-        os._exit(1)
+        raise ConnectionError("the server has gone")
 
 
 def consume():
@@ -58,7 +59,15 @@ def consume():
             nats.say("PUB %s 0\r\n" % to)
 
 
-threading.Thread(target=consume, daemon=True).start()
+def consume_forever():
+    while True:
+        try:
+            consume()
+        except ConnectionError:
+            pass
+
+
+threading.Thread(target=consume_forever, daemon=True).start()
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 while True:
     server.accept()[0].close()

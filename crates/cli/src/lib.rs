@@ -17,6 +17,8 @@ pub mod terminal;
 mod text;
 pub mod view;
 
+use std::time::Duration;
+
 use model::Timestamp;
 
 use args::{Command, Verb};
@@ -47,7 +49,8 @@ pub async fn run(verb: &Verb, settings: &Settings, now: Now<'_>, terminal: &mut 
 /// # Errors
 /// The error of `work`, or that of the time.
 pub async fn in_time<T>(settings: &Settings, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let Some(limit) = settings.timeout else { return work.await };
+    // Awaited in one place: what it is made of would be compiled for each.
+    let limit = settings.timeout.unwrap_or(Duration::MAX);
     let late = |_| Err(UserError::timed_out(limit, &after(settings)).into());
     tokio::time::timeout(limit, work).await.unwrap_or_else(late)
 }

@@ -70,7 +70,7 @@ async fn ps_and_status() {
     let folder = Folder::new(SHOP);
     let status = system("running", service("healthy", 2));
     for (line, out) in [
-        (&["ps"] as &[&str], "INSTANCE  PHASE  PID  ADDRESS  UPTIME  MEMORY  CRASHES\n".into()),
+        (&["ps"] as &[&str], "INSTANCE  PHASE  RELEASE  PID  ADDRESS  UPTIME  MEMORY  CRASHES\n".into()),
         (&["ps", "--json"], "{\"instances\":[]}\n".into()),
         (&["status", "--json"], format!("{}\n", serde_json::to_string(&status).unwrap())),
     ] {

@@ -9,7 +9,7 @@ use crate::{Client, ClientError, Lines};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Deployed {
     /// The rollout of a new release, which has begun or waits for the one before.
-    Rollout(RolloutStatus),
+    Rollout(Box<RolloutStatus>),
     /// Only a plan: it was all that was asked for, or nothing differs from what runs.
     Plan(DeployPlan),
 }
@@ -22,7 +22,7 @@ impl Client {
     pub async fn deploy(&self, deploy: &Deploy) -> Result<Deployed, ClientError> {
         let exchange = self.exchange(Method::POST, "/v1/deploys", Some(deploy)).await?;
         if exchange.answer.status() == StatusCode::ACCEPTED {
-            return exchange.json().await.map(Deployed::Rollout);
+            return exchange.json().await.map(|status| Deployed::Rollout(Box::new(status)));
         }
         exchange.json().await.map(Deployed::Plan)
     }

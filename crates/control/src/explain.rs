@@ -14,7 +14,7 @@ pub(crate) fn trouble(cause: &Cause, target: Option<&Target>, listening: &[Socke
         Cause::NotHealthyInTime(_) | Cause::CheckFails(_) => (cause.to_string(), unhealthy(target, listening)),
         Cause::Interrupted => (cause.to_string(), String::new()),
     };
-    Trouble { cause, hint, log }
+    Trouble { log, ..Trouble::new(cause, hint) }
 }
 
 fn ended(ending: Ending) -> (String, String) {

@@ -114,6 +114,10 @@ impl Records {
         self.put(format!("scale:{service}"), &scale).await
     }
 
+    pub(crate) async fn forget_scale(&self, service: &ServiceName) -> Result<(), StreamsError> {
+        self.delete(format!("scale:{service}")).await
+    }
+
     pub(crate) async fn put_slots(&self, service: &ServiceName, slots: &BTreeSet<u32>) -> Result<(), StreamsError> {
         self.put(format!("slots:{service}"), slots).await
     }

@@ -109,7 +109,7 @@ fn no_variable(file: &Path, line: usize) -> Trouble {
 }
 
 fn trouble(cause: String, hint: impl Into<String>) -> Trouble {
-    Trouble { cause, hint: hint.into(), log: Vec::new() }
+    Trouble::new(cause, hint)
 }
 
 /// `NAME=value` a line; empty lines and lines that begin with `#` are passed over. The error is the line's number.

@@ -30,4 +30,5 @@ pub mod share;
 pub mod spread;
 pub mod stream;
 pub mod subject;
+pub mod transcript;
 pub mod wake;

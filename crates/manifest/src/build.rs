@@ -1,4 +1,4 @@
-//! `dir`, `build`, `inputs`, `artifact` and `cache`: how a service comes to be.
+//! `dir`, `build`, `build_deadline`, `inputs`, `artifact` and `cache`: how a service comes to be.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, spec: &mut Service) {
     spec.dir = dir.and_then(|text| paths::existing(cx, &text, "dir", FileKind::Folder));
     let build = table.get("build").and_then(|entry| cx.command(&entry, "\"make\""));
     spec.build = build.map(|text| text.value.into());
+    cx.fill_duration(table, "build_deadline", &mut spec.build_deadline);
     let inputs = cx.texts_of(table, "inputs", "\"proto/*.proto\"");
     spec.inputs = inputs.iter().filter_map(|text| paths::glob(cx, text, "inputs")).collect();
     let artifact = cx.texts_of(table, "artifact", "\"target/release/users\"");
@@ -43,7 +44,7 @@ fn cache<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Vec<PathBuf> {
 
 fn check_build(cx: &mut Cx, table: &Table) {
     let Some(build) = table.get("build") else {
-        for entry in ["inputs", "cache"].iter().filter_map(|key| table.get(key)) {
+        for entry in ["build_deadline", "inputs", "cache"].iter().filter_map(|key| table.get(key)) {
             let finding = cx.report.error(&entry.key_span, format!("`{}` without `build`", entry.key));
             finding
                 .hint("add `build = \"…\"`, or remove it; `artifact` alone names files that are made elsewhere")

@@ -15,7 +15,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manifest.md"
 /// A heading, its keys, and where in which manifest `@` is one of them.
 type Section = (&'static str, &'static [&'static str], Option<&'static str>);
 
-const SERVICE: &str = "[services.users]\nrun = \"x\"\n@";
+const SERVICE: &str = "[services.users]\nrun = \"x\"\nbuild = \"x\"\nartifact = [\"x\"]\n@";
 const GATEWAY: &str = "[services.users]\nrun = \"x\"\n[gateway]\nlisten = \"127.0.0.1:80\"\n";
 const CONNECTION: &str = "[services.users]\nrun = \"x\"\ncalls = [\"users\"]\n[services.users.connections.users]\n";
 
@@ -26,7 +26,7 @@ fn own(keys: &Keys) -> &'static [&'static str] {
 fn sections() -> Vec<Section> {
     vec![
         ("The file", own(&keys::ROOT), None),
-        ("`[system]`", own(&keys::SYSTEM), None),
+        ("`[system]`", own(&keys::SYSTEM), Some("@\nSERVICE ")),
         ("`[gateway]`", own(&keys::GATEWAY), Some("GATEWAY @")),
         ("`[gateway.tls]`", own(&keys::TLS), None),
         ("`[gateway.connections]`", own(&keys::CONNECTIONS), Some("GATEWAY connections = { @ }")),

@@ -74,7 +74,8 @@ pub(crate) const OBJECTS: Keys = Keys { home: "`[objects.NAME]`", known: &[&["tt
 
 pub(crate) const DURABILITY: Keys = Keys { home: "`durability`", known: &[&["interval"]], planned: &[] };
 
-pub(crate) const SYSTEM: Keys = Keys { home: "`[system]`", known: &[&["name"]], planned: &[("engines", ENGINES)] };
+pub(crate) const SYSTEM: Keys =
+    Keys { home: "`[system]`", known: &[&["name", "releases_max", "releases_age"]], planned: &[("engines", ENGINES)] };
 
 pub(crate) const GATEWAY: Keys = Keys {
     home: "`[gateway]`",
@@ -99,6 +100,7 @@ pub(crate) const SERVICE: Keys = Keys {
         "run",
         "dir",
         "build",
+        "build_deadline",
         "inputs",
         "artifact",
         "cache",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     ServiceName, SystemName,
-    spec::{Service, System},
+    spec::{Kept, Service, System},
 };
 use toml::de::DeTable;
 
@@ -21,6 +21,8 @@ use crate::{
 };
 
 const START: Span = 0..0;
+/// Each of them is a record in memory.
+const RELEASES_MAX: u32 = 1000;
 
 /// The system, if enough of it could be read. It is only good if nothing was reported.
 pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<System> {
@@ -44,7 +46,21 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let (buckets, objects) = (bucket::buckets(cx, &root, &drafts), bucket::objects(cx, &root, &drafts));
     let services = specs(cx, drafts);
     let (upgrade, pinned) = (cx.upgrade.clone(), cx.pinned);
-    Some(System { name: name?, gateway, services, topics, buckets, objects, nats, upgrade, pinned })
+    let kept = kept(cx, &root);
+    Some(System { name: name?, gateway, services, topics, buckets, objects, nats, upgrade, pinned, kept })
+}
+
+/// What is kept of releases.
+fn kept<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Kept {
+    let mut kept = Kept::default();
+    // What is wrong with the table itself is told with the name.
+    if let Some(table) =
+        root.get("system").filter(|entry| entry.value.is_table()).and_then(|entry| cx.table(&entry, "system".into()))
+    {
+        cx.fill_integer(&table, "releases_max", 1..=RELEASES_MAX, &mut kept.releases_max);
+        cx.fill_duration(&table, "releases_age", &mut kept.releases_age);
+    }
+    kept
 }
 
 fn name<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<SystemName> {

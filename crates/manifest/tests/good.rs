@@ -8,9 +8,9 @@ use manifest::{Memory, parse};
 use model::{
     BucketName, ByteSize, TopicName,
     spec::{
-        AccessLog, Balance, Breaker, Bucket, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Limits, Listen,
-        MessageLimits, Objects, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store, StoreEngine,
-        System, Tls, Topic,
+        AccessLog, Balance, Breaker, Bucket, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Kept, Limits,
+        Listen, MessageLimits, Objects, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store,
+        StoreEngine, System, Tls, Topic,
     },
     streams::{Discard, Durability, Redelivery, Retention},
 };
@@ -39,6 +39,8 @@ fn the_least_that_works() {
 const EVERYTHING: &str = r#"
 [system]
 name = "shop"
+releases_max = 3
+releases_age = "1h"
 
 [gateway]
 listen = "127.0.0.1:8080"
@@ -72,6 +74,7 @@ env      = { FLASK_DEBUG = "1" }
 
 [services.orders]
 build    = "cargo build --release -p orders"
+build_deadline = "1h"
 artifact = ["target/release/orders"]
 cache    = ["target"]
 inputs   = ["proto/**/*.proto"]
@@ -208,6 +211,7 @@ fn everything() {
             topics: topics(),
             buckets: buckets(),
             objects: objects(),
+            kept: Kept { releases_max: 3, releases_age: seconds(3600) },
             ..System::new("shop".parse().unwrap())
         },
     );
@@ -243,6 +247,7 @@ fn orders() -> Service {
     Service {
         inputs: vec!["proto/**/*.proto".into()],
         build: Some("cargo build --release -p orders".into()),
+        build_deadline: seconds(3600),
         artifact: vec!["target/release/orders".into()],
         cache: vec!["target".into()],
         health: Health {

@@ -1,12 +1,14 @@
 //! The answer to a request that no instance answers.
 
-use model::{Problem, Reason, status::Failure};
+use model::{InstanceId, Problem, Reason, status::Failure};
 use wire::http1::{RequestHead, Version};
 
 use crate::{
     buffer::Scratch,
-    call::{Call, Facts},
+    call::Facts,
     client::{Client, LINGER, Next},
+    connection,
+    listener::Entry,
     problem::{self, Fault},
     worker::Worker,
 };
@@ -17,7 +19,7 @@ pub(crate) async fn answer(
     client: &mut Client,
     scratch: &mut Scratch,
     facts: Option<&Facts>,
-    call: Option<&Call>,
+    whose: Option<&Whose<'_>>,
     fault: Fault,
 ) -> Next {
     let ends = matches!(fault.reason, Reason::ShuttingDown | Reason::NotDeclared | Reason::BadRequest);
@@ -28,16 +30,13 @@ pub(crate) async fn answer(
         Some(Version::Http10) => Some("keep-alive"),
         _ => None,
     };
-    let problem = describe(worker, &fault, call);
+    let problem = describe(worker, &fault, whose);
     scratch.answer.clear();
     problem::write(&problem, &fault, facts.is_some_and(|facts| facts.to_head), option, &mut scratch.answer);
-    if let Some(call) = call {
-        worker.failures.record(failure(worker, call, &scratch.request, scratch.input.held(), fault));
+    if let Some(whose) = whose {
+        whose.remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
     }
     let (_, mut writer) = client.socket.split();
-    if let Some(call) = call {
-        call.count_sent(scratch.answer.len());
-    }
     let written = tokio::time::timeout(LINGER, writer.write_all([&scratch.answer])).await;
     match written {
         Ok(Ok(())) if keep => Next::Keep,
@@ -46,24 +45,56 @@ pub(crate) async fn answer(
     }
 }
 
-pub(crate) fn describe(worker: &Worker, fault: &Fault, call: Option<&Call>) -> Problem {
+pub(crate) fn describe(worker: &Worker, fault: &Fault, whose: Option<&Whose<'_>>) -> Problem {
     Problem {
         detail: fault.detail.clone(),
-        connection: call.map(|call| call.label(worker)),
-        instances: call.map(|call| call.tried.clone()).unwrap_or_default(),
+        connection: whose.map(|whose| whose.label(worker)),
+        instances: whose.map(|whose| whose.tried.to_vec()).unwrap_or_default(),
         ..Problem::of(fault.reason)
     }
 }
 
-pub(crate) fn failure(worker: &Worker, call: &Call, request: &RequestHead, head: &[u8], fault: Fault) -> Failure {
-    let method = String::from_utf8_lossy(request.method(head));
-    Failure {
-        at: worker.now(),
-        connection: call.label(worker),
-        service: call.connection.shared.callee.clone(),
-        request: format!("{method} {}", request.path(head)),
-        reason: fault.reason,
-        detail: fault.detail,
-        instances: call.tried.clone(),
+/// Method and path.
+pub(crate) fn request_line(request: &RequestHead, head: &[u8]) -> String {
+    format!("{} {}", String::from_utf8_lossy(request.method(head)), request.path(head))
+}
+
+/// Whose request it is that is answered by us.
+pub(crate) struct Whose<'a> {
+    pub(crate) connection: &'a connection::Local,
+    pub(crate) entry: Entry,
+    /// The instances that failed it.
+    pub(crate) tried: &'a [InstanceId],
+    /// It was refused before it was on its way.
+    pub(crate) refused: bool,
+}
+
+impl Whose<'_> {
+    /// Which slot calls whom: `orders/1 -> users`.
+    pub(crate) fn label(&self, worker: &Worker) -> String {
+        let view = worker.view();
+        let caller = match self.entry {
+            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
+            Entry::Gateway => None,
+        };
+        let shared = &self.connection.shared;
+        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    }
+
+    /// Remembers the failure for whoever asks why; of refusals, of which there may be many, only some.
+    pub(crate) fn remember(&self, worker: &Worker, fault: &Fault, request: impl FnOnce() -> String) {
+        let (at, service) = (worker.now(), &self.connection.shared.callee);
+        if self.refused && !worker.failures.is_news(service, fault.reason, at) {
+            return;
+        }
+        worker.failures.record(Failure {
+            at,
+            connection: self.label(worker),
+            service: service.clone(),
+            request: request(),
+            reason: fault.reason,
+            detail: fault.detail.clone(),
+            instances: self.tried.to_vec(),
+        });
     }
 }

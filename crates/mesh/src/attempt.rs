@@ -6,7 +6,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
     task::Poll,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     call::{Call, Ended, Facts},
     client::{Client, Next},
     download::{self, Downloaded},
-    instance::{Instance, Lease, Local},
+    instance::{Lease, Local},
     pool::{self, Reserved, Upstream},
     problem::Fault,
     retry::{self, Attempted},
@@ -37,6 +37,8 @@ pub(crate) enum Failed {
     Left,
     /// A connection that had been idle was closed under the request: a new one may do.
     Stale,
+    /// There are as many connections to the instance as there may be.
+    Full,
     /// Another instance may do.
     Again(Fault),
     /// Nothing more can be tried.
@@ -94,7 +96,7 @@ pub(crate) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => connect(&local.shared, call).await?,
+        None => connect(lease, call).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -110,18 +112,17 @@ pub(crate) async fn run(
 }
 
 /// A new connection to an instance.
-pub(crate) async fn connect(instance: &Arc<Instance>, call: &Call) -> Result<Upstream, Failed> {
-    dial(instance, call).await.map(|(reserved, socket)| reserved.fill(socket))
+pub(crate) async fn connect(lease: &Lease, call: &Call) -> Result<Upstream, Failed> {
+    dial(lease, call).await.map(|(reserved, socket)| reserved.fill(socket))
 }
 
 /// Connects within the connect timeout, and before the request is due.
-pub(crate) async fn dial(instance: &Arc<Instance>, call: &Call) -> Result<(Reserved, Socket), Failed> {
-    let (target, policy) = (&instance.target, call.connection.policy());
+pub(crate) async fn dial(lease: &Lease, call: &Call) -> Result<(Reserved, Socket), Failed> {
+    let (instance, policy) = (&lease.local().shared, call.connection.policy());
+    let target = &instance.target;
     let limit = policy.connect_timeout;
-    let most = policy.limits.upstream_connections;
-    let reserved = Upstream::reserve(instance, most).ok_or_else(|| {
-        Failed::Again(Fault::new(Reason::Overloaded, format!("{most} connections to {}", instance.id)))
-    })?;
+    let room = lease.room.take().or_else(|| Reserved::new(instance, policy.limits.upstream_connections));
+    let reserved = room.ok_or(Failed::Full)?;
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
         Ok(Ok(socket)) => Ok((reserved, socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
     problem::Fault, retry, split::Lot, worker::Worker,
 };
 
@@ -65,6 +65,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
+    /// The time from the request's arrival until then.
+    limit: Duration,
     pub(crate) reason: Reason,
     /// When the caller itself gives up; then the body's progress gains no time.
     pub(crate) caller: Option<Instant>,
@@ -95,7 +97,8 @@ impl Facts {
 }
 
 impl Call {
-    /// A request that arrives now, unless the connection takes none.
+    /// A request that arrives now, unless the connection takes none. It is large, so it is made where it stays.
+    #[inline(always)]
     pub(crate) fn new(
         worker: &Worker,
         entry: Entry,
@@ -140,20 +143,14 @@ impl Call {
         self.sent.set(self.sent.get() + bytes as u64);
     }
 
-    /// Which slot calls whom: `orders/1 -> users`.
-    pub(crate) fn label(&self, worker: &Worker) -> String {
-        let view = worker.view();
-        let caller = match self.entry {
-            Entry::Address(address) => view.table.addresses.get(&address).map(|address| &address.caller),
-            Entry::Gateway => None,
-        };
-        let shared = &self.connection.shared;
-        caller.map_or_else(|| shared.name.to_string(), |caller| format!("{caller} -> {}", shared.callee))
+    /// Whose it is, for an answer of ours.
+    pub(crate) fn whose(&self) -> Whose<'_> {
+        Whose { connection: &self.connection, entry: self.entry, tried: &self.tried, refused: false }
     }
 
     /// How the request goes on to an instance now.
     pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
-        let left = self.deadline.at.saturating_duration_since(worker.instant(worker.recent()));
+        let left = self.deadline.limit.saturating_sub(worker.recent().since(self.arrived));
         RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
     }
 
@@ -222,10 +219,14 @@ impl Deadline {
     /// That of the policy, or of the caller if it waits less.
     fn new(now: Instant, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
         let caller = caller.filter(|caller| *caller < policy);
-        match caller {
-            None => Ok(Self { at: now + policy, reason: Reason::Timeout, caller: None }),
-            Some(Duration::ZERO) => Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came")),
-            Some(left) => Ok(Self { at: now + left, reason: Reason::DeadlineExceeded, caller: Some(now + left) }),
-        }
+        let (limit, reason) = match caller {
+            None => (policy, Reason::Timeout),
+            Some(Duration::ZERO) => {
+                return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
+            }
+            Some(left) => (left, Reason::DeadlineExceeded),
+        };
+        let at = now + limit;
+        Ok(Self { at, limit, reason, caller: caller.map(|_| at) })
     }
 }

@@ -221,6 +221,7 @@ impl Flow<'_> {
                 self.call.connection.shared.load.observe(took, now);
             }
         }
+        self.call.permit.answered();
     }
 }
 

@@ -79,8 +79,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let mut call = match found {
         Ok(call) => call,
         Err(Refusal { fault, connection }) => {
-            let reason = fault.reason;
-            let next = answer(worker, client, scratch, Some(&facts), None, fault).await;
+            let (reason, refused) = (fault.reason, refused::whose(connection.as_deref(), client.entry));
+            let next = answer(worker, client, scratch, Some(&facts), refused.as_ref(), fault).await;
             let refused = Refused { connection, sent: scratch.answer.len(), ..Refused::of(scratch) };
             refused::write_down(worker, client.entry, reason, refused);
             scratch.input.release();
@@ -94,7 +94,8 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
         Err(Ended::Fault(fault)) => {
             let reason = fault.reason;
-            let next = answer(worker, client, scratch, Some(&facts), Some(&call), fault).await;
+            let next = answer(worker, client, scratch, Some(&facts), Some(&call.whose()), fault).await;
+            call.count_sent(scratch.answer.len());
             (Outcome::Failed(reason), next)
         }
     };
@@ -118,11 +119,10 @@ pub(crate) async fn attempts(
     call: &mut Call,
 ) -> Result<Next, Ended> {
     let mut last = Fault::new(Reason::NoUpstream, "");
-    let mut again = None;
+    let (mut again, mut reuse) = (None, true);
     loop {
-        let reuse = again.is_none();
         let lease = match again.take() {
-            Some(local) => Lease::new(local),
+            Some(lease) => lease,
             None => match hold::acquire(worker, request, call).await? {
                 Some(lease) => lease,
                 None => return Err(Ended::Fault(last)),
@@ -135,8 +135,12 @@ pub(crate) async fn attempts(
                 call.answered.replace(Some(local));
                 return Ok(next);
             }
-            Err(Failed::Left) => {}
-            Err(Failed::Stale) => again = Some(lease.local().clone()),
+            Err(Failed::Left) => reuse = true,
+            Err(Failed::Stale) => (again, reuse) = (Some(lease), false),
+            Err(Failed::Full) => {
+                hold::room(request, call, &lease).await?;
+                again = Some(lease);
+            }
             Err(Failed::Again(fault)) => {
                 lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.now());
                 call.tried.push(lease.local().shared.id.clone());
@@ -145,7 +149,7 @@ pub(crate) async fn attempts(
                     return Err(Ended::Fault(fault));
                 }
                 call.retries += 1;
-                last = fault;
+                (last, reuse) = (fault, true);
             }
             Err(Failed::Over(ended)) => {
                 call.judge(worker, lease.local(), ended.says_of_instance());

@@ -3,12 +3,16 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
+    time::Duration,
 };
 
-use model::{ServiceName, status::Failure};
+use model::{Reason, ServiceName, Timestamp, status::Failure};
 
 /// How many are kept of each service.
 const KEPT_MAX: usize = 64;
+
+/// How long a refusal is no news.
+const NEWS: Duration = Duration::from_secs(1);
 
 /// The last failures of each service that a connection leads to.
 #[derive(Default)]
@@ -22,6 +26,12 @@ impl Failures {
             kept.pop_back();
         }
         kept.push_front(failure);
+    }
+
+    /// Whether no failure of a service for the same reason was recorded within the last second.
+    pub(crate) fn is_news(&self, service: &ServiceName, reason: Reason, now: Timestamp) -> bool {
+        let last = |kept: &VecDeque<Failure>| kept.iter().find(|kept| kept.reason == reason).map(|kept| kept.at);
+        self.lock().get(service).and_then(last).is_none_or(|at| at + NEWS <= now)
     }
 
     /// Those of a service, newest first.

@@ -133,8 +133,8 @@ impl Worker {
     }
 
     fn begin_trace(&self) -> [u8; trace::LENGTH] {
-        let (high, low) = (u128::from(self.random_bits()), u128::from(self.random_bits()));
-        trace::begin(high << 64 | low, self.random_bits())
+        let [high, low, parent] = self.random_bits();
+        trace::begin(u128::from(high) << 64 | u128::from(low), parent)
     }
 }
 

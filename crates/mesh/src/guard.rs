@@ -6,6 +6,7 @@ use std::{
         AtomicU32, AtomicU64,
         Ordering::{Relaxed, SeqCst},
     },
+    time::Duration,
 };
 
 use logic::{
@@ -90,9 +91,7 @@ impl Guard {
         loop {
             match breaker.admit(word, now) {
                 Admit::Yes => return Ok(Passed { word, probes: false }),
-                Admit::No { retry_at } => {
-                    return Err(Fault::new(Reason::BreakerOpen, "").retry_after(retry_at.since(now)));
-                }
+                Admit::No { retry_at } => return Err(is_open(word, retry_at.since(now))),
                 Admit::Probe(probe) => match self.gate.0.compare_exchange(word, probe, SeqCst, SeqCst) {
                     Ok(_) => return Ok(Passed { word: probe, probes: true }),
                     Err(newer) => word = newer,
@@ -168,14 +167,28 @@ impl Guard {
     }
 }
 
+fn is_open(word: u64, wait: Duration) -> Fault {
+    let state = match Gate::of(word) {
+        Gate::Probing { .. } => "a request is trying it out",
+        _ => "open",
+    };
+    Fault::new(Reason::BreakerOpen, format!("{state}; come again in {}", shown(wait))).retry_after(wait)
+}
+
 fn too_often(rate: &Rate, state: u64, now: Timestamp) -> Fault {
     let wait = rate.admit(state, now).err().unwrap_or_default();
-    Fault::new(Reason::RateLimited, "").retry_after(wait)
+    Fault::new(Reason::RateLimited, format!("come again in {}", shown(wait))).retry_after(wait)
+}
+
+/// To the millisecond, rounded up.
+fn shown(wait: Duration) -> String {
+    let millis = wait.as_micros().div_ceil(1000);
+    model::format_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use proptest::prelude::*;
 

@@ -114,7 +114,7 @@ async fn race(
     head: &[u8],
     delay: Duration,
 ) -> Result<Answering, Failed> {
-    let mut first = pin!(ask(worker, call, lease.local(), head));
+    let mut first = pin!(ask(worker, call, lease, head));
     tokio::select! {
         biased;
         answering = &mut first => return answering,
@@ -124,36 +124,34 @@ async fn race(
     let Some(other) = other.map(Lease::new) else { return first.await };
     call.hedged.set(true);
     let asked = Instant::now();
-    let local = other.local().clone();
-    let mut second = pin!(ask(worker, call, &local, head));
+    let mut second = pin!(ask(worker, call, &other, head));
     let won = tokio::select! {
         biased;
         answering = &mut first => Err(answering),
         answering = &mut second => Ok(answering),
     };
-    match won {
-        Err(Ok(answering)) => Ok(answering),
+    let answering = match won {
+        Err(Ok(answering)) => return Ok(answering),
         Ok(Ok(answering)) => {
             lease.local().observe_at_least(delay + asked.elapsed(), worker.now());
-            Ok(Answering { lease: Some(other), ..answering })
+            answering
         }
         // One of them failed: the other one may still do it.
-        Err(Err(_)) => {
-            let answering = second.as_mut().await;
-            answering.map(|answering| Answering { lease: Some(other), ..answering })
-        }
-        Ok(Err(_)) => first.await,
-    }
+        Err(Err(_)) => second.as_mut().await?,
+        Ok(Err(_)) => return first.await,
+    };
+    Ok(Answering { lease: Some(Lease::new(answering.local.clone())), ..answering })
 }
 
 /// Sends the head and waits for the first byte of an answer. A connection that was idle and closes is replaced once.
-async fn ask(worker: &Rc<Worker>, call: &Call, local: &Rc<Local>, head: &[u8]) -> Result<Answering, Failed> {
+async fn ask(worker: &Rc<Worker>, call: &Call, lease: &Lease, head: &[u8]) -> Result<Answering, Failed> {
+    let local = lease.local();
     if let Some(pooled) = local.pool.take(worker.recent())
         && let Ok(answering) = ask_on(pooled, local, head).await
     {
         return Ok(answering);
     }
-    let upstream = attempt::connect(&local.shared, call).await?;
+    let upstream = attempt::connect(lease, call).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
     }

@@ -1,6 +1,6 @@
 //! An instance for a request, within the bounds of its connection and its service; until then the request is held.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use model::{InstanceId, Reason, spec::Side};
 use tokio::time::sleep_until;
@@ -13,6 +13,7 @@ use crate::{
     instance::{Lease, Local},
     picker::Candidates,
     place::Held,
+    pool::Reserved,
     problem::Fault,
     view::View,
     worker::Worker,
@@ -22,7 +23,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Permit {
     connection: Option<Rc<connection::Local>>,
-    service: bool,
+    service: Cell<bool>,
 }
 
 impl Permit {
@@ -32,33 +33,39 @@ impl Permit {
         if self.connection.is_none() && shared.state.in_flight.try_enter(shared.policy.in_flight_max) {
             self.connection = Some(connection.clone());
         }
-        if self.connection.is_some() && !self.service {
-            self.service = shared.load.in_flight.try_enter(shared.load.max());
+        if self.connection.is_some() && !self.service.get() {
+            self.service.set(shared.load.in_flight.try_enter(shared.load.max()));
         }
-        self.service
+        self.service.get()
     }
 
     /// The bound that it has yet to enter, and how many may be inside.
     fn missing<'a>(&self, connection: &'a Connection) -> Option<(&'a Bound, u32)> {
         match self.connection {
             None => Some((&connection.state.in_flight, connection.policy.in_flight_max)),
-            Some(_) => (!self.service).then(|| (&connection.load.in_flight, connection.load.max())),
+            Some(_) => (!self.service.get()).then(|| (&connection.load.in_flight, connection.load.max())),
         }
     }
 
     /// Takes note that what was missing is there.
     fn entered(&mut self, connection: &Rc<connection::Local>) {
-        self.service = self.connection.is_some();
+        self.service.set(self.connection.is_some());
         self.connection.get_or_insert_with(|| connection.clone());
+    }
+
+    /// The instance has begun to answer: the latency that limits the service's requests ends here, however long the answer or
+    /// what it opens lasts.
+    pub(crate) fn answered(&self) {
+        if let Some(connection) = self.connection.as_ref().filter(|_| self.service.replace(false)) {
+            connection.shared.load.in_flight.leave(connection.shared.load.max());
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        self.answered();
         let Some(connection) = &self.connection else { return };
-        if self.service {
-            connection.shared.load.in_flight.leave(connection.shared.load.max());
-        }
         // Who waits has a policy of its own, which may allow less than that of whoever leaves.
         connection.shared.state.in_flight.leave(u32::MAX);
     }
@@ -165,6 +172,24 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
         }
         call.permit.entered(&local);
     }
+    Ok(())
+}
+
+/// Room for one more connection to an instance. Until there is, the request is one of those that wait on its connection.
+pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Lease) -> Result<(), Ended> {
+    let (policy, instance) = (call.connection.policy(), &lease.local().shared);
+    let most = policy.limits.upstream_connections;
+    let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
+    let late = || fault(Reason::Overloaded, format!("{most} connections to {}, {}", instance.id, waited(call)));
+    match instance.connections.enter(most, u32::MAX) {
+        None => return Err(late()),
+        Some(Entry::Inside) => {}
+        Some(Entry::InLine(mut place)) => {
+            instance.wanted.notify_waiters();
+            first_of(place.entered(), request, call, late).await?;
+        }
+    }
+    lease.room.set(Some(Reserved::entered(instance)));
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use crate::{
     bound::{Bound, Padded},
     http2::Links,
-    pool::Pool,
+    pool::{Pool, Reserved},
     signal::Signal,
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Instance {
     in_flight: Padded<AtomicU32>,
     /// Connections to it, of all workers.
     pub(crate) connections: Bound,
+    /// Somebody waits for one: what is idle is to be closed.
+    pub(crate) wanted: Notify,
     draining: AtomicBool,
     ended: Notify,
     /// How it behaved (see `logic::outlier`).
@@ -48,6 +50,7 @@ impl Instance {
             target,
             in_flight: Padded::default(),
             connections: Bound::default(),
+            wanted: Notify::new(),
             draining: AtomicBool::new(false),
             ended: Notify::new(),
             outlier: Padded::default(),
@@ -156,21 +159,25 @@ impl Local {
 }
 
 /// The right to send one request to an instance: counted as in flight until it is dropped.
-pub(crate) struct Lease(Rc<Local>);
+pub(crate) struct Lease {
+    local: Rc<Local>,
+    /// Room for a connection that was waited for.
+    pub(crate) room: Cell<Option<Reserved>>,
+}
 
 impl Lease {
     pub(crate) fn new(local: Rc<Local>) -> Self {
         local.shared.in_flight.0.fetch_add(1, SeqCst);
-        Self(local)
+        Self { local, room: Cell::default() }
     }
 
     pub(crate) fn local(&self) -> &Rc<Local> {
-        &self.0
+        &self.local
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.shared.leave();
+        self.local.shared.leave();
     }
 }

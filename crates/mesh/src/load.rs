@@ -1,4 +1,4 @@
-//! What a service has to do: the requests in flight to it, of all connections, and how many may be.
+//! What a service has to do: the requests that it has yet to answer, of all connections, and how many may be.
 
 use std::{
     sync::{
@@ -15,6 +15,7 @@ use crate::{bound::Bound, busy::Busy};
 
 /// The load of a service.
 pub(crate) struct Load {
+    /// Those whose response has not begun.
     pub(crate) in_flight: Bound,
     /// All requests for it, held ones too, by worker.
     pub(crate) busy: Box<[Busy]>,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use model::Timestamp;
+use tokio::time::timeout;
 
 use crate::{
     instance::{Instance, Local},
@@ -24,13 +25,6 @@ pub(crate) struct Upstream {
     instance: Arc<Instance>,
 }
 
-impl Upstream {
-    /// Counts a connection before it is made, unless there are `max`.
-    pub(crate) fn reserve(instance: &Arc<Instance>, max: u32) -> Option<Reserved> {
-        instance.connections.try_enter(max).then(|| Reserved(Some(instance.clone())))
-    }
-}
-
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.instance.connections.leave(u32::MAX);
@@ -41,6 +35,16 @@ impl Drop for Upstream {
 pub(crate) struct Reserved(Option<Arc<Instance>>);
 
 impl Reserved {
+    /// Counts a connection before it is made, unless there are `max`.
+    pub(crate) fn new(instance: &Arc<Instance>, max: u32) -> Option<Self> {
+        instance.connections.try_enter(max).then(|| Self::entered(instance))
+    }
+
+    /// One that is counted already.
+    pub(crate) fn entered(instance: &Arc<Instance>) -> Self {
+        Self(Some(instance.clone()))
+    }
+
     pub(crate) fn fill(mut self, socket: Socket) -> Upstream {
         let instance = self.0.take().expect("it is filled once");
         Upstream { socket, instance }
@@ -87,6 +91,12 @@ impl Pool {
         self.idle.borrow_mut().clear();
     }
 
+    /// Closes the one that was idle the longest, if there is one.
+    fn close_oldest(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        !idle.is_empty() && idle.drain(..1).next().is_some()
+    }
+
     fn close_expired(&self, now: Timestamp) -> Option<Timestamp> {
         let mut idle = self.idle.borrow_mut();
         let expired = idle.partition_point(|one| one.expires <= now);
@@ -95,10 +105,11 @@ impl Pool {
     }
 }
 
-/// Keeps a connection for the next request, for so long at the most, unless the instance has left or there are enough.
+/// Keeps a connection for the next request, for so long at the most, unless the instance has left, there are enough, or somebody waits
+/// for one.
 pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, upstream: Upstream, limit: Duration) {
     let mut idle = local.pool.idle.borrow_mut();
-    if !local.serving.get() || idle.len() >= IDLE_MAX {
+    if !local.serving.get() || idle.len() >= IDLE_MAX || local.shared.connections.queued() > 0 {
         return;
     }
     idle.push(Idle { upstream, expires: worker.recent() + limit });
@@ -111,7 +122,9 @@ pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, upstream: Upstream, l
 async fn close_when_expired(worker: Rc<Worker>, local: Rc<Local>, limit: Duration) {
     let mut wait = Some(limit);
     while let Some(time) = wait {
-        tokio::time::sleep(time).await;
+        let wanted = local.shared.wanted.notified();
+        while local.shared.connections.queued() > 0 && local.pool.close_oldest() {}
+        let _ = timeout(time, wanted).await;
         let now = worker.now();
         wait = local.pool.close_expired(now).map(|expires| expires.since(now));
     }

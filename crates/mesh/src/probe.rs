@@ -2,8 +2,9 @@
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
+use model::spec::Protocol;
 use ports::{
-    probes::{Probe, ProbeFailure},
+    probes::{Answered, Probe, ProbeFailure},
     traffic::Target,
 };
 use rustix::{
@@ -12,7 +13,7 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     time::timeout,
 };
 use wire::http1::{Body, HeadLimits, ResponseHead};
@@ -20,17 +21,23 @@ use wire::http1::{Body, HeadLimits, ResponseHead};
 use crate::{
     buffer::Buffer,
     client::grown_space,
+    http2,
     socket::{Socket, begin_tcp},
 };
 
 /// How much of the answer's body is read, so that the program does not see a broken connection.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How much of the first line of an answer is told if it is no good one.
+const LINE_BYTES_MAX: usize = 128;
 /// The longest wait for an answer without a timer and a poller: a healthy program on this host needs less, and setting
 /// those up costs more than the whole check. No request of a client ever waits for it.
 const A_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// Checks once.
 pub(crate) async fn run(probe: Probe) -> Result<(), ProbeFailure> {
+    if let (Protocol::Http2, Some(path)) = (probe.protocol, &probe.path) {
+        return timeout(probe.timeout, check_http2(&probe.target, path)).await.unwrap_or(Err(late(&probe)));
+    }
     let mut answer = Answer::default();
     let waiting = match (&probe.target, &probe.path) {
         (Target::Tcp(address), Some(path)) => {
@@ -42,8 +49,20 @@ pub(crate) async fn run(probe: Probe) -> Result<(), ProbeFailure> {
         }
         _ => None,
     };
-    let late = ProbeFailure::Timeout(probe.timeout);
-    timeout(probe.timeout, check(&probe, waiting, answer)).await.unwrap_or(Err(late))
+    timeout(probe.timeout, check(&probe, waiting, answer)).await.unwrap_or(Err(late(&probe)))
+}
+
+fn late(probe: &Probe) -> ProbeFailure {
+    ProbeFailure::Timeout(probe.timeout)
+}
+
+async fn check_http2(target: &Target, path: &str) -> Result<(), ProbeFailure> {
+    let absent = |error: io::Error| not_connected(target, &error);
+    let answered = match target {
+        Target::Tcp(address) => http2::probe::get(TcpStream::connect(address).await.map_err(absent)?, path).await,
+        Target::Unix(socket) => http2::probe::get(UnixStream::connect(socket).await.map_err(absent)?, path).await,
+    };
+    verdict(answered.map_err(broken)?)
 }
 
 /// `waiting` is a connection on which the request was sent.
@@ -108,6 +127,8 @@ struct Answer {
     /// Once the head is whole.
     body: Option<Body>,
     body_bytes: usize,
+    line: String,
+    shown: Vec<u8>,
 }
 
 impl Answer {
@@ -118,21 +139,33 @@ impl Answer {
             let whole = !self.bytes.is_empty()
                 && self.response.parse(self.bytes.data(), false, &limits).map_err(|error| broken(error.detail))?;
             if whole {
+                self.line = first_line(self.bytes.data());
                 self.bytes.consume(self.response.length());
                 self.body = Some(Body::new(self.response.framing()));
             }
             return if whole { self.advance() } else { Ok(false) };
         };
         let Ok(compacted) = body.compact(self.bytes.data_mut()) else { return Ok(true) };
+        let shown = compacted.data.take(Answered::BODY_BYTES_MAX - self.shown.len());
+        self.shown.extend(shown.map(|at| self.bytes.data()[at]));
         self.bytes.consume(compacted.consumed);
         self.body_bytes += compacted.consumed;
         Ok(compacted.done || self.body_bytes >= BODY_BYTES_MAX)
     }
 
-    fn verdict(&self) -> Result<(), ProbeFailure> {
-        match self.response.status() {
-            200..400 => Ok(()),
-            status => Err(ProbeFailure::Status(status)),
-        }
+    fn verdict(self) -> Result<(), ProbeFailure> {
+        verdict(Answered { status: self.response.status(), line: self.line, body: self.shown })
     }
+}
+
+fn verdict(answered: Answered) -> Result<(), ProbeFailure> {
+    match answered.status {
+        200..400 => Ok(()),
+        _ => Err(ProbeFailure::Status(answered)),
+    }
+}
+
+fn first_line(head: &[u8]) -> String {
+    let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(&line[..line.len().min(LINE_BYTES_MAX)]).into_owned()
 }

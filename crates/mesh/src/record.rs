@@ -73,7 +73,7 @@ fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, hea
     let answered = call.answered.borrow();
     access_log.write(&Line {
         at: call.arrived,
-        connection: &call.label(worker),
+        connection: &call.whose().label(worker),
         method: &String::from_utf8_lossy(request.method(head)),
         path: request.path(head),
         status,

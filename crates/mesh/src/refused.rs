@@ -7,6 +7,7 @@ use model::{Reason, figures::EntryFigures, spec::AccessLog};
 
 use crate::{
     access_log::Line,
+    answer::Whose,
     buffer::Scratch,
     connection,
     figures::{Count, Reasons},
@@ -64,6 +65,11 @@ impl From<Fault> for Refusal {
     }
 }
 
+/// Whose request it was, as far as that is known.
+pub(crate) fn whose(connection: Option<&connection::Local>, entry: Entry) -> Option<Whose<'_>> {
+    connection.map(|connection| Whose { connection, entry, tried: &[], refused: true })
+}
+
 /// A request that was refused.
 #[derive(Default)]
 pub(crate) struct Refused<'a> {
@@ -105,11 +111,10 @@ pub(crate) fn write_down(worker: &Worker, entry: Entry, reason: Reason, refused:
         None => worker.refuse(entry, reason),
     };
     let Some(access_log) = worker.access_log.as_ref().filter(|_| log != AccessLog::Off) else { return };
-    let name = match (connection, address) {
-        (Some(connection), Some(address)) => format!("{} -> {}", address.caller, connection.shared.callee),
-        (Some(connection), None) => connection.shared.name.to_string(),
-        (None, _) if entry == Entry::Gateway => "gateway".into(),
-        (None, _) => "undeclared".into(),
+    let name = match (whose(connection.map(|connection| &**connection), entry), entry) {
+        (Some(whose), _) => whose.label(worker),
+        (None, Entry::Gateway) => "gateway".into(),
+        (None, Entry::Address(_)) => "undeclared".into(),
     };
     access_log.write(&Line {
         at: worker.now(),

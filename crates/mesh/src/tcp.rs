@@ -8,7 +8,6 @@ use std::{rc::Rc, sync::atomic::Ordering::Relaxed, time::Duration};
 use model::{
     Reason,
     spec::{Protocol, Side},
-    status::Failure,
 };
 use wire::http1::{RequestHead, RequestLine};
 
@@ -50,6 +49,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, s
         Ok(call) => call,
         Err(fault) => {
             client.socket.reset_on_close();
+            refused::whose(Some(&connection), client.entry)
+                .into_iter()
+                .for_each(|whose| whose.remember(&worker, &fault, || "TCP".into()));
             let refused = Refused { connection: Some(connection), ..Refused::default() };
             return refused::write_down(&worker, client.entry, fault.reason, refused);
         }
@@ -68,17 +70,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, s
 
 fn failed(worker: &Worker, call: &Call, client: &mut Socket, fault: Fault) -> Outcome {
     client.reset_on_close();
-    let reason = fault.reason;
-    worker.failures.record(Failure {
-        at: worker.now(),
-        connection: call.label(worker),
-        service: call.connection.shared.callee.clone(),
-        request: "TCP".into(),
-        reason,
-        detail: fault.detail,
-        instances: call.tried.clone(),
-    });
-    Outcome::Failed(reason)
+    call.whose().remember(worker, &fault, || "TCP".into());
+    Outcome::Failed(fault.reason)
 }
 
 struct Tcp<'a> {
@@ -104,7 +97,7 @@ impl Requester for Tcp<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
         let local = lease.local();
         let began = worker.now();
-        let mut upstream = attempt::connect(&local.shared, call).await?;
+        let mut upstream = attempt::connect(lease, call).await?;
         if !local.serving.get() {
             return Err(Failed::Left);
         }
@@ -112,6 +105,7 @@ impl Requester for Tcp<'_> {
         local.observe(now.since(began), now);
         // As good as an answer: what comes now is between the two.
         call.status.set(200);
+        call.permit.answered();
         let Scratch { input, reply, .. } = &mut *self.scratch;
         let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {

@@ -265,8 +265,8 @@ impl Worker {
         self.draw(fastrand::Rng::f64)
     }
 
-    pub(crate) fn random_bits(&self) -> u64 {
-        self.draw(|random| random.u64(..))
+    pub(crate) fn random_bits<const N: usize>(&self) -> [u64; N] {
+        self.draw(|random| std::array::from_fn(|_| random.u64(..)))
     }
 
     fn draw<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {

@@ -175,7 +175,7 @@ pub enum InstancePhase {
 }
 
 /// What is wrong, and what a person can do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trouble {
     /// The cause in one line.
@@ -186,6 +186,32 @@ pub struct Trouble {
     /// The last lines of the log that show it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// The last health checks that failed, oldest first, since one passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<FailedCheck>,
+}
+
+impl Trouble {
+    /// A cause with what to do, and nothing that shows it.
+    pub fn new(cause: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { cause: cause.into(), hint: hint.into(), ..Self::default() }
+    }
+}
+
+/// Health checks of an instance that failed alike, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FailedCheck {
+    /// When the first of them ended, in milliseconds since the instance was started.
+    pub first_ms: u64,
+    /// When the last of them ended.
+    pub last_ms: u64,
+    /// How many they are.
+    pub count: u32,
+    /// What was asked: `GET http://127.0.0.1:20001/healthz`, or `connect to 127.0.0.1:20001`.
+    pub asked: String,
+    /// The status line of the answer and the beginning of its body, a line each; or why there is none.
+    pub answer: Vec<String>,
 }
 
 /// A request that Isles answered with an error of its own.

@@ -2,11 +2,10 @@
 
 use std::{
     sync::Mutex,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use model::Timestamp;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// Gives the time.
@@ -17,8 +16,8 @@ pub trait Clock: Send + Sync + 'static {
 
 /// The host's clock: wall time at the start, and monotonic from there.
 pub struct HostClock {
-    /// Wall time less monotonic time at the start, in microseconds, modulo 2^64.
-    offset: u64,
+    wall: Timestamp,
+    start: Instant,
 }
 
 /// A moment, and when that was since the host's boot: by it a later process of the same boot goes on with the same time,
@@ -36,7 +35,7 @@ impl HostClock {
     #[allow(clippy::disallowed_methods, reason = "the clock port is where the time is read")]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self::at(Timestamp(0) + wall)
+        Self { wall: Timestamp(0) + wall, start: Instant::now() }
     }
 
     /// Goes on with the time of an earlier process. After a boot the wall clock counts.
@@ -45,12 +44,8 @@ impl HostClock {
         let now = clock.anchor();
         let is_same_boot = now.boot == earlier.boot && !now.boot.is_empty();
         let passed = now.since_boot.saturating_sub(earlier.since_boot);
-        Self::at(if is_same_boot { earlier.at + passed } else { now.at.max(earlier.at) })
-    }
-
-    /// The clock that shows this now.
-    fn at(now: Timestamp) -> Self {
-        Self { offset: now.0.wrapping_sub(monotonic()) }
+        let wall = if is_same_boot { earlier.at + passed } else { clock.wall.max(earlier.at) };
+        Self { wall, ..clock }
     }
 
     /// What a later process goes on by.
@@ -62,7 +57,8 @@ impl HostClock {
 
 #[cfg(target_os = "linux")]
 fn since_boot() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -70,15 +66,9 @@ fn since_boot() -> Duration {
     Duration::ZERO
 }
 
-/// Monotonic time in microseconds. It is read for every request, so it takes no way by [`Duration`].
-fn monotonic() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
-}
-
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.offset.wrapping_add(monotonic()))
+        self.wall + self.start.elapsed()
     }
 }
 

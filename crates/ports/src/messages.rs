@@ -14,6 +14,8 @@ pub trait Messages: Send + Sync + 'static {
     /// From now on the instances of the system's services may do what it says; connections that there are, and services that it
     /// has not, keep what they had.
     fn allow(&self, system: &System);
+    /// The instances of a slot are of this release: what they publish to topics says so. `None`: the slot is gone.
+    fn release(&self, slot: &Slot, release: Option<u64>);
     /// Gives nothing new to an instance's consumers. Returns when it has acknowledged what it got, or after so long.
     async fn drain(&self, instance: &InstanceId, limit: Duration);
     /// Tells a connection why it is not served, and closes it. The socket does not block.

@@ -1,7 +1,7 @@
 //! Tasks: work that runs beside other work. Each kind of task declares its fate.
 
 use std::{
-    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -37,6 +37,11 @@ impl Tasks {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn spawn(&self, kind: TaskKind, future: impl Future<Output = ()> + Send + 'static) {
+        self.start(kind, Box::pin(future));
+    }
+
+    /// Compiled once, for all that is spawned.
+    fn start(&self, kind: TaskKind, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let cancel = self.cancel.clone();
         let task = async move {
             let stop_all = matches!(kind, TaskKind::Loop(_)).then(|| cancel.clone().drop_guard());

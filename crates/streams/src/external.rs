@@ -82,7 +82,7 @@ impl ConnectError {
 
 /// The streams of a NATS server. Its connection is made anew for as long as this lives.
 #[derive(Clone)]
-pub struct External(Client<Remote>);
+pub struct External(Client);
 
 impl External {
     /// Connects to a server, whose certificate descends from those in the file `ca`, or from those that the host trusts.

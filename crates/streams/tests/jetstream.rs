@@ -2,19 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     sync::Arc,
 };
 
 use ports::clock::HostClock;
 use serde_json::Value;
-use streams::{
-    engine,
-    server::{Config, Handle, Listeners, start},
-};
+use streams::{engine, server::Handle};
+
+use common::serve;
 
 struct Client {
     _handle: Handle,
@@ -23,14 +24,7 @@ struct Client {
 
 impl Client {
     fn new(folder: &Path) -> Self {
-        let clock = Arc::new(HostClock::start());
-        let (engine, courier) = engine::open(folder, clock.clone()).unwrap();
-        let clients = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = clients.local_addr().unwrap();
-        let listeners = Listeners { clients: Some(clients), monitor: None };
-        let config = Config { jetstream: true, ..Config::default() };
-        let handle = start(config, vec![Box::new(engine)], listeners, clock, 1).unwrap();
-        courier.start(&handle).unwrap();
+        let (handle, address) = serve(|clock| engine::open(folder, clock));
         let mut lines = BufReader::new(TcpStream::connect(address).unwrap());
         let mut info = String::new();
         lines.read_line(&mut info).unwrap();

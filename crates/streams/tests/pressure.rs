@@ -2,38 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     sync::Arc,
     thread,
 };
 
 use journal::{Folder, Journal, Options};
-use ports::clock::HostClock;
 use serde_json::Value;
-use streams::{
-    engine,
-    server::{Config, Handle, Listeners, start},
-};
+use streams::engine;
+
+use common::serve;
 
 const HELLO: &str = "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 const PAYLOAD_BYTES: usize = 16 << 10;
 const MESSAGES: usize = 4_000;
 /// What may wait to be moved: a fraction of what comes.
 const BACKLOG_BYTES: u64 = 4 << 20;
-
-fn serve(journal: Arc<Journal>) -> (Handle, SocketAddr) {
-    let clock = Arc::new(HostClock::start());
-    let (engine, courier) = engine::open_in(journal, clock.clone()).unwrap();
-    let clients = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = clients.local_addr().unwrap();
-    let listeners = Listeners { clients: Some(clients), monitor: None };
-    let config = Config { jetstream: true, ..Config::default() };
-    let handle = start(config, vec![Box::new(engine)], listeners, clock, 1).unwrap();
-    courier.start(&handle).unwrap();
-    (handle, address)
-}
 
 fn connect(address: SocketAddr) -> BufReader<TcpStream> {
     let mut lines = BufReader::new(TcpStream::connect(address).unwrap());
@@ -70,7 +58,7 @@ fn a_flood_is_slowed_and_nothing_of_it_is_lost() {
         Options { log_bytes: 256 << 10, log_bytes_max: 256 << 10, move_bytes: 512 << 10, ..Options::default() };
     let options = Options { backlog_bytes: BACKLOG_BYTES, reserve_bytes: 1 << 20, ..options };
     let journal = Arc::new(Journal::open(Arc::new(Folder::open(folder.path()).unwrap()), options).unwrap());
-    let (_handle, address) = serve(journal.clone());
+    let (_handle, address) = serve(|clock| engine::open_in(journal.clone(), clock));
     let [mut asks, mut bystander] = [address; 2].map(connect);
     asks.get_mut().write_all(b"SUB r 1\r\n").unwrap();
     let _ = api(&mut asks, "STREAM.CREATE.s", r#"{"name":"s","subjects":["s"]}"#);

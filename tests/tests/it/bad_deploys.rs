@@ -35,7 +35,7 @@ const BY_HAND: &str = "upgrade = { strategy = \"blue-green\", preview = \"manual
 
 /// A system of one service with these keys beside the usual ones, up.
 fn web(keys: &str) -> Sandbox {
-    let sandbox = Sandbox::new(&format!("{WEB}{keys}"));
+    let sandbox = Sandbox::new(&format!("{WEB}{keys}")).with_variable("TOKEN", "s3cr3t-token");
     sandbox.write("web/service.py", &sandbox.read("service.py"));
     sandbox.up();
     sandbox
@@ -92,6 +92,20 @@ fn an_artifact_that_does_not_start() {
     let sandbox = web("");
     change(&sandbox, "import no_such_module");
     is_taken_back(&sandbox, &["exited with code 1", "No module named 'no_such_module'"]);
+}
+
+#[test]
+fn an_artifact_that_is_never_healthy() {
+    let sandbox = web("secrets = [\"TOKEN\"]\nupgrade = { healthy_deadline = \"10s\" }\n");
+    let ill = "    def on_healthz(self, _):\n        self.answer(\"no database for \" + os.environ[\"TOKEN\"], 503)\n\n    def on_env";
+    sandbox.write("web/service.py", &sandbox.read("service.py").replacen("    def on_env", ill, 1));
+    let asked = ["check after ", "GET http://127.0.0.1:", "/healthz", "HTTP/1.1 503", "no database for ***"];
+    is_taken_back(&sandbox, &asked);
+    let status = rollout(&sandbox, |it| it.to == 2).expect("it is the last one");
+    let checks = status.problem.expect("it says why").checks;
+    let last = checks.last().expect("there were some");
+    assert!(last.count > 1 && last.first_ms < last.last_ms, "alike ones are one entry: {checks:?}");
+    sandbox.isles(&["rollout", "--json"]).ok().says(&["no database for ***"]).never_says("s3cr3t-token");
 }
 
 #[test]

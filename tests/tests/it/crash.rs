@@ -2,7 +2,10 @@
 
 use std::{net::TcpStream, thread};
 
-use model::status::{ServicePhase, SystemPhase, SystemStatus};
+use model::{
+    api::{RolloutPhase, RolloutStatus},
+    status::{ServicePhase, SystemPhase, SystemStatus},
+};
 use rustix::process::Signal;
 use serde_json::json;
 use tests::{
@@ -133,6 +136,33 @@ fn an_instance_that_ends_meanwhile_is_started_again() {
     next_platform(&sandbox, platform);
     wait::until("the next run", || sandbox.pids("back").iter().any(|pid| *pid != victim).then_some(()));
     assert_eq!(sandbox.get("/call/back/pid").json()["body"], json!(sandbox.pid("back").to_string()));
+}
+
+#[test]
+fn a_new_instance_that_ends_meanwhile_takes_its_release_back() {
+    let by_hand = "upgrade = { strategy = \"blue-green\", preview = \"manual\" }\n";
+    let built = |version: &str| {
+        format!(
+            "[services.app]\ndir = \"app\"\nbuild = \"true\"\nrun = \"exec python3 service.py\"\n\
+             env = {{ V = \"{version}\" }}\n{by_hand}"
+        )
+    };
+    let sandbox = Sandbox::new(&built("one"));
+    sandbox.write("app/service.py", &sandbox.read("service.py"));
+    sandbox.up();
+    sandbox.manifest(&built("two"));
+    sandbox.isles(&["deploy", "--detach"]).ok();
+    let rollout = |is_so: fn(&RolloutStatus) -> bool| {
+        wait::until("the rollout", || Some(sandbox.typed::<RolloutStatus>("/v1/rollout")).filter(is_so))
+    };
+    rollout(|it| it.paused);
+    let (platform, instances) = (sandbox.status().platform_pid, sandbox.pids("app"));
+    process::signal(platform, Signal::KILL);
+    process::signal(instances[1], Signal::KILL);
+    next_platform(&sandbox, platform);
+    let ended = rollout(|it| it.ended_at.is_some());
+    assert_eq!(ended.phase, RolloutPhase::RolledBack, "{ended:#?}");
+    assert_eq!(sandbox.pids("app"), instances[..1]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The real binary, run as a person runs it. Each test has a folder, ports and processes of its own.
 
+mod adjust;
 mod api;
 mod attest;
 mod bad_deploys;
@@ -28,4 +29,5 @@ mod stop;
 mod tls;
 mod topics;
 mod torture;
+mod torture_messages;
 mod upgrade;

@@ -1,12 +1,11 @@
-//! From one release to the next and back, under load: rolling, blue-green, canary, pinned, and on from a platform that was
-//! killed.
+//! From one release to the next and back, under load: rolling, blue-green, canary and pinned.
+
+mod back;
+mod crash;
 
 use std::{net::SocketAddr, thread};
 
-use model::{
-    api::{ReleaseState, RolloutPhase, RolloutStatus},
-    status::SystemPhase,
-};
+use model::api::{ReleaseState, RolloutPhase, RolloutStatus};
 use rustix::process::Signal;
 use tests::{http, http::Connection, load::Load, process, sandbox::Sandbox, wait};
 
@@ -187,59 +186,6 @@ fn a_canary_is_judged() {
     let cause = status.problem.expect("it is said why").cause;
     assert_eq!(cause, "the new release does worse than the old one in step 1");
     assert_eq!(version(&sandbox), "two");
-}
-
-#[test]
-fn a_rollout_outlives_the_platform() {
-    // The figures begin anew with each platform process: so this one is not judged.
-    let sandbox = one(&CANARY.replace("tolerance = { requests = 50 }", "judge = false"), "");
-    sandbox.up();
-    for round in 0..3 {
-        let wanted = format!("round {round}");
-        sandbox.write("a/version", &wanted);
-        deploy(&sandbox);
-        let mut kills = 0;
-        let running = Load::start(2, sandbox.gateway, "/pid");
-        while rollout(&sandbox).ended_at.is_none() {
-            let status = sandbox.status();
-            process::signal(status.platform_pid, Signal::KILL);
-            kills += 1;
-            wait::until("another platform process", || {
-                let next = sandbox.running()?;
-                (next.platform_pid != status.platform_pid && next.phase == SystemPhase::Running).then_some(())
-            });
-            running.wait_for(150);
-        }
-        drop(running.end());
-        let status = rollout(&sandbox);
-        assert_eq!(status.phase, RolloutPhase::Promoted, "after {kills} kills: {status:#?}");
-        assert!(kills > 1);
-        assert_eq!((version(&sandbox), sandbox.pids("a").len()), (wanted, 2));
-    }
-    assert_eq!(states(&sandbox).iter().filter(|state| **state == ReleaseState::Running).count(), 1);
-}
-
-#[test]
-fn a_release_keeps_its_secrets_when_the_platform_is_killed() {
-    let sandbox =
-        one("strategy = \"canary\"\nsteps = [{ weight = 50, wait = \"1m\" }]\njudge = false\nkeep = \"0s\"\n", "");
-    sandbox.up();
-    sandbox.write(".isles/secrets", "TOKEN=new\n");
-    std::fs::set_permissions(sandbox.path(".isles/secrets"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .unwrap();
-    let manifest = sandbox.read("isles.toml");
-    sandbox.write("isles.toml", &manifest.replace("replicas = 2\n", "replicas = 2\nsecrets = [\"TOKEN\"]\n"));
-    deploy(&sandbox);
-    reached(&sandbox, "the first step", |status| status.weight_percent == Some(50.0));
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|next| next.platform_pid != killed && next.phase == SystemPhase::Running)
-    });
-    // The second instance of the new release starts only now.
-    say(&sandbox, "promote");
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
-    assert!((0..8).all(|_| sandbox.get("/env").json()["TOKEN"] == "new"));
 }
 
 #[test]

@@ -330,3 +330,27 @@ fn what_is_not_there_is_told_with_what_is_near() {
     sandbox.isles(&["topic", "ls"]).ok().says(&["the system has no topics"]);
     sandbox.isles(&["topic", "info", "a"]).code(1).says(&["no topic `a`", "hint: there is none: a service that says"]);
 }
+
+#[test]
+fn messages_tell_the_release_of_who_published_them() {
+    let manifest = MANIFEST.replace("python3 service.py\"\n", "python3 service.py\"\nartifact = [\"service.py\"]\n");
+    let sandbox = Sandbox::new(&manifest);
+    sandbox.up();
+    let publish = |sequence: u64| {
+        let said = say(&sandbox, "orders", "orders.placed", "{}", "seq");
+        assert!(said.contains(&format!("\"seq\":{sequence}")), "{said}");
+    };
+    publish(1);
+    sandbox.manifest(&manifest.replacen("artifact", "env = { NEW = \"1\" }\nartifact", 1));
+    sandbox.isles(&["deploy"]).ok();
+    publish(2);
+    // Another service changes: the instances of this one stay, and are of the next release.
+    let pids = sandbox.pids("orders");
+    sandbox.manifest(&manifest.replace("artifact", "env = { NEW = \"1\" }\nartifact"));
+    sandbox.isles(&["deploy"]).ok();
+    publish(3);
+    assert_eq!(sandbox.pids("orders"), pids);
+    let messages = lines(&sandbox, &["topic", "tail", "orders.placed", "--from", "first", "--once"]);
+    let headers: Vec<_> = messages.iter().map(|message| message["headers"].clone()).collect();
+    assert_eq!(headers, ["1", "2", "3"].map(|release| json!([["Isles-Release", release]])));
+}

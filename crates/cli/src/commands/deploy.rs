@@ -28,7 +28,7 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
     }
     match building(&mut context, &client, &deploy).await? {
         Some(Deployed::Plan(plan)) => show(context, args, &plan),
-        Some(Deployed::Rollout(status)) => rollout::begun(context, &client, status, args.detach).await,
+        Some(Deployed::Rollout(status)) => rollout::begun(context, &client, *status, args.detach).await,
         None => {
             context.terminal.say(&(is_given_up(context.settings) + "\n"));
             Ok(ExitCode::Interrupted)
@@ -77,7 +77,8 @@ fn show(context: Context<'_>, args: &DeployArgs, plan: &DeployPlan) -> anyhow::R
     if !is_empty(plan) {
         let services: String = args.services.iter().map(|service| format!("{service} ")).collect();
         let command = context.settings.project()?.command(&format!("deploy {services}--if-match {}", plan.index));
-        context.terminal.say(&format!("`{command}` does this, and refuses if anything has changed meanwhile\n"));
+        let unless = "unless another release or number of instances is there by then; the manifest and the sources are read anew";
+        context.terminal.say(&format!("`{command}` does this, {unless}\n"));
     }
     Ok(ExitCode::Ok)
 }

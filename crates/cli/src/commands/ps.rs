@@ -14,7 +14,7 @@ use crate::{
     view::phase,
 };
 
-const HEAD: [&str; 7] = ["INSTANCE", "PHASE", "PID", "ADDRESS", "UPTIME", "MEMORY", "CRASHES"];
+const HEAD: [&str; 8] = ["INSTANCE", "PHASE", "RELEASE", "PID", "ADDRESS", "UPTIME", "MEMORY", "CRASHES"];
 
 #[derive(Serialize)]
 struct Instances<'a> {
@@ -49,10 +49,18 @@ fn row(instance: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
     vec![
         Cell::plain(instance.id.to_string()),
         Cell::new(text::word(&instance.phase), phase::of_instance(instance.phase)),
+        Cell::plain(release(instance)),
         Cell::plain(instance.pid.map(|pid| pid.to_string()).unwrap_or_default()),
         Cell::plain(instance.address.clone().unwrap_or_default()),
         Cell::plain(instance.started_at.map(|at| text::age(now.since(at))).unwrap_or_default()),
         Cell::plain(instance.memory_bytes.map(|bytes| ByteSize(bytes).to_string()).unwrap_or_default()),
         Cell::plain(instance.crashes.to_string()),
     ]
+}
+
+/// Its number, and while two are there which of them.
+fn release(instance: &InstanceStatus) -> String {
+    let number = instance.release.map(|number| number.to_string());
+    let side = instance.side.map(|side| side.to_string());
+    number.into_iter().chain(side).collect::<Vec<_>>().join(" ")
 }

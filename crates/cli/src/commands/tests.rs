@@ -23,14 +23,15 @@ fn ps() {
             {
                 "id": "users/1#3", "phase": "healthy", "pid": 101, "address": "127.0.0.1:20001",
                 "started_at": 8_000_000, "crashes": 0, "in_flight": 0, "memory_bytes": 12_900_352,
+                "release": 12, "side": "new",
             },
-            { "id": "users/2#12", "phase": "backoff", "crashes": 3, "in_flight": 0 },
+            { "id": "users/2#12", "phase": "backoff", "crashes": 3, "in_flight": 0, "release": 11 },
         ]}),
     );
     let expected = "\
-INSTANCE    PHASE    PID  ADDRESS          UPTIME  MEMORY   CRASHES
-users/1#3   healthy  101  127.0.0.1:20001  3m12s   12.3MiB  0
-users/2#12  backoff  -    -                -       -        3
+INSTANCE    PHASE    RELEASE  PID  ADDRESS          UPTIME  MEMORY   CRASHES
+users/1#3   healthy  12 new   101  127.0.0.1:20001  3m12s   12.3MiB  0
+users/2#12  backoff  11       -    -                -       -        3
 ";
     let system = system("running", json!([users]));
     assert_eq!(ps::render(&system, None, NOW, PLAIN), expected);

@@ -1,10 +1,10 @@
 //! Troubles: each is shown when it appears, once.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use model::{
-    ServiceName,
-    status::{ServicePhase, ServiceStatus, SystemStatus, Trouble},
+    ServiceName, format_duration,
+    status::{FailedCheck, ServicePhase, ServiceStatus, SystemStatus, Trouble},
 };
 
 use crate::{
@@ -13,16 +13,29 @@ use crate::{
     view::phase,
 };
 
-/// The cause, the log that shows it, and what to do.
+/// The cause, what shows it, and what to do.
 pub(crate) fn render(whose: &str, trouble: &Trouble, paint: Paint) -> String {
     let mut text = format!("{} {whose}: {}\n", paint.apply(Style::Bad, "error:"), trouble.cause);
-    for line in &trouble.log {
-        text.push_str(&format!("  {} {}\n", paint.apply(Style::Dim, "|"), clean(line, paint.on)));
-    }
+    text.push_str(&evidence(trouble, paint));
     if !trouble.hint.is_empty() {
         text.push_str(&format!("{} {}\n", paint.apply(Style::Busy, "hint:"), trouble.hint));
     }
     text
+}
+
+/// The health checks that failed and the last lines of the log, behind a bar.
+pub(crate) fn evidence(trouble: &Trouble, paint: Paint) -> String {
+    let checks = trouble.checks.iter().flat_map(check);
+    let bar = paint.apply(Style::Dim, "|");
+    let lines = checks.chain(trouble.log.iter().cloned());
+    lines.map(|line| format!("  {bar} {}\n", clean(&line, paint.on))).collect()
+}
+
+fn check(failed: &FailedCheck) -> Vec<String> {
+    let [first, last] = [failed.first_ms, failed.last_ms].map(|ms| format_duration(Duration::from_millis(ms)));
+    let when = if failed.count == 1 { first } else { format!("{first} to {last}, {} times", failed.count) };
+    let answer = failed.answer.iter().map(|line| format!("  {line}"));
+    std::iter::once(format!("check after {when}: {}", failed.asked)).chain(answer).collect()
 }
 
 /// What has been shown.

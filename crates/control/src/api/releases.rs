@@ -30,8 +30,8 @@ pub(super) async fn roll_back(
     Ok(answer(api.system.change(Work::Rollback(rollback)).await?))
 }
 
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<Release>>, Refused> {
-    Ok(Json(api.releases.list().await.map_err(refused)?))
+pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Release>> {
+    Json(api.releases.list().await)
 }
 
 pub(super) async fn diff(

@@ -11,15 +11,20 @@ use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use model::{
-    ServiceName,
+    ServiceName, format_duration,
     spec::{Service, System},
     status::Trouble,
 };
 use ports::workloads::{Exit, Workload, WorkloadId};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::{
+    select,
+    sync::{Semaphore, oneshot},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Config, Engines, environment, release::StoreError};
@@ -29,6 +34,7 @@ pub(crate) use keep::prune;
 
 /// The lines of a failed build's log that are shown.
 const LOG_LINES: usize = 40;
+const GAVE_UP: &str = "the build was given up";
 
 /// Builds services.
 #[derive(Clone)]
@@ -38,7 +44,7 @@ pub(crate) struct Builder {
     permits: Arc<Semaphore>,
     /// Builds whose processes run, and who waits for their ends.
     running: Arc<Mutex<BTreeMap<ServiceName, oneshot::Sender<Exit>>>>,
-    /// Ends when no build shall begin any more.
+    /// Ends when no build shall begin or go on any more.
     pub(crate) closing: CancellationToken,
 }
 
@@ -105,7 +111,7 @@ impl Builder {
             return Err(gave_up());
         }
         if let Some(command) = &job.spec.build {
-            self.run(job, command, &place.folder).await?;
+            self.run(job, command, &place.folder, given_up).await?;
         }
         self.finish(&job.spec, place).await
     }
@@ -114,18 +120,6 @@ impl Builder {
     pub(crate) fn ended(&self, name: &ServiceName, exit: Exit) {
         let waiter = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         waiter.map(|waiter| waiter.send(exit));
-    }
-
-    /// The builds whose processes run.
-    pub(crate) fn running(&self) -> Vec<ServiceName> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
-    /// Ends those builds; each fails.
-    pub(crate) async fn stop(&self) {
-        for name in self.running() {
-            self.engines.workloads.kill(&WorkloadId::Build(name)).await;
-        }
     }
 
     async fn prepare(&self, service: &Service, inputs: Inputs, place: Place) -> Result<Place, BuildError> {
@@ -140,7 +134,13 @@ impl Builder {
         self.blocking("copying the inputs", work).await
     }
 
-    async fn run(&self, job: &Job, command: &str, folder: &Path) -> Result<(), BuildError> {
+    async fn run(
+        &self,
+        job: &Job,
+        command: &str,
+        folder: &Path,
+        given_up: &CancellationToken,
+    ) -> Result<(), BuildError> {
         let id = WorkloadId::Build(job.name.clone());
         let workload = Workload {
             id: id.clone(),
@@ -157,16 +157,34 @@ impl Builder {
             self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.name);
             return Err(trouble(error.cause, &error.hint));
         }
-        let end = end.await;
+        let end = self.end_of(&id, end, job.spec.build_deadline, given_up).await;
         self.engines.workloads.remove(&id).await;
         let cause = match end {
             Ok(Exit::Code(0)) => return Ok(()),
             Ok(Exit::Code(code)) => format!("the build failed with exit code {code}"),
             Ok(Exit::Signal(signal)) => format!("the build was ended by signal {signal}"),
-            Err(_) => return Err(gave_up()),
+            Err(why) => why,
         };
         let log = self.engines.logs.tail(&id, LOG_LINES).await;
-        Err(BuildError::Failed(Trouble { cause, hint: format!("the build command is: {command}"), log }))
+        Err(BuildError::Failed(Trouble { log, ..Trouble::new(cause, format!("the build command is: {command}")) }))
+    }
+
+    /// Waits for the end of a build; ends it, and says why, if it is given up or takes too long.
+    async fn end_of(
+        &self,
+        id: &WorkloadId,
+        mut end: oneshot::Receiver<Exit>,
+        deadline: Duration,
+        given_up: &CancellationToken,
+    ) -> Result<Exit, String> {
+        let why = select! {
+            end = &mut end => return end.map_err(|_| GAVE_UP.into()),
+            () = given_up.cancelled() => GAVE_UP.into(),
+            () = sleep(deadline) => format!("the build took longer than its `build_deadline`, {}", format_duration(deadline)),
+        };
+        self.engines.workloads.kill(id).await;
+        let _ = end.await;
+        Err(why)
     }
 
     async fn finish(&self, service: &Service, place: Place) -> Result<(), BuildError> {
@@ -220,11 +238,11 @@ fn done_file(root: &Path) -> PathBuf {
 }
 
 fn gave_up() -> BuildError {
-    trouble("the build was given up".into(), "")
+    trouble(GAVE_UP.into(), "")
 }
 
 fn trouble(cause: String, hint: &str) -> BuildError {
-    BuildError::Failed(Trouble { cause, hint: hint.into(), log: Vec::new() })
+    BuildError::Failed(Trouble::new(cause, hint))
 }
 
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -169,24 +169,34 @@ impl ReleaseDocument {
     }
 }
 
-/// Everything that the store needs to have for a release.
+/// Everything that the store needs to have for a release, as far as that can be told: what is damaged leads nowhere.
 pub(super) fn objects_of(store: &Store, id: &ObjectId, all: &mut BTreeSet<ObjectId>) -> Result<(), StoreError> {
-    let document = ReleaseDocument::read(store, id)?;
     all.insert(id.clone());
+    let Some(document) = whole(ReleaseDocument::read(store, id))? else { return Ok(()) };
     for id in document.bundles.into_values().map(|id| ObjectId(id.0)) {
         if !all.insert(id.clone()) {
             continue;
         }
-        let bundle: BundleDocument = read(store, &id)?;
+        let Some(bundle) = whole(read::<BundleDocument>(store, &id))? else { continue };
         let Some(Artifact { files, .. }) = bundle.artifact else { continue };
-        if all.insert(files.clone()) {
-            all.extend(Tree::read(store, &files)?.0.into_iter().filter_map(|(_, entry)| match entry {
+        if all.insert(files.clone())
+            && let Some(tree) = whole(Tree::read(store, &files))?
+        {
+            all.extend(tree.0.into_iter().filter_map(|(_, entry)| match entry {
                 Entry::File { content, .. } => Some(content),
                 Entry::Folder { .. } | Entry::Link { .. } => None,
             }));
         }
     }
     Ok(())
+}
+
+/// Nothing, if it is damaged.
+fn whole<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn write(batch: &mut Batch, document: &impl Serialize) -> Result<ObjectId, StoreError> {

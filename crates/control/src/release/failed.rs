@@ -46,7 +46,7 @@ kinds! {
 
 impl Failed {
     pub(super) fn new(kind: &'static Kind, cause: impl Into<String>, hint: &str) -> Self {
-        Self::of(kind, Trouble { cause: cause.into(), hint: hint.into(), log: Vec::new() })
+        Self::of(kind, Trouble::new(cause, hint))
     }
 
     fn of(kind: &'static Kind, trouble: Trouble) -> Self {

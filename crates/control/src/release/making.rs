@@ -53,7 +53,6 @@ impl Preparer {
                 Ok((_, Err(failed))) => {
                     failure.get_or_insert(failed);
                     given_up.cancel();
-                    self.builder.stop().await;
                 }
                 Err(error) => {
                     let cause = format!("a build was given up: {error}");

@@ -61,7 +61,7 @@ pub(crate) struct Release {
 }
 
 /// Which way a rollout goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// To a release that has not run yet.
     Forward,

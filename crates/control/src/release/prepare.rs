@@ -62,7 +62,7 @@ impl Preparer {
     /// The release that the system comes up with: the newest one if nothing has changed since, and else the next.
     pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
         // What cannot be removed does no harm, and the next deploy tries again.
-        let _ = self.releases.tidy(self.clock.now()).await;
+        let _ = self.releases.tidy(&self.config.system.kept, self.clock.now()).await;
         let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone(), &[])?;
         let before = match self.releases.ledger().running() {
             Some(number) => self.releases.read(number).await.ok(),
@@ -119,7 +119,7 @@ impl Preparer {
     /// Makes the release that the manifest asks for now, of these services or of all.
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
         // What cannot be removed does no harm, and the next deploy tries again.
-        let _ = self.releases.tidy(self.clock.now()).await;
+        let _ = self.releases.tidy(&running.release.system.kept, self.clock.now()).await;
         let wanted = self.wanted(only, running)?;
         let system = wanted.system.clone();
         let mut services = BTreeMap::new();

@@ -8,7 +8,11 @@ use std::{
 };
 
 use logic::release::Ledger;
-use model::{ServiceName, Timestamp, api::ReleaseDiff, spec::System};
+use model::{
+    ServiceName, Timestamp,
+    api::ReleaseDiff,
+    spec::{Kept, System},
+};
 use ports::streams::{KeyValue, StreamsError};
 use serde::{Deserialize, Serialize};
 
@@ -184,24 +188,27 @@ impl Releases {
         candidates.into_iter().flatten().filter_map(record).find(|(_, record)| record.document == *document)
     }
 
-    /// Every release that is kept, as the API shows it, by number.
-    pub(crate) async fn list(&self) -> Result<Vec<model::api::Release>, ReleaseError> {
+    /// Every release that is kept, as the API shows it, by number. One that cannot be read says so.
+    pub(crate) async fn list(&self) -> Vec<model::api::Release> {
         let ledger = self.ledger();
         let mut shown = Vec::new();
         let mut before: Option<Arc<Release>> = None;
-        for number in self.all().into_keys() {
-            let release = self.read(number).await?;
-            shown.push(model::api::Release {
-                number,
-                at: release.at,
-                state: ledger.state(number),
-                bundles: release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).collect(),
-                changed: changed(before.as_deref(), &release),
-                reason: ledger.reason(number).map(str::to_owned),
+        for (number, record) in self.all() {
+            let (state, reason) = (ledger.state(number), ledger.reason(number).map(str::to_owned));
+            let unread =
+                model::api::Release { number, at: record.at, state, bundles: BTreeMap::new(), changed: vec![], reason };
+            shown.push(match self.read(number).await {
+                Err(ReleaseError::Unknown(_)) => continue,
+                Err(error) => model::api::Release { reason: Some(format!("it cannot be restored: {error}")), ..unread },
+                Ok(release) => {
+                    let bundles = release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).collect();
+                    let changed = changed(before.as_deref(), &release);
+                    before = Some(release);
+                    model::api::Release { bundles, changed, ..unread }
+                }
             });
-            before = Some(release);
         }
-        Ok(shown)
+        shown
     }
 
     /// What differs between two releases.
@@ -213,9 +220,9 @@ impl Releases {
     }
 
     /// Forgets releases that are too many or too old, and what only they needed.
-    pub(crate) async fn tidy(&self, now: Timestamp) -> Result<(), ReleaseError> {
+    pub(crate) async fn tidy(&self, kept: &Kept, now: Timestamp) -> Result<(), ReleaseError> {
         let made = self.all().into_iter().map(|(number, record)| (number, record.at)).collect();
-        let forgotten = logic::release::forgotten(&made, &self.ledger(), now);
+        let forgotten = logic::release::forgotten(&made, &self.ledger(), kept, now);
         for number in &forgotten {
             self.records.forget_release(*number).await?;
             self.lock().records.remove(number);

@@ -32,6 +32,13 @@ pub struct StoreError {
     pub source: io::Error,
 }
 
+impl StoreError {
+    /// Whether what is asked for is not there any more, or not as it was stored; else it could not be read.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.source.kind(), ErrorKind::NotFound | ErrorKind::InvalidData)
+    }
+}
+
 /// The store of a system.
 #[derive(Debug)]
 pub(crate) struct Store {

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use model::{
     ServiceName, Timestamp,
     api::ReleaseState,
-    spec::{Service, System},
+    spec::{Kept, Service, System},
 };
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::mpsc;
@@ -98,7 +98,7 @@ async fn live(releases: &Releases, folder: &Path) -> Option<()> {
         releases.change(|ledger| ledger.runs(next)).await.ok()?;
     }
     // Long after: only what runs and what ran before is kept.
-    releases.tidy(Timestamp(u64::MAX / 2)).await.ok()
+    releases.tidy(&Kept::default(), Timestamp(u64::MAX / 2)).await.ok()
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_crash_between_any_two_steps_leaves_a_whole_state() {
         records.left.store(usize::MAX, Ordering::Relaxed);
 
         let after = open(&records, folder.path()).await;
-        let listed = after.list().await.unwrap();
+        let listed = after.list().await;
         let running = listed.iter().filter(|release| release.state == ReleaseState::Running).count();
         assert_eq!(running, usize::from(after.ledger().running().is_some()), "after {crashes} writes");
         if let Some(recorded) = after.gone_on_with().await.unwrap() {
@@ -145,4 +145,24 @@ async fn what_a_forgotten_release_alone_needed_is_removed() {
     assert_eq!(releases.read(4).await.unwrap().bundles.len(), 1);
     let diff = releases.diff(3, 4).await.unwrap();
     assert_eq!((diff.services.len(), diff.services[0].parts.join(" ")), (1, "artifact".into()));
+}
+
+#[tokio::test]
+async fn one_that_is_damaged_does_not_hide_the_others_nor_keep_what_they_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = Arc::new(Failing { left: AtomicUsize::new(usize::MAX), ..Failing::default() });
+    let releases = open(&records, folder.path()).await;
+    for (at, says) in (1..).zip(["one", "two", "three"]) {
+        add(&releases, folder.path(), says, at).await.unwrap();
+    }
+    let object = |id: &super::store::ObjectId| folder.path().join("state/store/objects").join(&id.0[..2]).join(&id.0);
+    fs::write(object(&releases.all()[&2].document), "something else").unwrap();
+    let unneeded = object(&releases.take_in(|batch, _| batch.bytes(b"nobody's")).await.unwrap());
+    let listed = releases.list().await;
+    let told: Vec<_> = listed.iter().map(|one| (one.bundles.len(), one.reason.is_some())).collect();
+    assert_eq!(told, [(1, false), (0, true), (1, false)], "{listed:?}");
+    assert!(listed[1].reason.as_ref().unwrap().ends_with("its content is not what was stored"), "{listed:?}");
+    releases.tidy(&Kept::default(), Timestamp(3)).await.unwrap();
+    assert!(!unneeded.exists());
+    assert_eq!(releases.read(3).await.unwrap().bundles.len(), 1, "what the others need is kept");
 }

@@ -1,16 +1,32 @@
 //! Releases as `logic::release` compares them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use logic::release::{Unit, View};
+use logic::release::{Unit, View, parts};
 use model::{ServiceName, spec::System};
 
-use super::{Bundle, Release, document::Parts};
+use super::{Bundle, BundleId, Release, Releases, document::Parts, releases::blocking};
 
 /// A release.
 pub(crate) fn view(release: &Release) -> View<'_> {
     let units = release.bundles.iter().map(|(name, bundle)| (name, unit_of(bundle)));
     View { system: &release.system, units: units.collect() }
+}
+
+impl Releases {
+    /// Whether an instance that was started with one bundle may go on under another one of its service. What is not kept any
+    /// more is not known to be alike.
+    pub(crate) async fn may_go_on(&self, started: &BundleId, under: &Arc<Bundle>) -> bool {
+        if *started == under.id {
+            return true;
+        }
+        let (this, started, under) = (self.clone(), started.clone(), under.clone());
+        let compare = move || {
+            let started = Bundle::read(&this.store, &started, &this.folders())?;
+            Ok(!parts(unit_of(&started), unit_of(&under)).iter().any(|part| part.needs_instances))
+        };
+        blocking(compare).await.unwrap_or(false)
+    }
 }
 
 /// What is not stored yet.

@@ -61,7 +61,7 @@ pub(super) fn key(state: &Path) -> Result<Key, Failed> {
 
 /// The manifest as its file is now: the text, and what it means.
 pub(super) fn manifest(path: &Path, folder: &Path) -> Result<(String, System), Failed> {
-    let invalid = |cause: String, hint: &str| Failed::manifest(Trouble { cause, hint: hint.into(), log: Vec::new() });
+    let invalid = |cause: String, hint: &str| Failed::manifest(Trouble::new(cause, hint));
     let unreadable = |error| invalid(format!("{} cannot be read: {error}", path.display()), "check the path");
     if std::fs::metadata(path).map_err(unreadable)?.len() > MANIFEST_BYTES_MAX {
         return Err(invalid(format!("{} is larger than 1 MiB", path.display()), "is it the right file?"));
@@ -73,7 +73,7 @@ pub(super) fn manifest(path: &Path, folder: &Path) -> Result<(String, System), F
     let log: Vec<_> = said.take(20).collect();
     let system = parsed.system.ok_or_else(|| {
         let cause = format!("{} has errors", path.display());
-        Failed::manifest(Trouble { cause, hint: "see them all with `isles check`".into(), log })
+        Failed::manifest(Trouble { log, ..Trouble::new(cause, "see them all with `isles check`") })
     })?;
     Ok((text, system))
 }

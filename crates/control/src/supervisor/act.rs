@@ -3,7 +3,6 @@
 use logic::service::{Action, Cause, Event, Phase};
 use model::{InstanceId, ServiceName, Slot, spec::Side};
 use ports::{
-    probes::Probe,
     streams::StreamsError,
     traffic::{Caller, Endpoint},
     workloads::WorkloadId,
@@ -66,10 +65,7 @@ impl Supervisor {
     }
 
     pub(super) fn probe(&mut self, id: InstanceId) {
-        let Some(service) = self.services.get(&id.slot.service) else { return };
-        let Some(target) = service.instances.get(&id).and_then(|instance| instance.record.target()) else { return };
-        let health = &service.spec_of(id.slot.index).health;
-        let probe = Probe { target, path: health.path.clone(), timeout: health.timeout };
+        let Some(probe) = self.services.get(&id.slot.service).and_then(|service| service.probe(&id)) else { return };
         let probes = self.engines.probes.clone();
         self.beside("probe", async move { Input::Probed(id, probes.probe(probe).await) });
     }
@@ -134,6 +130,7 @@ impl Supervisor {
         let slot_is_gone = is_last && !service.machine.is_wanted(id.slot.index);
         if slot_is_gone || is_last && self.stop.is_some() {
             self.routing.disconnect(&id.slot);
+            self.message_server().into_iter().for_each(|server| server.release(&id.slot, None));
         }
         let caller = Caller::Slot(id.slot.clone());
         let addresses = if slot_is_gone { self.addresses.release(&caller) } else { Vec::new() };

@@ -1,70 +1,32 @@
-//! Deploys and rollbacks, one after the other, and the release that the system comes up with.
+//! What becomes of deploys and rollbacks, and the release that the system comes up with.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
+use logic::release::Counts;
 use model::{
-    Problem,
-    api::{Conflict, Deploy, DeployPlan, Rollback, RolloutStatus},
-    spec::System,
+    Problem, Slot,
+    api::Deploy,
+    spec::{Side, System},
     status::{SystemPhase, Trouble},
 };
-use ports::streams::StreamsError;
-use tokio::sync::oneshot;
+use ports::{messages::Messages, streams::StreamsError};
 
 use super::{
     Supervisor,
     act::remembered,
     input::Input,
-    request::{Answer, stopping},
-    rollout,
+    queue::{Making, Outcome, Waiter, Work, when_stored},
+    request::stopping,
+    rollout::Rollout,
     service::Build,
 };
 use crate::release::{Deployed, Failed, Prepared, Release, Running};
 
-/// Deploys that may wait.
-const QUEUE_MAX: usize = 16;
-
-/// What waits, and whether a release is being made.
-#[derive(Default)]
-pub(super) struct Deploys {
-    queue: VecDeque<(Work, Waiter)>,
-    busy: bool,
-    /// Whether another one takes the place of the one that is made.
-    is_superseded: bool,
-}
-
-/// What is asked for.
-#[derive(Debug, Clone)]
-pub(crate) enum Work {
-    Deploy(Deploy),
-    Rollback(Rollback),
-}
-
-/// What it came to.
-pub(crate) enum Outcome {
-    /// Nothing, or what would happen.
-    Plan(DeployPlan),
-    /// It is rolled out now.
-    Rollout(Box<RolloutStatus>),
-}
-
-impl Deploys {
-    /// Nobody waits for them any more, so nobody would know that they run.
-    fn forget_left(&mut self) {
-        self.queue.retain(|(_, waiter)| !waiter.is_closed());
-    }
-}
-
-type Waiter = oneshot::Sender<Answer<Outcome>>;
-
 /// How the making of a release ended.
 pub(crate) struct Ended {
-    made: Result<Deployed, Failed>,
+    pub(super) made: Result<Deployed, Failed>,
     /// Who waits for it; nobody while the system comes up.
-    waiter: Option<Waiter>,
+    pub(super) waiter: Option<Waiter>,
 }
 
 impl Supervisor {
@@ -89,7 +51,7 @@ impl Supervisor {
         for service in self.services.values_mut().filter(|_| recorded.is_none()) {
             service.build = Build::Running;
         }
-        self.deploys.busy = true;
+        self.deploys.making = Some(Making::first(preparer.builder.closing.clone()));
         self.beside("deploy", async move {
             let prepared = match recorded {
                 Some(release) => preparer.again(release).await,
@@ -99,72 +61,16 @@ impl Supervisor {
         });
     }
 
-    /// Takes a deploy or a rollback in.
-    pub(super) fn ask_for(&mut self, work: Work, waiter: Waiter) {
-        self.deploys.forget_left();
-        let refused = match (&work, self.phase) {
-            (_, SystemPhase::Stopping) => Some(stopping()),
-            (_, SystemPhase::Starting) => Some(not_running()),
-            (Work::Deploy(deploy), _) if deploy.dry_run => return self.plan(deploy.clone(), waiter),
-            _ if self.deploys.queue.len() >= QUEUE_MAX => Some(too_many()),
-            _ => None,
-        };
+    pub(super) fn deployed(&mut self, ended: Ended) {
+        let refused = self.deploys.making.take().and_then(|making| making.refused);
+        let Ended { made, waiter: Some(waiter) } = ended else { return self.first_deployed(ended.made) };
         if let Some(problem) = refused {
             return drop(waiter.send(Err(problem)));
         }
-        let supersedes = matches!(&work, Work::Deploy(deploy) if deploy.conflict == Conflict::Supersede);
-        if let Work::Rollback(rollback) = &work
-            && self.goes_back_to(rollback)
-        {
-            return self.tell_when_stored(when_stored(waiter));
-        }
-        if supersedes {
-            self.deploys.queue.push_front((work, waiter));
-            self.deploys.is_superseded = self.deploys.busy;
-            self.supersede();
-        } else {
-            self.deploys.queue.push_back((work, waiter));
-        }
-    }
-
-    /// Begins with the next one once nothing else is under way.
-    pub(super) fn go_on_deploying(&mut self) {
-        if self.stop.is_some() {
-            return self.deploys.queue.drain(..).for_each(|(_, waiter)| drop(waiter.send(Err(stopping()))));
-        }
-        self.deploys.forget_left();
-        if self.deploys.busy || self.deploys.queue.is_empty() || self.is_rolling_out() {
-            return;
-        }
-        let Some(running) = self.running() else { return };
-        let Some((work, waiter)) = self.deploys.queue.pop_front() else { return };
-        if let Err(problem) = self.matches(&work) {
-            return drop(waiter.send(Err(problem)));
-        }
-        (self.deploys.busy, self.deploys.is_superseded) = (true, false);
-        let preparer = self.preparer.clone();
-        self.beside("deploy", async move {
-            let made = match &work {
-                Work::Deploy(deploy) => preparer.deploy(&deploy.services, &running).await,
-                Work::Rollback(rollback) => preparer.rollback(rollback, &running).await.map(Deployed::Release),
-            };
-            Input::Deployed(Box::new(Ended { made, waiter: Some(waiter) }))
-        });
-    }
-
-    /// How many wait.
-    pub(super) fn queued(&self) -> u32 {
-        u32::try_from(self.deploys.queue.len()).unwrap_or(u32::MAX)
-    }
-
-    pub(super) fn deployed(&mut self, ended: Ended) {
-        self.deploys.busy = false;
-        let Ended { made, waiter: Some(waiter) } = ended else { return self.first_deployed(ended.made) };
         let answer = match made {
             Err(failed) => Err(failed.into()),
             Ok(Deployed::Nothing(plan)) => Ok(Outcome::Plan(plan)),
             Ok(Deployed::Release(_)) if self.stop.is_some() => Err(stopping()),
-            Ok(Deployed::Release(_)) if self.deploys.is_superseded => Err(superseded()),
             Ok(Deployed::Release(_)) if waiter.is_closed() => return,
             Ok(Deployed::Release(prepared)) => match self.roll_out(prepared) {
                 Ok(()) => return self.tell_when_stored(when_stored(waiter)),
@@ -186,7 +92,7 @@ impl Supervisor {
                         service.build = Build::Done(bundle.clone());
                     }
                 }
-                self.release = Some(release);
+                self.take_up(release);
             }
             Ok(Deployed::Nothing(_)) => {}
             Err(failed) => self.cannot_start(failed),
@@ -197,11 +103,12 @@ impl Supervisor {
         if let Some(name) = &failed.service {
             return self.cannot_come_up(name, failed.trouble);
         }
-        let Trouble { cause, hint, log } = failed.trouble;
+        let Trouble { cause, hint, .. } = &failed.trouble;
         if self.phase == SystemPhase::Running {
             self.notices.insert(format!("the release that runs is not whole: {cause}; {hint}"));
         } else if self.stop.is_none() {
-            self.problem = Some(Trouble { cause: format!("the system cannot come up: {cause}"), hint, log });
+            let cause = format!("the system cannot come up: {cause}");
+            self.problem = Some(Trouble { cause, ..failed.trouble });
             self.begin_stop(1);
         }
     }
@@ -218,16 +125,32 @@ impl Supervisor {
 
     /// What services may do with messages from now on. What runs still keeps what it had.
     pub(super) fn allow_messages(&self, release: &Release) {
-        if let Some(messages) = self.engines.messages.as_ref().and_then(|streams| streams.server.as_ref()) {
-            messages.allow(&release.system);
+        self.message_server().into_iter().for_each(|server| server.allow(&release.system));
+    }
+
+    /// The messages of a slot tell its release from now on.
+    pub(super) fn tell_release(&self, slot: &Slot) {
+        if let (Some(server), (Some(release), _)) = (self.message_server(), self.release_of(slot)) {
+            server.release(slot, Some(release));
         }
+    }
+
+    pub(super) fn message_server(&self) -> Option<&Arc<dyn Messages>> {
+        self.engines.messages.as_ref()?.server.as_ref()
+    }
+
+    /// This release runs: all slots that are of no other one are of it.
+    fn take_up(&mut self, release: Arc<Release>) {
+        self.release = Some(release);
+        let slots: Vec<_> = self.routing.slots_with_messages().cloned().collect();
+        slots.iter().for_each(|slot| self.tell_release(slot));
     }
 
     /// The rollout to this release is over, and it serves alone. The end of the rollout writes it down.
     pub(super) fn release_runs(&mut self, release: Arc<Release>) {
         self.spec.send_replace(release.system.clone());
         self.releases.edit(|ledger| ledger.runs(release.number));
-        self.release = Some(release);
+        self.take_up(release);
     }
 
     /// The rollout that was under way went back, in words why. The end of the rollout writes it down.
@@ -246,9 +169,9 @@ impl Supervisor {
         self.releases.change(|ledger| ledger.went_back("the platform ended before its rollout began")).await
     }
 
-    fn plan(&self, deploy: Deploy, waiter: Waiter) {
+    pub(super) fn plan(&self, deploy: Deploy, waiter: Waiter) {
         let Some(running) = self.running() else { return drop(waiter.send(Err(not_running()))) };
-        if let Err(problem) = self.matches(&Work::Deploy(deploy.clone())) {
+        if let Err(problem) = self.has_moved(&Work::Deploy(deploy.clone())) {
             return drop(waiter.send(Err(problem)));
         }
         let (preparer, index) = (self.preparer.clone(), self.releases.ledger().index());
@@ -259,18 +182,20 @@ impl Supervisor {
         });
     }
 
-    fn running(&self) -> Option<Running> {
-        let counts = self.services.iter().map(|(name, service)| (name.clone(), service.machine.wanted()));
-        Some(Running { release: self.release.clone()?, counts: counts.collect() })
+    pub(super) fn running(&self) -> Option<Running> {
+        Some(Running { release: self.release.clone()?, counts: self.instance_counts() })
     }
 
-    /// Whether the world is as whoever asks has seen it.
-    fn matches(&self, work: &Work) -> Answer<()> {
-        let index = self.releases.ledger().index();
-        match work {
-            Work::Deploy(Deploy { if_match: Some(seen), .. }) if *seen != index => Err(moved(*seen, index)),
-            _ => Ok(()),
-        }
+    /// How many instances each service has of the release that runs: what a rollout adds or takes meanwhile does not count.
+    pub(super) fn instance_counts(&self) -> Counts {
+        let own = self.services.iter().map(|(name, service)| (name.clone(), service.own_count()));
+        own.chain(self.rollout.iter().flat_map(|rollout| rollout.counts(Side::Old))).collect()
+    }
+
+    /// The release that a rollback is the way back from if it is asked for now.
+    pub(super) fn way_back_from(&self) -> Option<u64> {
+        let rolled_out = self.rollout.as_ref().map(Rollout::way_back_from);
+        rolled_out.or_else(|| self.release.as_ref().map(|release| release.number))
     }
 
     /// A person's number of instances: plans made before are old.
@@ -280,27 +205,7 @@ impl Supervisor {
     }
 }
 
-fn when_stored(waiter: Waiter) -> rollout::Waiter {
-    Box::new(|status| drop(waiter.send(status.map(|status| Outcome::Rollout(Box::new(status))))))
-}
-
-fn moved(seen: u64, index: u64) -> Box<Problem> {
-    let title = "the system has changed since";
-    let problem = Problem::new(409, "index-moved", title, "look at the plan again: `isles deploy --dry-run`");
-    Box::new(Problem { detail: format!("its index is {index}, not {seen}"), ..problem })
-}
-
-fn not_running() -> Box<Problem> {
+pub(super) fn not_running() -> Box<Problem> {
     let hint = "wait until every service has been healthy: `isles status`";
     Box::new(Problem::new(409, "not-running", "the system is still coming up", hint))
-}
-
-fn superseded() -> Box<Problem> {
-    let hint = "see `isles rollout` for what is under way, and deploy again if this shall follow it";
-    Box::new(Problem::new(409, "superseded", "another deploy took its place before its rollout began", hint))
-}
-
-fn too_many() -> Box<Problem> {
-    let hint = "wait for the rollout to end: `isles rollout`";
-    Box::new(Problem::new(429, "too-many-deploys", "too many deploys wait", hint))
 }

@@ -120,6 +120,7 @@ impl Supervisor {
 
     fn probed(&mut self, id: InstanceId, probed: Result<(), ProbeFailure>) {
         let passed = probed.is_ok();
+        self.note_check(&id, probed.as_ref().err());
         self.tell(&id.slot.service, Event::Probed(id.clone(), verdict(probed)));
         self.confirmed(&id, passed);
     }

@@ -71,7 +71,7 @@ impl Supervisor {
         let logs = self.engines.logs.clone();
         self.beside("migration", async move {
             let log = logs.tail(&WorkloadId::Migration(name.clone()), LOG_LINES).await;
-            Input::Migrated(name, Err(Trouble { cause, hint, log }))
+            Input::Migrated(name, Err(Trouble { log, ..Trouble::new(cause, hint) }))
         });
     }
 
@@ -174,5 +174,5 @@ impl Supervisor {
 }
 
 fn not_started(error: StartError) -> Trouble {
-    Trouble { cause: format!("it did not start: {}", error.cause), hint: error.hint, log: Vec::new() }
+    Trouble::new(format!("it did not start: {}", error.cause), error.hint)
 }

@@ -5,6 +5,7 @@ mod adopt;
 mod deploy;
 mod input;
 mod migration;
+mod queue;
 mod request;
 mod rollout;
 mod routing;
@@ -49,8 +50,8 @@ use crate::{
     records::{Records, Remembered},
     release::{Preparer, Release, Releases, Vault},
 };
-pub(crate) use deploy::{Outcome, Work};
 pub(crate) use input::Input;
+pub(crate) use queue::{Outcome, Work};
 pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
@@ -79,7 +80,7 @@ pub struct Supervisor {
     vault: Vault,
     /// The system that runs, for whoever looks.
     spec: watch::Sender<Arc<System>>,
-    deploys: deploy::Deploys,
+    deploys: queue::Deploys,
     rollout: Option<Rollout>,
     /// A rollout that is over, until that is remembered.
     ending: Option<rollout::Ending>,
@@ -152,7 +153,7 @@ impl Supervisor {
             releases,
             release: config.recorded.as_ref().map(|recorded| recorded.0.clone()),
             spec,
-            deploys: deploy::Deploys::default(),
+            deploys: queue::Deploys::default(),
             rollout: None,
             ending: None,
             last_rollout: remembered.last_rollout.clone(),

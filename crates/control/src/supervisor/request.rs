@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Supervisor,
-    deploy::{Outcome, Work},
     input::Input,
+    queue::{Outcome, Work},
 };
 use crate::records::ScaleRecord;
 

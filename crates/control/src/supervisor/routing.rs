@@ -102,6 +102,11 @@ impl State {
         }
     }
 
+    /// The slots that may use messages.
+    pub(super) fn slots_with_messages(&self) -> impl Iterator<Item = &Slot> {
+        self.messages.values()
+    }
+
     /// Takes back every connection of a slot, and its way to messages.
     pub(super) fn disconnect(&mut self, slot: &Slot) {
         let caller = Caller::Slot(slot.clone());

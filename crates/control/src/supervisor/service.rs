@@ -9,6 +9,7 @@ use std::{
 use logic::{
     order,
     service::{Event, Machine, Settings},
+    transcript::Transcript,
 };
 use model::{
     InstanceId, ServiceName, Timestamp,
@@ -17,6 +18,7 @@ use model::{
     status::{ServiceStatus, Trouble},
 };
 use ports::{
+    probes::Probe,
     streams::StreamsError,
     traffic::{Caller, Split, Upstream},
 };
@@ -26,7 +28,7 @@ use super::{Supervisor, act::remembered, request::Answer, scaling::Scaler};
 use crate::{
     addresses::Place,
     records::{InstanceRecord, Remembered},
-    release::{Bundle, BundleId},
+    release::Bundle,
 };
 
 /// Events that are kept of a service.
@@ -77,6 +79,13 @@ pub(super) enum Build {
 pub(super) struct InstanceState {
     pub(super) record: InstanceRecord,
     pub(super) pid: Option<u32>,
+    pub(super) transcript: Transcript,
+}
+
+impl InstanceState {
+    pub(super) fn new(record: InstanceRecord, pid: Option<u32>) -> Self {
+        Self { record, pid, transcript: Transcript::default() }
+    }
 }
 
 impl ServiceState {
@@ -101,9 +110,12 @@ impl ServiceState {
         !self.told_to_go || self.leaves || !self.scale_waiters.is_empty()
     }
 
-    /// Whether an instance may run this bundle, as far as that is known.
-    pub(super) fn may_run(&self, id: &InstanceId, bundle: &BundleId) -> bool {
-        self.bundle(id.slot.index).is_none_or(|known| known.id == *bundle)
+    /// How the health of an instance is checked.
+    pub(super) fn probe(&self, id: &InstanceId) -> Option<Probe> {
+        let target = self.instances.get(id)?.record.target()?;
+        let spec = self.spec_of(id.slot.index);
+        let (protocol, health) = (spec.protocol, &spec.health);
+        Some(Probe { target, protocol, path: health.path.clone(), timeout: health.timeout })
     }
 }
 
@@ -143,6 +155,7 @@ impl Supervisor {
         self.services.insert(name.clone(), service);
         self.make_scaler(name);
         self.connect_operator(name);
+        self.tell(name, Event::Go);
     }
 
     /// A service that is no longer in the system, and of which nothing is left.

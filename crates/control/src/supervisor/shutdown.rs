@@ -27,9 +27,6 @@ impl Supervisor {
         }
         self.phase = SystemPhase::Stopping;
         self.builder.closing.cancel();
-        for name in self.builder.running() {
-            self.kill(WorkloadId::Build(name));
-        }
         let mut waves: VecDeque<_> = order::stop_waves(self.system()).into();
         let others = self.services.keys().filter(|name| !self.system().services.contains_key(*name));
         waves.push_front(others.cloned().collect());

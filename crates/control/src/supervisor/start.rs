@@ -39,7 +39,7 @@ impl Supervisor {
         let (reach, new_addresses) = self.connect_slot(id);
         let workload = self.workload(id, &bundle, &record, &reach);
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
-        let state = InstanceState { record: record.clone(), pid: None };
+        let state = InstanceState::new(record.clone(), None);
         service.instances.insert(id.clone(), state);
         let database = store::path(&self.config, &id.slot.service, &bundle.spec);
         let (records, workloads, id) = (self.records.clone(), self.engines.workloads.clone(), id.clone());
@@ -90,6 +90,7 @@ impl Supervisor {
         if spec.uses_messages() && self.config.system.nats.is_none() {
             let (address, made) = self.addresses.of_messages(&caller);
             self.routing.connect_messages(id.slot.clone(), address);
+            self.tell_release(&id.slot);
             reach.messages = Some(address);
             new.extend(made);
         }
@@ -104,14 +105,18 @@ impl Supervisor {
         Some(Nats { url: own.unwrap_or_else(|| nats.url.clone()), password })
     }
 
+    /// What nobody may see of what an instance writes and answers.
+    pub(super) fn hidden(&self, name: &ServiceName, bundle: &Bundle) -> Vec<String> {
+        let password = self.nats_url(name, &bundle.spec).and_then(|nats| nats.password);
+        self.vault.of(bundle).into_values().chain(password).collect()
+    }
+
     fn workload(&self, id: &InstanceId, bundle: &Bundle, record: &InstanceRecord, reach: &Reach) -> Workload {
         let spec = &bundle.spec;
         let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
         let secrets = self.vault.of(bundle);
-        let nats = self.nats_url(&id.slot.service, spec);
-        let hidden = secrets.values().chain(nats.as_ref().and_then(|nats| nats.password.as_ref())).cloned().collect();
-        let nats = nats.map(|nats| nats.url);
+        let nats = self.nats_url(&id.slot.service, spec).map(|nats| nats.url);
         let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets, nats };
         Workload {
             id: WorkloadId::Instance(id.clone()),
@@ -119,7 +124,7 @@ impl Supervisor {
             env: environment::of_instance(&self.config, bundle, &given),
             folder: bundle.folder.clone(),
             limits: spec.limits.clone(),
-            secrets: hidden,
+            secrets: self.hidden(&id.slot.service, bundle),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Finds out what is wrong: the cause, where the program listens instead, and the last lines of its log.
 
-use logic::service::{Cause, Phase};
+use logic::{
+    service::{Cause, Phase},
+    transcript,
+};
 use model::{InstanceId, ServiceName, status::SystemPhase, status::Trouble};
-use ports::workloads::WorkloadId;
+use ports::{probes::ProbeFailure, workloads::WorkloadId};
 
 use super::{Supervisor, input::Input};
 use crate::explain;
@@ -13,15 +16,40 @@ const LOG_LINES: usize = 40;
 impl Supervisor {
     pub(super) fn find_trouble(&mut self, id: InstanceId, cause: Cause, give_up: bool) {
         let service = self.services.get(&id.slot.service);
-        let target = service.and_then(|service| service.instances.get(&id)?.record.target());
+        let instance = service.and_then(|service| service.instances.get(&id));
+        let target = instance.and_then(|instance| instance.record.target());
+        let checks = instance.map_or_else(Vec::new, |instance| instance.transcript.last());
         let (workloads, logs) = (self.engines.workloads.clone(), self.engines.logs.clone());
         self.beside("trouble", async move {
             let workload = WorkloadId::Instance(id.clone());
             let checked = matches!(cause, Cause::NotHealthyInTime(_) | Cause::CheckFails(_));
             let listening = if checked { workloads.listening(&workload).await } else { Vec::new() };
             let log = logs.tail(&workload, LOG_LINES).await;
-            Input::Trouble(id, explain::trouble(&cause, target.as_ref(), &listening, log), give_up)
+            let trouble = Trouble { checks, ..explain::trouble(&cause, target.as_ref(), &listening, log) };
+            Input::Trouble(id, trouble, give_up)
         });
+    }
+
+    /// Remembers what a health check met.
+    pub(super) fn note_check(&mut self, id: &InstanceId, failure: Option<&ProbeFailure>) {
+        let said = failure.and_then(|failure| Some((self.asked(id)?, self.answer(id, failure))));
+        let now = self.now();
+        let service = self.services.get_mut(&id.slot.service);
+        let Some(instance) = service.and_then(|service| service.instances.get_mut(id)) else { return };
+        let Some((asked, answer)) = said else { return instance.transcript.passed() };
+        let since_start = now.since(instance.record.started_at);
+        instance.transcript.failed(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX), asked, answer);
+    }
+
+    fn asked(&self, id: &InstanceId) -> Option<String> {
+        Some(self.services.get(&id.slot.service)?.probe(id)?.to_string())
+    }
+
+    fn answer(&self, id: &InstanceId, failure: &ProbeFailure) -> Vec<String> {
+        let ProbeFailure::Status(answered) = failure else { return vec![failure.to_string()] };
+        let bundle = self.services.get(&id.slot.service).and_then(|service| service.bundle(id.slot.index));
+        let secrets = bundle.map_or_else(Vec::new, |bundle| self.hidden(&id.slot.service, bundle));
+        transcript::lines(&answered.line, &answered.body, answered.is_cut(), &secrets)
     }
 
     pub(super) fn found_trouble(&mut self, id: &InstanceId, trouble: Trouble, give_up: bool) {

@@ -100,6 +100,30 @@ fn a_log_that_is_not_moved_is_bounded_and_leaves_room_for_deletes() {
     rig.commit(append(last + 1)).unwrap();
 }
 
+/// A stream that gets a record now and then has some in every file of the log.
+#[test]
+fn a_slow_stream_does_not_pin_the_log_for_others() {
+    let disk = FaultyDisk::new(3);
+    let mut rig = created(&disk, &SMALL);
+    let mut batch = Batch::new();
+    batch.create(2, b"slow");
+    rig.commit(batch).unwrap();
+    for sequence in 1..=1000 {
+        let mut batch = append(sequence);
+        if sequence.is_multiple_of(10) {
+            batch.append(2, sequence, b"now and then");
+        }
+        rig.commit(batch).unwrap();
+        if sequence.is_multiple_of(50) {
+            rig.run_mover().unwrap();
+            let logs = rig.core.state().logs.len();
+            assert_eq!(logs, 1, "after {sequence}");
+        }
+    }
+    let again = Rig::open(&disk, &SMALL).unwrap();
+    assert_eq!(again.core.state().streams[&2].bounds().count, 100);
+}
+
 #[test]
 fn removed_records_free_their_space() {
     let disk = FaultyDisk::new(3);

@@ -32,7 +32,19 @@ pub fn fixed(old: &System, new: &System) -> Option<Fixed> {
             "that a service uses topics, buckets or object stores, while none did",
             "the server of messages is started with the system",
         ),
+        (
+            speaks_otherwise(old, new),
+            "the `protocol` of a service",
+            "callers would speak it to instances of both releases; give the service another name, or `isles down` and `isles up`",
+        ),
     ]
     .into_iter()
     .find_map(|(differs, what, why)| differs.then_some(Fixed { what, why }))
+}
+
+/// Whether a service that stays is spoken to in another protocol.
+fn speaks_otherwise(old: &System, new: &System) -> bool {
+    let differs =
+        |(name, service): (_, &Service)| new.services.get(name).is_some_and(|new| new.protocol != service.protocol);
+    old.services.iter().any(differs)
 }

@@ -89,8 +89,9 @@ impl Ledger {
         matches!(self.coming, Coming::Rollout(_))
     }
 
-    /// The system comes up; with which release is not known yet.
+    /// The system comes up; with which release is not known yet. A rollout that was under way when it went down is over.
     pub fn comes_up(&mut self) {
+        self.went_back("the system was stopped during its rollout");
         self.change(Coming::Up(None));
     }
 
@@ -240,6 +241,8 @@ mod tests {
         assert_eq!(after("u1 r1 b2 x").reason(2), Some("worse"));
         assert_eq!(after("u1 r1 b2 r2 b1 r1").reason(2), Some("release 1 was gone back to"));
         assert_eq!(after("u1 r1 b2 x b2 r2").reason(2), None);
+        assert_eq!(after("u1 r1 b2 u").reason(2), Some("the system was stopped during its rollout"));
+        assert_eq!(after("u1 r1 b2 u u2 r2").reason(2), None);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub fn others(old: &System, new: &System) -> Vec<String> {
     if old.upgrade != new.upgrade {
         said.push("the system's `upgrade` changes".into());
     }
+    if old.kept != new.kept {
+        said.push("which releases are kept changes".into());
+    }
     said
 }
 

@@ -54,9 +54,10 @@ pub fn parts(old: Unit, new: Unit) -> Vec<Part> {
 }
 
 /// Whatever comes of these, comes without a new instance; what a build makes shows in the artifact.
-const NEED_NOTHING: [&str; 11] = [
+const NEED_NOTHING: [&str; 12] = [
     "inputs",
     "build",
+    "build_deadline",
     "artifact paths",
     "cache",
     "replicas",
@@ -71,7 +72,7 @@ const NEED_NOTHING: [&str; 11] = [
 /// Those that are told one by one are left out.
 fn fields<'a>(old: &'a Service, new: &'a Service) -> impl Iterator<Item = &'static str> + use<'a> {
     let all = differing!(Service, old, new,
-        dir inputs build artifact cache run env env_file secrets replicas scaling upgrade migrate health after stop_grace
+        dir inputs build build_deadline artifact cache run env env_file secrets replicas scaling upgrade migrate health after stop_grace
         drain_timeout limits listen protocol adaptive_concurrency calls store publishes subscribes buckets objects);
     all.map(|(name, _)| if name == "artifact" { "artifact paths" } else { name })
         .filter(|name| !["env", "env_file", "secrets", "calls"].contains(name))

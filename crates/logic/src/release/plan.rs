@@ -47,7 +47,7 @@ pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Cou
     let strategy = &upgrade(differences, old, new).strategy;
     let one = |difference: &Difference| {
         let Difference { service: name, change, parts } = difference.clone();
-        let (before, after) = counts(&name, old, new, now);
+        let (before, after) = counts(&name, old, new, now.get(&name).copied());
         let surge = service(&name, old, new).map_or(0, |service| service.upgrade.terms.max_surge);
         let most = match (change, strategy) {
             (Change::Adjusted, _) => before.max(after),
@@ -85,7 +85,7 @@ pub fn strategy_name(strategy: &Strategy) -> &'static str {
 
 fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> Option<Target> {
     let name = &difference.service;
-    let (before, after) = counts(name, old, new, now);
+    let (before, after) = counts(name, old, new, now.get(name).copied());
     let wakes = wakes(name, before, old, new);
     let before = before + u32::from(wakes);
     let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
@@ -120,13 +120,20 @@ fn callers_first(targets: &mut [Target], old: &System, new: &System) {
     }
 }
 
-/// The instances before and afterwards. A number that a person asked for holds until the manifest says another one.
-fn counts(name: &ServiceName, old: &System, new: &System, now: &Counts) -> (u32, u32) {
+/// The instances of a service before and afterwards, if it has so many now. A number that a person asked for holds until the
+/// manifest says another one.
+pub fn counts(name: &ServiceName, old: &System, new: &System, now: Option<u32>) -> (u32, u32) {
     let (was, will) = (old.services.get(name), new.services.get(name));
-    let before = was.map_or(0, |service| now.get(name).copied().unwrap_or(service.replicas));
-    let same = was.zip(will).is_some_and(|(was, will)| (was.replicas, &was.scaling) == (will.replicas, &will.scaling));
+    let before = was.map_or(0, |service| now.unwrap_or(service.replicas));
+    let same = says_the_same(name, old, new);
     let after = will.map_or(0, |service| if same { before } else { service.replicas }.max(least(service)));
     (before, after)
+}
+
+/// Whether both manifests say the same of how many instances a service has.
+pub fn says_the_same(name: &ServiceName, old: &System, new: &System) -> bool {
+    let said = |system: &System| system.services.get(name).map(|service| (service.replicas, service.scaling.clone()));
+    said(old).is_some_and(|was| said(new) == Some(was))
 }
 
 /// What sleeps wakes for its rollout: nobody knows otherwise whether the new release starts.

@@ -246,11 +246,18 @@ fn services_that_agree_choose_the_strategy() {
     assert_eq!(strategy_name(&strategy(&new)), "blue-green");
 }
 
+fn nats() -> spec::Nats {
+    spec::Nats { url: "nats://127.0.0.1:4222".parse().unwrap(), ca: None, users: false }
+}
+
 #[test]
 fn what_cannot_change_in_place() {
     let old = system("a b");
-    let cases: [(Edit<System>, Option<&str>); 6] = [
+    let cases: [(Edit<System>, Option<&str>); 9] = [
         (|s| s.gateway.as_mut().unwrap().routes.clear(), None),
+        (|s| drop(s.services.remove(&"b".parse().unwrap())), None),
+        (|s| service(s, "a").protocol = Protocol::Http2, Some("the `protocol` of a service")),
+        (|s| s.nats = Some(nats()), Some("`url` of [streams]")),
         (|s| s.name = "other".parse().unwrap(), Some("the system's name")),
         (|s| s.gateway = None, Some("whether there is a gateway")),
         (|s| s.gateway.as_mut().unwrap().listen.set_port(81), Some("the gateway's `listen`")),

@@ -17,10 +17,8 @@ impl Snapshot {
     pub(super) fn advance(&mut self, now: Timestamp) {
         loop {
             self.count_progress(now);
-            match self.failure(now) {
-                Some(_) if self.plan.one_way => self.paused = true,
-                Some(cause) => self.roll_back(cause, now),
-                None => {}
+            if let Some(cause) = self.failure(now) {
+                self.go_back_for(cause, now);
             }
             if !self.step(now) {
                 return;

@@ -13,9 +13,9 @@
 //!   standstill, another deploy or a person's word take the whole release back. A pause stops the advance, never the watch.
 //! - Going back has no steps, keeps what still runs, and is never itself taken back. When the old set is stopped for
 //!   good, there is no way back: that is another deploy.
-//! - A rollout that is one way goes back only for another deploy: it is the way back to a release that ran before.
-//! - Every state ends by a deadline, but for a pause that a person asked for, by hand or in the plan, and for a standstill of one
-//!   that is one way.
+//! - A rollout that is one way, because it is the way back to a release that ran before, is given up only at a standstill or for
+//!   another deploy.
+//! - Every state ends by a deadline, but for a pause that a person asked for, by hand or in the plan.
 //!
 //! What must be done follows from the state alone: every action that is not answered yet is asked for at once, and again
 //! every few seconds and after a restart. So lost, late and repeated events and crashes lead to the same end. Reports

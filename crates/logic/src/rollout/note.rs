@@ -22,15 +22,15 @@ impl Snapshot {
         !matches!(self.phase, Phase::Retiring | Phase::Restoring | Phase::Ended(_))
     }
 
-    /// Begins the way back, if there is one.
+    /// Begins the way back, unless it is itself the way back.
     pub(super) fn roll_back(&mut self, cause: Cause, now: Timestamp) {
         if !self.plan.one_way {
             self.go_back_for(cause, now);
         }
     }
 
-    /// Begins the way back also of one that is one way: another release takes its place.
-    fn go_back_for(&mut self, cause: Cause, now: Timestamp) {
+    /// Begins the way back also of one that is one way: it stands still, or another release takes its place.
+    pub(super) fn go_back_for(&mut self, cause: Cause, now: Timestamp) {
         if self.is_forward() {
             self.cause = Some(cause);
             self.paused = false;

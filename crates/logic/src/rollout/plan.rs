@@ -23,8 +23,8 @@ pub struct Plan {
     pub migration: Option<Migration>,
     /// The longest time without an instance that becomes ready or ends, or a step that is done.
     pub progress_deadline: Duration,
-    /// Whether it never goes back, because it is itself the way back: instances that end are started again, and at a
-    /// standstill it waits for a person.
+    /// Whether it goes back only at a standstill or for another deploy, because it is itself the way back: instances that end
+    /// are started again.
     #[serde(default)]
     pub one_way: bool,
 }

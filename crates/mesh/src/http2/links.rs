@@ -25,7 +25,7 @@ use crate::{
     attempt::{self, Failed},
     call::Call,
     client::LINGER,
-    instance::Local,
+    instance::{Lease, Local},
     pool::Reserved,
     problem::Fault,
     signal::Signal,
@@ -87,7 +87,8 @@ impl Links {
 }
 
 /// A place on a connection. Requests that come while one is made wait for it.
-pub(super) async fn place(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -> Result<Place, Failed> {
+pub(super) async fn place(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Result<Place, Failed> {
+    let local = lease.local();
     let links = &local.links;
     let failures = links.failures.get();
     while links.failures.get() == failures {
@@ -104,7 +105,7 @@ pub(super) async fn place(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -
         timeout_at(call.deadline.at, links.changed.wait()).await.map_err(late)?;
     }
     let _connecting = Connecting::new(links);
-    let connected = connect(worker, local, call).await;
+    let connected = connect(worker, lease, call).await;
     links.failures.set(links.failures.get() + u32::from(connected.is_err()));
     connected
 }
@@ -126,8 +127,9 @@ impl Drop for Connecting<'_> {
     }
 }
 
-async fn connect(worker: &Rc<Worker>, local: &Rc<Local>, call: &Call) -> Result<Place, Failed> {
-    let (reserved, socket) = attempt::dial(&local.shared, call).await?;
+async fn connect(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Result<Place, Failed> {
+    let (reserved, socket) = attempt::dial(lease, call).await?;
+    let local = lease.local();
     let limits = &call.connection.policy().limits;
     let io = Io::new(Bytes::new(), socket);
     let wire = io.wire();
@@ -178,9 +180,14 @@ struct Driven {
 /// Reads and writes the connection until it ends. It ends by itself once nothing refers to it and its last stream has ended.
 async fn drive(local: Rc<Local>, wire: Rc<Wire>, mut driven: Driven, idle: Duration) {
     loop {
+        let wanted = local.shared.wanted.notified();
+        if local.shared.connections.queued() > 0 {
+            local.links.remove(&driven.link);
+        }
         tokio::select! {
             biased;
             () = wire.drive(|context| driven.poll(&local, context)) => break,
+            () = wanted => {}
             () = sleep(idle) => match driven.link.upgrade() {
                 None => {
                     let _ = timeout(LINGER, wire.drive(|context| driven.poll(&local, context))).await;

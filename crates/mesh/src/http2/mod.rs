@@ -21,6 +21,7 @@ mod misuse;
 mod outgoing;
 mod outlet;
 mod pipe;
+pub(crate) mod probe;
 mod relay;
 mod request;
 mod serve;

@@ -19,7 +19,7 @@ use super::{
     to_http2::{self, Passage},
 };
 use crate::{
-    answer::{describe, failure},
+    answer::{describe, request_line},
     attempt::Failed,
     buffer::Scratch,
     call::{Call, Ended, Facts},
@@ -95,7 +95,11 @@ async fn run(
     let (facts, mut call) = match read {
         Ok(read) => read,
         Err(Refusal { fault, connection }) => {
-            let sent = answer(outlet, manner, &describe(worker, &fault, None), &fault).await;
+            let whose = refused::whose(connection.as_deref(), entrance.entry);
+            let sent = answer(outlet, manner, &describe(worker, &fault, whose.as_ref()), &fault).await;
+            if let Some(whose) = whose {
+                whose.remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
+            }
             let refused = Refused { connection, sent, ..Refused::of(scratch) };
             return refused::write_down(worker, entrance.entry, fault.reason, refused);
         }
@@ -112,10 +116,10 @@ async fn run(
             Outcome::Failed(reason)
         }
         Err(Ended::Fault(fault)) => {
-            call.count_sent(answer(outlet, manner, &describe(worker, &fault, Some(&call)), &fault).await);
-            let reason = fault.reason;
-            worker.failures.record(failure(worker, &call, &scratch.request, scratch.input.held(), fault));
-            Outcome::Failed(reason)
+            let whose = call.whose();
+            call.count_sent(answer(outlet, manner, &describe(worker, &fault, Some(&whose)), &fault).await);
+            whose.remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
+            Outcome::Failed(fault.reason)
         }
     };
     record::write_down(worker, &call, outcome, &scratch.request, scratch.input.held());

@@ -40,7 +40,7 @@ pub(super) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => attempt::connect(&local.shared, call).await?,
+        None => attempt::connect(lease, call).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);

@@ -62,7 +62,7 @@ pub(super) async fn run<S: Source, B: Back>(
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = links::place(worker, local, call).await?;
+    let place = links::place(worker, lease, call).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
     }

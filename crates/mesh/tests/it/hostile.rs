@@ -128,7 +128,7 @@ fn odd(round: u32) -> u32 {
 }
 
 #[tokio::test]
-async fn rapid_resets() {
+async fn cve_2023_44487_rapid_resets() {
     let rig = rig().await;
     let cancel = 8_u32.to_be_bytes();
     let said = until_it_ends(&rig, move |round| {
@@ -141,7 +141,7 @@ async fn rapid_resets() {
 }
 
 #[tokio::test]
-async fn resets_that_we_are_made_to_send() {
+async fn rustsec_2024_0003_cve_2025_8671_resets_that_we_are_made_to_send() {
     let rig = rig().await;
     let said = until_it_ends(&rig, |round| {
         let zero = frame(WINDOW_UPDATE, 0, odd(round), &[0; 4]);
@@ -154,7 +154,7 @@ async fn resets_that_we_are_made_to_send() {
 }
 
 #[tokio::test]
-async fn continuations_without_end() {
+async fn rustsec_2024_0332_continuations_without_end() {
     let rig = rig().await;
     let said = until_it_ends(&rig, |round| match round {
         0 => frame(HEADERS, END_STREAM, 1, &block(&[(":method", "GET")])),
@@ -166,7 +166,7 @@ async fn continuations_without_end() {
 }
 
 #[tokio::test]
-async fn empty_data_without_end() {
+async fn rustsec_2026_0258_empty_data_without_end() {
     let rig = rig().await;
     let said = until_it_ends(&rig, |round| match round {
         0 => get(1, 0, &[]),

@@ -206,9 +206,12 @@ async fn cve_2026_26308_every_value_of_a_field_counts() {
         let left: u64 = fields(&head, "x-isles-timeout-ms")[0].parse().unwrap();
         assert!((1..=800).contains(&left), "the least counts: {left}");
     }
-    let one = seen(&mut caller, &format!("traceparent: {}\r\n", TRACE[0])).await;
-    assert_eq!(fields(&one, "traceparent"), [TRACE[0]]);
-    let two = seen(&mut caller, &format!("traceparent: {}\r\ntraceparent: {}\r\n", TRACE[0], TRACE[1])).await;
+    let one = seen(&mut caller, &format!("traceparent: {}\r\ntracestate: a=1\r\n", TRACE[0])).await;
+    assert_eq!((&fields(&one, "traceparent")[..], &fields(&one, "tracestate")[..]), (&[TRACE[0]][..], &["a=1"][..]));
+    let two = format!("traceparent: {}\r\ntraceparent: {}\r\nTraceState: a=1\r\n", TRACE[0], TRACE[1]);
+    let two = seen(&mut caller, &two).await;
+    // Trace Context section 4.3: what goes with a trace means nothing to another.
+    assert!(fields(&two.to_lowercase(), "tracestate").is_empty(), "{two}");
     let [begun] = fields(&two, "traceparent")[..] else { panic!("one trace: {two}") };
     assert!(!TRACE.contains(&begun), "neither of two counts");
 }

@@ -1,23 +1,14 @@
 //! Every limit on messages and connections, each set to something small and provoked: its key, what it answers, and that what is
 //! within goes on. Those of HTTP/2 are in `hostile`.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use model::{
     ByteSize, Reason,
     spec::{ConnectionLimits, MessageLimits, Policy},
 };
-use ports::traffic::{GatewayRouting, Target, Traffic};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use ports::traffic::{GatewayRouting, Traffic};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::rig::*;
 
@@ -234,42 +225,6 @@ async fn connections_to_an_instance_that_nobody_uses() {
         assert_eq!(client.get("/").await.0, 200);
         assert!(timeout(PATIENCE, ended.recv()).await.unwrap().unwrap(), "we close it ourselves");
     }
-}
-
-/// Answers when it is let; counts connections.
-async fn slow(rig: &Rig) -> (Target, Arc<Semaphore>, Arc<AtomicU32>) {
-    let (gate, connections) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
-    let (opens, counted) = (gate.clone(), connections.clone());
-    let script = move |mut conn: Conn| {
-        let gate = opens.clone();
-        counted.fetch_add(1, SeqCst);
-        async move {
-            while conn.request().await.is_some() {
-                gate.acquire().await.unwrap().forget();
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
-    };
-    (rig.server(script).await, gate, connections)
-}
-
-#[tokio::test]
-async fn connections_to_one_instance() {
-    let rig = Rig::with(limited(|limits| limits.upstream_connections = 2)).await;
-    let (target, gate, connections) = slow(&rig).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
-    let (mut first, mut second) = (rig.client().await, rig.client().await);
-    first.send(GET).await;
-    second.send(GET).await;
-    while connections.load(SeqCst) < 2 {
-        tokio::task::yield_now().await;
-    }
-    let problem = rig.client().await.problem(GET).await;
-    assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
-    assert!(problem.detail.contains("2 connections to users/1#1"), "{}", problem.detail);
-    gate.add_permits(2);
-    assert_eq!((first.response().await.0, second.response().await.0), (200, 200));
-    assert_eq!(connections.load(SeqCst), 2);
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ use model::{
     figures::BreakerState,
     spec::{Balance, Breaker, ConnectionLimits, HashKey, Outlier, Policy, Rate},
 };
-use ports::traffic::{GatewayRouting, Target, Traffic};
+use ports::{
+    clock::FakeClock,
+    traffic::{GatewayRouting, Target, Traffic},
+};
 
 use crate::{http2_client, rig::*};
 
@@ -85,7 +88,11 @@ async fn a_breaker_opens_for_every_worker_and_a_probe_closes_it() {
     let servers = Rig::new().await;
     let broken = servers.server(answers("500 Internal Server Error", "broken")).await;
     let breaker = Breaker { consecutive: 3, open_min: std::time::Duration::from_millis(50), ..Breaker::default() };
-    let rig = rig_with(|policy| policy.breaker = Some(breaker), &[broken]).await;
+    let clock = Arc::<FakeClock>::default();
+    clock.advance(std::time::Duration::from_secs(1_790_000_000));
+    let mut rig = Rig::with_clock(clock.clone(), |_| {}).await;
+    rig.policy.breaker = Some(breaker);
+    rig.apply(&[("users", true, &[(1, broken)])]).await;
     let mut client = rig.client().await;
     for _ in 0..3 {
         assert_eq!(client.get("/").await.0, 500);
@@ -93,13 +100,20 @@ async fn a_breaker_opens_for_every_worker_and_a_probe_closes_it() {
     until_breaker(&rig, BreakerState::Open).await;
     for _ in 0..8 {
         let problem = rig.client().await.problem(GET).await;
-        assert_eq!(problem.reason, Reason::BreakerOpen.code());
+        assert_eq!(
+            (problem.reason.as_str(), problem.connection.as_deref()),
+            ("breaker-open", Some("gateway -> users"))
+        );
+        assert!(problem.detail.contains("; come again in "), "{}", problem.detail);
     }
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    let told = failures.iter().filter(|failure| failure.reason == Reason::BreakerOpen).count();
+    assert_eq!(told, 1, "told, but not each");
     let healed = servers.server(answers("200 OK", "healed")).await;
     rig.apply(&[("users", true, &[(2, healed)])]).await;
     let mut client = rig.client().await;
     while client.get("/").await.0 == 503 {
-        tokio::task::yield_now().await;
+        clock.advance(std::time::Duration::from_millis(50));
     }
     until_breaker(&rig, BreakerState::Closed).await;
 }

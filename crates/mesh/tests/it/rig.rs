@@ -241,7 +241,7 @@ pub(crate) fn nowhere() -> Target {
     Target::Tcp(address)
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A raw connection, of a client or a server.
@@ -253,6 +253,11 @@ pub(crate) struct Conn {
 impl Conn {
     pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self { stream: Box::new(stream), buffer: Vec::new() }
+    }
+
+    /// The stream itself, of which nothing was read yet.
+    pub(crate) fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

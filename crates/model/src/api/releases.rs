@@ -116,7 +116,7 @@ pub struct Release {
     pub bundles: std::collections::BTreeMap<ServiceName, String>,
     /// The services that differ from the release before.
     pub changed: Vec<ServiceName>,
-    /// Why it was taken back, if it was.
+    /// Why it was taken back, if it was, or why it cannot be restored: then no bundles are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -55,6 +55,24 @@ pub struct System {
     /// Whether a request stays on the release that it entered on.
     #[serde(default)]
     pub pinned: bool,
+    /// Which releases are kept, beside those that are needed.
+    #[serde(default)]
+    pub kept: Kept,
+}
+
+/// Which releases are kept. What runs, what ran before and what is on its way always are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many, from 1.
+    pub releases_max: u32,
+    /// How old they become.
+    pub releases_age: Duration,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { releases_max: 10, releases_age: Duration::from_secs(30 * 24 * 3600) }
+    }
 }
 
 impl System {
@@ -70,6 +88,7 @@ impl System {
             nats: None,
             upgrade: Upgrade::default(),
             pinned: false,
+            kept: Kept::default(),
         }
     }
 
@@ -93,6 +112,9 @@ pub struct Service {
     pub inputs: Vec<String>,
     /// The shell command that builds it.
     pub build: Option<String>,
+    /// The time that may take.
+    #[serde(default = "build_deadline")]
+    pub build_deadline: Duration,
     /// What is kept of a build; the whole folder if empty.
     pub artifact: Vec<PathBuf>,
     /// Folders that builds share.
@@ -152,6 +174,10 @@ pub struct Service {
     pub objects: BTreeSet<BucketName>,
 }
 
+fn build_deadline() -> Duration {
+    Duration::from_secs(30 * 60)
+}
+
 impl Service {
     /// One instance of a program, every other key at its default.
     pub fn new(run: impl Into<String>) -> Self {
@@ -159,6 +185,7 @@ impl Service {
             dir: None,
             inputs: Vec::new(),
             build: None,
+            build_deadline: build_deadline(),
             artifact: Vec::new(),
             cache: Vec::new(),
             run: run.into(),

@@ -12,7 +12,7 @@ use ports::{
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{Client, Link, read::header};
+use super::{Client, read::header};
 
 /// How far a watcher may fall behind, in changes.
 const WATCHER_LAG_MAX: usize = 1024;
@@ -20,7 +20,7 @@ const OPERATION: &str = "KV-Operation";
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
 #[async_trait]
-impl<L: Link> KeyValue for Client<L> {
+impl KeyValue for Client {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
         let last = self.last(bucket, key).await?;
         Ok(last.filter(|message| !is_deletion(message)).map(|message| entry(bucket, message)))
@@ -73,7 +73,7 @@ impl<L: Link> KeyValue for Client<L> {
     }
 }
 
-impl<L: Link> Client<L> {
+impl Client {
     async fn last(&self, bucket: &str, key: &str) -> Result<Option<Message>, StreamsError> {
         let last = json!({"last_by_subj": subject(bucket, key)?});
         of_bucket(bucket, self.fetch(&stream(bucket)?, &last).await)

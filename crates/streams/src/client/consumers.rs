@@ -5,7 +5,7 @@ use ports::streams::{ConsumerState, Start, StreamsError};
 use serde_json::{Value, json};
 
 use super::{
-    Client, Link,
+    Client,
     answer::{self, Done},
     streams::{check_stream, stream_of},
 };
@@ -14,7 +14,7 @@ use crate::{
     jetstream::{ConsumerInfo, Consumers, timestamp},
 };
 
-impl<L: Link> Client<L> {
+impl Client {
     pub(super) async fn list_consumers(&self, stream: &str) -> Result<Vec<ConsumerState>, StreamsError> {
         check_stream(stream)?;
         let (endpoint, mut found) = (format!("CONSUMER.LIST.{stream}"), Vec::new());

@@ -5,7 +5,7 @@ use ports::streams::{Ack, DeadLetter, Message, Publish, Start, StreamsError};
 use serde_json::json;
 
 use super::{
-    Client, Link,
+    Client,
     answer::Done,
     consumers::consumer_of,
     publish::has_prefix,
@@ -17,7 +17,7 @@ use crate::{
     jetstream::{StreamInfo, Streams},
 };
 
-impl<L: Link> Client<L> {
+impl Client {
     pub(super) async fn dead_letters(
         &self,
         stream: &str,

@@ -21,14 +21,15 @@ use serde::de::DeserializeOwned;
 pub(crate) use link::{Link, block};
 
 /// A user of a server that speaks JetStream.
-pub(crate) struct Client<L> {
-    link: Arc<L>,
+#[derive(Clone)]
+pub(crate) struct Client {
+    link: Arc<dyn Link>,
     /// Those who follow streams.
     tasks: Tasks,
 }
 
-impl<L: Link> Client<L> {
-    pub(crate) fn new(link: L) -> Self {
+impl Client {
+    pub(crate) fn new(link: impl Link) -> Self {
         Self { link: Arc::new(link), tasks: Tasks::default() }
     }
 
@@ -44,11 +45,5 @@ impl<L: Link> Client<L> {
         let answer = self.link.request(&format!("$JS.API.{endpoint}"), &Vec::new(), body).await?;
         let nobody = || StreamsError::Unreachable("the server does not serve JetStream".into());
         answer::read(&answer.ok_or_else(nobody)?, doing, what)
-    }
-}
-
-impl<L> Clone for Client<L> {
-    fn clone(&self) -> Self {
-        Self { link: self.link.clone(), tasks: self.tasks.clone() }
     }
 }

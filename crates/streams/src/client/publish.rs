@@ -4,7 +4,7 @@ use logic::subject::is_subject;
 use ports::streams::{Ack, Headers, Publish, StreamsError};
 
 use super::{
-    Client, Link, answer, block,
+    Client, answer, block,
     streams::{SCHEDULE, TTL},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     jetstream::PubAck,
 };
 
-impl<L: Link> Client<L> {
+impl Client {
     pub(super) async fn publish_message(&self, message: Publish) -> Result<Ack, StreamsError> {
         let what = format!("message to `{}`", message.subject);
         self.publish_about(message, &what).await

@@ -15,7 +15,7 @@ use tokio::{
 };
 use wire::nats::HeaderBlock;
 
-use super::{Client, Link, streams::check_stream};
+use super::{Client, streams::check_stream};
 use crate::jetstream::{StoredMessage, timestamp};
 
 /// Messages that are read before somebody wants them.
@@ -28,7 +28,7 @@ struct Got {
     message: StoredMessage,
 }
 
-impl<L: Link> Client<L> {
+impl Client {
     pub(super) async fn read_messages(
         &self,
         stream: &str,

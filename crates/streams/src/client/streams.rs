@@ -6,10 +6,10 @@ use model::streams::StreamConfig;
 use ports::streams::{StreamState, StreamsError};
 use serde_json::{Value, json};
 
-use super::{Client, Link, answer::Done};
+use super::{Client, answer::Done};
 use crate::jetstream::{ErrorCode, Purged, StreamInfo, Streams, timestamp};
 
-impl<L: Link> Client<L> {
+impl Client {
     /// Whether the server serves JetStream to this user at all.
     pub(crate) async fn check_account(&self) -> Result<(), StreamsError> {
         self.api::<Done>("INFO", &Value::Null, "use", "JetStream").await.map(drop)

@@ -7,10 +7,10 @@ use ports::streams::{
 };
 use tokio::sync::mpsc;
 
-use super::{Client, Link};
+use super::Client;
 
 #[async_trait]
-impl<L: Link> Topics for Client<L> {
+impl Topics for Client {
     fn capabilities(&self) -> Capabilities {
         self.link.capabilities()
     }

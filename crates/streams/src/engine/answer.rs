@@ -58,7 +58,7 @@ pub(super) fn push(reply: &[u8], body: &str, out: &mut Batch) {
 }
 
 /// What a client is told of the journal's failure: where it may succeed later, that resources are missing.
-fn refusal(error: &JournalError) -> ApiError {
+pub(super) fn refusal(error: &JournalError) -> ApiError {
     match error {
         JournalError::Full => ErrorCode::InsufficientResources.error(),
         JournalError::Backlog => behind(),

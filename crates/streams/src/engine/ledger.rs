@@ -40,7 +40,9 @@ impl Description {
 
     /// `None` if a stream of the journal is none of a consumer.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Tagged>(bytes).ok().map(|tagged| tagged.consumer)
+        // By a value, as answers of servers are read: the configuration is large, and compiled once then.
+        let tagged: Tagged = serde_json::from_value(serde_json::from_slice(bytes).ok()?).ok()?;
+        Some(tagged.consumer)
     }
 }
 

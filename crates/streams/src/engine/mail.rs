@@ -29,6 +29,8 @@ struct State {
     bell: Bell,
     wake_at: Option<Timestamp>,
     has_failed: bool,
+    /// What failed first, the last time that something did.
+    cause: Option<JournalError>,
     is_closed: bool,
 }
 
@@ -36,7 +38,11 @@ impl Mail {
     /// The journal has answered a commit. The engine is woken if somebody waits for it, and after a failure.
     pub(super) fn end(&self, commit: u64, result: Result<(), JournalError>, is_awaited: bool) {
         let mut state = self.state();
-        state.has_failed |= result.is_err();
+        if !state.has_failed
+            && let Err(error) = &result
+        {
+            (state.has_failed, state.cause) = (true, Some(error.clone()));
+        }
         state.results.insert(commit, result);
         if is_awaited || state.has_failed {
             state.bell.ring();
@@ -51,13 +57,20 @@ impl Mail {
     /// All must be read again from the journal, once every commit is answered. The engine is woken for it.
     pub(super) fn fail(&self) {
         let mut state = self.state();
-        state.has_failed = true;
+        if !state.has_failed {
+            (state.has_failed, state.cause) = (true, None);
+        }
         state.bell.ring();
     }
 
     /// Whether a commit has failed since this was last forgotten.
     pub(super) fn has_failed(&self) -> bool {
         self.state().has_failed
+    }
+
+    /// Why the commit failed that did so last, before it was forgotten or after; `None` if it was no commit.
+    pub(super) fn cause(&self) -> Option<JournalError> {
+        self.state().cause.clone()
     }
 
     pub(super) fn forget_failure(&self) {

@@ -36,6 +36,7 @@ mod restore;
 mod rewind;
 mod schedule;
 mod service;
+mod stamp;
 mod streams;
 #[cfg(test)]
 mod tests;

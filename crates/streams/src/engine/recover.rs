@@ -80,8 +80,9 @@ struct Recovery<'a> {
 
 impl Recovery<'_> {
     fn run(&self, description: &[u8]) -> Result<Kept, OpenError> {
-        let description: Description =
-            serde_json::from_slice(description).map_err(|error| self.unreadable(error.to_string()))?;
+        let description: Description = serde_json::from_slice(description)
+            .and_then(serde_json::from_value)
+            .map_err(|error| self.unreadable(error.to_string()))?;
         let window = u64::try_from(description.config.duplicate_window.as_micros()).unwrap_or(u64::MAX);
         let mut restored = self.index(Timestamp(self.now.0.saturating_sub(window)))?;
         let (last, flagged) = (restored.last, std::mem::take(&mut restored.sums.flagged));

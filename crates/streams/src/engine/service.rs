@@ -22,6 +22,7 @@ use super::{
     publish::Staged,
     recover,
     requests::Requests,
+    stamp::stamped,
     writer::Writer,
 };
 use crate::{
@@ -243,7 +244,9 @@ impl Service for Engine {
         } else if subject.starts_with("$JS.FC.") {
             self.flow(subject, from, out);
         } else {
-            self.publish(subject, message, out);
+            let headers = from.and_then(|from| stamped(message, from));
+            let headers = headers.as_deref().unwrap_or(message.headers);
+            self.publish(subject, &Message { headers, ..*message }, out);
         }
     }
 

@@ -9,6 +9,7 @@ use model::streams::{MANIFEST_KEY, StreamConfig};
 
 use super::{
     Engine,
+    answer::refusal,
     api::{Reply, Served},
     kept::{Description, Kept},
     service::OWN_SUBJECTS,
@@ -163,12 +164,18 @@ impl Engine {
 
     /// Whether anything may be written now.
     pub(super) fn check_open(&self) -> Result<(), ApiError> {
-        if self.is_closed(self.clock.now()) { Err(ErrorCode::InsufficientResources.error()) } else { Ok(()) }
+        if self.is_closed(self.clock.now()) { Err(self.failure()) } else { Ok(()) }
     }
 
     /// Whether the streams are what the journal has. Removals need no more: they are how a full disk is emptied.
     pub(super) fn check_sound(&self) -> Result<(), ApiError> {
-        if self.writer.mail.has_failed() { Err(ErrorCode::InsufficientResources.error()) } else { Ok(()) }
+        if self.writer.mail.has_failed() { Err(self.failure()) } else { Ok(()) }
+    }
+
+    /// What is told of the failure for which writes are refused.
+    fn failure(&self) -> ApiError {
+        let cause = self.writer.mail.cause();
+        cause.as_ref().map_or_else(|| ErrorCode::InsufficientResources.error(), refusal)
     }
 }
 

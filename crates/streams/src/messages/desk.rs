@@ -17,15 +17,13 @@ use wire::nats::HeaderBlock;
 use crate::{
     client::{Link, block},
     engine::{Atomic, Inside, Wish},
-    server::{Batch, Handle, Message, Origin, Outgoing, Service},
+    server::{Batch, Handle, Message, Origin, Outgoing, PAYLOAD_BYTES_MAX, Service},
 };
 
 /// Where answers arrive. No client may publish there.
 const ANSWERS: &str = "_ISLES.";
 /// The time that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that a message has beside its subject, as for clients.
-const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// What the engine of this process can do.
 const CAPABILITIES: Capabilities = Capabilities {
     durability: Durability::Synced,
@@ -129,8 +127,8 @@ impl Link for Desk {
 }
 
 fn check_size(headers: &[u8], payload: &[u8]) -> Result<(), StreamsError> {
-    if headers.len() + payload.len() <= MESSAGE_BYTES_MAX {
+    if headers.len() + payload.len() <= PAYLOAD_BYTES_MAX {
         return Ok(());
     }
-    Err(StreamsError::Invalid(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")))
+    Err(StreamsError::Invalid(format!("a message has at most {PAYLOAD_BYTES_MAX} bytes")))
 }

@@ -12,7 +12,10 @@ use std::{
     collections::BTreeMap,
     io,
     net::TcpStream,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -51,9 +54,11 @@ pub enum StartError {
 /// The server, until it is stopped.
 pub struct MessageServer {
     handle: Handle,
-    client: Client<Desk>,
+    client: Client,
     /// What the instances of each service may do.
     identities: RwLock<BTreeMap<ServiceName, Identity>>,
+    /// The release of each slot, which its connections share.
+    releases: Mutex<BTreeMap<Slot, Arc<AtomicU64>>>,
 }
 
 impl MessageServer {
@@ -75,7 +80,7 @@ impl MessageServer {
         courier.start(&handle)?;
         let identities = RwLock::new(identities(system).collect());
         let client = Client::new(Desk::new(handle.clone(), inside, answers));
-        Ok(Arc::new(Self { client, handle, identities }))
+        Ok(Arc::new(Self { client, handle, identities, releases: Mutex::default() }))
     }
 
     /// Its streams, as the platform sees them.
@@ -87,6 +92,10 @@ impl MessageServer {
     pub fn buckets(&self) -> Arc<dyn KeyValue> {
         Arc::new(self.client.clone())
     }
+
+    fn release_of(&self, slot: &Slot) -> Arc<AtomicU64> {
+        self.releases.lock().unwrap_or_else(PoisonError::into_inner).entry(slot.clone()).or_default().clone()
+    }
 }
 
 #[async_trait]
@@ -94,13 +103,21 @@ impl Messages for MessageServer {
     async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>) {
         let known = self.identities.read().unwrap_or_else(PoisonError::into_inner).get(&slot.service).cloned();
         let Some(identity) = known else { return };
-        let identity = Identity { name: slot.to_string(), instance, ..identity };
+        let release = Some(self.release_of(slot));
+        let identity = Identity { name: slot.to_string(), instance, release, ..identity };
         // A server that has stopped closes it.
         let _ = self.handle.serve_socket(socket, Arc::new(identity)).await;
     }
 
     fn allow(&self, system: &System) {
         self.identities.write().unwrap_or_else(PoisonError::into_inner).extend(identities(system));
+    }
+
+    fn release(&self, slot: &Slot, release: Option<u64>) {
+        match release {
+            Some(number) => self.release_of(slot).store(number, Ordering::Relaxed),
+            None => drop(self.releases.lock().unwrap_or_else(PoisonError::into_inner).remove(slot)),
+        }
     }
 
     async fn drain(&self, instance: &InstanceId, limit: Duration) {

@@ -1,6 +1,9 @@
 //! Settings of the server.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use logic::subject::Permissions;
 use model::{InstanceId, ServiceName};
@@ -12,6 +15,9 @@ use super::{Guard, Tls};
 pub const PROTOCOL_VERSION: &str = "2.12.0";
 /// The level of JetStream's API that goes with it.
 pub(crate) const API_LEVEL: u8 = 2;
+
+/// What a message of a client has at the most beside its subject, unless something else is set.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 /// What the server does and how much of it. The defaults are those of the reference server.
 #[derive(Debug, Clone)]
@@ -62,7 +68,7 @@ impl Default for Config {
             jetstream: false,
             auth: Auth::default(),
             line_bytes_max: 4096,
-            payload_bytes_max: 1 << 20,
+            payload_bytes_max: PAYLOAD_BYTES_MAX,
             connections_max: 65_536,
             subscriptions_max: 1_000_000,
             pending_bytes_max: 64 << 20,
@@ -103,6 +109,8 @@ pub struct Identity {
     pub instance: Option<InstanceId>,
     /// The service of a system that it belongs to.
     pub service: Option<ServiceName>,
+    /// The release that the instance is of, as it changes; 0 while that is not known.
+    pub release: Option<Arc<AtomicU64>>,
     /// What it may publish and subscribe to.
     pub permissions: Permissions,
     /// Where it gets answers.

@@ -18,7 +18,7 @@ mod tls;
 mod worker;
 
 pub use batch::Batch;
-pub(crate) use config::API_LEVEL;
+pub(crate) use config::{API_LEVEL, PAYLOAD_BYTES_MAX};
 pub use config::{Auth, Config, Identity, InboxRule, PROTOCOL_VERSION, User};
 pub use guard::Guard;
 pub(crate) use handle::Bell;

@@ -29,6 +29,7 @@ rows! {
     time_to_live "ttl"
     delayed "schedule"
     redelivery "redelivery"
+    consumers "rewind"
     batches "atomic_across_streams"
 }
 

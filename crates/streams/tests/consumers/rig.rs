@@ -1,15 +1,13 @@
 //! A server with streams on a real folder, and a client of it that others wrote.
 
-use std::{net::TcpListener, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use async_nats::jetstream::{self, consumer, stream};
 use futures_util::StreamExt;
-use ports::clock::HostClock;
-use streams::{
-    engine,
-    server::{Config, Handle, Listeners, start},
-};
+use streams::{engine, server::Handle};
 use tempfile::TempDir;
+
+use crate::common::serve;
 
 pub(crate) struct Rig {
     pub(crate) folder: Arc<TempDir>,
@@ -24,14 +22,7 @@ impl Rig {
     }
 
     async fn open(folder: Arc<TempDir>) -> Self {
-        let clock = Arc::new(HostClock::start());
-        let (engine, courier) = engine::open(folder.path(), clock.clone()).expect("the folder is free");
-        let clients = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = clients.local_addr().expect("it is bound");
-        let listeners = Listeners { clients: Some(clients), monitor: None };
-        let config = Config { jetstream: true, ..Config::default() };
-        let handle = start(config, vec![Box::new(engine)], listeners, clock, 1).expect("a thread");
-        courier.start(&handle).expect("a thread");
+        let (handle, address) = serve(|clock| engine::open(folder.path(), clock));
         let client = async_nats::connect(format!("nats://{address}")).await.expect("it listens");
         let js = jetstream::new(client.clone());
         Self { folder, handle, client, js }

@@ -5,9 +5,29 @@ use async_nats::jetstream::{
     consumer::{DeliverPolicy, pull, push},
 };
 use futures_util::{StreamExt, TryStreamExt};
+use ports::messages::Messages;
 use tokio::time::timeout;
 
 use crate::rig::{Rig, SILENCE, inbox};
+
+#[tokio::test]
+async fn what_an_instance_publishes_tells_its_release_as_that_changes() {
+    let rig = Rig::start().await;
+    let slot = "orders/1".parse().unwrap();
+    let orders = rig.context("orders/1").await;
+    let publish = async || orders.publish("orders.placed", "{}".into()).await.unwrap().await.unwrap();
+    publish().await;
+    for release in [11, 12] {
+        rig.server.release(&slot, Some(release));
+        publish().await;
+    }
+    let stream = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
+    for (sequence, expected) in [(1, None), (2, Some("11")), (3, Some("12"))] {
+        let stored = stream.get_raw_message(sequence).await.unwrap();
+        assert_eq!(stored.headers.get("Isles-Release").map(|value| value.as_str()), expected, "{sequence}");
+        assert_eq!(stored.payload.as_ref(), b"{}");
+    }
+}
 
 #[tokio::test]
 async fn a_topic_goes_from_its_publisher_to_each_subscriber() {

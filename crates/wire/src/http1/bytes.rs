@@ -4,9 +4,9 @@
 pub(crate) const TOKEN: u16 = 1;
 /// May stand in a method: those registered have nothing but capital letters and `-`.
 pub(crate) const METHOD: u16 = 2;
-/// May stand in a request target: visible, no fragment, and nothing that no browser leaves unencoded (RFC 3986 section 2,
-/// WHATWG URL section 1.3).
-pub(crate) const TARGET: u16 = 4;
+/// Visible, and may not stand in a request target: a fragment begins there, or no browser leaves it unencoded (RFC 3986
+/// section 2, WHATWG URL section 1.3).
+pub(crate) const NO_TARGET: u16 = 4;
 /// In a path it may have to be decoded, resolved or refused.
 pub(crate) const ODD_IN_PATH: u16 = 8;
 /// Letters, digits and `-_`: may stand in a host name beside dots.
@@ -17,8 +17,8 @@ pub(crate) const TEXT: u16 = 32;
 pub(crate) const VISIBLE: u16 = 64;
 /// Begins the query of a target.
 pub(crate) const QUERY: u16 = 128;
-/// `_`, which some programs take for `-`.
-pub(crate) const UNDERSCORE: u16 = 256;
+/// May stand in a token, and is no `_`, which some programs take for `-`.
+const PLAIN: u16 = 256;
 
 /// NUL is of no class.
 static CLASSES: [u16; 256] = classes();
@@ -40,17 +40,18 @@ const fn class(byte: u8) -> u16 {
     );
     let alphanumeric = byte.is_ascii_alphanumeric();
     let is_target = byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>');
+    let is_visible = byte > b' ' && byte != 0x7F;
     let is_text = byte == b'\t' || (byte >= b' ' && byte != 0x7F);
     let classes = [
         (TOKEN, alphanumeric || is_symbol),
         (METHOD, byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_')),
-        (TARGET, is_target),
+        (NO_TARGET, is_visible && !is_target),
         (ODD_IN_PATH, matches!(byte, b'%' | b'\\' | b'`' | b'.')),
         (NAME, alphanumeric || matches!(byte, b'-' | b'_')),
         (TEXT, is_text),
-        (VISIBLE, byte > b' ' && byte != 0x7F),
+        (VISIBLE, is_visible),
         (QUERY, byte == b'?'),
-        (UNDERSCORE, byte == b'_'),
+        (PLAIN, (alphanumeric || is_symbol) && byte != b'_'),
     ];
     let (mut class, mut index) = (0, 0);
     while index < classes.len() {
@@ -92,6 +93,15 @@ pub(crate) fn run(input: &[u8], from: usize, class: u16) -> Run {
         end += 1;
     }
     Run { end, met }
+}
+
+/// The token that begins at `from`: where it ends, and whether a `_` is in it.
+pub(crate) fn token(input: &[u8], from: usize) -> (usize, bool) {
+    let plain = run(input, from, PLAIN).end;
+    match input.get(plain) {
+        Some(b'_') => (run(input, plain, TOKEN).end, true),
+        _ => (plain, false),
+    }
 }
 
 /// Eight times the same byte.
@@ -141,8 +151,13 @@ mod tests {
 
     #[test]
     fn a_run_tells_what_it_met() {
-        assert_eq!(run(b"GET /a?b c", 4, TARGET), Run { end: 8, met: of(b'/') | of(b'a') | of(b'?') | of(b'b') });
+        assert_eq!(run(b"GET /a?b c", 4, VISIBLE), Run { end: 8, met: of(b'/') | of(b'a') | of(b'?') | of(b'b') });
         assert_eq!(run(b"ab", 2, TOKEN), Run { end: 2, met: 0 });
         assert_eq!(run(b"ab", 3, TOKEN).end, 3);
+        for (input, end, has) in
+            [("a-b:", 3, false), ("_a:", 2, true), ("a__b c", 4, true), (":", 0, false), ("a_", 2, true)]
+        {
+            assert_eq!(token(input.as_bytes(), 0), (end, has), "{input}");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub enum FieldKind {
     IslesTimeout,
     /// `Traceparent`: the trace that the request belongs to.
     Traceparent,
+    /// `Tracestate`: what goes with it, and means nothing without it.
+    Tracestate,
     /// Anything else: forwarded as it is.
     Other,
 }
@@ -53,6 +55,7 @@ impl FieldKind {
             9 if is("forwarded") || is("x-real-ip") => Self::Forwarded,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
+            10 if is("tracestate") => Self::Tracestate,
             11 if is("x-forwarded") => Self::Forwarded,
             11 if is("traceparent") => Self::Traceparent,
             12 if is("grpc-timeout") => Self::GrpcTimeout,

@@ -1,7 +1,7 @@
 //! The field lines of a head, in one pass.
 
 use super::{
-    bytes::{self, TOKEN, UNDERSCORE},
+    bytes::{self, TOKEN},
     error::HeadError,
     field::{Field, FieldKind},
     head::Span,
@@ -34,21 +34,21 @@ impl Fields {
         self.list.clear();
         self.kinds = 0;
         self.options = ConnectionOptions::default();
-        let mut met = 0;
+        let mut has_underscore = false;
         loop {
-            match head.get(at..).unwrap_or_default() {
-                [b'\r', b'\n', ..] => break,
-                [] | [b'\r'] => return Ok(None),
-                _ if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
-                _ => {}
+            match ends(head, at) {
+                Some(true) => break,
+                None => return Ok(None),
+                Some(false) if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
+                Some(false) => {}
             }
-            let Some((field, next, classes)) = line(head, at)? else { return Ok(None) };
+            let Some((field, next, underscore)) = line(head, at)? else { return Ok(None) };
             self.kinds |= field.kind.bit();
             self.list.push(field);
-            met |= classes;
+            has_underscore |= underscore;
             at = next;
         }
-        if met & UNDERSCORE != 0 {
+        if has_underscore {
             self.refuse_look_alikes(head)?;
         }
         if self.has(FieldKind::Connection) {
@@ -132,39 +132,47 @@ impl Fields {
     }
 }
 
-/// The field line at `at`, where the next one begins, and the classes of the name's bytes; `None` if it is not complete.
-fn line(head: &[u8], at: usize) -> Result<Option<(Field, usize, u16)>, HeadError> {
-    let name = bytes::run(head, at, TOKEN);
-    match head.get(name.end) {
+/// Whether a line ends at `at`; `None` if that cannot be told yet.
+fn ends(head: &[u8], at: usize) -> Option<bool> {
+    match head.get(at)? {
+        b'\r' => head.get(at + 1).map(|next| *next == b'\n'),
+        _ => Some(false),
+    }
+}
+
+/// The field line at `at`, where the next one begins, and whether a `_` is in its name; `None` if it is not complete.
+fn line(head: &[u8], at: usize) -> Result<Option<(Field, usize, bool)>, HeadError> {
+    let (name_end, has_underscore) = bytes::token(head, at);
+    match head.get(name_end) {
         None => return Ok(None),
-        Some(b':') if name.end == at => return Err(HeadError::malformed("a field has no name")),
+        Some(b':') if name_end == at => return Err(HeadError::malformed("a field has no name")),
         Some(b':') => {}
         Some(_) => {
             return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
         }
     }
-    let mut start = name.end + 1;
+    let mut start = name_end + 1;
     while matches!(head.get(start), Some(b' ' | b'\t')) {
         start += 1;
     }
     let line_end = bytes::text_end(head, start);
-    match head.get(line_end..).unwrap_or_default() {
-        [b'\r', b'\n', ..] => {}
-        [] | [b'\r'] => return Ok(None),
-        [b'\r', ..] => return Err(HeadError::malformed("a line does not end with CR LF")),
-        _ => return Err(HeadError::malformed("a field value contains a control character")),
+    match ends(head, line_end) {
+        Some(true) => {}
+        None => return Ok(None),
+        Some(false) if head[line_end] == b'\r' => return Err(HeadError::malformed("a line does not end with CR LF")),
+        Some(false) => return Err(HeadError::malformed("a field value contains a control character")),
     }
     let mut end = line_end;
     while end > start && matches!(head[end - 1], b' ' | b'\t') {
         end -= 1;
     }
-    let kind = FieldKind::of(&head[at..name.end]);
-    let blanks = || head[name.end + 1..start].iter().chain(&head[end..line_end]);
+    let kind = FieldKind::of(&head[at..name_end]);
+    let blanks = || head[name_end + 1..start].iter().chain(&head[end..line_end]);
     // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
     if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
         let detail = "a tab stands around the value of a field that frames or directs the message";
         return Err(HeadError::malformed(detail));
     }
-    let field = Field { name: Span::new(at, name.end), value: Span::new(start, end), kind };
-    Ok(Some((field, line_end + 2, name.met)))
+    let field = Field { name: Span::new(at, name_end), value: Span::new(start, end), kind };
+    Ok(Some((field, line_end + 2, has_underscore)))
 }

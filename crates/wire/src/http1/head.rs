@@ -11,10 +11,18 @@ pub struct Span {
     pub(crate) end: u32,
 }
 
+/// The bytes of which a head is looked for, at most.
+const INPUT_MAX: usize = u32::MAX as usize;
+
+/// The part of the input that a head is looked for in.
+pub(crate) fn bounded(input: &[u8]) -> &[u8] {
+    &input[..input.len().min(INPUT_MAX)]
+}
+
 impl Span {
+    #[allow(clippy::cast_possible_truncation, reason = "what is parsed has no more than `INPUT_MAX` bytes")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Self { start: offset(start), end: offset(end) }
+        Self { start: start as u32, end: end as u32 }
     }
 
     /// The bytes, out of the head that was parsed.

@@ -6,7 +6,7 @@ use super::{
     field::{Field, FieldKind},
     fields::{Fields, Several},
     framing::{self, Framing},
-    head::{HeadLimits, Scan, Span, Version},
+    head::{HeadLimits, Scan, Span, Version, bounded},
     host,
     target::Target,
 };
@@ -33,6 +33,7 @@ impl RequestHead {
     /// # Errors
     /// When the head breaks a rule or a limit. The connection cannot be used any more.
     pub fn parse(&mut self, input: &[u8], limits: &HeadLimits) -> Result<bool, HeadError> {
+        let input = bounded(input);
         // Nearly every head comes whole. What does not, or is refused, is looked at line by line, so that it ends the same way in
         // whatever pieces it comes.
         if self.scan.is_new() && self.read(input, limits) == Ok(true) && self.length <= limits.head_bytes_max {
@@ -69,7 +70,8 @@ impl RequestHead {
         if head.get(method).is_some_and(|byte| *byte != b' ') || method == 0 {
             return refuse_method(head, method);
         }
-        let target = method + 1..bytes::run(head, method + 1, VISIBLE).end;
+        let visible = bytes::run(head, method + 1, VISIBLE);
+        let target = method + 1..visible.end;
         let line_end = target.end + 1 + VERSION_BYTES;
         let Some(rest) = head.get(target.end..line_end + 2) else { return Ok(None) };
         let version = Version::at(&rest[1..]).filter(|_| rest[0] == b' ' && rest.ends_with(b"\r\n"));
@@ -79,7 +81,7 @@ impl RequestHead {
             let detail = "the request target has too many bytes";
             return Err(HeadError { kind: HeadErrorKind::TargetTooLong, detail });
         }
-        self.target.parse(head, target, &head[..method])?;
+        self.target.parse(head, target, visible.met, &head[..method])?;
         Ok(Some(line_end + 2))
     }
 

@@ -6,7 +6,7 @@ use super::{
     field::{Field, FieldKind},
     fields::Fields,
     framing::{self, Framing},
-    head::{HeadLimits, Scan, Span, Version},
+    head::{HeadLimits, Scan, Span, Version, bounded},
 };
 
 /// A response head, parsed. One value is used for many responses, so that its memory is.
@@ -28,6 +28,7 @@ impl ResponseHead {
     /// # Errors
     /// When the head breaks a rule or a limit. The connection cannot be used any more.
     pub fn parse(&mut self, input: &[u8], to_head: bool, limits: &HeadLimits) -> Result<bool, HeadError> {
+        let input = bounded(input);
         // As in a request: what comes whole and is well is read once.
         if self.scan.is_new() && self.read(input, to_head, limits) == Ok(true) && self.length <= limits.head_bytes_max {
             return Ok(true);

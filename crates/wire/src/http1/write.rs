@@ -55,7 +55,7 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         FieldKind::Expect => request.expects_continue(),
         FieldKind::Host => !replaces_host,
         FieldKind::Forwarded => line.edge.is_none_or(|edge| edge.trusted && !is_for(field, head)),
-        FieldKind::Traceparent => line.trace.is_none(),
+        FieldKind::Traceparent | FieldKind::Tracestate => line.trace.is_none(),
         _ => false,
     };
     copy_fields(head, begin, request.length(), request.fields(), keep, out);

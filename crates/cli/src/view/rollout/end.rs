@@ -5,12 +5,7 @@ use model::{
     api::{Release, ReleaseState, RolloutPhase, RolloutStatus},
 };
 
-use crate::{
-    exit::ExitCode,
-    paint::{Paint, Style},
-    report::UserError,
-    text,
-};
+use crate::{exit::ExitCode, paint::Paint, report::UserError, text, view::trouble};
 
 /// The sentence of a rollout that was promoted, or the error of one that was taken back; `None` while it lasts.
 pub(super) fn end(status: &RolloutStatus, paint: Paint) -> Option<Result<String, UserError>> {
@@ -31,20 +26,32 @@ fn taken_back(status: &RolloutStatus, paint: Paint) -> UserError {
     let Some(trouble) = &status.problem else {
         return UserError::new(ExitCode::RolledBack, format!("release {to} was taken back, release {from} runs"), "");
     };
-    let bar = paint.apply(Style::Dim, "|");
-    let log = trouble.log.iter().map(|line| format!("  {bar} {}\n", text::clean(line, paint.on)));
     let cause = format!("release {to} was taken back, release {from} runs: {}", trouble.cause);
-    UserError { details: log.collect(), ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint) }
+    UserError {
+        details: trouble::evidence(trouble, paint),
+        ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint)
+    }
 }
 
-/// The same, as far as the release tells.
-pub(super) fn unseen(to: u64, releases: &[Release]) -> Result<String, UserError> {
-    let release = releases.iter().find(|release| release.number == to);
-    match release.map(|release| (release.state, release.reason.as_deref())) {
+/// The same of a rollout between these releases, as far as they tell. One that went back to `to` has taken `from` back.
+pub(super) fn unseen(from: u64, to: u64, releases: &[Release]) -> Result<String, UserError> {
+    let find = |number| releases.iter().find(|release| release.number == number);
+    let has_gone_back = find(from).is_some_and(|from| from.state == ReleaseState::RolledBack);
+    match find(to).map(|release| (release.state, release.reason.as_deref())) {
         Some((ReleaseState::RolledBack, reason)) => {
             let cause = format!("release {to} was taken back: {}", reason.unwrap_or("another one has taken its place"));
             Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
         }
-        _ => Ok(format!("release {to} runs, and another rollout has begun\n")),
+        Some((ReleaseState::Running | ReleaseState::Retired, _)) if from < to || has_gone_back => {
+            Ok(format!("release {to} runs, and another rollout has begun\n"))
+        }
+        Some((ReleaseState::Running | ReleaseState::Retired, _)) => {
+            let cause = format!("release {to} does not run again: another rollout has taken its place");
+            Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
+        }
+        Some((ReleaseState::Stored | ReleaseState::RollingOut, _)) | None => {
+            let cause = format!("nobody has seen how the rollout of release {to} ended, and another one has begun");
+            Err(UserError::failed(cause, "see `isles releases`"))
+        }
     }
 }

@@ -42,7 +42,7 @@ fn commands(settings: &Settings) -> String {
 /// terminal a picture that is redrawn in place, else a line a change. Lives through restarts of the platform.
 pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: RolloutStatus) -> anyhow::Result<ExitCode> {
     let settings = context.settings;
-    let mut shown = Shown::new(context, begun.number, begun.to);
+    let mut shown = Shown::new(context, &begun);
     if let Some(end) = shown.status(begun)? {
         return Ok(end);
     }
@@ -77,18 +77,20 @@ pub(super) struct Shown<'a> {
     json: bool,
     is_live: bool,
     number: u64,
-    /// The release that shall serve.
+    /// The release that served, and the one that shall.
+    from: u64,
     to: u64,
     status: Option<RolloutStatus>,
     block: Block,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn new(context: Context<'a>, number: u64, to: u64) -> Self {
+    pub(super) fn new(context: Context<'a>, begun: &RolloutStatus) -> Self {
+        let &RolloutStatus { number, from, to, .. } = begun;
         let json = context.settings.json;
         let is_live = context.terminal.size().is_some() && !json;
         let Context { terminal, now, .. } = context;
-        Self { terminal, now, json, is_live, number, to, status: None, block: Block::default() }
+        Self { terminal, now, json, is_live, number, from, to, status: None, block: Block::default() }
     }
 
     /// Shows a status; says how the command ends if it is the last one.
@@ -116,7 +118,7 @@ impl<'a> Shown<'a> {
         if let Some(status) = self.status.as_ref().filter(|_| self.json) {
             self.terminal.print_json(status)?;
         }
-        let said = end::unseen(self.to, releases)?;
+        let said = end::unseen(self.from, self.to, releases)?;
         if !self.json {
             self.terminal.print(&said)?;
         }

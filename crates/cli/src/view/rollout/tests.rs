@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use model::api::RolloutStatus;
+use model::api::{Release, RolloutStatus};
 use serde_json::{Value, json};
 
 use super::{follow::Shown, lines::changes, picture::success_percent, *};
@@ -51,8 +51,14 @@ fn ended(phase: &str, fields: Value) -> RolloutStatus {
 }
 
 fn taken_back() -> RolloutStatus {
-    let trouble =
-        json!({ "cause": "users/5 answered 500", "hint": "see its log", "log": ["Traceback:", "\u{1b}[2Jno table"] });
+    let check = |first, last, count, answer: Value| json!({ "first_ms": first, "last_ms": last, "count": count, "asked": "GET http://127.0.0.1:20001/h", "answer": answer });
+    let trouble = json!({
+        "cause": "users/5 answered 500", "hint": "see its log", "log": ["Traceback:", "\u{1b}[2Jno table"],
+        "checks": [
+            check(10, 1_250, 9, json!(["was refused: nothing listens on 127.0.0.1:20001"])),
+            check(1_450, 1_450, 1, json!(["HTTP/1.1 500 Ill", "no \u{1b}[2Jtable"])),
+        ],
+    });
     ended("rolled-back", json!({ "problem": trouble }))
 }
 
@@ -143,7 +149,7 @@ fn follow_through(line: &str, size: Option<Size>, statuses: Vec<RolloutStatus>) 
     let (written, settings) = (Written::default(), settings(line));
     let mut terminal = Terminal::new(written.clone(), written.clone(), size);
     let context = Context { settings: &settings, terminal: &mut terminal, now: &|| NOW };
-    let mut shown = Shown::new(context, 7, 12);
+    let mut shown = Shown::new(context, &rollout(json!({})));
     for status in statuses {
         match shown.status(status) {
             Ok(None) => {}
@@ -174,7 +180,14 @@ fn taken_back_with_the_reason() {
     let (_, end) = follow_through("isles rollout -w", None, vec![taken_back()]);
     let error = error(end);
     assert_eq!(error.code, ExitCode::RolledBack);
-    assert_eq!(error.details, "  | Traceback:\n  | no table\n");
+    let expected = "  | check after 10ms to 1s250ms, 9 times: GET http://127.0.0.1:20001/h
+  |   was refused: nothing listens on 127.0.0.1:20001
+  | check after 1s450ms: GET http://127.0.0.1:20001/h
+  |   HTTP/1.1 500 Ill
+  |   no table
+  | Traceback:
+  | no table\n";
+    assert_eq!(error.details, expected);
     assert_eq!(error.cause, "release 12 was taken back, release 11 runs: users/5 answered 500");
     assert_eq!(error.hint, "see its log");
 }
@@ -189,18 +202,33 @@ fn the_one_before_is_waited_for() {
 
 #[test]
 fn an_end_that_was_not_seen_is_told_by_the_release() {
-    let release = |state: &str, reason: Value| {
-        from(json!({ "number": 12, "at": 1, "state": state, "bundles": {}, "changed": [], "reason": reason }))
+    let releases = |states: &[(u64, &str)]| -> Vec<Release> {
+        let release = |(number, state): &(u64, &str)| {
+            let reason = (*state == "rolled-back").then_some("superseded");
+            from(json!({ "number": number, "at": 1, "state": state, "bundles": {}, "changed": [], "reason": reason }))
+        };
+        states.iter().map(release).collect()
     };
-    let runs = Ok("release 12 runs, and another rollout has begun\n".to_owned());
-    for (releases, expected) in [
-        (vec![release("running", Value::Null)], runs.clone()),
-        (vec![release("retired", Value::Null)], runs.clone()),
-        (vec![], runs),
-        (vec![release("rolled-back", json!("superseded"))], Err("release 12 was taken back: superseded")),
+    let runs = |to| Ok(format!("release {to} runs, and another rollout has begun\n"));
+    let unknown = "nobody has seen how the rollout of release 12 ended, and another one has begun";
+    let failed = |code, cause: &str| Err((code, cause.to_owned()));
+    for (before, to, states, expected) in [
+        (11, 12, &[(11, "retired"), (12, "running")][..], runs(12)),
+        (11, 12, &[(12, "retired"), (13, "running")], runs(12)),
+        (11, 12, &[(12, "rolled-back")], failed(ExitCode::RolledBack, "release 12 was taken back: superseded")),
+        (11, 12, &[(12, "stored")], failed(ExitCode::Failed, unknown)),
+        (11, 12, &[(12, "rolling-out")], failed(ExitCode::Failed, unknown)),
+        (11, 12, &[], failed(ExitCode::Failed, unknown)),
+        (12, 11, &[(11, "running"), (12, "rolled-back")], runs(11)),
+        (
+            12,
+            11,
+            &[(11, "retired"), (12, "running")],
+            failed(ExitCode::RolledBack, "release 11 does not run again: another rollout has taken its place"),
+        ),
     ] {
-        let unseen = end::unseen(12, &releases).map_err(|error| error.cause);
-        assert_eq!(unseen, expected.map_err(str::to_owned));
+        let unseen = end::unseen(before, to, &releases(states)).map_err(|error| (error.code, error.cause));
+        assert_eq!(unseen, expected, "{states:?}");
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
 use logic::{
     release::{self, Difference},
     rollout::{Event, Instance, Invalid, Machine, Plan, Target},
-    service,
 };
 use model::{
     Problem,
@@ -41,8 +40,7 @@ impl Supervisor {
         let Prepared { release: to, way, secrets } = prepared;
         let Some(from) = self.release.clone() else { return Err(stopping()) };
         let differences = release::compare(&view(&from), &view(&to));
-        let counts = self.services.iter().map(|(name, service)| (name.clone(), service.own_count()));
-        let plan = release::rollout(&differences, &from.system, &to.system, &counts.collect());
+        let plan = release::rollout(&differences, &from.system, &to.system, &self.instance_counts());
         let plan = plan.map(|plan| if way == Way::Back { back(plan) } else { plan });
         let is_rolling = plan.as_ref().is_some_and(|plan| plan.strategy == Strategy::Rolling);
         if to.system.pinned && is_rolling {
@@ -52,7 +50,7 @@ impl Supervisor {
         self.vault.take(secrets);
         self.allow_messages(&to);
         if let Some(machine) = machine {
-            self.begin_rollout(machine, from, to, way);
+            self.begin_rollout(machine, from, to);
             self.note_targets(&differences);
             self.tell_rollout(Event::Due);
         } else {
@@ -61,15 +59,14 @@ impl Supervisor {
         Ok(())
     }
 
-    fn begin_rollout(&mut self, machine: Machine, from: Arc<Release>, to: Arc<Release>, way: Way) {
-        // It is written before the first state of the rollout is.
+    fn begin_rollout(&mut self, machine: Machine, from: Arc<Release>, to: Arc<Release>) {
+        // It is written after the first state of the rollout: who goes on with that knows it.
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
         self.rollout = Some(Rollout {
             number: self.last_rollout.as_ref().map_or(0, |last| last.number) + 1,
             from,
             to,
-            way,
             began_at: self.now(),
             machine,
             begun: places.keys().cloned().collect(),
@@ -114,7 +111,6 @@ impl Supervisor {
         for name in added {
             let Some(bundle) = to.bundles.get(&name) else { continue };
             self.add_service(&name, bundle.clone());
-            self.tell(&name, service::Event::Go);
         }
     }
 

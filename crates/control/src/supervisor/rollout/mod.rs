@@ -14,6 +14,7 @@ mod record;
 mod remember;
 mod request;
 mod restore;
+mod serve;
 mod settle;
 mod status;
 mod traffic;
@@ -24,9 +25,12 @@ use std::{
 };
 
 use super::{Supervisor, request::Request};
-use crate::release::{Bundle, Release, Way};
+use crate::release::{Bundle, Release};
 use judging::Judging;
-use logic::rollout::{Action, Instance, Machine, Phase, State};
+use logic::{
+    release::Counts,
+    rollout::{Action, Instance, Machine, Phase, State, Target},
+};
 use migration::Migrating;
 use model::{InstanceId, ServiceName, Timestamp, spec::Side};
 pub(crate) use record::RolloutRecord;
@@ -39,7 +43,6 @@ pub(super) struct Rollout {
     number: u64,
     from: Arc<Release>,
     to: Arc<Release>,
-    way: Way,
     began_at: Timestamp,
     machine: Machine,
     /// The slot of each instance.
@@ -84,12 +87,21 @@ impl Rollout {
         self.to.system.pinned
     }
 
-    fn targets(&self) -> impl Iterator<Item = &logic::rollout::Target> {
+    fn targets(&self) -> impl Iterator<Item = &Target> {
         self.machine.snapshot().plan().targets.iter()
     }
 
     fn services(&self) -> Vec<ServiceName> {
         self.targets().map(|target| target.service.clone()).collect()
+    }
+
+    /// How many instances each service has in one of the releases.
+    pub(super) fn counts(&self, side: Side) -> Counts {
+        let of = |target: &Target| match side {
+            Side::Old => target.old,
+            Side::New => target.new,
+        };
+        self.targets().map(|target| (target.service.clone(), of(target))).collect()
     }
 
     /// What the new instances of a service run.

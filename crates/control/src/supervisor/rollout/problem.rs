@@ -21,7 +21,7 @@ impl Supervisor {
         let Some(culprit) = rollout.culprit().cloned() else { return };
         let Some(slot) = rollout.places.get(&culprit).copied() else { return };
         let last = rollout.machine.cause().map(ToString::to_string).unwrap_or_default();
-        rollout.problem = Some(Trouble { cause: last.clone(), hint: String::new(), log: Vec::new() });
+        rollout.problem = Some(Trouble::new(last.clone(), ""));
         let machine = self.services.get(&culprit.service).map(|service| &service.machine);
         if let Some(id) = machine.and_then(|machine| machine.instance_in(slot)).map(|found| found.id.clone()) {
             self.find_trouble(id, Cause::NotHealthyInTime(last), false);

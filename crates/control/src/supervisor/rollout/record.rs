@@ -7,7 +7,6 @@ use model::{ServiceName, Timestamp, status::Trouble};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Rollout;
-use crate::release::Way;
 
 /// What is stored of a rollout.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,7 +15,6 @@ pub(crate) struct RolloutRecord {
     /// The releases' numbers.
     pub(super) from: u64,
     pub(super) to: u64,
-    pub(super) way: Way,
     pub(super) began_at: Timestamp,
     pub(super) snapshot: Snapshot,
     #[serde(serialize_with = "as_pairs", deserialize_with = "from_pairs")]
@@ -41,7 +39,6 @@ impl Rollout {
             number: self.number,
             from: self.from.number,
             to: self.to.number,
-            way: self.way,
             began_at: self.began_at,
             snapshot: self.machine.snapshot().clone(),
             places: self.places.clone(),

@@ -12,6 +12,8 @@ use super::{
 /// A rollout that is over, until that is remembered.
 pub(in super::super) struct Ending {
     pub(super) services: Vec<ServiceName>,
+    /// Those of which the manifest says another number of instances now: what a person asked for holds no more.
+    pub(super) counted_anew: Vec<ServiceName>,
     /// Requests that wait for it.
     pub(super) held: Vec<Request>,
     /// Those who asked for what is over already.
@@ -20,7 +22,7 @@ pub(in super::super) struct Ending {
 
 impl Ending {
     pub(super) fn new(services: Vec<ServiceName>, held: Vec<Request>) -> Self {
-        Self { services, held, waiters: Vec::new() }
+        Self { services, counted_anew: Vec::new(), held, waiters: Vec::new() }
     }
 }
 
@@ -40,17 +42,21 @@ impl Supervisor {
         }
     }
 
-    /// First the slots, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
+    /// First the counts, then the outcome, then which release runs, then that nothing is under way: so the end is done again if it
     /// is cut short.
     pub(super) fn remember_end(&self, status: RolloutStatus) {
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
             services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));
         let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
+        let counted_anew: Vec<_> = self.ending.iter().flat_map(|ending| ending.counted_anew.clone()).collect();
         self.beside("remember", async move {
             let written: Result<(), StreamsError> = async {
                 for (name, slots) in slots {
                     records.put_slots(&name, &slots).await?;
+                }
+                for name in counted_anew {
+                    records.forget_scale(&name).await?;
                 }
                 records.put_last_rollout(&status).await?;
                 releases.write().await?;

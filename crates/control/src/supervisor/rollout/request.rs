@@ -2,7 +2,7 @@
 
 use logic::{
     release,
-    rollout::{Command, Event},
+    rollout::{Command, Event, Phase},
 };
 use model::{
     Problem, ServiceName,
@@ -29,7 +29,8 @@ impl Supervisor {
             return drop(answer.send(Err(problem)));
         }
         if self.active().is_none() {
-            return drop(answer.send(Err(nothing_under_way())));
+            let is_made = self.deploys.is_making();
+            return drop(answer.send(Err(if is_made { not_begun() } else { nothing_under_way() })));
         }
         self.tell_rollout(Event::Told(command));
         self.tell_when_stored(Box::new(|status| drop(answer.send(status))));
@@ -37,8 +38,9 @@ impl Supervisor {
 
     /// Whether a rollback is what the rollout under way can do by itself: then it goes back. Any other waits for its end.
     pub(in super::super) fn goes_back_to(&mut self, rollback: &Rollback) -> bool {
-        let is_it = self.active().is_some_and(|rollout| rollout.may_go_back() && rollout.is_undone_by(rollback));
+        let is_it = self.active().is_some_and(|rollout| rollout.is_undone_by(rollback));
         if is_it {
+            // One that goes back already stays on its way.
             self.tell_rollout(Event::Told(Command::Abort));
         }
         is_it
@@ -68,8 +70,18 @@ impl Supervisor {
 }
 
 impl Rollout {
-    /// Whether what a rollback asks for is what there was before.
+    /// The release that a rollback is the way back from if it is asked for now: the new one, unless this goes back itself.
+    pub(in super::super) fn way_back_from(&self) -> u64 {
+        let goes_back = self.machine.cause().is_some() || self.machine.snapshot().plan().one_way;
+        if goes_back { self.from.number } else { self.to.number }
+    }
+
+    /// Whether what a rollback asks for is what there was before, and it can go back there or does so already.
     fn is_undone_by(&self, Rollback { service, to }: &Rollback) -> bool {
+        let goes_back = *self.machine.phase() == Phase::Restoring && !self.machine.snapshot().plan().one_way;
+        if !self.may_go_back() && !goes_back {
+            return false;
+        }
         let differences = release::compare(&view(&self.from), &view(&self.to));
         let is_alone = |service: &ServiceName| differences.iter().all(|it| it.service == *service);
         to.is_none_or(|to| to == self.from.number) && service.as_ref().is_none_or(is_alone)
@@ -103,6 +115,12 @@ fn one_way() -> Box<Problem> {
 fn nothing_under_way() -> Box<Problem> {
     let hint = "see `isles releases` for what runs";
     Box::new(Problem::new(404, "no-rollout", "no rollout is under way", hint))
+}
+
+fn not_begun() -> Box<Problem> {
+    let hint =
+        "Ctrl-C gives it up where it was asked for; `isles rollback` or `isles deploy --supersede` take its place";
+    Box::new(Problem::new(409, "not-begun", "a release is still made, and its rollout has not begun", hint))
 }
 
 fn too_many() -> Box<Problem> {

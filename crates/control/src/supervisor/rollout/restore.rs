@@ -1,14 +1,22 @@
 //! Goes on with a rollout that an earlier platform process began.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use logic::{
+    release::strategy_name,
     rollout::{Event, Machine},
     service,
 };
-use model::{spec::Side, status::Trouble};
+use model::{
+    api::{RolloutPhase, RolloutStatus},
+    spec::Side,
+    status::Trouble,
+};
 
-use super::{super::Supervisor, Rollout, RolloutRecord};
+use super::{super::Supervisor, Rollout, RolloutRecord, status::over};
 use crate::release::Release;
 
 impl Supervisor {
@@ -20,14 +28,15 @@ impl Supervisor {
             // It had ended, all but this. It is looked at again at the next start, if it stays.
             return drop(self.records.forget_rollout().await);
         }
-        let from = self.release.clone().filter(|release| release.number == record.from);
-        let to = self.releases.read(record.to).await;
-        let Some((from, to)) = from.zip(to.ok()) else {
-            self.notices.insert(format!("the rollout of release {} cannot go on: it is not there any more", record.to));
-            // It is looked at again at the next start, if it stays.
-            let _ = self.records.forget_rollout().await;
-            return;
+        let (from, to) = match self.releases_of(&record).await {
+            Ok(both) => both,
+            Err(why) => return self.give_rollout_up(&record, why).await,
         };
+        let ledger = self.releases.ledger();
+        if !ledger.is_rolling_out() && !ledger.is_coming_up() {
+            // It was not written yet. The end of the rollout writes it down.
+            self.releases.edit(|ledger| ledger.begins(record.to));
+        }
         self.take_up_secrets(&to);
         self.allow_messages(&to);
         let machine = Machine::restore(record.snapshot.clone(), []);
@@ -36,7 +45,6 @@ impl Supervisor {
             number: record.number,
             from,
             to,
-            way: record.way,
             began_at: record.began_at,
             machine,
             begun: BTreeSet::new(),
@@ -61,6 +69,35 @@ impl Supervisor {
         self.share(routing);
         self.restore_slots();
         self.open_previews();
+    }
+
+    /// The two releases of a rollout, or why it cannot go on.
+    async fn releases_of(&self, record: &RolloutRecord) -> Result<(Arc<Release>, Arc<Release>), String> {
+        let from = match &self.release {
+            None => return Err("the system was stopped meanwhile".into()),
+            Some(running) if running.number != record.from => {
+                return Err(format!(
+                    "it began while release {} ran, and now that is release {}",
+                    record.from, running.number
+                ));
+            }
+            Some(from) => from.clone(),
+        };
+        let to = self.releases.read(record.to).await;
+        Ok((from, to.map_err(|error| format!("its release cannot be read: {error}"))?))
+    }
+
+    /// The rollout is over where it stands.
+    async fn give_rollout_up(&mut self, record: &RolloutRecord, why: String) {
+        self.notices.insert(format!("the rollout of release {} does not go on: {why}", record.to));
+        let strategy = strategy_name(&record.snapshot.plan().strategy);
+        let over = over(record.number, (record.from, record.to), strategy, RolloutPhase::RolledBack, self.now());
+        let problem = Some(Trouble::new(why.clone(), "`isles deploy` begins anew"));
+        let status = RolloutStatus { began_at: record.began_at, what: why, problem, ..over };
+        // If one of these cannot be written, it is looked at again at the next start.
+        let _ = self.records.put_last_rollout(&status).await;
+        let _ = self.records.forget_rollout().await;
+        self.last_rollout = Some(status);
     }
 
     /// The instances that are still to start need the secrets of their release.

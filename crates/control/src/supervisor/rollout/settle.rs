@@ -65,10 +65,9 @@ impl Supervisor {
         let is_first = rollout.stored.replace(record.clone()).is_none();
         let (records, releases) = (self.records.clone(), self.releases.clone());
         self.beside("rollout", async move {
-            let begun = if is_first { releases.write().await } else { Ok(()) };
-            let outcome = match begun {
-                Ok(()) => records.put_rollout(&record).await,
-                Err(error) => Err(error),
+            let outcome = match records.put_rollout(&record).await {
+                Ok(()) if is_first => releases.write().await,
+                stored => stored,
             };
             Input::Stored(Box::new(Stored { number, actions, waiters, outcome }))
         });

@@ -7,7 +7,7 @@ use logic::{
     service,
 };
 use model::{
-    Problem, ServiceName, Slot,
+    Problem, ServiceName, Slot, Timestamp,
     api::{RolloutPhase, RolloutService, RolloutSide, RolloutStatus},
     spec::{Side, Strategy, WEIGHT_MAX, Wait},
     status::Trouble,
@@ -85,7 +85,7 @@ impl Rollout {
 
     fn trouble(&self) -> Option<Trouble> {
         let cause = self.machine.cause()?;
-        let known = self.problem.clone().unwrap_or(Trouble { cause: String::new(), hint: String::new(), log: vec![] });
+        let known = self.problem.clone().unwrap_or_default();
         Some(Trouble { cause: cause.to_string(), ..known })
     }
 }
@@ -161,6 +161,34 @@ impl Supervisor {
     fn previews(&self, rollout: &Rollout) -> std::collections::BTreeMap<ServiceName, std::net::SocketAddr> {
         let address = |name: ServiceName| Some((name.clone(), self.addresses.preview(&name)?));
         rollout.services().into_iter().filter_map(address).collect()
+    }
+}
+
+/// The status of one, between these releases, that is over and of whose services nothing is to be told.
+pub(super) fn over(
+    number: u64,
+    (from, to): (u64, u64),
+    strategy: &str,
+    phase: RolloutPhase,
+    now: Timestamp,
+) -> RolloutStatus {
+    RolloutStatus {
+        number,
+        from,
+        to,
+        strategy: strategy.into(),
+        phase,
+        what: String::new(),
+        paused: false,
+        step: None,
+        weight_percent: None,
+        began_at: now,
+        ended_at: Some(now),
+        deadline_at: None,
+        services: Vec::new(),
+        problem: None,
+        preview: Default::default(),
+        queued: 0,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Deploys and rollbacks one after the other, in a simulated runtime whose records can be held back.
 
+mod builds;
+mod counts;
 mod records;
 mod world;
 
 use logic::rollout::Command;
 use model::api::{Conflict, Deploy, Rollback, RolloutPhase};
 
-use super::Work;
-use world::{World, begun, refused};
+use super::{Answer, Outcome, Work};
+use world::{World, answer, begun, refused};
 
 /// It waits for a person before it has any requests.
 const BY_HAND: &str = "strategy = \"blue-green\"\npreview = \"manual\"\nkeep = \"0s\"\n";
@@ -62,10 +64,10 @@ async fn a_deploy_is_answered_when_its_rollout_is_stored() {
     let status = world.system.rollout().await.unwrap();
     assert_eq!((status.to, status.phase), (2, RolloutPhase::Preparing));
     assert!(answered.try_recv().is_err(), "if the platform ended now, it would be forgotten");
-    let ledger = world.records.read("releases:").await.unwrap();
-    assert_eq!(ledger["coming"], serde_json::json!({ "rollout": 2 }), "it is written before");
     world.records.release();
     assert_eq!(begun(answered).await.number, status.number);
+    let ledger = world.records.read("releases:").await.unwrap();
+    assert_eq!(ledger["coming"], serde_json::json!({ "rollout": 2 }));
 }
 
 #[tokio::test]
@@ -107,10 +109,55 @@ async fn only_a_rollback_to_the_release_before_takes_back_what_is_under_way() {
     assert_eq!((status.number, status.phase), (paused.number, paused.phase), "it is as it was");
     let undone = begun(world.ask(of("web")).await).await;
     assert_eq!((undone.number, undone.phase), (paused.number, RolloutPhase::Restoring));
-    assert_eq!(
-        (refused(unknown).await, refused(nobody).await),
-        ("unknown-release".into(), "nothing-to-roll-back-to".into())
-    );
+    assert_eq!((refused(unknown).await, refused(nobody).await), ("unknown-release".into(), "overtaken".into()));
     let status = world.system.rollout().await.unwrap();
     assert_eq!((status.number, status.phase), (paused.number, RolloutPhase::RolledBack));
+}
+
+#[tokio::test]
+async fn a_rollback_goes_back_from_what_was_to_run_when_it_was_asked_for() {
+    let world = World::up("").await;
+    for program in ["2", "3"] {
+        begun(world.deploy(program, Deploy::default()).await).await;
+        world.rollout("the end", |it| it.to.to_string() == program && it.ended_at.is_some()).await;
+    }
+    let back = || Work::Rollback(Rollback { to: None, service: None });
+    let (first, second) = (world.ask(back()).await, world.ask(back()).await);
+    world.records.hold("rollout:");
+    world.records.reached().await;
+    let third = world.ask(back()).await;
+    world.rollout("both to wait", |it| it.queued == 2).await;
+    world.records.release();
+    assert_eq!(begun(first).await.to, 2);
+    assert_eq!((refused(second).await, refused(third).await), ("overtaken".into(), "overtaken".into()));
+    world.rollout("the end", |it| it.to == 2 && it.ended_at.is_some()).await;
+    assert_eq!(begun(world.ask(back()).await).await.to, 1);
+}
+
+#[tokio::test]
+async fn an_index_is_compared_before_anything_is_superseded() {
+    let world = World::up(BY_HAND).await;
+    begun(world.deploy("2", Deploy::default()).await).await;
+    let paused = world.rollout("the preview", |it| it.paused).await;
+    let plan = answer(world.deploy("3", Deploy { dry_run: true, ..Deploy::default() }).await).await;
+    let Ok(Outcome::Plan(plan)) = plan else { panic!("it is a plan") };
+    let supersedes = |index| Deploy { if_match: Some(index), conflict: Conflict::Supersede, ..Deploy::default() };
+    assert_eq!(refused(world.deploy("3", supersedes(plan.index - 1)).await).await, "index-moved");
+    assert_eq!(world.system.rollout().await.unwrap(), paused, "it goes on");
+    assert_eq!(begun(world.deploy("3", supersedes(plan.index)).await).await.to, 3);
+}
+
+#[tokio::test]
+async fn a_rollout_during_which_the_system_goes_down_is_told_as_over() {
+    let world = World::up(BY_HAND).await;
+    begun(world.deploy("2", Deploy::default()).await).await;
+    world.rollout("the preview", |it| it.paused).await;
+    let world = world.down_and_up().await;
+    let status = world.system.rollout().await.unwrap();
+    assert_eq!((status.number, status.to, status.phase), (1, 2, RolloutPhase::RolledBack));
+    assert!(status.ended_at.is_some());
+    assert_eq!(status.problem.unwrap().cause, "the system was stopped meanwhile");
+    assert_eq!(world.records.read("rollout:").await, None);
+    let notices = world.system.status(false).await.unwrap().notices;
+    assert!(notices.contains(&"the rollout of release 2 does not go on: the system was stopped meanwhile".to_owned()));
 }

@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, watch};
 /// Records; whoever writes the one that is held back waits.
 pub(super) struct Held {
     memory: Memory,
-    held: watch::Sender<Option<&'static str>>,
+    /// A key, and what the value says.
+    held: watch::Sender<Option<(&'static str, &'static str)>>,
     reached: watch::Sender<bool>,
 }
 
@@ -23,8 +24,13 @@ impl Held {
 
     /// Holds writes of this key back from now on.
     pub(super) fn hold(&self, key: &'static str) {
+        self.hold_what_says(key, "");
+    }
+
+    /// The same for those that say this.
+    pub(super) fn hold_what_says(&self, key: &'static str, says: &'static str) {
         self.reached.send_replace(false);
-        self.held.send_replace(Some(key));
+        self.held.send_replace(Some((key, says)));
     }
 
     /// Ends when one waits.
@@ -42,8 +48,9 @@ impl Held {
         Some(serde_json::from_slice(&entry.value).expect("records are JSON"))
     }
 
-    async fn pass(&self, key: &str) {
-        let is_free = |held: &Option<&str>| *held != Some(key);
+    async fn pass(&self, key: &str, value: &[u8]) {
+        let value = String::from_utf8_lossy(value);
+        let is_free = |held: &Option<(&str, &str)>| !held.is_some_and(|(of, says)| of == key && value.contains(says));
         if !is_free(&self.held.borrow()) {
             self.reached.send_replace(true);
         }
@@ -58,7 +65,7 @@ impl KeyValue for Held {
     }
 
     async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError> {
-        self.pass(key).await;
+        self.pass(key, &value).await;
         self.memory.put(bucket, key, value, expect).await
     }
 

@@ -3,13 +3,15 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use model::{
+    InstanceId, ServiceName,
     api::{Deploy, RolloutStatus},
-    status::SystemPhase,
+    status::{InstancePhase, ServiceStatus, SystemPhase},
 };
 use ports::{
     clock::HostClock,
     fakes::{Counts, Mesh, Programs},
     tasks::{TaskKind, Tasks},
+    workloads::{Exit, WorkloadEvent, WorkloadId},
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -37,18 +39,27 @@ impl World {
     /// The service `web`, up, with these keys of its table `upgrade`.
     pub(super) async fn up(upgrade: &str) -> Self {
         let folder = tempfile::tempdir().expect("the host has a folder for this");
-        let text = format!(
-            "[system]\nname = \"test\"\n[services.web]\ndir = \"web\"\nrun = \"./web\"\nartifact = [\"web\"]\n\
-             [services.web.upgrade]\nmin_healthy_time = \"1ms\"\n{upgrade}"
-        );
+        let text = manifest("", upgrade);
         for made in ["web", ".isles"] {
             fs::create_dir(folder.path().join(made)).expect("the folder is new");
         }
         fs::write(folder.path().join("isles.toml"), &text).expect("the folder can be written");
         fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
-        let (counts, tasks) = (Arc::new(Counts::default()), Tasks::default());
+        let counts = Arc::new(Counts::default());
         let records = Arc::new(Held::new(counts.clone()));
-        let (events, received) = mpsc::channel(EVENTS_MAX);
+        Self::start(folder, records, counts).await
+    }
+
+    /// Takes the system down, and up again.
+    pub(super) async fn down_and_up(self) -> Self {
+        self.system.down().await;
+        self.until("the end", |system| async move { system.last().map(drop) }).await;
+        Self::start(self.folder, self.records, Arc::default()).await
+    }
+
+    async fn start(folder: TempDir, records: Arc<Held>, counts: Arc<Counts>) -> Self {
+        let text = fs::read_to_string(folder.path().join("isles.toml")).expect("the manifest is there");
+        let (tasks, (events, received)) = (Tasks::default(), mpsc::channel(EVENTS_MAX));
         let programs = Arc::new(Programs { counts: counts.clone(), events });
         let engines = Engines {
             workloads: programs.clone(),
@@ -74,6 +85,13 @@ impl World {
         world
     }
 
+    /// An instance ends by itself.
+    pub(super) async fn ends(&self, id: &InstanceId) {
+        let id = WorkloadId::Instance(id.clone());
+        let exited = WorkloadEvent::Exited { id, exit: Exit::Code(1), out_of_memory: false };
+        assert!(self.inputs.send(Input::Workload(exited)).await.is_ok(), "it runs");
+    }
+
     /// Asks for a deploy or a rollback; whoever drops what comes back has left.
     pub(super) async fn ask(&self, work: Work) -> oneshot::Receiver<Answer<Outcome>> {
         let (answer, answered) = oneshot::channel();
@@ -86,6 +104,25 @@ impl World {
     pub(super) async fn deploy(&self, program: &str, deploy: Deploy) -> oneshot::Receiver<Answer<Outcome>> {
         fs::write(self.folder.path().join("web/web"), program).expect("the folder can be written");
         self.ask(Work::Deploy(deploy)).await
+    }
+
+    /// Writes the manifest anew, with these keys of `web` and these tables after it.
+    pub(super) fn manifest(&self, keys: &str, more: &str) {
+        fs::write(self.folder.path().join("isles.toml"), manifest(keys, more)).expect("the folder can be written");
+    }
+
+    /// Waits until a service has so many instances, all of them healthy, and no other.
+    pub(super) async fn has(&self, service: &str, instances: usize) {
+        let is_so = move |status: &ServiceStatus| {
+            let healthy = status.instances.iter().filter(|one| one.phase == InstancePhase::Healthy).count();
+            healthy == instances && status.instances.len() == instances
+        };
+        let name: ServiceName = service.parse().expect("it is a name");
+        let status = |system: SystemHandle| {
+            let name = name.clone();
+            async move { system.service(name).await.ok().filter(is_so).map(drop) }
+        };
+        self.until(&format!("{instances} instances of {service}"), status).await;
     }
 
     /// The rollout once it is so.
@@ -122,8 +159,16 @@ pub(super) async fn refused(answered: oneshot::Receiver<Answer<Outcome>>) -> Str
     answer(answered).await.err().map(|problem| problem.reason).expect("it is refused")
 }
 
-async fn answer(answered: oneshot::Receiver<Answer<Outcome>>) -> Answer<Outcome> {
+/// What came of it.
+pub(super) async fn answer(answered: oneshot::Receiver<Answer<Outcome>>) -> Answer<Outcome> {
     tokio::time::timeout(PATIENCE, answered).await.expect("it is answered in time").expect("the supervisor runs")
+}
+
+fn manifest(keys: &str, more: &str) -> String {
+    format!(
+        "[system]\nname = \"test\"\n[services.web]\ndir = \"web\"\nrun = \"./web\"\nartifact = [\"web\"]\n{keys}\n\
+         [services.web.upgrade]\nmin_healthy_time = \"1ms\"\n{more}"
+    )
 }
 
 fn config(folder: &Path, text: String) -> Config {

@@ -254,22 +254,22 @@ fn worse_goes_back_at_once() {
 }
 
 #[test]
-fn one_way_goes_back_only_for_another_deploy() {
+fn one_way_goes_back_only_at_a_standstill_or_for_another_deploy() {
     let strategy = Strategy::BlueGreen { preview: Wait::For(seconds(0)), keep: seconds(0) };
     let begun = || Bench::begun(Plan { one_way: true, ..plan(strategy.clone(), &[("web", 1, 1)]) });
     let mut b = begun();
     assert_eq!(b.report("web.new1", State::Unhealthy("it ended".into())), "");
     assert_eq!(b.tell(Event::Told(Command::Abort)), "");
-    b.pass(seconds(121));
-    assert!(b.machine.is_paused(), "at a standstill a person must look at it");
-    assert_eq!(b.machine.standstill_at(), None);
-    b.tell(Event::Told(Command::Resume));
+    assert_eq!(b.pass(seconds(100)), "", "it is started again for as long as something may go on");
     b.up(&["web.new1"]);
     b.routed();
     assert_eq!(b.machine.phase(), &Phase::Retiring);
 
     let mut b = begun();
-    b.pass(seconds(121));
+    assert_eq!(b.pass(seconds(121)), "stop web.new1");
+    assert_eq!(b.ended(&["web.new1"]), "rolled back: nothing went on for longer than the progress deadline");
+
+    let mut b = begun();
     assert_eq!(b.tell(Event::Superseded), "stop web.new1");
     assert_eq!(b.ended(&["web.new1"]), "rolled back: another deploy took its place");
 }

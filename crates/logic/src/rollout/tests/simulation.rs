@@ -17,10 +17,10 @@ fn any_plan(rng: &mut fastrand::Rng) -> Plan {
     let mut plan = plan(strategy, &[("web", first, rng.u32(1..6)), ("api", second, second)]);
     let (max_surge, max_unavailable) = [(1, 0), (0, 1), (2, 1), (5, 0), (0, 3)][rng.usize(..5)];
     plan.targets.iter_mut().for_each(|t| t.terms = Terms { max_surge, max_unavailable, ..t.terms.clone() });
-    if rng.bool() {
-        plan.targets.push(target("added", 0, 2));
-        plan.targets.push(target("removed", 2, 0));
-        plan.targets.push(target("idle", 0, 0));
+    match rng.u8(..4) {
+        0 => plan.targets = vec![target("added", 0, rng.u32(1..4))],
+        1 => plan.targets.extend([target("added", 0, 2), target("removed", 2, 0), target("idle", 0, 0)]),
+        _ => {}
     }
     if !matches!(plan.strategy, Strategy::Rolling) && rng.bool() {
         plan.targets.iter_mut().for_each(|t| t.waves = Waves { old: rng.u32(..3), new: rng.u32(..3) });
@@ -28,6 +28,12 @@ fn any_plan(rng: &mut fastrand::Rng) -> Plan {
     let migration = Migration { hold: rng.bool(), deadline: seconds(60) };
     plan.migration = rng.bool().then_some(migration);
     plan
+}
+
+/// A rollback: all at once, and one way.
+fn one_way(plan: &mut Plan) {
+    plan.strategy = Strategy::BlueGreen { preview: Wait::For(seconds(0)), keep: seconds(0) };
+    (plan.migration, plan.one_way) = (None, true);
 }
 
 fn noise(rng: &mut fastrand::Rng) -> Trouble {
@@ -90,6 +96,14 @@ fn a_bad_release_goes_back_whole_whatever_happens_to_the_messages() {
 }
 
 #[test]
+fn what_ends_when_there_is_no_way_back_takes_nothing_back() {
+    let change = |rng: &mut fastrand::Rng, _: &mut Plan, trouble: &mut Trouble| {
+        trouble.fates = vec![Fate::EndsLate; rng.usize(1..6)];
+    };
+    check(change, |outcome| *outcome == Outcome::Promoted);
+}
+
+#[test]
 fn a_worse_release_goes_back_whole() {
     let change = |_: &mut fastrand::Rng, plan: &mut Plan, trouble: &mut Trouble| {
         plan.strategy = canary(&[1, 5_000], Some(Scarce::Promote));
@@ -108,11 +122,35 @@ fn a_failed_migration_starts_nothing() {
 }
 
 #[test]
+fn a_rollback_comes_through_though_its_instances_end_at_first() {
+    let change = |rng: &mut fastrand::Rng, plan: &mut Plan, trouble: &mut Trouble| {
+        one_way(plan);
+        trouble.fates = vec![[Fate::EndsEarly, Fate::EndsSoon][rng.usize(..2)]; rng.usize(..5)];
+    };
+    check(change, |outcome| *outcome == Outcome::Promoted);
+}
+
+#[test]
+fn a_rollback_that_stands_still_is_given_up_whole() {
+    let change = |_: &mut fastrand::Rng, plan: &mut Plan, trouble: &mut Trouble| {
+        one_way(plan);
+        trouble.fates = vec![Fate::NeverHealthy];
+    };
+    let is_it = |outcome: &Outcome| {
+        is_whole(outcome) && matches!(outcome, Outcome::RolledBack { cause: Cause::Standstill, .. })
+    };
+    check(change, is_it);
+}
+
+#[test]
 fn whatever_persons_say_it_ends_whole_or_waits_for_one() {
     let mut ends = [0; 3];
     for seed in 0..2 * SEEDS {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let plan = any_plan(&mut rng);
+        let mut plan = any_plan(&mut rng);
+        if rng.u8(..4) == 0 {
+            one_way(&mut plan);
+        }
         let mut trouble = noise(&mut rng);
         trouble.said = (0..rng.u8(1..6)).map(|_| (rng.u64(..60), said(&mut rng))).collect();
         trouble.fates = vec![if rng.bool() { Fate::NeverHealthy } else { Fate::Well }];

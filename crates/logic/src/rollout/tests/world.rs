@@ -32,6 +32,8 @@ pub(super) enum Fate {
     EndsEarly,
     /// It ends when it has been healthy for half a second.
     EndsSoon,
+    /// It ends when the old set does, and there is no way back. Who carries the end out starts it again.
+    EndsLate,
 }
 
 struct Slot {
@@ -59,6 +61,7 @@ pub(super) struct World {
     pub(super) migrations: u32,
     routing: Option<Routing>,
     pub(super) finished: Option<Outcome>,
+    retires: bool,
 }
 
 impl World {
@@ -75,6 +78,7 @@ impl World {
             migrations: 0,
             routing: None,
             finished: None,
+            retires: false,
             plan,
             trouble,
         };
@@ -133,6 +137,7 @@ impl World {
         let before = crashes.then(|| serde_json::to_string(self.machine.snapshot()).expect("plain data"));
         let mut actions = Vec::new();
         self.machine.handle(event.clone(), self.now, &mut actions);
+        self.end_late();
         let done = if crashes { self.rng.usize(..=actions.len()) } else { actions.len() };
         actions[..done].iter().for_each(|action| self.act(action));
         if let Some(before) = before {
@@ -188,24 +193,46 @@ impl World {
         if !self.slots.contains_key(instance) {
             let report = Report { seq: 1, state: State::Starting, since: self.now, at: self.now };
             self.slots.insert(instance.clone(), Slot { report, was_healthy: false, stops: false });
-            let fate = self.trouble.fates.get(instance.number as usize - 1).copied();
-            let fate = fate.filter(|_| instance.side == Side::New).unwrap_or(Fate::Well);
-            self.begin(instance, fate);
+            self.begin(instance, self.fate(instance));
         }
         self.tell(instance);
+    }
+
+    fn fate(&self, instance: &Instance) -> Fate {
+        let fate = self.trouble.fates.get(instance.number as usize - 1).copied();
+        fate.filter(|_| instance.side == Side::New).unwrap_or(Fate::Well)
     }
 
     fn begin(&mut self, instance: &Instance, fate: Fate) {
         let soon = Duration::from_millis(self.rng.u64(10..3_000));
         let change = |state| Happening::Change(instance.clone(), state);
         match fate {
-            Fate::Well => self.push(soon, change(State::Healthy)),
+            Fate::Well | Fate::EndsLate => self.push(soon, change(State::Healthy)),
             Fate::NeverHealthy => self.push(soon, change(State::Unhealthy("status 500".into()))),
-            Fate::EndsEarly => self.push(soon, change(State::Ended("code 1".into()))),
+            Fate::EndsEarly => self.end(soon, instance),
             Fate::EndsSoon => {
                 self.push(soon, change(State::Healthy));
-                self.push(soon + Duration::from_millis(500), change(State::Ended("code 1".into())));
+                self.end(soon + Duration::from_millis(500), instance);
             }
+        }
+    }
+
+    /// An instance of a new release ends; of a rollback it is started again.
+    fn end(&mut self, after: Duration, instance: &Instance) {
+        let change = |state| Happening::Change(instance.clone(), state);
+        if self.plan.one_way {
+            self.push(after, change(State::Unhealthy("it is started again".into())));
+            self.push(after + seconds(2), change(State::Healthy));
+        } else {
+            self.push(after, change(State::Ended("code 1".into())));
+        }
+    }
+
+    /// Once there is no way back.
+    fn end_late(&mut self) {
+        if *self.machine.phase() == Phase::Retiring && !std::mem::replace(&mut self.retires, true) {
+            let late: Vec<_> = self.slots.keys().filter(|one| self.fate(one) == Fate::EndsLate).cloned().collect();
+            late.iter().for_each(|instance| self.end(Duration::from_millis(1), instance));
         }
     }
 
@@ -293,7 +320,8 @@ impl World {
             return;
         }
         let min = target.terms.min_healthy_time;
-        let is_up = |slot: &&Slot| slot.was_healthy && slot.report.since + min <= self.now;
+        let ended_late = |slot: &Slot| self.retires && matches!(slot.report.state, State::Ended(_));
+        let is_up = |slot: &&Slot| slot.was_healthy && (slot.report.since + min <= self.now || ended_late(slot));
         let up = self.of(target, Side::New).filter(is_up).count();
         if self.plan.is_rolling() {
             assert!(up > 0 || target.terms.max_surge == 0, "{instance:?} stops, and nothing new is healthy");

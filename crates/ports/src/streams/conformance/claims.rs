@@ -97,7 +97,7 @@ impl Topics for Claims {
             ttl: true,
             schedule: true,
             redelivery: true,
-            rewind: self.topics.capabilities().rewind,
+            rewind: true,
         }
     }
 

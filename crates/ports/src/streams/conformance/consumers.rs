@@ -2,7 +2,7 @@
 
 use model::streams::{Retention, StreamConfig};
 
-use super::{CONSUMER, ORDERS, Rig, TOPICS, consumer, message, orders, publish, refused, topic};
+use super::{CONSUMER, ORDERS, Rig, TOPICS, claims::claimed, consumer, message, orders, publish, refused, topic};
 use crate::streams::{Publish, Start, StreamsError};
 
 /// How far consumers are can be seen, and they can be set back.
@@ -38,16 +38,26 @@ pub async fn consumers(rig: impl Rig) {
         );
     }
     let set_back = &topics.consumers(ORDERS).await.expect("they are listed")[0];
-    if topics.capabilities().rewind {
+    let kept = [(TOPICS[1], Retention::Interest), (TOPICS[2], Retention::WorkQueue)]
+        .map(|(name, retention)| StreamConfig { retention, ..topic(name) });
+    if !topics.capabilities().rewind {
+        for config in kept {
+            let name = held(&rig, config).await;
+            refused!(topics.rewind(&name, CONSUMER, Start::Sequence(1)).await, StreamsError::Refused { .. });
+        }
+        return;
+    }
+    claimed("rewind", async {
         assert_eq!((set_back.created, set_back.ack_pending), (one.created, 4), "it is the one that it was");
-    }
-    for (name, retention) in [(TOPICS[1], Retention::Interest), (TOPICS[2], Retention::WorkQueue)] {
-        what_is_kept(&rig, StreamConfig { retention, ..topic(name) }).await;
-    }
+        for config in kept {
+            what_is_kept(&rig, config).await;
+        }
+    })
+    .await;
 }
 
-/// A stream that keeps messages for consumers only.
-async fn what_is_kept(rig: &impl Rig, config: StreamConfig) {
+/// Makes a stream that keeps messages for consumers only, and takes some. Returns its name.
+async fn held(rig: &impl Rig, config: StreamConfig) -> String {
     let (topics, name, subject) = (rig.topics(), config.name.clone(), config.subjects[0].clone());
     topics.ensure(config).await.expect("it is made");
     assert_eq!(rig.take(&name, &consumer(), 1).await, [0; 0]);
@@ -55,11 +65,13 @@ async fn what_is_kept(rig: &impl Rig, config: StreamConfig) {
         publish(&*topics, Publish { subject: subject.clone(), ..message(payload) }).await;
     }
     assert_eq!(rig.take(&name, &consumer(), 3).await, [1, 2, 3]);
+    name
+}
+
+/// What it has is given again, and nothing is passed over.
+async fn what_is_kept(rig: &impl Rig, config: StreamConfig) {
+    let (topics, name) = (rig.topics(), held(rig, config).await);
     let rewind = |start| topics.rewind(&name, CONSUMER, start);
-    if !topics.capabilities().rewind {
-        refused!(rewind(Start::Sequence(1)).await, StreamsError::Refused { .. });
-        return;
-    }
     topics.delete(&name, 2).await.expect("it is there");
     refused!(rewind(Start::Sequence(2)).await, StreamsError::Refused { .. });
     refused!(rewind(Start::New).await, StreamsError::Refused { .. });

@@ -147,6 +147,7 @@ fn what_the_disk_does_not_keep_up_with_is_refused_as_that() {
     let mut world = World::new().reopen(Options { backlog_bytes: 16 << 10, ..options() });
     let refusal = world.publish(&"x".repeat(30 << 10));
     assert!(refusal.contains(r#""err_code":10023"#) && refusal.contains("the disk does not keep up"), "{refusal}");
+    assert!(world.publish("soon").contains("the disk does not keep up"), "for a while nothing is tried");
     world.wait(Duration::from_secs(2));
     assert!(world.publish("small").contains("\"seq\":1"));
 }
