@@ -54,13 +54,18 @@ impl Load {
         self.clients.push(thread::spawn(move || state.run(ask)));
     }
 
+    /// How many requests were answered so far.
+    pub fn answered(&self) -> u32 {
+        self.state.done.load(Ordering::Relaxed)
+    }
+
     /// Waits until so many more requests were answered.
     ///
     /// # Panics
     /// When they are not in time.
     pub fn wait_for(&self, requests: u32) {
-        let goal = self.state.done.load(Ordering::Relaxed) + requests;
-        wait::until("more answers", || (self.state.done.load(Ordering::Relaxed) >= goal).then_some(()));
+        let goal = self.answered() + requests;
+        wait::until("more answers", || (self.answered() >= goal).then_some(()));
     }
 
     /// Ends; asserts that every request was answered with 200.

@@ -73,11 +73,17 @@ fn two_hundred_restarts_under_load_fail_no_request() {
 
 #[test]
 fn requests_of_two_seconds_are_awaited() {
-    let sandbox = up("");
+    let sandbox = up("max_surge = 4\n");
     let load = load(&sandbox, Slowness(2_000));
     load.wait_for(100);
     for service in ["back", "front"] {
         sandbox.isles(&["restart", service]).ok();
+    }
+    write(&sandbox, "two");
+    begin(&sandbox, "/v1/deploys");
+    assert_eq!(ended(&sandbox), RolloutPhase::Promoted);
+    for scale in ["back=1", "front=1"] {
+        sandbox.isles(&["scale", scale]).ok();
     }
     load.assert_no_failure();
 }

@@ -1,4 +1,4 @@
-//! From one release to the next and back, under load: rolling, blue-green, canary, pinned and with a migration.
+//! From one release to the next and back, under load: rolling, blue-green, canary and pinned.
 
 mod back;
 mod crash;
@@ -16,7 +16,7 @@ const REQUESTS: usize = 100_000;
 const CLIENTS: usize = 8;
 
 /// One service `a` of two instances at the gateway's `/`; what it was built from is in its environment as `$V`.
-fn one(upgrade: &str, more: &str) -> Sandbox {
+pub(crate) fn one(upgrade: &str, more: &str) -> Sandbox {
     let sandbox = Sandbox::new(&format!(
         "[gateway]\nlisten = \"GATEWAY\"\n[gateway.routes]\n\"/\" = \"a\"\n[services.a]\nreplicas = 2\nhealth = \"/healthz\"\n{}{more}\
          [services.a.upgrade]\n{UPGRADE}{upgrade}",
@@ -33,18 +33,18 @@ fn program(name: &str) -> String {
     )
 }
 
-fn give(sandbox: &Sandbox, name: &str, version: &str) {
+pub(crate) fn give(sandbox: &Sandbox, name: &str, version: &str) {
     sandbox.write(&format!("{name}/service.py"), &sandbox.read("service.py"));
     sandbox.write(&format!("{name}/version"), version);
     sandbox.write(&format!("{name}/before"), "true");
 }
 
-fn version(sandbox: &Sandbox) -> String {
+pub(crate) fn version(sandbox: &Sandbox) -> String {
     sandbox.get("/env").json()["V"].as_str().unwrap_or_default().to_owned()
 }
 
 #[track_caller]
-fn deploy(sandbox: &Sandbox) -> RolloutStatus {
+pub(crate) fn deploy(sandbox: &Sandbox) -> RolloutStatus {
     let answer = sandbox.api("POST", "/v1/deploys", "{}");
     assert_eq!(answer.status, 202, "{}", answer.text());
     serde_json::from_slice(&answer.body).expect("it is a rollout")
@@ -75,7 +75,7 @@ fn states(sandbox: &Sandbox) -> Vec<ReleaseState> {
 
 /// The rollout ends so, without one failed request, and only this version answers.
 #[track_caller]
-fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &str) -> RolloutStatus {
+pub(crate) fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &str) -> RolloutStatus {
     let status = ended(sandbox);
     load.wait_for(50);
     load.assert_no_failure();
@@ -87,7 +87,7 @@ fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &str) -> Rol
     status
 }
 
-fn load(sandbox: &Sandbox) -> Load {
+pub(crate) fn load(sandbox: &Sandbox) -> Load {
     Load::start(4, sandbox.gateway, "/pid")
 }
 
@@ -186,27 +186,6 @@ fn a_canary_is_judged() {
     let cause = status.problem.expect("it is said why").cause;
     assert_eq!(cause, "the new release does worse than the old one in step 1");
     assert_eq!(version(&sandbox), "two");
-}
-
-#[test]
-fn a_migration_runs_once_and_requests_wait_for_it() {
-    let migrate = "store = \"sqlite\"\nmigrate = { command = \"sh migrate\", hold = true, deadline = \"10s\" }\n";
-    let sandbox = one("", migrate);
-    sandbox.write("a/migrate", "true");
-    sandbox.up();
-    let running = load(&sandbox);
-    sandbox.write("a/migrate", "echo \"$V $DATABASE_PATH $PORT\" >> ../../../../../migrated; sleep 1");
-    deploy(&sandbox);
-    ends(&sandbox, running, RolloutPhase::Promoted, "one");
-    let migrated = sandbox.read("migrated");
-    assert_eq!((migrated.lines().count(), migrated.contains("a.db")), (1, true), "{migrated}");
-
-    let running = load(&sandbox);
-    sandbox.write("a/migrate", "echo no such column; exit 4");
-    deploy(&sandbox);
-    let problem = ends(&sandbox, running, RolloutPhase::RolledBack, "one").problem.expect("it is said why");
-    assert_eq!(problem.cause, "the migration failed: that of `a` exited with code 4");
-    assert_eq!(problem.log, ["no such column"]);
 }
 
 #[test]

@@ -34,6 +34,13 @@ run = "exec ABRUPT"
 replicas = { max = 4, concurrency = 2, window = "1s" }
 "#;
 
+/// It uses some of a core, whatever it is asked.
+const BUSY: &str = r#"
+[services.a]
+run = "while :; do i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; sleep 0.05; done & exec ABRUPT"
+replicas = { max = 2, cpu = 0.02, window = "1s" }
+"#;
+
 fn up(manifest: &str) -> Sandbox {
     let sandbox = Sandbox::new(&manifest.replace("ABRUPT", env!("CARGO_BIN_EXE_abrupt")));
     sandbox.up();
@@ -104,4 +111,11 @@ fn grows_with_the_load_and_shrinks_without_failing_a_request() {
     wait::until_is("it shrinks", &1, || sandbox.pids("a").len());
     happened(&sandbox, "a", "scales to 4");
     happened(&sandbox, "a", "scales to 1");
+}
+
+#[test]
+fn grows_with_the_processor_time() {
+    let sandbox = up(BUSY);
+    wait::until_is("it grows", &2, || sandbox.pids("a").len());
+    happened(&sandbox, "a", "scales to 2");
 }

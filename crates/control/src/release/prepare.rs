@@ -73,7 +73,11 @@ impl Preparer {
         let (text, system) = (wanted.text, wanted.system);
         let release = self.releases.add(NewRelease { text, system, services }, self.clock.now(), true).await?;
         let number = release.number;
-        self.releases.change(|ledger| ledger.comes_up_with(number)).await.map_err(super::ReleaseError::from)?;
+        let unmigrated = logic::release::unmigrated(before.as_deref().map(view).as_ref(), &view(&release));
+        self.releases
+            .change(|ledger| ledger.comes_up_with(number, unmigrated))
+            .await
+            .map_err(super::ReleaseError::from)?;
         Ok(Prepared { release, way: Way::Forward, secrets: wanted.secrets })
     }
 

@@ -1,7 +1,7 @@
 //! Releases over records that fail, and a store on a real file system.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     sync::{
@@ -90,7 +90,7 @@ async fn add(releases: &Releases, folder: &Path, says: &str, at: u64) -> Option<
 async fn live(releases: &Releases, folder: &Path) -> Option<()> {
     releases.change(|ledger| ledger.comes_up()).await.ok()?;
     let first = add(releases, folder, "one", 1).await?;
-    releases.change(|ledger| ledger.comes_up_with(first)).await.ok()?;
+    releases.change(|ledger| ledger.comes_up_with(first, BTreeSet::new())).await.ok()?;
     releases.change(|ledger| ledger.runs(first)).await.ok()?;
     for (at, says) in (2..).zip(["two", "three", "four"]) {
         let next = add(releases, folder, says, at).await?;

@@ -1,6 +1,6 @@
 //! What becomes of deploys and rollbacks, and the release that the system comes up with.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use logic::release::Counts;
 use model::{
@@ -39,7 +39,7 @@ impl Supervisor {
     pub(super) async fn remember_coming_up(&self) -> Result<(), StreamsError> {
         match &self.release {
             Some(_) if self.config.resumed => Ok(()),
-            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number)).await,
+            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number, BTreeSet::new())).await,
             None => self.releases.change(|ledger| ledger.comes_up()).await,
         }
     }

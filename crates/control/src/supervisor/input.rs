@@ -25,6 +25,8 @@ pub(crate) enum Input {
     Routed(u64),
     /// The migration of a service ended.
     Migrated(ServiceName, Result<(), Trouble>),
+    /// That the migration of a service has run is remembered, or cannot be.
+    MigrationRemembered(ServiceName, Result<(), String>),
     /// A state of the rollout is stored, or could not be.
     Stored(Box<Stored>),
     /// The end of a rollout is remembered, or could not be.
@@ -58,6 +60,7 @@ impl Supervisor {
             Input::Started(id, started) => self.started(&id, started),
             Input::Routed(epoch) => self.routed(epoch),
             Input::Migrated(name, outcome) => self.migrated(&name, outcome),
+            Input::MigrationRemembered(name, outcome) => self.migration_remembered(&name, outcome),
             Input::Stored(stored) => self.stored(*stored),
             Input::EndRemembered(outcome) => self.end_remembered(outcome),
             Input::Probed(id, probed) => self.probed(id, probed),
@@ -140,6 +143,7 @@ impl Supervisor {
             }
             self.tell(&name, Event::Due);
         }
+        self.migrations_due();
         self.scale_due();
         self.rollout_due();
     }

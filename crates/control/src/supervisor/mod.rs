@@ -4,6 +4,7 @@ mod act;
 mod adopt;
 mod deploy;
 mod input;
+mod migration;
 mod queue;
 mod request;
 mod rollout;
@@ -86,6 +87,8 @@ pub struct Supervisor {
     /// The last rollouts that ended, the newest one at the end.
     ended: VecDeque<RolloutStatus>,
     services: BTreeMap<ServiceName, ServiceState>,
+    /// The migrations that run.
+    migrations: BTreeMap<ServiceName, migration::Running>,
     /// Those that have not been told to go, leave, or whose number of instances somebody waits for.
     pending: BTreeSet<ServiceName>,
     /// The runs that slots have had whose service is not there.
@@ -156,6 +159,7 @@ impl Supervisor {
             ended: remembered.last_rollout.iter().cloned().collect(),
             records,
             services: BTreeMap::new(),
+            migrations: BTreeMap::new(),
             pending: BTreeSet::new(),
             past_runs: remembered.last_runs.clone(),
             addresses: Addresses::new(config.connection_port, BTreeMap::new()),
@@ -238,7 +242,7 @@ impl Supervisor {
         let now = self.now();
         let first = |timers: &BTreeSet<(Timestamp, _)>| timers.first().map(|(at, _)| *at);
         let timers = first(&self.timers).into_iter().chain(first(&self.scalings)).chain(self.rollout_deadline());
-        let next = timers.min().unwrap_or(now + LONGEST_SLEEP);
+        let next = timers.chain(self.migration_deadline()).min().unwrap_or(now + LONGEST_SLEEP);
         if *set_for != Some(next) {
             *set_for = Some(next);
             alarm.as_mut().reset(alarm_time(next.since(now)));

@@ -238,7 +238,7 @@ impl Supervisor {
         let healthy = self.services.iter().filter(|(_, s)| s.machine.has_been_healthy() || s.machine.wanted() == 0);
         let healthy = healthy.map(|(name, _)| name.clone()).collect();
         for name in candidates {
-            if order::waits_for(self.system(), &name, &healthy).is_empty() {
+            if order::waits_for(self.system(), &name, &healthy).is_empty() && !self.migrates_first(&name) {
                 if let Some(service) = self.services.get_mut(&name) {
                     service.told_to_go = true;
                 }

@@ -30,7 +30,7 @@ impl Supervisor {
         let mut waves: VecDeque<_> = order::stop_waves(self.system()).into();
         let others = self.services.keys().filter(|name| !self.system().services.contains_key(*name));
         waves.push_front(others.cloned().collect());
-        self.kill_migration();
+        self.kill_migrations();
         self.stop = Some(Stop { code, waves, current: Vec::new() });
     }
 

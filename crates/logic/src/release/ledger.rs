@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::api::ReleaseState;
+use model::{ServiceName, api::ReleaseState};
 use serde::{Deserialize, Serialize};
 
 /// How the releases of a system fare.
@@ -15,6 +15,9 @@ pub struct Ledger {
     /// Those that ran and were not taken back, in this order; the last one runs, or did before the system went down.
     ran: Vec<u64>,
     coming: Coming,
+    /// The services whose migration must still run before the system comes up.
+    #[serde(default)]
+    unmigrated: BTreeSet<ServiceName>,
     /// Why others were taken back.
     taken_back: BTreeMap<u64, String>,
 }
@@ -92,9 +95,20 @@ impl Ledger {
         self.change(Coming::Up(None));
     }
 
-    /// The system comes up with this release.
-    pub fn comes_up_with(&mut self, number: u64) {
+    /// The system comes up with this release, once these services are migrated.
+    pub fn comes_up_with(&mut self, number: u64, unmigrated: BTreeSet<ServiceName>) {
         self.change(Coming::Up(Some(number)));
+        self.unmigrated = unmigrated;
+    }
+
+    /// The service's migration has run; the system still comes up.
+    pub fn migrated(&mut self, service: &ServiceName) {
+        self.unmigrated.remove(service);
+    }
+
+    /// The services whose migration must still run before the system comes up.
+    pub fn unmigrated(&self) -> &BTreeSet<ServiceName> {
+        &self.unmigrated
     }
 
     /// A rollout to this release begins.
@@ -159,6 +173,7 @@ impl Ledger {
 
     fn change(&mut self, coming: Coming) {
         self.coming = coming;
+        self.unmigrated.clear();
         self.index += 1;
     }
 }
@@ -167,14 +182,17 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// The state after each word: `u` comes up, `u2` with release 2, `b3` a rollout begins, `r3` it serves, `x` it went back.
+    /// The state after each word: `u` comes up, `u2` with release 2 once `a` and `b` are migrated, `ma` `a` is, `b3` a rollout begins, `r3` it serves, `x` it went back.
     fn after(words: &str) -> Ledger {
         let mut ledger = Ledger::default();
         for word in words.split_whitespace() {
             let number = word[1..].parse().ok();
             match (&word[..1], number) {
                 ("u", None) => ledger.comes_up(),
-                ("u", Some(number)) => ledger.comes_up_with(number),
+                ("u", Some(number)) => {
+                    ledger.comes_up_with(number, ["a", "b"].map(|name| name.parse().unwrap()).into());
+                }
+                ("m", None) => ledger.migrated(&word[1..].parse().unwrap()),
                 ("b", Some(number)) => ledger.begins(number),
                 ("r", Some(number)) => ledger.runs(number),
                 _ => ledger.went_back("worse"),
@@ -225,6 +243,16 @@ mod tests {
         assert_eq!(after("u1 r1 b2 x b2 r2").reason(2), None);
         assert_eq!(after("u1 r1 b2 u").reason(2), Some("the system was stopped during its rollout"));
         assert_eq!(after("u1 r1 b2 u u2 r2").reason(2), None);
+    }
+
+    #[test]
+    fn what_is_still_to_be_migrated() {
+        for (words, expected) in
+            [("u", ""), ("u1", "a b"), ("u1 ma", "b"), ("u1 ma mb", ""), ("u1 r1", ""), ("u1 u", "")]
+        {
+            let left: Vec<_> = after(words).unmigrated().iter().map(ServiceName::to_string).collect();
+            assert_eq!(left.join(" "), expected, "{words}");
+        }
     }
 
     #[test]

@@ -8,26 +8,33 @@ use std::{
 use model::{
     ServiceName,
     api::{Change, PlannedService},
-    spec::{Service, Strategy, System, Upgrade},
+    spec::{self, Service, Strategy, System, Upgrade, Wait},
 };
 
-use super::Difference;
-use crate::rollout::{Migration, Plan, Target};
+use super::{Difference, View, compare};
+use crate::{
+    order,
+    rollout::{Migration, Plan, Target, Waves},
+};
 
 /// How many instances each service has now: asked for, by the manifest or a person.
 pub type Counts = BTreeMap<ServiceName, u32>;
 
-/// How the differences are rolled out; `None` if no instance starts or ends.
+/// How the differences are rolled out; `None` if no instance starts or ends, and nothing has to be migrated.
 pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Option<Plan> {
-    let targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
+    let mut targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
     if targets.is_empty() {
         return None;
+    }
+    if new.pinned {
+        callers_first(&mut targets, old, new);
     }
     let services: Vec<_> = targets.iter().filter_map(|target| service(&target.service, old, new)).collect();
     let progress = services.iter().map(|service| service.upgrade.progress_deadline).max();
     let upgrade = upgrade(differences, old, new);
+    let moves = targets.iter().any(|target| (target.old, target.new) != (0, 0));
     Some(Plan {
-        strategy: upgrade.strategy.clone(),
+        strategy: if moves { upgrade.strategy.clone() } else { at_once(&upgrade.strategy) },
         migration: migration(differences, new),
         progress_deadline: progress.unwrap_or_default().max(upgrade.progress_deadline),
         one_way: false,
@@ -45,11 +52,26 @@ pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Cou
         let most = match (change, strategy) {
             (Change::Adjusted, _) => before.max(after),
             (_, Strategy::Rolling) if before > 0 && after > 0 => before.max(after) + surge,
-            _ => before + after,
+            _ => before + u32::from(wakes(&name, before, old, new)) + after,
         };
         PlannedService { service: name, change, parts, old: before, new: after, most }
     };
     differences.iter().map(one).collect()
+}
+
+/// The services whose migration must run before a system starts that ran as `old` before, if it ran. Of what runs in place
+/// nobody knows what has changed.
+pub fn unmigrated(old: Option<&View>, new: &View) -> BTreeSet<ServiceName> {
+    let differences = old.map(|old| compare(old, new));
+    let is_new = |name: &ServiceName| {
+        let mut all = differences.iter().flatten();
+        differences.is_none() || all.any(|it| it.service == *name && migrates(it, new.system).is_some())
+    };
+    let names = new
+        .units
+        .iter()
+        .filter(|(name, unit)| unit.spec.migrate.is_some() && (unit.artifact.is_none() || is_new(name)));
+    names.map(|(name, _)| (*name).clone()).collect()
 }
 
 /// The name of a strategy.
@@ -64,9 +86,38 @@ pub fn strategy_name(strategy: &Strategy) -> &'static str {
 fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> Option<Target> {
     let name = &difference.service;
     let (before, after) = counts(name, old, new, now.get(name).copied());
+    let wakes = wakes(name, before, old, new);
+    let before = before + u32::from(wakes);
     let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
     let terms = service(name, old, new)?.upgrade.terms.clone();
-    starts_or_ends.then(|| Target { service: name.clone(), old: before, new: after, terms })
+    (starts_or_ends || migrates(difference, new).is_some()).then(|| Target {
+        service: name.clone(),
+        old: before,
+        new: after,
+        terms,
+        waves: Waves::default(),
+        wakes,
+    })
+}
+
+/// Whether its old set must wake up, for those who stay on the old release.
+fn wakes(name: &ServiceName, before: u32, old: &System, new: &System) -> bool {
+    new.pinned && before == 0 && old.services.get(name).is_some_and(|service| service.scaling.is_some())
+}
+
+/// A request that is on its way must find all that it will call in its own release.
+fn callers_first(targets: &mut [Target], old: &System, new: &System) {
+    let waves = |system| {
+        let numbered = (0..).zip(order::stop_waves(system));
+        numbered
+            .flat_map(|(number, wave)| wave.into_iter().map(move |name| (name, number)))
+            .collect::<BTreeMap<_, u32>>()
+    };
+    let (old, new) = (waves(old), waves(new));
+    for target in targets {
+        let of = |waves: &BTreeMap<ServiceName, u32>| waves.get(&target.service).copied().unwrap_or_default();
+        target.waves = Waves { old: of(&old), new: of(&new) };
+    }
 }
 
 /// The instances of a service before and afterwards, if it has so many now. A number that a person asked for holds until the
@@ -100,13 +151,25 @@ fn upgrade<'a>(differences: &[Difference], old: &'a System, new: &'a System) -> 
     if agree { &first.upgrade } else { &new.upgrade }
 }
 
+/// Where no instance runs there is nothing to wait for.
+fn at_once(strategy: &Strategy) -> Strategy {
+    match strategy {
+        Strategy::Rolling => Strategy::Rolling,
+        _ => Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO },
+    }
+}
+
 /// One after the other; requests are held if one of them wants that.
 fn migration(differences: &[Difference], new: &System) -> Option<Migration> {
-    let begins = |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced);
-    let names: BTreeSet<_> = differences.iter().filter(begins).map(|difference| &difference.service).collect();
-    let all: Vec<_> = names.into_iter().filter_map(|name| new.services.get(name)?.migrate.as_ref()).collect();
+    let all: Vec<_> = differences.iter().filter_map(|difference| migrates(difference, new)).collect();
     let deadline: Duration = all.iter().map(|migration| migration.deadline).sum();
     (!all.is_empty()).then(|| Migration { hold: all.iter().any(|migration| migration.hold), deadline })
+}
+
+/// What must run before the service's new code does.
+fn migrates<'a>(difference: &Difference, new: &'a System) -> Option<&'a spec::Migration> {
+    let begins = matches!(difference.change, Change::Added | Change::Replaced);
+    new.services.get(&difference.service).filter(|_| begins)?.migrate.as_ref()
 }
 
 fn service<'a>(name: &ServiceName, old: &'a System, new: &'a System) -> Option<&'a Service> {

@@ -6,10 +6,11 @@ use model::{
     ServiceName,
     api::Change,
     pins::reentry,
-    spec::{Gateway, Migration, Protocol, Route, Service, Strategy, System, Topic, Wait},
+    spec::{Gateway, Migration, Protocol, Route, Scaling, Service, Strategy, System, Topic, Wait},
 };
 
 use super::*;
+use crate::rollout::Target;
 
 /// A change of something.
 type Edit<T> = fn(&mut T);
@@ -121,6 +122,38 @@ fn pinned_paths_have_second_sets_and_never_come_back_in() {
 }
 
 #[test]
+fn sets_of_pinned_services_end_with_callers_first() {
+    let (old, mut new) = (system("a>b b"), system("a b>a"));
+    let waves = |new: &System| {
+        let plan = rollout(&differences(&old, new), &old, new, &Counts::new()).unwrap();
+        plan.targets.iter().map(|target| (target.waves.old, target.waves.new)).collect::<Vec<_>>()
+    };
+    assert_eq!(waves(&new), [(0, 0), (0, 0)], "their calls find the other release");
+    new.pinned = true;
+    assert_eq!(waves(&new), [(0, 1), (1, 0)]);
+}
+
+#[test]
+fn what_sleeps_wakes_for_its_rollout() {
+    let scaling = Scaling { min: 0, max: 4, concurrency: Some(10), cpu_millis: None, window: Duration::from_secs(60) };
+    let mut old = system("a>b b");
+    (service(&mut old, "b").replicas, service(&mut old, "b").scaling) = (0, Some(scaling));
+    let mut new = old.clone();
+    service(&mut new, "b").run = "./new".into();
+    let now = Counts::from([("b".parse().unwrap(), 0)]);
+    let sets = |new: &System| {
+        let differences = differences(&old, new);
+        let targets = rollout(&differences, &old, new, &now).unwrap().targets;
+        let planned = planned(&differences, &old, new, &now).into_iter().map(|one| one.most);
+        let target = |(target, most): (Target, u32)| format!("{} {} {} {most}", target.service, target.old, target.new);
+        targets.into_iter().zip(planned).map(target).collect::<Vec<_>>()
+    };
+    assert_eq!(sets(&new), ["b 0 1 1"]);
+    new.pinned = true;
+    assert_eq!(sets(&new), ["a 1 1 2", "b 1 1 2"], "requests of the old release find nobody in the new one");
+}
+
+#[test]
 fn plans() {
     let (old, mut new) = (system("a>b b"), system("a>b b c"));
     let migrate = Migration { command: "m".into(), hold: true, deadline: Duration::from_secs(9) };
@@ -144,6 +177,48 @@ fn plans() {
         adjusted
     });
     assert_eq!(rollout(&adjusted, &old, &old, &Counts::new()), None, "no instance is replaced");
+}
+
+#[test]
+fn a_migration_runs_at_once_where_no_instance_does() {
+    let (mut old, nobody) = (system("a"), Counts::from([("a".parse().unwrap(), 0)]));
+    for strategy in [Strategy::Rolling, Strategy::BlueGreen { preview: Wait::Person, keep: Duration::MAX }] {
+        service(&mut old, "a").upgrade.strategy = strategy;
+        let mut new = old.clone();
+        service(&mut new, "a").run = "./new".into();
+        let plan = |new: &System| rollout(&differences(&old, new), &old, new, &nobody);
+        assert_eq!(plan(&new), None, "nothing starts, and nothing has to run");
+        let migrate = Migration { command: "m".into(), hold: false, deadline: Duration::from_secs(9) };
+        service(&mut new, "a").migrate = Some(migrate);
+        let plan = plan(&new).unwrap();
+        assert_eq!(plan.check(), Ok(()));
+        assert_eq!((plan.targets[0].old, plan.targets[0].new, plan.migration.is_some()), (0, 0, true));
+        let keep = if let Strategy::BlueGreen { preview, keep } = plan.strategy { Some((preview, keep)) } else { None };
+        assert!(keep.is_none_or(|waits| waits == (Wait::For(Duration::ZERO), Duration::ZERO)), "nothing to look at");
+    }
+}
+
+#[test]
+fn what_must_migrate_before_a_system_starts() {
+    let migrate = Migration { command: "m".into(), hold: false, deadline: Duration::from_secs(9) };
+    let (mut old, none) = (system("a b c d"), BTreeMap::new());
+    for name in ["a", "b", "c"] {
+        service(&mut old, name).migrate = Some(migrate.clone());
+    }
+    let mut new = old.clone();
+    service(&mut new, "a").run = "./new".into();
+    service(&mut new, "b").drain_timeout = Duration::ZERO;
+    service(&mut new, "d").run = "./new".into();
+    let words = |old: Option<&System>, artifact: Option<&'static str>| {
+        let mut to = view(&new, &none);
+        to.units.values_mut().for_each(|unit| unit.artifact = artifact);
+        let old = old.map(|old| view(old, &none));
+        unmigrated(old.as_ref(), &to).iter().map(ServiceName::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words(None, Some("same")), "a b c", "it never ran");
+    assert_eq!(words(Some(&new), Some("same")), "", "the same again");
+    assert_eq!(words(Some(&old), Some("same")), "a", "only what another program will run");
+    assert_eq!(words(Some(&new), None), "a b c", "in place");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use model::{
     Timestamp,
-    spec::{Scarce, Wait},
+    spec::{Scarce, Side, Wait},
 };
 
 use super::{
@@ -72,13 +72,16 @@ impl Snapshot {
     }
 
     fn prepare(&mut self, now: Timestamp) -> bool {
-        if !self.is_routed() {
+        let is_awake = |pair: &Pair| !pair.target.wakes || pair.old.healthy() > 0;
+        if !self.is_routed() || !self.pairs.iter().all(is_awake) {
             return false;
         }
         match self.migration {
             MigrationState::Running(_) => false,
             MigrationState::Waiting => {
                 self.migration = MigrationState::Running(now);
+                let deadline = self.plan.migration.as_ref().map(|migration| migration.deadline);
+                self.progressed_at = now + deadline.unwrap_or_default();
                 true
             }
             MigrationState::Over => {
@@ -163,15 +166,8 @@ impl Snapshot {
         is_done
     }
 
-    /// Services that are no longer in the release go last, for the others may have called them until their end.
     fn retire(&mut self, now: Timestamp) -> bool {
-        for is_removed in [false, true] {
-            let of = |pair: &Pair| (pair.target.new == 0) == is_removed;
-            self.pairs.iter_mut().filter(|pair| of(pair)).for_each(|pair| _ = pair.old.stop(|_| true));
-            if self.pairs.iter().any(|pair| of(pair) && pair.old.existing() > 0) {
-                break;
-            }
-        }
+        self.ending(Side::Old).for_each(|pair| _ = pair.old.stop(|_| true));
         let is_over = self.pairs.iter().all(|pair| pair.old.existing() == 0);
         let is_late = self.standstill_at().is_some_and(|at| at <= now);
         if is_over || is_late {
@@ -179,6 +175,13 @@ impl Snapshot {
             self.enter(Phase::Ended(Outcome::Promoted), now);
         }
         is_over || is_late
+    }
+
+    /// Those whose set of one release may end by now.
+    pub(super) fn ending(&mut self, side: Side) -> impl Iterator<Item = &mut Pair> {
+        let left = self.pairs.iter().filter(|pair| pair.set(side).existing() > 0);
+        let turn = left.map(|pair| pair.rank(side)).min();
+        self.pairs.iter_mut().filter(move |pair| turn.is_none_or(|turn| pair.rank(side) <= turn))
     }
 }
 

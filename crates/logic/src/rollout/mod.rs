@@ -39,5 +39,5 @@ pub use action::{Action, Routing, Traffic};
 pub use event::{Command, Event, Report, State, Verdict};
 pub use machine::{Machine, Phase, Snapshot};
 pub use outcome::{Cause, Outcome};
-pub use plan::{Invalid, Migration, Plan, Target};
+pub use plan::{Invalid, Migration, Plan, Target, Waves};
 pub use set::Instance;

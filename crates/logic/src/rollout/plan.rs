@@ -34,12 +34,28 @@ pub struct Plan {
 pub struct Target {
     /// The service.
     pub service: ServiceName,
-    /// Its instances in the old release; 0 if it is not in it.
+    /// Its instances in the old release; 0 if it is not in it or scaled to nothing.
     pub old: u32,
-    /// Its instances in the new release; 0 if it is not in it.
+    /// Its instances in the new release; 0 if it is not in it or scaled to nothing.
     pub new: u32,
     /// What it promises meanwhile.
     pub terms: Terms,
+    /// When its sets end among those of the others.
+    #[serde(default)]
+    pub waves: Waves,
+    /// Whether its old set sleeps and must serve before anything new starts: what stays on the old release finds it nowhere else.
+    #[serde(default)]
+    pub wakes: bool,
+}
+
+/// When the sets of a service end among those of the others: one ends after all of a lower number have. They differ only if
+/// requests stay on their release, for then callers must end before what they call; else all calls find the other set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waves {
+    /// That of the old release.
+    pub old: u32,
+    /// That of the new release.
+    pub new: u32,
 }
 
 /// What runs once before the first new instance.
@@ -47,7 +63,7 @@ pub struct Target {
 pub struct Migration {
     /// Whether requests are held meanwhile.
     pub hold: bool,
-    /// The time it may take.
+    /// The time it may take; none of it counts as a standstill.
     pub deadline: Duration,
 }
 
@@ -56,7 +72,7 @@ pub struct Migration {
 pub enum Invalid {
     /// It has no service, more than 10,000, or one twice.
     Targets,
-    /// A service has no instance in either release, or more than 10,000.
+    /// A service has more than 10,000 instances.
     Replicas(usize),
     /// `max_surge` and `max_unavailable` are both 0, or exceed 10,000.
     NoRoom(usize),
@@ -98,7 +114,7 @@ impl Plan {
 
     fn check_target(&self, at: usize, Target { old, new, terms, .. }: &Target) -> Result<(), Invalid> {
         let counts = [*old, *new, terms.max_surge, terms.max_unavailable];
-        if (*old, *new) == (0, 0) || counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
+        if counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
             return Err(Invalid::Replicas(at));
         }
         if counts[2..] == [0, 0] || counts[2..].iter().any(|count| *count > REPLICAS_MAX) {

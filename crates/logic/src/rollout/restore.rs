@@ -1,6 +1,6 @@
 //! How a rollout goes back.
 
-use model::Timestamp;
+use model::{Timestamp, spec::Side};
 
 use super::{
     Outcome, Phase, Snapshot, Traffic,
@@ -30,20 +30,13 @@ impl Snapshot {
         is_whole || is_late
     }
 
-    /// Services that are new in the release go last, for the others may call them until their end.
     fn restore_sets(&mut self, now: Timestamp) {
         let is_rolling = self.plan.is_rolling();
-        for is_added in [false, true] {
-            let of = |pair: &Pair| (pair.target.old == 0) == is_added;
-            for pair in self.pairs.iter_mut().filter(|pair| of(pair)) {
-                if is_rolling {
-                    bring_back(pair, now);
-                } else {
-                    pair.new.stop(|_| true);
-                }
-            }
-            if self.pairs.iter().any(|pair| of(pair) && pair.new.existing() > 0) {
-                return;
+        for pair in self.ending(Side::New) {
+            if is_rolling {
+                bring_back(pair, now);
+            } else {
+                pair.new.stop(|_| true);
             }
         }
     }

@@ -39,6 +39,17 @@ impl Pair {
         Self { target, old, new: Set::default() }
     }
 
+    pub(super) fn set(&self, side: Side) -> &Set {
+        if side == Side::Old { &self.old } else { &self.new }
+    }
+
+    /// A set ends when all of a lower rank have: after its callers, and that of a service which the other release has not last, for the
+    /// others may call it until their end.
+    pub(super) fn rank(&self, side: Side) -> (u32, bool) {
+        let Target { old, new, waves, .. } = &self.target;
+        if side == Side::Old { (waves.old, *new == 0) } else { (waves.new, *old == 0) }
+    }
+
     pub(super) fn instances(&self) -> impl Iterator<Item = (Instance, &Member)> {
         self.of(Side::Old, &self.old).chain(self.of(Side::New, &self.new))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use logic::{
     release::{self, Difference},
-    rollout::{Event, Instance, Invalid, Machine, Plan},
+    rollout::{Event, Instance, Invalid, Machine, Plan, Target},
 };
 use model::{
     Problem,
@@ -94,7 +94,7 @@ impl Supervisor {
 
     /// The slots of the instances that serve before, in the order of their numbers.
     fn old_places(&self, plan: &Plan) -> BTreeMap<Instance, u32> {
-        let of = |target: &logic::rollout::Target| {
+        let of = |target: &Target| {
             let service = target.service.clone();
             let slots = self.services.get(&service).map(|state| state.machine.own_slots().collect::<Vec<_>>());
             let numbered = (1..=target.old).zip(slots.unwrap_or_default());
@@ -126,7 +126,8 @@ impl Supervisor {
 /// The way back: all at once, without steps and waits, and itself taken back only for another deploy.
 fn back(plan: Plan) -> Plan {
     let strategy = Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO };
-    Plan { strategy, migration: None, one_way: true, ..plan }
+    let targets = plan.targets.into_iter().map(|target| Target { wakes: false, ..target }).collect();
+    Plan { targets, strategy, migration: None, one_way: true, ..plan }
 }
 
 fn pinned_rolling() -> Box<Problem> {

@@ -1,24 +1,14 @@
-//! The migration of a release: one service's after the other, before the first new instance.
-
-use std::collections::BTreeMap;
+//! The migration of a release that is rolled out: one service's after the other, before the first new instance.
 
 use logic::rollout::{Action, Event};
 use model::{ServiceName, status::Trouble};
-use ports::workloads::{Exit, StartError, Workload, WorkloadId};
+use ports::workloads::WorkloadId;
 
 use super::{
     super::{Supervisor, input::Input},
     Rollout,
 };
-use crate::{
-    addresses::Reach,
-    environment::{self, Given},
-    release::Bundle,
-    store,
-};
 
-/// The lines of a migration's log that are shown.
-const LOG_LINES: usize = 40;
 const STOPPED: &str = "it was stopped";
 
 /// A migration, from its start until it is stored how it ended.
@@ -36,6 +26,11 @@ enum Stage {
 }
 
 impl Rollout {
+    /// The service whose migration runs.
+    pub(in super::super) fn migrating(&self) -> Option<&ServiceName> {
+        self.migrating.as_ref().map(|migrating| &migrating.service)
+    }
+
     /// The services that have a migration, and whether it has run.
     fn next_migration(&self) -> Option<ServiceName> {
         let begins = |target: &&logic::rollout::Target| {
@@ -56,35 +51,7 @@ impl Supervisor {
         let Some(name) = rollout.next_migration() else { return self.tell_rollout(Event::Migrated(Ok(()))) };
         rollout.migrating = Some(Migrating { service: name.clone(), stage: Stage::Runs });
         let Some(bundle) = rollout.bundle(&name).cloned() else { return };
-        self.note(&name, None, "its migration runs".into());
-        let workload = self.migration(&name, &bundle);
-        let database = store::path(&self.config, &name, &bundle.spec);
-        let workloads = self.engines.workloads.clone();
-        self.beside("migration", async move {
-            let made = super::super::start::make_store(database).await;
-            let started = match made {
-                Ok(()) => workloads.start(workload).await,
-                Err(error) => Err(error),
-            };
-            started.map_or_else(|error| Input::Migrated(name, Err(not_started(error))), |_| Input::Nothing)
-        });
-    }
-
-    fn migration(&self, name: &ServiceName, bundle: &Bundle) -> Workload {
-        let spec = &bundle.spec;
-        let database = store::path(&self.config, name, spec);
-        let secrets = self.vault.of(bundle);
-        let hidden = secrets.values().cloned().collect();
-        let reach = Reach { connections: BTreeMap::new(), messages: None };
-        let given = Given { target: None, reach: &reach, database: database.as_deref(), secrets, nats: None };
-        Workload {
-            id: WorkloadId::Migration(name.clone()),
-            command: spec.migrate.as_ref().map(|migrate| migrate.command.clone()).unwrap_or_default(),
-            env: environment::of_instance(&self.config, bundle, &given),
-            folder: bundle.folder.clone(),
-            limits: spec.limits.clone(),
-            secrets: hidden,
-        }
+        self.start_migration(&name, &bundle);
     }
 
     /// Its process is killed; that it ended is told in time.
@@ -98,31 +65,7 @@ impl Supervisor {
         self.kill(id);
     }
 
-    /// The system stops: what has not run to its end does so again when it comes up.
-    pub(in super::super) fn kill_migration(&self) {
-        if let Some(migrating) = self.rollout.as_ref().and_then(|rollout| rollout.migrating.as_ref()) {
-            self.kill(WorkloadId::Migration(migrating.service.clone()));
-        }
-    }
-
-    /// The process of a migration ended: its log says how it went.
-    pub(in super::super) fn migration_exited(&mut self, name: ServiceName, exit: Exit) {
-        let Some(rollout) = self.active() else { return };
-        let command = rollout.bundle(&name).and_then(|bundle| bundle.spec.migrate.clone());
-        let hint = format!("the command is: {}", command.map(|migrate| migrate.command).unwrap_or_default());
-        let logs = self.engines.logs.clone();
-        let cause = match exit {
-            Exit::Code(0) => return self.migrated(&name, Ok(())),
-            Exit::Code(code) => format!("that of `{name}` exited with code {code}"),
-            Exit::Signal(signal) => format!("that of `{name}` was ended by signal {signal}"),
-        };
-        self.beside("migration", async move {
-            let log = logs.tail(&WorkloadId::Migration(name.clone()), LOG_LINES).await;
-            Input::Migrated(name, Err(Trouble { log, ..Trouble::new(cause, hint) }))
-        });
-    }
-
-    pub(in super::super) fn migrated(&mut self, name: &ServiceName, outcome: Result<(), Trouble>) {
+    pub(in super::super) fn migrated_in_rollout(&mut self, name: &ServiceName, outcome: Result<(), Trouble>) {
         let Some(rollout) = self.active() else { return };
         let Some(migrating) = rollout.migrating.as_mut().filter(|migrating| migrating.service == *name) else { return };
         let stage = std::mem::replace(&mut migrating.stage, Stage::Over);
@@ -154,20 +97,12 @@ impl Supervisor {
         });
     }
 
-    /// An earlier platform process began a migration, and it runs still or has ended meanwhile. Says whether it is the
-    /// rollout's.
-    pub(in super::super) fn adopt_migration(&mut self, name: &ServiceName, exit: Option<Exit>) -> bool {
+    /// Whether a migration that an earlier platform process began is the rollout's.
+    pub(in super::super) fn adopt_in_rollout(&mut self, name: &ServiceName) -> bool {
         let Some(rollout) = self.rollout.as_mut().filter(|r| r.next_migration().as_ref() == Some(name)) else {
             return false;
         };
         rollout.migrating = Some(Migrating { service: name.clone(), stage: Stage::Runs });
-        if let Some(exit) = exit {
-            self.migration_exited(name.clone(), exit);
-        }
         true
     }
-}
-
-fn not_started(error: StartError) -> Trouble {
-    Trouble::new(format!("it did not start: {}", error.cause), error.hint)
 }

@@ -105,7 +105,7 @@ impl Rollout {
     }
 
     /// What the new instances of a service run.
-    fn bundle(&self, service: &ServiceName) -> Option<&Arc<Bundle>> {
+    pub(super) fn bundle(&self, service: &ServiceName) -> Option<&Arc<Bundle>> {
         self.to.bundles.get(service)
     }
 

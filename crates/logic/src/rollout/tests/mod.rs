@@ -21,7 +21,7 @@ fn seconds(seconds: u64) -> Duration {
 
 fn target(service: &str, old: u32, new: u32) -> Target {
     let terms = Terms { healthy_deadline: seconds(60), ..Terms::default() };
-    Target { service: service.parse().expect("a name"), old, new, terms }
+    Target { service: service.parse().expect("a name"), old, new, terms, waves: Waves::default(), wakes: false }
 }
 
 fn plan(strategy: Strategy, targets: &[(&str, u32, u32)]) -> Plan {

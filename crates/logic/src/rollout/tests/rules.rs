@@ -369,6 +369,32 @@ fn the_migration_runs_first_and_once() {
 }
 
 #[test]
+fn migrations_may_take_longer_than_a_standstill() {
+    let mut plan = plan(Strategy::Rolling, &[("web", 1, 1)]);
+    plan.migration = Some(Migration { hold: false, deadline: seconds(300) });
+    let mut b = Bench::begun(plan);
+    assert_eq!(b.pass(seconds(299)), "");
+    b.tell(Event::Migrated(Ok(())));
+    assert_eq!(b.routed(), "");
+    assert!(b.machine.cause().is_none() && b.machine.phase() == &Phase::Rolling);
+}
+
+#[test]
+fn a_migration_without_instances_is_all_there_is() {
+    for strategy in [Strategy::Rolling, blue_green(Wait::For(seconds(0)))] {
+        let mut plan = plan(strategy, &[("web", 0, 0)]);
+        plan.migration = Some(Migration { hold: false, deadline: seconds(30) });
+        let mut b = Bench::new(plan);
+        b.tell(Event::Due);
+        assert_eq!(b.routed(), "migrate");
+        b.tell(Event::Migrated(Ok(())));
+        b.routed();
+        b.pass(seconds(30));
+        assert_eq!(b.machine.phase(), &Phase::Ended(Outcome::Promoted));
+    }
+}
+
+#[test]
 fn added_services_come_with_the_rest_and_removed_ones_go_last() {
     let mut b = Bench::begun(plan(Strategy::Rolling, &[("added", 0, 1), ("gone", 1, 0), ("web", 1, 1)]));
     b.up(&["added.new1"]);
@@ -381,6 +407,41 @@ fn added_services_come_with_the_rest_and_removed_ones_go_last() {
     assert_eq!(b.tell(Event::Told(Command::Abort)), "stop web.new1");
     assert_eq!(b.ended(&["web.new1"]), "stop added.new1");
     assert_eq!(b.ended(&["added.new1"]), "rolled back: it was aborted");
+}
+
+#[test]
+fn sets_of_pinned_services_end_with_callers_first() {
+    let pinned = || {
+        let mut plan = plan(blue_green(Wait::For(seconds(0))), &[("back", 1, 1), ("front", 1, 1), ("left", 1, 0)]);
+        (plan.targets[0].waves, plan.targets[2].waves) = (Waves { old: 2, new: 1 }, Waves { old: 1, new: 0 });
+        let mut b = Bench::begun(plan);
+        b.up(&["back.new1"]);
+        b.up(&["front.new1"]);
+        b.routed();
+        b
+    };
+    let mut b = pinned();
+    assert_eq!(b.pass(seconds(30)), "stop front.old1", "what it calls must still answer its last requests");
+    assert_eq!(b.ended(&["front.old1"]), "stop left.old1");
+    assert_eq!(b.ended(&["left.old1"]), "stop back.old1");
+    assert_eq!(b.ended(&["back.old1"]), "promoted");
+
+    let mut b = pinned();
+    assert_eq!(b.tell(Event::Told(Command::Abort)), "route 0");
+    assert_eq!(b.routed(), "stop front.new1");
+    assert_eq!(b.ended(&["front.new1"]), "stop back.new1");
+    assert_eq!(b.ended(&["back.new1"]), "rolled back: it was aborted");
+}
+
+#[test]
+fn a_pinned_set_that_sleeps_serves_before_anything_new_starts() {
+    let mut plan = plan(blue_green(Wait::For(seconds(0))), &[("back", 1, 1), ("front", 1, 1)]);
+    plan.targets[0].wakes = true;
+    let mut b = Bench::new(plan);
+    assert_eq!(b.tell(Event::Due), "route 0, run back.old1, run front.old1");
+    assert_eq!(b.report("front.old1", State::Healthy), "");
+    assert_eq!(b.routed(), "");
+    assert_eq!(b.report("back.old1", State::Healthy), "run back.new1, run front.new1");
 }
 
 #[test]
@@ -433,7 +494,6 @@ fn plans_that_make_no_sense() {
     let terms = |change: &dyn Fn(&mut Terms)| with(&|plan| change(&mut plan.targets[1].terms));
     assert_eq!(with(&|plan| plan.targets.clear()), Invalid::Targets);
     assert_eq!(with(&|plan| plan.targets[1].service = plan.targets[0].service.clone()), Invalid::Targets);
-    assert_eq!(with(&|plan| plan.targets[1].new = 0), Invalid::Replicas(1));
     assert_eq!(with(&|plan| plan.targets[1].new = 10_001), Invalid::Replicas(1));
     assert_eq!(terms(&|terms| terms.max_surge = 0), Invalid::NoRoom(1));
     assert_eq!(terms(&|terms| terms.max_surge = u32::MAX), Invalid::NoRoom(1));

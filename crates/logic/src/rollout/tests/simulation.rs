@@ -19,8 +19,11 @@ fn any_plan(rng: &mut fastrand::Rng) -> Plan {
     plan.targets.iter_mut().for_each(|t| t.terms = Terms { max_surge, max_unavailable, ..t.terms.clone() });
     match rng.u8(..4) {
         0 => plan.targets = vec![target("added", 0, rng.u32(1..4))],
-        1 => plan.targets.extend([target("added", 0, 2), target("removed", 2, 0)]),
+        1 => plan.targets.extend([target("added", 0, 2), target("removed", 2, 0), target("idle", 0, 0)]),
         _ => {}
+    }
+    if !matches!(plan.strategy, Strategy::Rolling) && rng.bool() {
+        plan.targets.iter_mut().for_each(|t| t.waves = Waves { old: rng.u32(..3), new: rng.u32(..3) });
     }
     let migration = Migration { hold: rng.bool(), deadline: seconds(60) };
     plan.migration = rng.bool().then_some(migration);

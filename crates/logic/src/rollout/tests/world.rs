@@ -313,6 +313,7 @@ impl World {
     /// What must hold before an instance is stopped.
     fn check_stop(&self, instance: &Instance) {
         let target = self.plan.targets.iter().find(|target| target.service == instance.service).expect("it is known");
+        self.check_callers(target, instance.side);
         // A stop that was decided before the way back began may be carried out after it.
         let goes_back = matches!(self.machine.phase(), Phase::Restoring | Phase::Ended(_));
         if instance.side == Side::New || target.new == 0 || goes_back {
@@ -329,6 +330,19 @@ impl World {
             let all = Traffic::Share(WEIGHT_MAX);
             assert_eq!(self.routing.map(|routing| routing.traffic), Some(all), "{instance:?} has requests");
         }
+    }
+
+    /// Callers end before what they call, unless time is up.
+    fn check_callers(&self, target: &Target, side: Side) {
+        let wave = |target: &Target| if side == Side::Old { target.waves.old } else { target.waves.new };
+        let callers = self.plan.targets.iter().filter(|caller| wave(caller) < wave(target));
+        let mut left = callers.flat_map(|caller| self.of(caller, side));
+        let is_late = matches!(self.machine.phase(), Phase::Ended(_));
+        assert!(
+            is_late || left.all(|slot| matches!(slot.report.state, State::Ended(_))),
+            "{side:?} {}",
+            target.service
+        );
     }
 
     /// What the end must look like.
