@@ -10,7 +10,6 @@ use crate::{
     buffer::Scratch,
     client::{self, Client, Read},
     connection::Local,
-    listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
     worker::Worker,
@@ -33,7 +32,7 @@ impl Wanted {
 pub(super) async fn refuse(worker: Rc<Worker>, mut client: Client, wanted: Option<Wanted>, fault: Fault) {
     let is_bytes = |wanted: &Wanted| wanted.connection.policy().protocol == Protocol::Tcp;
     if wanted.as_ref().is_some_and(is_bytes) {
-        remember(&worker, client.entry, wanted.as_ref(), "a connection", &fault, Refused::default());
+        remember(&worker, &client, wanted.as_ref(), "a connection", &fault, Refused::default());
         return client.socket.reset_on_close();
     }
     let limit = client::limits(&worker, client.entry).0.head_timeout;
@@ -58,7 +57,7 @@ async fn answer(
         Ok(Read::Head) => scratch.input.hold(scratch.request.length()),
         Ok(Read::Preface) => {
             // The end of the connection has to do as an answer.
-            remember(worker, client.entry, wanted, "a connection of HTTP/2", &fault, Refused::default());
+            remember(worker, client, wanted, "a connection of HTTP/2", &fault, Refused::default());
             return false;
         }
         Ok(Read::End) => return false,
@@ -74,21 +73,22 @@ async fn answer(
         "" => "a malformed request".to_owned(),
         method => format!("{method} {}", refused.path),
     };
-    remember(worker, client.entry, wanted, &request, &fault, refused);
+    remember(worker, client, wanted, &request, &fault, refused);
     let (_, mut writer) = client.socket.split();
     writer.write_all([&scratch.answer]).await.is_ok()
 }
 
 fn remember(
     worker: &Worker,
-    entry: Entry,
+    client: &Client,
     wanted: Option<&Wanted>,
     request: &str,
     fault: &Fault,
     refused: Refused<'_>,
 ) {
     let connection = wanted.map(|wanted| wanted.connection.clone());
-    refused::write_down(worker, entry, fault.reason, Refused { connection, ..refused });
+    let refused = Refused { connection, ..refused };
+    refused::write_down(worker, client.entry, client.peer, fault.reason, refused);
     let Some(wanted) = wanted else { return };
     worker.failures.record(Failure {
         at: worker.now(),
