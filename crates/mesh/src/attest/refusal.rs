@@ -9,6 +9,7 @@ use crate::{
     buffer::Scratch,
     client::{self, Client, Read},
     connection::Local,
+    http2,
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
@@ -74,9 +75,11 @@ async fn answer(
     match client::read_head(client, scratch, &heads, true).await {
         Ok(Read::Head) => scratch.input.hold(scratch.request.length()),
         Ok(Read::Preface) => {
-            // The end of the connection has to do as an answer.
-            remember(worker, client.entry, wanted, "a connection of HTTP/2", &fault, Refused::default());
-            return false;
+            let frames = http2::farewell(&format!("{}: {}", fault.reason, fault.detail));
+            let refused = Refused { method: "PRI", path: "*", sent: frames.len(), ..Refused::default() };
+            remember(worker, client.entry, wanted, "a connection of HTTP/2", &fault, refused);
+            let (_, mut writer) = client.socket.split();
+            return writer.write_all([&frames]).await.is_ok();
         }
         Ok(Read::End) => return false,
         Err(_) => {}

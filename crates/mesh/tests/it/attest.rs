@@ -26,7 +26,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::rig::*;
+use crate::{frames::*, rig::*};
 
 const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -160,6 +160,22 @@ async fn a_stranger_is_told_why_and_remembered() {
         (3, 3, &[(Reason::NotAttested, 3)].into())
     );
     assert_eq!(rig.mesh.notices(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_stranger_that_speaks_http2_is_told_why() {
+    const REFUSED_STREAM: u32 = 7;
+    let (rig, _known) = rig(|_| {}).await;
+    let mut stranger = Frames::connect_to(rig.connections).await;
+    stranger.send(&get(1, END_STREAM, &[])).await;
+    assert_eq!(stranger.next().await, Some((SETTINGS, 0, Vec::new())));
+    let (kind, stream, payload) = stranger.next().await.unwrap();
+    assert_eq!((kind, stream, code(&payload[..4]), code(&payload[4..8])), (GOAWAY, 0, 0, REFUSED_STREAM));
+    let said = std::str::from_utf8(&payload[8..]).unwrap();
+    assert_eq!(said, "not-attested: the address is that of orders/1, and the caller is orders/2#2");
+    assert_eq!(stranger.next().await, None);
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!((failures.len(), failures[0].request.as_str()), (1, "a connection of HTTP/2"));
 }
 
 /// However many strangers keep silent, each worker waits for a few; the others are closed at once.
