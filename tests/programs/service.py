@@ -158,6 +158,14 @@ class Handler(BaseHTTPRequestHandler):
         asked = ["curl", "-sS", "--max-time", "20", "-w", " %{http_code}", "--unix-socket", at, "http://users/" + path]
         self.answer(subprocess.run(asked, capture_output=True, text=True).stdout)
 
+    # /line/NAME/TEXT says a line to a service that speaks bytes, and answers the line that comes back.
+    def on_line(self, rest):
+        name, _, text = rest.partition("/")
+        url = urllib.parse.urlsplit(os.environ[name.upper() + "_URL"])
+        with socket.create_connection((url.hostname, url.port), 20) as callee:
+            callee.sendall(text.encode() + b"\n")
+            self.answer(callee.makefile("rb").readline())
+
     # /nats/TEXT says the body to the server at $NATS_URL, and answers what it said until TEXT was in it.
     def on_nats(self, text):
         url = urllib.parse.urlsplit(os.environ["NATS_URL"])

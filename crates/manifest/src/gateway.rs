@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use model::spec::{ConnectionLimits, Gateway, Network, Policy};
+use model::spec::{ConnectionLimits, Gateway, Network};
 
 use crate::{
     keys::{CONNECTIONS, GATEWAY},
@@ -21,7 +21,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) -> Option<Gateway> {
     let table = cx.table(entry, "gateway".into())?;
     table.check_keys(cx, &GATEWAY);
     let listen = listen(cx, &table);
-    let policy = policy::read(cx, &table, Policy::edge());
+    let policy = policy::of_gateway(cx, &table);
     let routes = match table.get("routes") {
         Some(entry) => routes::read(cx, &entry, &policy),
         None => Vec::new(),

@@ -211,6 +211,7 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
         "client_age",
         "upstream_idle",
         "upstream_connections",
+        "client_connections",
         "http2",
     ]],
     planned: &[],

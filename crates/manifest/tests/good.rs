@@ -125,6 +125,7 @@ client_idle = "1m"
 client_age = "2h"
 upstream_idle = "2s"
 upstream_connections = 8
+client_connections = 9
 http2 = { streams = 10, window = "65535B", connection_window = "2147483647B", resets = 5, local_resets = 6, control_frames = 70 }
 
 [services.chat]
@@ -136,7 +137,7 @@ calls = ["queue", "users"]
 [services.chat.connections.users]
 protocol = "tcp"
 balance = "least-request"
-limits = { upstream_connections = 4 }
+limits = { upstream_connections = 4, client_connections = 5 }
 
 [services.queue]
 run = "./queue"
@@ -312,6 +313,7 @@ fn limits_of_users() -> MessageLimits {
         client_age: Some(seconds(7200)),
         upstream_idle: seconds(2),
         upstream_connections: 8,
+        client_connections: 9,
         http2: Http2Limits {
             streams: 10,
             window: ByteSize(65_535),
@@ -325,7 +327,7 @@ fn limits_of_users() -> MessageLimits {
 
 fn chat_service() -> Service {
     let default = Policy { protocol: Protocol::Tcp, ..Policy::default() };
-    let limits = MessageLimits { upstream_connections: 4, ..MessageLimits::inside() };
+    let limits = MessageLimits { upstream_connections: 4, client_connections: 5, ..MessageLimits::inside() };
     let to_users = Policy { balance: Balance::LeastRequest, limits, ..default.clone() };
     Service {
         protocol: Protocol::Http2,

@@ -8,12 +8,11 @@ use tokio::time::timeout;
 use wire::http1::HeadLimits;
 
 use crate::{
+    attest,
     buffer::{Buffer, Scratch},
     connection::Heads,
     crew::Seat,
-    exchange,
-    guests::Guest,
-    http2,
+    exchange, http2,
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
@@ -67,16 +66,6 @@ impl Client {
     pub(crate) fn has_retired(&self, worker: &Worker) -> bool {
         worker.is_retiring() || self.retires.is_some_and(|at| at <= worker.recent())
     }
-
-    /// Counts it, unless there are too many. Instances are not counted: their number is known.
-    pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
-        let view = worker.view();
-        let Some(gateway) = view.table.gateway.as_ref().filter(|_| self.entry == Entry::Gateway) else {
-            return Ok(None);
-        };
-        let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
-        worker.guests.enter(self.peer, gateway.limits).map(Some).map_err(too_many)
-    }
 }
 
 /// How large and how slow the messages of a client may be, and how large the heads of its requests.
@@ -122,6 +111,7 @@ impl Terms {
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
     match client.enter(&worker) {
         Ok(_guest) => attend(worker, client).await,
+        Err(fault) if client.entry != Entry::Gateway => attest::refuse(&worker, client, fault),
         Err(fault) => {
             let sent = turn_away(&mut client.socket, &fault);
             refused::write_down(

@@ -1,14 +1,21 @@
-//! How many clients are connected to the gateway, in all and from each address.
+//! How many clients are connected: to the gateway, in all and from each address; of each instance, at each of its addresses.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use model::spec::ConnectionLimits;
+use model::{Reason, spec::ConnectionLimits};
 
-/// The clients of the gateway, of all workers. Looked at once for each connection, never for a request.
+use crate::{
+    client::{self, Client},
+    listener::Entry,
+    problem::Fault,
+    worker::Worker,
+};
+
+/// The clients of one kind, of all workers. Looked at once for each connection, never for a request.
 #[derive(Default)]
 pub(crate) struct Guests(Mutex<Counts>);
 
@@ -35,6 +42,31 @@ fn shown(peer: IpAddr) -> String {
 pub(crate) struct Guest {
     guests: Arc<Guests>,
     peer: IpAddr,
+}
+
+impl Client {
+    /// Counts it, unless there are too many: at the gateway, or of the instance whose address it entered by.
+    pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+        let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
+        match self.entry {
+            Entry::Gateway => {
+                let limits = worker.view().table.gateway.as_ref().map(|gateway| gateway.limits);
+                limits.map(|limits| worker.guests.enter(self.peer, limits)).transpose().map_err(too_many)
+            }
+            Entry::Address(address) => {
+                let per_peer = client::limits(worker, self.entry).0.client_connections;
+                let entered = worker.callers.enter(address.into(), ConnectionLimits { total: u32::MAX, per_peer });
+                entered.map(Some).map_err(|_| too_many(format!("{per_peer} from {}", worker.caller(address))))
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn caller(&self, address: Ipv4Addr) -> String {
+        let view = self.view();
+        view.table.addresses.get(&address).map_or_else(|| address.to_string(), |known| known.caller.to_string())
+    }
 }
 
 impl Guests {

@@ -169,6 +169,7 @@ impl Mesh {
             failures: Arc::default(),
             awaited: Arc::default(),
             guests: Arc::default(),
+            callers: Arc::default(),
             access_log,
             attestation,
             door: door.clone(),

@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     access_log::AccessLog,
     attendant::Attendant,
-    attest::{Attestation, Attestor},
+    attest::{Attestation, Attestor, Refusals},
     awaited::Awaited,
     buffer::Scratch,
     call_sockets::Change,
@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) failures: Arc<Failures>,
     pub(crate) awaited: Arc<Awaited>,
     pub(crate) guests: Arc<Guests>,
+    /// The same of instances, by the address that each enters by.
+    pub(crate) callers: Arc<Guests>,
     pub(crate) access_log: Option<AccessLog>,
     pub(crate) attestation: Option<Attestation>,
     /// The gateway's TLS, if it speaks it.
@@ -87,6 +89,8 @@ pub(crate) struct Worker {
     pub(crate) awaited: Arc<Awaited>,
     pub(crate) entrances: Arc<Entrances>,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) callers: Arc<Guests>,
+    pub(crate) refusals: Refusals,
     pub(crate) access_log: Option<AccessLog>,
     /// `None` where callers are not attested.
     pub(crate) attestor: Option<Attestor>,
@@ -185,6 +189,8 @@ impl Worker {
             awaited: shared.awaited,
             entrances,
             guests: shared.guests,
+            callers: shared.callers,
+            refusals: Refusals::default(),
             access_log: shared.access_log,
             attestor,
             door: shared.door,

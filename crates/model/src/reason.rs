@@ -94,7 +94,7 @@ reasons! {
     Overloaded "overloaded" 503 "the service has more requests than it can take" "scale it, or raise `in_flight_max`";
     /// More connections than allowed, in all or from this peer.
     TooManyConnections "too-many-connections" 503 "there are too many connections"
-        "reuse connections, or raise `connections` of the gateway";
+        "reuse connections, or raise `connections` of the gateway, or `client_connections` of the connection";
     /// Isles is shutting down.
     ShuttingDown "shutting-down" 503 "the system is shutting down" "try again when it is up";
     /// The instance was drained, and the request did not end in time.

@@ -16,6 +16,7 @@ mod mesh;
 mod messages;
 mod migration;
 mod nats_server;
+mod protocols;
 mod readme;
 mod release;
 mod rollout;

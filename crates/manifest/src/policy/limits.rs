@@ -25,7 +25,7 @@ const PROGRESS: RangeInclusive<u64> = 0..=1 << 30;
 const BUFFER: RangeInclusive<u64> = MessageLimits::BUFFER_MIN.0..=MIB;
 /// Named where there is no default.
 const AGE: Duration = Duration::from_secs(3600);
-const UPSTREAM_CONNECTIONS: RangeInclusive<u32> = 1..=65_536;
+const CONNECTIONS: RangeInclusive<u32> = 1..=65_536;
 const STREAMS: RangeInclusive<u32> = 1..=10_000;
 /// RFC 9113, section 6.9.1 has the most, section 6.9.2 the least that a peer begins with.
 const WINDOW: RangeInclusive<u64> = 65_535..=(1 << 31) - 1;
@@ -49,7 +49,8 @@ pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits:
     cx.fill_size(&table, "buffer", BUFFER, &mut limits.buffer);
     cx.fill_duration(&table, "client_idle", &mut limits.client_idle);
     cx.fill_duration(&table, "upstream_idle", &mut limits.upstream_idle);
-    cx.fill_integer(&table, "upstream_connections", UPSTREAM_CONNECTIONS, &mut limits.upstream_connections);
+    cx.fill_integer(&table, "upstream_connections", CONNECTIONS, &mut limits.upstream_connections);
+    cx.fill_integer(&table, "client_connections", CONNECTIONS, &mut limits.client_connections);
     if let Some(entry) = table.get("client_age") {
         limits.client_age = age(cx, &entry, limits.client_age);
     }
@@ -72,6 +73,17 @@ pub(super) fn refuse_before_route<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) {
         let message = format!("`{}` is in force before the route of a request is known", entry.key);
         let finding = cx.report.error(&entry.key_span, message);
         finding.hint("write it in `limits` of `[gateway]`, where it holds for every route");
+    }
+}
+
+/// Reports limits of the gateway or of a route that are about instances that call.
+pub(super) fn refuse_of_callers<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>) {
+    let Some(limits) = entry.value.as_table() else { return };
+    let limits = Table::new(String::new(), entry.key_span.clone(), limits);
+    if let Some(entry) = limits.get("client_connections") {
+        let message = "`client_connections` is about instances that call, and the gateway has other clients";
+        let finding = cx.report.error(&entry.key_span, message);
+        finding.hint("write `per_peer` in `[gateway.connections]`");
     }
 }
 

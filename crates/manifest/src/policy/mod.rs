@@ -41,10 +41,19 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, mut policy: Policy) -
     policy
 }
 
+/// The policy of the gateway.
+pub(crate) fn of_gateway<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Policy {
+    if let Some(entry) = table.get("limits") {
+        limits::refuse_of_callers(cx, &entry);
+    }
+    read(cx, table, Policy::edge())
+}
+
 /// The policy of a route, which begins where the head of a request was read.
 pub(crate) fn of_route<'a>(cx: &mut Cx<'a>, table: &Table<'a>, gateway: Policy) -> Policy {
     if let Some(entry) = table.get("limits") {
         limits::refuse_before_route(cx, &entry);
+        limits::refuse_of_callers(cx, &entry);
     }
     read(cx, table, gateway)
 }

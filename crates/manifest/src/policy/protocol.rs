@@ -41,7 +41,7 @@ const BYTES: [&str; 11] = [
     "access_log",
 ];
 /// The same of `limits`.
-const BYTES_LIMITS: [&str; 1] = ["upstream_connections"];
+const BYTES_LIMITS: [&str; 2] = ["upstream_connections", "client_connections"];
 
 /// What the service of an entry of `[services]` speaks, if it says so rightly.
 pub(crate) fn peek(service: &Entry) -> Option<At<Protocol>> {

@@ -5,10 +5,7 @@ use std::rc::Rc;
 use model::{Reason, Slot};
 use ports::traffic::Caller;
 
-use super::{
-    Attestor, Verdict,
-    refusal::{Wanted, refuse},
-};
+use super::{Attestor, Verdict, refuse};
 use crate::{
     client::{self, Client},
     listener::Entry,
@@ -30,16 +27,11 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
     let view = worker.view();
     let Some(declared) = view.table.addresses.get(&address) else {
         // It may be declared later, for somebody else.
-        let fault = Fault::new(Reason::NotDeclared, address.to_string());
-        return worker.spawn(refuse(worker.clone(), client, None, fault));
+        return refuse(worker, client, Fault::new(Reason::NotDeclared, address.to_string()));
     };
     match attestor.attest(&declared.caller, &client.socket) {
         Verdict::Passed(_) => worker.spawn(client::serve(worker.clone(), client)),
-        Verdict::Refused(detail) => {
-            let wanted = Wanted::new(&declared.caller, view.connections[declared.connection].clone());
-            let fault = Fault::new(Reason::NotAttested, detail);
-            worker.spawn(refuse(worker.clone(), client, Some(wanted), fault));
-        }
+        Verdict::Refused(detail) => refuse(worker, client, Fault::new(Reason::NotAttested, detail)),
         Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
     }
 }

@@ -20,6 +20,7 @@ use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::Caller,
 };
+pub(crate) use refusal::{Refusals, refuse};
 
 use message::Found;
 use source::{Offer, Source};

@@ -1,40 +1,59 @@
-//! Tells a stranger why it is refused, counts it, and remembers what it wanted.
+//! Tells a caller why it is refused, counts it, and remembers what it wanted.
 
 use std::rc::Rc;
 
-use model::{Problem, spec::Protocol, status::Failure};
-use ports::traffic::Caller;
+use model::{Problem, Reason, spec::Protocol, status::Failure};
 use tokio::time::timeout;
 
 use crate::{
     buffer::Scratch,
     client::{self, Client, Read},
     connection::Local,
+    http2,
+    listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
     worker::Worker,
 };
 
-/// The connection whose address a stranger used.
-pub(super) struct Wanted {
+/// How many callers a worker tells at a time; further ones are closed without a word.
+const AT_ONCE_MAX: usize = 64;
+
+/// The refusals that a worker has under way.
+#[derive(Default)]
+pub(crate) struct Refusals(Rc<()>);
+
+/// The connection whose address a caller used.
+struct Wanted {
     connection: Rc<Local>,
     /// Whose it is, and who is called: `orders/1 -> users`.
     label: String,
 }
 
 impl Wanted {
-    pub(super) fn new(caller: &Caller, connection: Rc<Local>) -> Self {
-        Self { label: format!("{caller} -> {}", connection.shared.callee), connection }
+    fn of(worker: &Worker, entry: Entry) -> Option<Self> {
+        let Entry::Address(address) = entry else { return None };
+        let view = worker.view();
+        let declared = view.table.addresses.get(&address)?;
+        let connection = view.connections[declared.connection].clone();
+        Some(Self { label: format!("{} -> {}", declared.caller, connection.shared.callee), connection })
     }
 }
 
-/// Answers a caller's first request with the refusal, then closes; a connection that carries bytes is reset.
-pub(super) async fn refuse(worker: Rc<Worker>, mut client: Client, wanted: Option<Wanted>, fault: Fault) {
+/// Answers a caller's first request with the refusal, then closes. A connection that carries bytes is reset, and so is one more than
+/// are answered at a time.
+pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, fault: Fault) {
+    let wanted = Wanted::of(worker, client.entry);
     let is_bytes = |wanted: &Wanted| wanted.connection.policy().protocol == Protocol::Tcp;
-    if wanted.as_ref().is_some_and(is_bytes) {
-        remember(&worker, &client, wanted.as_ref(), "a connection", &fault, Refused::default());
+    let place = worker.refusals.0.clone();
+    if wanted.as_ref().is_some_and(is_bytes) || Rc::strong_count(&place) > AT_ONCE_MAX + 1 {
+        remember(worker, &client, wanted.as_ref(), "a connection", &fault, Refused::default());
         return client.socket.reset_on_close();
     }
+    worker.spawn(explain(worker.clone(), client, wanted, fault, place));
+}
+
+async fn explain(worker: Rc<Worker>, mut client: Client, wanted: Option<Wanted>, fault: Fault, _place: Rc<()>) {
     let limit = client::limits(&worker, client.entry).0.head_timeout;
     let mut scratch = worker.take_scratch();
     let answered = timeout(limit, answer(&worker, &mut client, &mut scratch, wanted.as_ref(), fault)).await;
@@ -56,9 +75,11 @@ async fn answer(
     match client::read_head(client, scratch, &heads, true).await {
         Ok(Read::Head) => scratch.input.hold(scratch.request.length()),
         Ok(Read::Preface) => {
-            // The end of the connection has to do as an answer.
-            remember(worker, client, wanted, "a connection of HTTP/2", &fault, Refused::default());
-            return false;
+            let frames = http2::farewell(&format!("{}: {}", fault.reason, fault.detail));
+            let refused = Refused { method: "PRI", path: "*", sent: frames.len(), ..Refused::default() };
+            remember(worker, client, wanted, "a connection of HTTP/2", &fault, refused);
+            let (_, mut writer) = client.socket.split();
+            return writer.write_all([&frames]).await.is_ok();
         }
         Ok(Read::End) => return false,
         Err(_) => {}
@@ -90,10 +111,15 @@ fn remember(
     let refused = Refused { connection, ..refused };
     refused::write_down(worker, client.entry, client.peer, fault.reason, refused);
     let Some(wanted) = wanted else { return };
+    let (at, service) = (worker.now(), &wanted.connection.shared.callee);
+    // An instance that leaks connections must not push out all else that is remembered.
+    if fault.reason == Reason::TooManyConnections && !worker.failures.is_news(service, fault.reason, at) {
+        return;
+    }
     worker.failures.record(Failure {
-        at: worker.now(),
+        at,
         connection: wanted.label.clone(),
-        service: wanted.connection.shared.callee.clone(),
+        service: service.clone(),
         request: request.into(),
         reason: fault.reason,
         detail: fault.detail.clone(),

@@ -1,9 +1,16 @@
 //! Counts the frames of a client that ask for nothing, as they pass (RFC 9113 section 10.5): PING, SETTINGS, PRIORITY, WINDOW_UPDATE
-//! and kinds that nobody knows. What the other kinds cost is bounded by the crate `h2`.
+//! and kinds that nobody knows. What the other kinds cost is bounded by the crate `h2`. Sees, too, since when a frame or a head is under way.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::time::Instant;
+
+use crate::timer::Timer;
 
 /// What a client's connection begins with (RFC 9113 section 3.4).
 const PREFACE_BYTES: usize = 24;
@@ -11,6 +18,23 @@ const HEAD_BYTES: usize = 9;
 const SECOND: Duration = Duration::from_secs(1);
 /// So many bytes to the client are worth one frame of its own: it must tell us that it has taken them.
 const ANSWERED_BYTES: usize = 1024;
+
+/// What a meter shows to whoever serves the connection.
+#[derive(Default)]
+pub(super) struct Readings {
+    /// There were too many frames that ask for nothing.
+    pub(super) over: Cell<bool>,
+    /// When the frame began that is not whole yet, or the head whose frames are not all there. Not of DATA: a body has bounds of its own.
+    begun: Cell<Option<Instant>>,
+    timer: Timer,
+}
+
+impl Readings {
+    /// Ready when a frame or a head has been under way for longer than that.
+    pub(super) fn poll_late(&self, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
+        self.begun.get().map_or(Poll::Pending, |begun| self.timer.poll(begun + limit, context))
+    }
+}
 
 /// How many such frames a client may send in a second.
 pub(super) struct Meter {
@@ -25,12 +49,15 @@ pub(super) struct Meter {
     /// The begin of a frame's head.
     head: [u8; HEAD_BYTES],
     head_bytes: usize,
-    /// Set once there were too many.
-    over: Rc<Cell<bool>>,
+    /// More frames of a head must follow.
+    in_head: bool,
+    /// The bytes to skip are those of a body.
+    in_body: bool,
+    shown: Rc<Readings>,
 }
 
 impl Meter {
-    pub(super) fn new(max: u32, over: Rc<Cell<bool>>) -> Self {
+    pub(super) fn new(max: u32, shown: Rc<Readings>) -> Self {
         Self {
             max,
             frames: 0,
@@ -40,12 +67,14 @@ impl Meter {
             skip: PREFACE_BYTES,
             head: [0; HEAD_BYTES],
             head_bytes: 0,
-            over,
+            in_head: false,
+            in_body: false,
+            shown,
         }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.over.get()
+        self.shown.over.get()
     }
 
     /// Some bytes went to the client.
@@ -59,6 +88,9 @@ impl Meter {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             bytes = &bytes[skipped..];
+            if self.is_between() {
+                self.shown.begun.set(None);
+            }
             let part = bytes.len().min(HEAD_BYTES - self.head_bytes);
             self.head[self.head_bytes..][..part].copy_from_slice(&bytes[..part]);
             self.head_bytes += part;
@@ -68,6 +100,21 @@ impl Meter {
                 self.frame();
             }
         }
+        self.look();
+    }
+
+    /// Whether all that has begun is whole.
+    fn is_between(&self) -> bool {
+        self.skip == 0 && self.head_bytes == 0 && !self.in_head
+    }
+
+    fn look(&self) {
+        let begun = &self.shown.begun;
+        if self.is_between() || self.in_body && self.skip > 0 {
+            begun.set(None);
+        } else if begun.get().is_none() {
+            begun.set(Some(Instant::now()));
+        }
     }
 
     fn frame(&mut self) {
@@ -75,7 +122,10 @@ impl Meter {
         const HEADERS: u8 = 1;
         const RST_STREAM: u8 = 3;
         const CONTINUATION: u8 = 9;
-        let [high, middle, low, kind, ..] = self.head;
+        const END_HEADERS: u8 = 4;
+        let [high, middle, low, kind, flags, ..] = self.head;
+        self.in_head = matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS == 0;
+        self.in_body = kind == DATA;
         self.skip = u32::from_be_bytes([0, high, middle, low]) as usize;
         match kind {
             DATA | RST_STREAM | CONTINUATION => {}
@@ -93,7 +143,7 @@ impl Meter {
         // The clock is read only here, so a frame costs little.
         let now = Instant::now();
         if now < self.since + SECOND {
-            self.over.set(true);
+            self.shown.over.set(true);
         }
         (self.frames, self.requests, self.sent, self.since) = (0, 0, 0, now);
     }
@@ -127,26 +177,68 @@ mod tests {
         ] {
             let bytes = [vec![0; PREFACE_BYTES], frames.concat()].concat();
             for cut in [1, 7, 9, 100, usize::MAX] {
-                let over = Rc::new(Cell::new(false));
-                let mut meter = Meter::new(10, over.clone());
+                let shown = Rc::<Readings>::default();
+                let mut meter = Meter::new(10, shown.clone());
                 meter.sent(sent);
                 bytes.chunks(cut.min(bytes.len())).for_each(|part| meter.received(part));
-                assert_eq!(over.get(), expected, "{} {:?} {cut}", frames.len(), frames[0]);
+                assert_eq!(shown.over.get(), expected, "{} {:?} {cut}", frames.len(), frames[0]);
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_later_it_begins_anew() {
-        let over = Rc::new(Cell::new(false));
-        let mut meter = Meter::new(10, over.clone());
+        let shown = Rc::<Readings>::default();
+        let mut meter = Meter::new(10, shown.clone());
         meter.received(&[0; PREFACE_BYTES]);
         for _ in 0..10 {
             meter.received(&frame(6, 8).repeat(9));
             tokio::time::advance(SECOND).await;
         }
-        assert!(!over.get());
+        assert!(!shown.over.get());
         meter.received(&frame(6, 8).repeat(30));
-        assert!(over.get());
+        assert!(shown.over.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_is_known_by_its_begin() {
+        let flagged = |kind, flags| {
+            let mut frame = frame(kind, 20);
+            frame[4] = flags;
+            frame
+        };
+        let (ping, data, head) = (frame(6, 8), frame(0, 100), flagged(1, 4));
+        let (begins, goes_on, ends) = (flagged(1, 1), flagged(9, 0), flagged(9, 4));
+        let cut = |frames: &[u8], less: usize| frames[..frames.len() - less].to_vec();
+        // What comes a second each, and the second in which that began which is under way at the end.
+        for (name, parts, expected) in [
+            ("nothing", vec![], None),
+            ("whole frames", vec![ping.clone(), data.clone(), head.clone()], None),
+            ("half a frame's head", vec![ping.clone(), ping[..3].to_vec()], Some(1)),
+            ("most of a frame", vec![cut(&ping, 1)], Some(0)),
+            ("most of it, byte by byte", ping[..16].iter().map(|byte| vec![*byte]).collect(), Some(0)),
+            ("a frame in two parts", vec![ping[..3].to_vec(), ping[3..].to_vec()], None),
+            (
+                "the end of one and the begin of another",
+                vec![ping[..3].to_vec(), [&ping[3..], &ping[..3]].concat()],
+                Some(1),
+            ),
+            ("a body that goes on", vec![cut(&data, 1)], None),
+            ("half a body's frame's head", vec![data[..3].to_vec()], Some(0)),
+            ("a head in one frame", vec![cut(&head, 1)], Some(0)),
+            ("a head whose frames do not end", vec![begins.clone(), goes_on.clone(), goes_on.clone()], Some(0)),
+            ("a head in three frames", vec![begins.clone(), goes_on, ends.clone()], None),
+            ("a head in two, and another", vec![begins.clone(), ends, begins], Some(2)),
+        ] {
+            let shown = Rc::<Readings>::default();
+            let mut meter = Meter::new(10, shown.clone());
+            meter.received(&[0; PREFACE_BYTES]);
+            let start = Instant::now();
+            for part in parts {
+                meter.received(&part);
+                tokio::time::advance(SECOND).await;
+            }
+            assert_eq!(shown.begun.get().map(|begun| (begun - start).as_secs()), expected, "{name}");
+        }
     }
 }

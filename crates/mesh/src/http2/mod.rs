@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod chunk;
+mod farewell;
 mod fields;
 mod from_http1;
 pub(crate) mod grpc;
@@ -30,6 +31,7 @@ mod to_http1;
 mod to_http2;
 mod wire;
 
+pub(crate) use farewell::farewell;
 pub(crate) use from_http1::run as from_http1;
 pub(crate) use hands::Hands;
 pub(crate) use links::Links;

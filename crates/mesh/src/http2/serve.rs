@@ -2,11 +2,11 @@
 
 use std::{
     cell::Cell,
+    future::poll_fn,
     net::IpAddr,
     pin::pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use super::{
     chunk::{Chunk, Queue},
     hands::{self, Job},
     io::Io,
-    meter::Meter,
+    meter::{Meter, Readings},
     misuse,
     wire::Wire,
 };
@@ -40,9 +40,8 @@ pub(super) struct Entrance {
     pub(super) names: Option<Names>,
     pub(super) queue: Rc<Queue>,
     streams: Cell<u32>,
-    /// Whether the client sent too many frames that ask for nothing.
-    over: Rc<Cell<bool>>,
-    /// Whether it was told so.
+    readings: Rc<Readings>,
+    /// Whether the client was told that it sent too many frames.
     ended: Cell<bool>,
     /// When the last stream ended, or the connection began.
     quiet_since: Cell<Instant>,
@@ -80,11 +79,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         names: client.socket.names().cloned(),
         queue: Queue::new(limits.buffer),
         streams: Cell::new(0),
-        over: Rc::default(),
+        readings: Rc::default(),
         ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let meter = Meter::new(limits.http2.control_frames, entrance.over.clone());
+    let meter = Meter::new(limits.http2.control_frames, entrance.readings.clone());
     let io = Io::metered(first, client.socket, meter);
     let wire = io.wire();
     let mut handshake = pin!(settings(&limits, &heads).handshake(io));
@@ -93,7 +92,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let misused = match shaken {
         Ok(Ok(connection)) => {
             let retires = client.retires.map(|at| worker.instant(at));
-            accept_all(&worker, &entrance, (connection, wire), limits.client_idle, retires).await
+            accept_all(&worker, &entrance, (connection, wire), &limits, retires).await
         }
         Ok(Err(error)) => misuse::reason(&error),
         Err(_) => None,
@@ -123,9 +122,10 @@ async fn accept_all(
     worker: &Rc<Worker>,
     entrance: &Rc<Entrance>,
     (mut connection, wire): (Connection<Io, Chunk>, Rc<Wire>),
-    idle: Duration,
+    limits: &MessageLimits,
     retires: Option<Instant>,
 ) -> Option<Reason> {
+    let idle = limits.client_idle;
     let mut closing = false;
     let sooner = |at: Instant| retires.map_or(at, |retires| retires.min(at));
     let mut check = sooner(Instant::now() + idle);
@@ -138,6 +138,12 @@ async fn accept_all(
         tokio::select! {
             biased;
             ended = wire.drive(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
+            () = poll_fn(|context| entrance.readings.poll_late(limits.head_timeout, context)) => {
+                connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+                let end = wire.drive(|context| poll_accept(worker, entrance, &mut connection, context));
+                let _ = timeout(LINGER, end).await;
+                return Some(Reason::RequestTimeout);
+            }
             () = worker.changed.wait() => {}
             () = sleep_until(check) => {
                 let now = Instant::now();
@@ -165,7 +171,7 @@ fn poll_accept(
 ) -> Poll<Option<Reason>> {
     loop {
         let accepted = connection.poll_accept(context);
-        if entrance.over.get() && !entrance.ended.replace(true) {
+        if entrance.readings.over.get() && !entrance.ended.replace(true) {
             connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
             continue;
         }
@@ -174,7 +180,7 @@ fn poll_accept(
                 hands::serve(worker, Job { place: Place::new(entrance), request, respond });
             }
             Some(Err(error)) => return Poll::Ready(misuse::reason(&error)),
-            None => return Poll::Ready(entrance.over.get().then_some(Reason::TooManyFrames)),
+            None => return Poll::Ready(entrance.readings.over.get().then_some(Reason::TooManyFrames)),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -22,9 +23,10 @@ use ports::{
 use tokio::{
     net::{TcpSocket, TcpStream},
     sync::Notify,
+    time::timeout,
 };
 
-use crate::rig::*;
+use crate::{frames::*, rig::*};
 
 const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -158,6 +160,63 @@ async fn a_stranger_is_told_why_and_remembered() {
         (3, 3, &[(Reason::NotAttested, 3)].into())
     );
     assert_eq!(rig.mesh.notices(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_stranger_that_speaks_http2_is_told_why() {
+    const REFUSED_STREAM: u32 = 7;
+    let (rig, _known) = rig(|_| {}).await;
+    let mut stranger = Frames::connect_to(rig.connections).await;
+    stranger.send(&get(1, END_STREAM, &[])).await;
+    assert_eq!(stranger.next().await, Some((SETTINGS, 0, Vec::new())));
+    let (kind, stream, payload) = stranger.next().await.unwrap();
+    assert_eq!((kind, stream, code(&payload[..4]), code(&payload[4..8])), (GOAWAY, 0, 0, REFUSED_STREAM));
+    let said = std::str::from_utf8(&payload[8..]).unwrap();
+    assert_eq!(said, "not-attested: the address is that of orders/1, and the caller is orders/2#2");
+    assert_eq!(stranger.next().await, None);
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!((failures.len(), failures[0].request.as_str()), (1, "a connection of HTTP/2"));
+}
+
+/// However many strangers keep silent, each worker waits for a few; the others are closed at once.
+#[tokio::test]
+async fn strangers_that_say_nothing_are_few() {
+    const WAITED_FOR_MAX: usize = 2 * 64;
+    const CLOSED_MIN: usize = 50;
+    let (rig, _known) = rig(|policy| policy.limits.head_timeout = Duration::from_secs(3600)).await;
+    let mut silent = Vec::new();
+    for _ in 0..WAITED_FOR_MAX + CLOSED_MIN {
+        // One that is closed at once may be so before it knows that it was accepted.
+        silent.extend(TcpStream::connect(rig.connections).await.map(Conn::new));
+    }
+    let closed = || {
+        let connections = rig.mesh.connections();
+        let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
+        figures.reasons.get(&Reason::NotAttested).copied().unwrap_or_default()
+    };
+    let until_closed = async {
+        while closed() < CLOSED_MIN as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, until_closed).await.unwrap();
+    let mut answered = 0;
+    for stranger in &mut silent {
+        answered += usize::from(stranger.try_get("/").await == Some(403));
+    }
+    assert!((WAITED_FOR_MAX / 2..=WAITED_FOR_MAX).contains(&answered), "{answered}");
+    drop(silent);
+    let until_told = async {
+        loop {
+            let stranger = TcpStream::connect(rig.connections).await.map(Conn::new);
+            if let Ok(mut stranger) = stranger
+                && stranger.try_get("/").await == Some(403)
+            {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, until_told).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A client that writes HTTP/2 frame by frame (RFC 9113 section 4), so that it can write wrong ones.
 
+use std::net::SocketAddr;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -80,7 +82,11 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) async fn connect(rig: &Rig) -> Self {
-        let (reader, writer) = TcpStream::connect(rig.gateway).await.unwrap().into_split();
+        Self::connect_to(rig.gateway).await
+    }
+
+    pub(crate) async fn connect_to(address: SocketAddr) -> Self {
+        let (reader, writer) = TcpStream::connect(address).await.unwrap().into_split();
         let mut frames = Self { reader, writer };
         frames.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         frames.send(&frame(SETTINGS, 0, 0, &[])).await;

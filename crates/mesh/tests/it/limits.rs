@@ -228,6 +228,32 @@ async fn connections_to_an_instance_that_nobody_uses() {
 }
 
 #[tokio::test]
+async fn connections_of_an_instance() {
+    let rig = Rig::with(limited(|limits| limits.client_connections = 2)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut first, mut second) = (rig.caller().await, rig.caller().await);
+    assert_eq!((first.get("/").await.0, second.get("/").await.0), (200, 200));
+    for _ in 0..2 {
+        let problem = rig.caller().await.problem("GET /third HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!((problem.reason.as_str(), problem.status), (Reason::TooManyConnections.code(), 503));
+        assert_eq!(problem.connection.as_deref(), Some("orders/1 -> users"));
+        assert_eq!(problem.detail, "2 from orders/1");
+    }
+    assert_eq!(rig.client().await.get("/").await.0, 200, "the gateway has bounds of its own");
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!(failures.iter().map(|failure| &*failure.request).collect::<Vec<_>>()[..1], ["GET /third"]);
+    let connections = rig.mesh.connections();
+    let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
+    assert_eq!((figures.requests, figures.reasons.get(&Reason::TooManyConnections)), (4, Some(&2)));
+    assert_eq!(first.get("/").await.0, 200);
+    drop(second);
+    while rig.caller().await.try_get("/").await != Some(200) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn connections_of_clients() {
     for (limits, detail) in [
         (ConnectionLimits { total: 2, per_peer: 9 }, "2 in all"),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::Reason;
+use model::{ByteSize, Reason};
 use ports::traffic::{Routing, Traffic};
 
-use crate::rig::*;
+use crate::{access_log, frames::*, rig::*};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -203,6 +203,34 @@ async fn a_head_that_does_not_end_and_a_client_that_says_nothing() {
     assert_eq!(slow.problem("GET / HT").await.reason, "request-timeout");
     assert!(slow.ends().await);
     assert!(rig.client().await.ends().await, "an idle connection is closed in silence");
+}
+
+#[tokio::test]
+async fn a_frame_or_a_head_that_does_not_end() {
+    const ENHANCE_YOUR_CALM: u32 = 11;
+    let limits = |policy: &mut model::spec::Policy| {
+        policy.limits.head_timeout = Duration::from_millis(100);
+        policy.limits.progress = ByteSize(0);
+    };
+    let rig = Rig::with(limits).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut quiet, mut slow) = (Frames::connect(&rig).await, Frames::connect(&rig).await);
+    let body = frame(DATA, END_STREAM, 1, b"0123456789");
+    slow.send(&[get(1, 0, &[]), body[..15].to_vec()].concat()).await;
+    let (head, ping) = (get(1, END_STREAM, &[]), frame(PING, 0, 0, &[0; 8]));
+    let head_goes_on = frame(HEADERS, END_STREAM, 1, &head[9..]);
+    for begun in [&ping[..3], &ping[..12], &head[..20], &head_goes_on, &[&*ping, &ping[..9]].concat()] {
+        let mut client = Frames::connect(&rig).await;
+        client.send(begun).await;
+        assert_eq!(client.said(1).await, Said::GoAway(ENHANCE_YOUR_CALM), "{begun:?}");
+        assert_eq!(client.said(1).await, Said::End, "{begun:?}");
+    }
+    let lines = access_log::lines(&rig, 5).await;
+    assert!(lines.iter().all(|line| line["reason"] == "request-timeout" && line["method"] == "PRI"), "{lines:?}");
+    slow.send(&body[15..]).await;
+    quiet.send(&head).await;
+    assert_eq!((slow.said(1).await, quiet.said(1).await), (Said::Status(200), Said::Status(200)));
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub struct MessageLimits {
     pub upstream_idle: Duration,
     /// Connections to one instance.
     pub upstream_connections: u32,
+    /// Connections from one instance; those of clients outside are bound by [`ConnectionLimits`].
+    pub client_connections: u32,
     /// Those of HTTP/2.
     pub http2: Http2Limits,
 }
@@ -63,6 +65,7 @@ impl MessageLimits {
             client_age: Some(Duration::from_secs(3600)),
             upstream_idle: Duration::from_secs(3),
             upstream_connections: 1024,
+            client_connections: 1024,
             http2: Http2Limits::edge(),
         }
     }
