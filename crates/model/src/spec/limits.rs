@@ -40,9 +40,14 @@ pub struct MessageLimits {
     /// Connections to one instance.
     pub upstream_connections: u32,
     /// Connections from one instance; those of clients outside are bound by [`ConnectionLimits`].
+    #[serde(default = "client_connections")]
     pub client_connections: u32,
     /// Those of HTTP/2.
     pub http2: Http2Limits,
+}
+
+fn client_connections() -> u32 {
+    1024
 }
 
 impl MessageLimits {
@@ -65,7 +70,7 @@ impl MessageLimits {
             client_age: Some(Duration::from_secs(3600)),
             upstream_idle: Duration::from_secs(3),
             upstream_connections: 1024,
-            client_connections: 1024,
+            client_connections: client_connections(),
             http2: Http2Limits::edge(),
         }
     }
@@ -130,5 +135,17 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self { total: 65_536, per_peer: 16_384 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_a_limit_has_its_default() {
+        let mut stored = serde_json::to_value(MessageLimits::inside()).unwrap();
+        assert!(stored.as_object_mut().unwrap().remove("client_connections").is_some());
+        assert_eq!(serde_json::from_value::<MessageLimits>(stored).unwrap(), MessageLimits::inside());
     }
 }
