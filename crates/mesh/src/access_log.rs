@@ -4,6 +4,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -25,7 +26,10 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Line<'a> {
     /// Microseconds since 1970, when the request came.
     pub(crate) at: Timestamp,
+    /// Who connected: behind another proxy, that proxy.
+    pub(crate) peer: IpAddr,
     pub(crate) connection: &'a str,
+    pub(crate) host: &'a str,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     /// What the client got; 0 if it went away before.

@@ -114,7 +114,13 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
         Err(fault) if client.entry != Entry::Gateway => attest::refuse(&worker, client, fault),
         Err(fault) => {
             let sent = turn_away(&mut client.socket, &fault);
-            refused::write_down(&worker, client.entry, fault.reason, Refused { sent, ..Refused::default() });
+            refused::write_down(
+                &worker,
+                client.entry,
+                client.peer,
+                fault.reason,
+                Refused { sent, ..Refused::default() },
+            );
         }
     }
 }

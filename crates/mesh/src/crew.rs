@@ -73,7 +73,7 @@ impl Crew {
     }
 
     /// How many connections each worker has.
-    fn open(&self) -> impl Iterator<Item = u32> + Clone {
+    pub(crate) fn open(&self) -> impl Iterator<Item = u32> + Clone {
         self.members.iter().map(|member| member.open.0.load(Relaxed))
     }
 

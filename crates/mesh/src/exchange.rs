@@ -82,7 +82,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             let (reason, refused) = (fault.reason, refused::whose(connection.as_deref(), client.entry));
             let next = answer(worker, client, scratch, Some(&facts), refused.as_ref(), fault).await;
             let refused = Refused { connection, sent: scratch.answer.len(), ..Refused::of(scratch) };
-            refused::write_down(worker, client.entry, reason, refused);
+            refused::write_down(worker, client.entry, client.peer, reason, refused);
             scratch.input.release();
             return next;
         }
@@ -99,7 +99,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             (Outcome::Failed(reason), next)
         }
     };
-    record::write_down(worker, &call, outcome, &scratch.request, scratch.input.held());
+    record::write_down(worker, client.peer, &call, outcome, &scratch.request, scratch.input.held());
     scratch.input.release();
     next
 }
@@ -108,7 +108,13 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
 pub(crate) async fn refuse(worker: &Worker, client: &mut Client, scratch: &mut Scratch, fault: Fault) -> Next {
     let reason = fault.reason;
     let next = answer(worker, client, scratch, None, None, fault).await;
-    refused::write_down(worker, client.entry, reason, Refused { sent: scratch.answer.len(), ..Refused::default() });
+    refused::write_down(
+        worker,
+        client.entry,
+        client.peer,
+        reason,
+        Refused { sent: scratch.answer.len(), ..Refused::default() },
+    );
     next
 }
 

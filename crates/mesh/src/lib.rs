@@ -315,6 +315,10 @@ impl Traffic for Mesh {
         Entrances::figures(self.entrances.iter().map(AsRef::as_ref))
     }
 
+    fn clients(&self) -> u32 {
+        self.crew.open().sum()
+    }
+
     fn tls_figures(&self) -> Option<TlsFigures> {
         self.door.as_ref().map(|door| door.figures())
     }

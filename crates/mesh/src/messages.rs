@@ -19,7 +19,7 @@ pub(crate) fn serve(worker: &Rc<Worker>, client: Client, slot: Slot, instance: O
 /// Has a stranger told why it is refused, counts it, and remembers it as a failure of the slot's service.
 pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, slot: Slot, detail: String) {
     let reason = Reason::NotAttested;
-    refused::write_down(worker, client.entry, reason, Refused::default());
+    refused::write_down(worker, client.entry, client.peer, reason, Refused::default());
     let why = format!("{}: {detail}", reason.code());
     worker.failures.record(Failure {
         at: worker.now(),

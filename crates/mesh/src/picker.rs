@@ -108,10 +108,13 @@ impl Picker {
             met.set(met.get() || ejected);
             !ejected && !candidates.tried.contains(&local.shared.id)
         };
+        let before = turn.get();
         let picked = self.pick_of(candidates, turn, &random, usable);
         if !met.get() || !candidates.panics() {
             return picked;
         }
+        // What is picked again is the same turn: else the one behind the last good one would have them all.
+        turn.set(before);
         self.pick_of(candidates, turn, &random, |local| !candidates.tried.contains(&local.shared.id))
     }
 

@@ -13,7 +13,7 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UnixStream},
+    net::TcpStream,
     time::timeout,
 };
 use wire::http1::{Body, HeadLimits, ResponseHead};
@@ -57,12 +57,8 @@ fn late(probe: &Probe) -> ProbeFailure {
 }
 
 async fn check_http2(target: &Target, path: &str) -> Result<(), ProbeFailure> {
-    let absent = |error: io::Error| not_connected(target, &error);
-    let answered = match target {
-        Target::Tcp(address) => http2::probe::get(TcpStream::connect(address).await.map_err(absent)?, path).await,
-        Target::Unix(socket) => http2::probe::get(UnixStream::connect(socket).await.map_err(absent)?, path).await,
-    };
-    verdict(answered.map_err(broken)?)
+    let socket = Socket::connect(target).await.map_err(|error| not_connected(target, &error))?;
+    verdict(http2::probe::get(socket, path).await.map_err(broken)?)
 }
 
 /// `waiting` is a connection on which the request was sent.

@@ -1,5 +1,7 @@
 //! What is written down of a request at its end: figures, the breaker, the access log.
 
+use std::net::IpAddr;
+
 use logic::outcome as health;
 use model::spec::{AccessLog, Side};
 use wire::http1::{FieldKind, RequestHead};
@@ -12,7 +14,14 @@ use crate::{
 };
 
 /// Writes a request down. `head` are the bytes that `request` was parsed from.
-pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request: &RequestHead, head: &[u8]) {
+pub(crate) fn write_down(
+    worker: &Worker,
+    peer: IpAddr,
+    call: &Call,
+    outcome: Outcome,
+    request: &RequestHead,
+    head: &[u8],
+) {
     let now = worker.now();
     let (shared, health) = (&call.connection.shared, health_of(call, outcome));
     shared.state.guard.ended(&shared.rules, call.passed, health, now, || worker.chance());
@@ -32,7 +41,7 @@ pub(crate) fn write_down(worker: &Worker, call: &Call, outcome: Outcome, request
         split.compared.record(worker.number, side, health, record.micros);
     }
     if is_logged(worker, call, outcome) {
-        log(worker, call, &record, request, head);
+        log(worker, peer, call, &record, request, head);
     }
 }
 
@@ -60,7 +69,7 @@ fn is_logged(worker: &Worker, call: &Call, outcome: Outcome) -> bool {
     }
 }
 
-fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, head: &[u8]) {
+fn log(worker: &Worker, peer: IpAddr, call: &Call, record: &Record, request: &RequestHead, head: &[u8]) {
     let Some(access_log) = &worker.access_log else { return };
     let trace = call.line.trace.as_ref().map(|trace| &trace[..]);
     let trace = trace.or_else(|| request.values_of(head, FieldKind::Traceparent).next()).unwrap_or_default();
@@ -73,7 +82,9 @@ fn log(worker: &Worker, call: &Call, record: &Record, request: &RequestHead, hea
     let answered = call.answered.borrow();
     access_log.write(&Line {
         at: call.arrived,
+        peer,
         connection: &call.whose().label(worker),
+        host: request.host(head),
         method: &String::from_utf8_lossy(request.method(head)),
         path: request.path(head),
         status,

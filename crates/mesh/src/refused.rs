@@ -1,7 +1,7 @@
 //! What is written down of a request that is refused before it is on its way to an instance: it has no attempt and no latency, but it
 //! is counted and logged like any other.
 
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 
 use model::{Reason, figures::EntryFigures, spec::AccessLog};
 
@@ -75,6 +75,7 @@ pub(crate) fn whose(connection: Option<&connection::Local>, entry: Entry) -> Opt
 pub(crate) struct Refused<'a> {
     /// The connection that it would have taken, if it is another one than that of its entry.
     pub(crate) connection: Option<Rc<connection::Local>>,
+    pub(crate) host: &'a str,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     /// Bytes of the head from the client, and of the answer to it.
@@ -90,12 +91,12 @@ impl<'a> Refused<'a> {
             return Self::default();
         }
         let method = std::str::from_utf8(request.method(head)).unwrap_or_default();
-        Self { method, path: request.path(head), received: head.len(), ..Self::default() }
+        Self { host: request.host(head), method, path: request.path(head), received: head.len(), ..Self::default() }
     }
 }
 
 /// Counts and logs it: as one of its connection, else as one of its entrance.
-pub(crate) fn write_down(worker: &Worker, entry: Entry, reason: Reason, refused: Refused<'_>) {
+pub(crate) fn write_down(worker: &Worker, entry: Entry, peer: IpAddr, reason: Reason, refused: Refused<'_>) {
     let view = worker.view();
     let address = match entry {
         Entry::Gateway => None,
@@ -118,7 +119,9 @@ pub(crate) fn write_down(worker: &Worker, entry: Entry, reason: Reason, refused:
     };
     access_log.write(&Line {
         at: worker.now(),
+        peer,
         connection: &name,
+        host: refused.host,
         method: refused.method,
         path: refused.path,
         status: reason.status(),

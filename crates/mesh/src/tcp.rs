@@ -53,7 +53,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, s
                 .into_iter()
                 .for_each(|whose| whose.remember(&worker, &fault, || "TCP".into()));
             let refused = Refused { connection: Some(connection), ..Refused::default() };
-            return refused::write_down(&worker, client.entry, fault.reason, refused);
+            return refused::write_down(&worker, client.entry, client.peer, fault.reason, refused);
         }
     };
     let mut scratch = worker.take_scratch();
@@ -65,7 +65,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, s
         Err(Ended::Fault(fault)) => failed(&worker, &call, &mut client.socket, fault),
     };
     worker.keep_scratch(scratch);
-    record::write_down(&worker, &call, outcome, &RequestHead::default(), b"");
+    record::write_down(&worker, client.peer, &call, outcome, &RequestHead::default(), b"");
 }
 
 fn failed(worker: &Worker, call: &Call, client: &mut Socket, fault: Fault) -> Outcome {

@@ -183,6 +183,8 @@ pub trait Traffic: Send + Sync + 'static {
     fn connections(&self) -> Vec<ConnectionFigures>;
     /// What was refused before a connection was known, by where it came in.
     fn entries(&self) -> Vec<EntryFigures>;
+    /// The open connections of clients: to the gateway, and of instances to their addresses.
+    fn clients(&self) -> u32;
     /// The gateway's handshakes; `None` if it speaks in the clear.
     fn tls_figures(&self) -> Option<TlsFigures>;
     /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.

@@ -9,7 +9,8 @@ use crate::rollout::{deploy, one, version};
 
 const STEPS: &str = "strategy = \"canary\"\njudge = false\nkeep = \"0s\"\nsticky = { cookie = \"sid\" }\n\
                      steps = [{ weight = 50, wait = \"manual\" }, { weight = 80, wait = \"manual\" }]\n";
-const WEBSOCKET: &str = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
+/// The fields that ask for a WebSocket.
+pub(crate) const WEBSOCKET: &str = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
                          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {

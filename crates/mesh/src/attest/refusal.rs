@@ -47,7 +47,7 @@ pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, fault: Fault) {
     let is_bytes = |wanted: &Wanted| wanted.connection.policy().protocol == Protocol::Tcp;
     let place = worker.refusals.0.clone();
     if wanted.as_ref().is_some_and(is_bytes) || Rc::strong_count(&place) > AT_ONCE_MAX + 1 {
-        remember(worker, client.entry, wanted.as_ref(), "a connection", &fault, Refused::default());
+        remember(worker, &client, wanted.as_ref(), "a connection", &fault, Refused::default());
         return client.socket.reset_on_close();
     }
     worker.spawn(explain(worker.clone(), client, wanted, fault, place));
@@ -77,7 +77,7 @@ async fn answer(
         Ok(Read::Preface) => {
             let frames = http2::farewell(&format!("{}: {}", fault.reason, fault.detail));
             let refused = Refused { method: "PRI", path: "*", sent: frames.len(), ..Refused::default() };
-            remember(worker, client.entry, wanted, "a connection of HTTP/2", &fault, refused);
+            remember(worker, client, wanted, "a connection of HTTP/2", &fault, refused);
             let (_, mut writer) = client.socket.split();
             return writer.write_all([&frames]).await.is_ok();
         }
@@ -94,21 +94,22 @@ async fn answer(
         "" => "a malformed request".to_owned(),
         method => format!("{method} {}", refused.path),
     };
-    remember(worker, client.entry, wanted, &request, &fault, refused);
+    remember(worker, client, wanted, &request, &fault, refused);
     let (_, mut writer) = client.socket.split();
     writer.write_all([&scratch.answer]).await.is_ok()
 }
 
 fn remember(
     worker: &Worker,
-    entry: Entry,
+    client: &Client,
     wanted: Option<&Wanted>,
     request: &str,
     fault: &Fault,
     refused: Refused<'_>,
 ) {
     let connection = wanted.map(|wanted| wanted.connection.clone());
-    refused::write_down(worker, entry, fault.reason, Refused { connection, ..refused });
+    let refused = Refused { connection, ..refused };
+    refused::write_down(worker, client.entry, client.peer, fault.reason, refused);
     let Some(wanted) = wanted else { return };
     let (at, service) = (worker.now(), &wanted.connection.shared.callee);
     // An instance that leaks connections must not push out all else that is remembered.

@@ -22,5 +22,6 @@ pub(super) fn reason(error: &h2::Error) -> Option<Reason> {
 
 /// Writes it down. What HTTP/2 begins with stands for the request that there is none of.
 pub(super) fn write_down(worker: &Worker, entrance: &Entrance, reason: Reason) {
-    refused::write_down(worker, entrance.entry, reason, Refused { method: "PRI", path: "*", ..Refused::default() });
+    let refused = Refused { method: "PRI", path: "*", ..Refused::default() };
+    refused::write_down(worker, entrance.entry, entrance.peer, reason, refused);
 }

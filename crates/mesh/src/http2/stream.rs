@@ -101,7 +101,7 @@ async fn run(
                 whose.remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
             }
             let refused = Refused { connection, sent, ..Refused::of(scratch) };
-            return refused::write_down(worker, entrance.entry, fault.reason, refused);
+            return refused::write_down(worker, entrance.entry, entrance.peer, fault.reason, refused);
         }
     };
     let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts, timer };
@@ -122,7 +122,7 @@ async fn run(
             Outcome::Failed(fault.reason)
         }
     };
-    record::write_down(worker, &call, outcome, &scratch.request, scratch.input.held());
+    record::write_down(worker, entrance.peer, &call, outcome, &scratch.request, scratch.input.held());
 }
 
 /// Reads the head with the codec of HTTP/1.1, and finds the way.

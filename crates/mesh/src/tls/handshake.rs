@@ -80,7 +80,7 @@ pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
     // An answer would take a handshake first, and who comes in too great numbers gets none.
     let _guest = match client.enter(&worker) {
         Ok(guest) => guest,
-        Err(fault) => return refused::write_down(&worker, client.entry, fault.reason, Refused::default()),
+        Err(fault) => return refused::write_down(&worker, client.entry, client.peer, fault.reason, Refused::default()),
     };
     // Another worker may have accepted it, without knowing how many there are here.
     worker.handshakes.room().await;

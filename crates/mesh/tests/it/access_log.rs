@@ -41,6 +41,7 @@ async fn failures_are_logged_and_others_only_on_request() {
         assert_eq!((&last["connection"], &last["method"]), (&"gateway -> users".into(), &"GET".into()));
         if let [first, _] = &lines[..] {
             assert_eq!((&first["path"], &first["instance"]), (&"/a".into(), &"users/1#1".into()), "no query");
+            assert_eq!((&first["peer"], &first["host"]), (&"127.0.0.1".into(), &"a".into()));
             assert_eq!(first["trace"].as_str().unwrap().len(), 55);
         }
     }
@@ -77,5 +78,8 @@ async fn requests_of_both_versions_are_logged_alike() {
     {
         assert_eq!(one, other);
         assert_eq!((&one["path"], &one["status"], one["reason"].as_str()), (&path.into(), &status.into(), reason));
+        // Of a malformed head nothing is believed.
+        let host = if path.is_empty() { "" } else { "shop.test" };
+        assert_eq!((&one["peer"], &one["host"]), (&"127.0.0.1".into(), &host.into()));
     }
 }

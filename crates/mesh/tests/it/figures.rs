@@ -36,3 +36,28 @@ async fn every_request_is_counted_once() {
     assert_eq!(gateway.bytes_received, 3 * "GET / HTTP/1.1\r\nhost: a\r\n\r\n".len() as u64);
     assert!(gateway.bytes_sent > 3 * 20 && gateway.latency.p50_micros > 0);
 }
+
+#[tokio::test]
+async fn open_connections_of_clients_are_counted_until_they_end() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut client, mut caller) = (rig.client().await, rig.caller().await);
+    for conn in [&mut client, &mut caller] {
+        assert_eq!(conn.get("/").await.0, 200);
+    }
+    assert_eq!(rig.mesh.clients(), 2);
+    drop(client);
+    until_clients(&rig, 1).await;
+    drop(caller);
+    until_clients(&rig, 0).await;
+}
+
+async fn until_clients(rig: &Rig, count: u32) {
+    let reached = async {
+        while rig.mesh.clients() != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("connections end");
+}

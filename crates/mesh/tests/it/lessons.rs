@@ -1,5 +1,13 @@
 //! What the advisories of other proxies teach, where it is about more than the codec (see `crates/wire/tests/http1_rules`), and the
 //! rules that it takes a whole mesh to keep. HTTP/2's are in `hostile`.
+//!
+//! These have no test, as there is nothing here that could go wrong so:
+//!
+//! - CVE-2026-26330 of Envoy, a client of a rate limiter that is used again in another phase of its request: rates are counted here, by
+//!   no client, and what a request borrows of them is a value that ends with it (`guard::Passed`).
+//! - GHSA-82j2-j2ch-gfr8 and RUSTSEC-2026-0285 of rustls and its webpki, a panic over a list of revoked certificates and unbounded memory
+//!   over a compressed one: no such list is read (`tls::settings::verifier`), compressed certificates are not asked for
+//!   (`cve_2026_123610_certificates_are_not_compressed`), and a panic would end one connection alone (`panics`).
 
 use std::{
     collections::BTreeSet,
@@ -192,7 +200,7 @@ fn only_the_time(head: &str) {
 }
 
 #[tokio::test]
-async fn cve_2026_26308_every_value_of_a_field_counts() {
+async fn cve_2026_26308_cve_2026_31838_every_value_of_a_field_counts() {
     const TRACE: [&str; 2] = [
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-11111111111111111111111111111111-2222222222222222-01",
@@ -287,7 +295,7 @@ async fn cve_2025_43915_figures_do_not_grow_with_what_clients_say() {
 }
 
 #[tokio::test]
-async fn cve_2026_47220_every_line_of_the_access_log_is_json() {
+async fn cve_2026_26309_cve_2026_47220_every_line_of_the_access_log_is_json() {
     let rig = rig_with(|policy| policy.access_log = AccessLog::Sampled(1000)).await;
     let targets = ["/a'b", "/%22%5B%7B", "/a%0d%0Ab", "/%c3%a9%ff", "/a?\\\"", "/%7f", "http://other/x", "/{}", "*"];
     let mut sent = 0;
@@ -300,6 +308,13 @@ async fn cve_2026_47220_every_line_of_the_access_log_is_json() {
         sent += usize::from(head.starts_with("HTTP/1.1 200"));
     }
     assert!(sent > 5, "{sent}");
+    // Without a host, and with one that has to be escaped.
+    for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nhost: a\"b\r\n\r\n"] {
+        let mut client = rig.client().await;
+        client.send(head).await;
+        assert!(client.rest().await.starts_with("HTTP/1.1 400 "), "{head:?}");
+        sent += 1;
+    }
     let path = rig.folder.path().join("access.log");
     loop {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -308,6 +323,26 @@ async fn cve_2026_47220_every_line_of_the_access_log_is_json() {
             return;
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// What routes, and what the instance sees, is one path.
+#[tokio::test]
+async fn ghsa_6jwx_7vp4_9847_a_prefix_is_taken_off_the_path_that_routes() {
+    let rig = Rig::new().await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[]), ("orders", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    for (asked, seen) in [
+        ("/orders/admin", "/admin"),
+        ("/%6frders/%61dmin", "/admin"),
+        ("/orders/a/../admin%3Fx", "/admin%3Fx"),
+        ("/orders//admin", "//admin"),
+    ] {
+        assert_eq!(client.get(asked).await, (200, format!("GET {seen} HTTP/1.1|")), "{asked}");
+    }
+    for elsewhere in ["/orders/../users", "//orders/admin", "/orders%20/admin"] {
+        assert_eq!(client.get(elsewhere).await.0, 503, "{elsewhere} is the other service's");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::rig::*;
 const OPEN: usize = 220;
 
 /// Each takes four descriptors here.
-fn allow_descriptors() {
+pub(crate) fn allow_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("a process may raise it so far");
 }

@@ -4,6 +4,7 @@
 
 mod access_log;
 mod attest;
+mod balance;
 mod bounds;
 mod call_sockets;
 mod change;

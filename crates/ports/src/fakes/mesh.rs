@@ -40,6 +40,10 @@ impl Traffic for Mesh {
         Vec::new()
     }
 
+    fn clients(&self) -> u32 {
+        0
+    }
+
     fn tls_figures(&self) -> Option<TlsFigures> {
         None
     }

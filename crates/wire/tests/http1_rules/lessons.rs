@@ -3,7 +3,7 @@
 use crate::*;
 
 #[test]
-fn cve_2025_64484_underscores_for_hyphens() {
+fn cve_2025_64484_ghsa_5m6w_wvh7_57vm_underscores_for_hyphens() {
     refuses_fields(
         Malformed,
         &[
@@ -57,7 +57,7 @@ fn cve_2024_45410_connection_cannot_strip_what_is_added() {
 }
 
 #[test]
-fn ghsa_6jwx_7vp4_9847_aliases_of_forwarded() {
+fn ghsa_6384_m2mw_rf54_whatever_is_like_forwarded_ends_at_the_edge() {
     const ADDED: &str = "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: a|";
     for field in [
         "Forwarded: for=1.1.1.1",
@@ -79,6 +79,13 @@ fn ghsa_6jwx_7vp4_9847_aliases_of_forwarded() {
 fn cve_2021_31920_escaped_slashes() {
     refuses(Malformed, &["/a%2fb", "/a%2Fb", "/%2f", "/a/%2e%2e%2fb", "/a%5c..%5cb"].map(get));
     paths(&[("/a//b", "/a//b"), ("//a", "//a"), ("/a%252fb", "/a%252fb")]);
+}
+
+#[test]
+fn cve_2026_26205_a_path_that_looks_like_an_authority() {
+    paths(&[("//b/admin", "//b/admin"), ("//b:80//", "//b:80//"), ("///", "///")]);
+    let head = get("//b/admin");
+    assert_eq!(parse(head.as_bytes()).unwrap().host(head.as_bytes()), "a");
 }
 
 #[test]

@@ -29,17 +29,19 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused>
         Some(messaging) => messaging.statuses().await.unwrap_or_default(),
         None => Vec::new(),
     };
-    let text = render(&status, api.traffic.tls_figures(), &api.traffic.connections(), &topics);
+    let clients = (api.traffic.clients(), api.traffic.tls_figures());
+    let text = render(&status, clients, &api.traffic.connections(), &topics);
     Ok(([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response())
 }
 
 fn render(
     status: &SystemStatus,
-    tls: Option<TlsFigures>,
+    (clients, tls): (u32, Option<TlsFigures>),
     figures: &[ConnectionFigures],
     topics: &[TopicStatus],
 ) -> String {
-    let families = instances::families(status).into_iter().chain(tls.map(tls::family));
+    let families =
+        instances::families(status).into_iter().chain([entries::clients(clients)]).chain(tls.map(tls::family));
     let families = families.chain([entries::family(&status.entries)]).chain(connections::families(figures));
     families.chain(topics::families(topics)).map(text::Family::finish).collect()
 }

@@ -59,6 +59,9 @@ isles_instance_crashes_total{service="users",slot="2"} 4
 # HELP isles_instance_memory_bytes Memory, where the host can tell.
 # TYPE isles_instance_memory_bytes gauge
 isles_instance_memory_bytes{service="users",slot="1"} 150
+# HELP isles_client_connections Open connections of clients: to the gateway, and of instances to the services that they call.
+# TYPE isles_client_connections gauge
+isles_client_connections 12
 # HELP isles_tls_handshakes_total Connections to the gateway by how their handshake ended.
 # TYPE isles_tls_handshakes_total counter
 isles_tls_handshakes_total{outcome="full"} 7
@@ -125,7 +128,7 @@ fn the_text_is_exact() {
         { "id": "users/2#1", "phase": "backoff", "crashes": 4, "in_flight": 0 },
     ]);
     let tls = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
-    assert_eq!(render(&status(instances), Some(tls), &[busy()], &[]), EXPECTED);
+    assert_eq!(render(&status(instances), (12, Some(tls)), &[busy()], &[]), EXPECTED);
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), None, figures, &[])).values().map(BTreeMap::len).sum()
+        series(&render(&status(json!([])), (0, None), figures, &[])).values().map(BTreeMap::len).sum()
     };
     let none = count(&[]);
     let each = count(&connections(1, 1)) - none;
@@ -203,7 +206,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), None, &all, &[]);
+    let text = render(&status(json!([])), (0, None), &all, &[]);
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -214,7 +217,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), None, &[torn], &[]));
+    let families = series(&render(&status(json!([])), (0, None), &[torn], &[]));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [
@@ -242,7 +245,7 @@ fn consumers_are_summed_up_by_service() {
         "consumers": [consumer("mailer", Some("mailer"), 3), consumer("mailer-2", Some("mailer"), 4), consumer("x", None, 9)],
     });
     let topics = [serde_json::from_value(topic).unwrap()];
-    let families = series(&render(&status(json!([])), None, &[], &topics));
+    let families = series(&render(&status(json!([])), (0, None), &[], &topics));
     for (family, labels, value) in [
         ("isles_topic_messages_total", r#"{topic="orders.placed"}"#, 9.0),
         ("isles_topic_kept_messages", r#"{topic="orders.placed"}"#, 5.0),

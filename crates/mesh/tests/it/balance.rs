@@ -1,0 +1,160 @@
+//! Which instance gets how much: what is new, what is left when most have failed, and how much all of them together.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use model::{
+    Reason,
+    spec::{Balance, Outlier},
+};
+use ports::{
+    clock::FakeClock,
+    traffic::{Target, Traffic},
+};
+use tokio::sync::Semaphore;
+
+use crate::{long_lived::allow_descriptors, rig::*};
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn clocked() -> (Rig, Arc<FakeClock>) {
+    let clock = Arc::<FakeClock>::default();
+    clock.advance(Duration::from_secs(1_790_000_000));
+    (Rig::with_clock(clock.clone(), |_| {}).await, clock)
+}
+
+/// How many of so many requests of one client each instance answers.
+async fn shares(rig: &Rig, requests: usize) -> BTreeMap<String, usize> {
+    let (mut client, mut shares) = (rig.client().await, BTreeMap::new());
+    for _ in 0..requests {
+        *shares.entry(client.get("/").await.1).or_default() += 1;
+    }
+    shares
+}
+
+/// An instance that answers each request once the gate lets it.
+async fn gated(rig: &Rig, gate: &Arc<Semaphore>) -> Target {
+    let gate = gate.clone();
+    rig.server(move |mut conn| {
+        let gate = gate.clone();
+        async move {
+            while conn.request().await.is_some() {
+                gate.acquire().await.unwrap().forget();
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        }
+    })
+    .await
+}
+
+/// So many clients, each with a request on its way.
+async fn ask(rig: &Rig, count: u32) -> Vec<Conn> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = rig.client().await;
+        client.send(GET).await;
+        clients.push(client);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn a_new_instance_comes_to_its_share_slowly() {
+    let (mut rig, clock) = clocked().await;
+    rig.policy.balance = Balance::RoundRobin;
+    rig.policy.slow_start = Some(Duration::from_secs(100));
+    let (old, new) = (rig.server(named("old")).await, rig.server(named("new")).await);
+    rig.apply(&[("users", true, &[(1, old.clone())])]).await;
+    clock.advance(Duration::from_secs(100));
+    rig.apply(&[("users", true, &[(1, old), (2, new)])]).await;
+    // A tenth of a share at first, then as much of it as of the time has passed.
+    for (seconds, least, most) in [(0, 2, 20), (50, 25, 42), (50, 50, 50)] {
+        clock.advance(Duration::from_secs(seconds));
+        let taken = shares(&rig, 100).await.remove("new").unwrap_or_default();
+        assert!((least..=most).contains(&taken), "{taken} of 100, not {least} to {most}");
+    }
+}
+
+#[tokio::test]
+async fn with_too_few_left_all_are_asked() {
+    let servers = Rig::new().await;
+    let failing = || async {
+        let answer = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 6\r\n\r\nbroken";
+        servers
+            .server(move |mut conn| async move {
+                while conn.request().await.is_some() {
+                    conn.send(answer).await;
+                }
+            })
+            .await
+    };
+    let instances = [(1, servers.server(named("good")).await), (2, failing().await), (3, failing().await)];
+    for (percent, good) in [(0, 28), (33, 28), (34, 10), (50, 10)] {
+        let (mut rig, _clock) = clocked().await;
+        rig.policy.balance = Balance::RoundRobin;
+        rig.policy.breaker = None;
+        rig.policy.outlier = Some(Outlier { consecutive: 1, percent_max: 100, ..Outlier::default() });
+        rig.policy.panic_percent = percent;
+        rig.apply(&[("users", true, &instances)]).await;
+        let expected = [("broken".into(), 30 - good), ("good".into(), good)].into();
+        assert_eq!(shares(&rig, 30).await, expected, "panic_percent = {percent}");
+    }
+}
+
+#[tokio::test]
+async fn least_request_goes_where_fewer_are_in_flight() {
+    let rig = Rig::with(|policy| policy.balance = Balance::LeastRequest).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let [one, other] = [gated(&rig, &gate).await, gated(&rig, &gate).await];
+    rig.apply(&[("users", true, &[(1, one.clone())])]).await;
+    let mut clients = ask(&rig, 3).await;
+    rig.until_in_flight(&id("users", 1), 3).await;
+    rig.apply(&[("users", true, &[(1, one), (2, other)])]).await;
+    for count in 1..=3 {
+        clients.extend(ask(&rig, 1).await);
+        rig.until_in_flight(&id("users", 2), count).await;
+    }
+    gate.add_permits(clients.len());
+    for client in &mut clients {
+        assert_eq!(client.response().await.0, 200);
+    }
+}
+
+/// The clock is the test's: a request takes as long as it says.
+#[tokio::test]
+async fn latency_lowers_the_limit_and_what_is_beyond_is_told_so() {
+    const MANY: u32 = 150;
+    allow_descriptors();
+    let (mut rig, clock) = clocked().await;
+    (rig.policy.timeout, rig.policy.queue) = (HOUR, 0);
+    let gate = Arc::new(Semaphore::new(20));
+    let target = gated(&rig, &gate).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let limit = || rig.mesh.connections()[0].concurrency_limit.expect("it is limited");
+    let first = limit();
+    let mut client = rig.client().await;
+    for _ in 0..20 {
+        clock.advance(Duration::from_millis(20));
+        assert_eq!(client.get("/").await.0, 200);
+    }
+    assert_eq!(limit(), first, "nothing is in the way");
+    let mut clients = ask(&rig, MANY).await;
+    rig.until_in_flight(&id("users", 1), MANY).await;
+    clock.advance(Duration::from_secs(1));
+    gate.add_permits(MANY as usize);
+    for client in &mut clients {
+        assert_eq!(client.response().await.0, 200);
+    }
+    rig.until_in_flight(&id("users", 1), 0).await;
+    let lower = limit();
+    assert!((20..first).contains(&lower), "{lower}, not below {first}");
+    let mut clients = ask(&rig, lower).await;
+    rig.until_in_flight(&id("users", 1), lower).await;
+    let problem = rig.client().await.problem(GET).await;
+    assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
+    assert_eq!(problem.detail, format!("{lower} in flight, and 0 wait"));
+    gate.add_permits(clients.len());
+    for client in &mut clients {
+        assert_eq!(client.response().await.0, 200);
+    }
+}
