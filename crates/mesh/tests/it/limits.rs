@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use model::{
     ByteSize, Reason,
-    spec::{ConnectionLimits, MessageLimits, Policy},
+    spec::{ConnectionLimits, MessageLimits, Policy, Protocol},
 };
 use ports::traffic::{GatewayRouting, Traffic};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 
 use crate::rig::*;
 
@@ -251,6 +251,25 @@ async fn connections_of_an_instance() {
     while rig.caller().await.try_get("/").await != Some(200) {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_of_bytes_too_many_is_reset() {
+    let rig = Rig::with(|policy| {
+        (policy.protocol, policy.limits.client_connections) = (Protocol::Tcp, 1);
+    })
+    .await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut first = rig.caller().await;
+    assert_eq!(first.get("/").await.0, 200);
+    if let Ok(second) = TcpStream::connect(rig.connections).await {
+        assert!(Conn::new(second).ends().await);
+    }
+    let failures = rig.mesh.failures(&"users".parse().unwrap());
+    let remembered = (failures[0].reason, &*failures[0].request, &*failures[0].detail);
+    assert_eq!(remembered, (Reason::TooManyConnections, "a connection", "1 from orders/1"));
+    assert_eq!(first.get("/").await.0, 200);
 }
 
 #[tokio::test]
