@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use keeper::{
@@ -28,15 +29,22 @@ fn copy(rig: &Rig) -> PathBuf {
     let folder = rig.state().join("bin");
     fs::create_dir_all(&folder).unwrap();
     let program = folder.join("new");
-    fs::copy(this(), &program).unwrap();
+    install(&this(), &program);
     program
 }
 
 fn script(rig: &Rig, name: &str, text: &str) -> PathBuf {
-    let program = rig.folder.path().join(name);
-    fs::write(&program, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let (written, program) = (rig.folder.path().join("script"), rig.folder.path().join(name));
+    fs::write(&written, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
+    install(&written, &program);
     program
+}
+
+/// Copies a program in a process of its own: what another thread forks meanwhile would have it open for writing, and then it cannot
+/// be executed (`ETXTBSY`).
+fn install(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success());
 }
 
 fn ask(rig: &Rig, program: &Path) {
