@@ -9,7 +9,7 @@
 use std::{
     env,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::TcpStream,
     thread,
     time::Duration,
 };
@@ -18,12 +18,7 @@ use std::{
 const PIECES: u32 = 10;
 
 fn main() -> io::Result<()> {
-    let port = env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or_default();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    loop {
-        let (stream, _) = listener.accept()?;
-        thread::spawn(move || serve(stream));
-    }
+    tests::program::listen(serve)
 }
 
 /// Answers one request after the other, until the client or an error ends the connection.

@@ -3,14 +3,11 @@
 //! It listens on `$PORT`, answers `/healthz`, `/asked` with how often that was asked for, and everything else with the version and the
 //! path of the request.
 
-#![allow(clippy::disallowed_methods, reason = "a service is told by its environment what it shall do")]
-
 use std::{
     convert::Infallible,
-    env, io,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    io,
+    net::TcpStream,
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
 };
 
 use http_body_util::Full;
@@ -20,12 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 fn main() -> io::Result<()> {
-    let port = env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or_default();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    loop {
-        let (stream, _) = listener.accept()?;
-        thread::spawn(move || serve(stream));
-    }
+    tests::program::listen(serve)
 }
 
 /// Answers until the client or an error ends the connection.

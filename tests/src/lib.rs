@@ -8,6 +8,7 @@ pub mod isles;
 pub mod load;
 pub mod mounted;
 pub mod process;
+pub mod program;
 pub mod sandbox;
 pub mod tidy;
 pub mod wait;
