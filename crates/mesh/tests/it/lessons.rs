@@ -3,6 +3,7 @@
 //!
 //! These have no test, as there is nothing here that could go wrong so:
 //!
+//! - CVE-2026-2836 of Pingora, answers of a cache that go to another host or tenant: there is no cache, and the key `cache` is refused.
 //! - CVE-2026-26330 of Envoy, a client of a rate limiter that is used again in another phase of its request: rates are counted here, by
 //!   no client, and what a request borrows of them is a value that ends with it (`guard::Passed`).
 //! - GHSA-82j2-j2ch-gfr8 and RUSTSEC-2026-0285 of rustls and its webpki, a panic over a list of revoked certificates and unbounded memory
@@ -154,7 +155,7 @@ async fn an_instance_that_answers_before_the_body_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn x_forwarded_for_is_told_from_the_right() {
+async fn cve_2024_45806_x_forwarded_for_is_told_from_the_right() {
     const SAID: &str = "x-forwarded-for: 6.6.6.6, 7.7.7.7\r\nx-forwarded-proto: https\r\nX-Forwarded-For: 8.8.8.8\r\n";
     for (trusted, addresses, scheme) in [
         (None, "127.0.0.1", "http"),
