@@ -213,6 +213,23 @@ async fn the_limit_of_frames_is_that_of_the_policy() {
     }
 }
 
+/// Those that end a body are none of them.
+#[tokio::test]
+async fn the_limit_of_empty_frames_is_that_of_the_policy() {
+    for (frames, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
+        let rig = Rig::with(|policy| policy.limits.http2.empty_frames = 5).await;
+        let target = rig.server(named("ok")).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = Frames::connect(&rig).await;
+        let [empty, last] = [0, END_STREAM].map(|flags| frame(DATA, flags, 1, &[]));
+        client.send(&[get(1, 0, &[]), empty.repeat(frames), last].concat()).await;
+        assert_eq!(client.said(1).await, expected, "{frames}");
+        if expected != Said::Status(200) {
+            assert_eq!(access_log::lines(&rig, 1).await[0]["reason"], "too-many-frames");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_allowed_is_announced() {
     let rig = Rig::with(|policy| {
