@@ -328,6 +328,29 @@ async fn cve_2026_26311_nothing_is_done_for_a_stream_after_its_reset() {
     assert_eq!(statuses, [0, 0, 0, 200, 200, 200].map(Some), "each is written down once");
 }
 
+/// Nothing of a body is taken, and so no window grows, while its request is held.
+#[tokio::test]
+async fn what_goes_beyond_a_window_ends_its_stream_or_the_connection() {
+    const FLOW_CONTROL_ERROR: u32 = 3;
+    let rig = Rig::with(|policy| {
+        let limits = &mut policy.limits.http2;
+        (limits.window, limits.connection_window) = (ByteSize(65_535), ByteSize(100_000));
+    })
+    .await;
+    rig.apply(&[("users", false, &[])]).await;
+    let body = |stream, pieces: usize| frame(DATA, 0, stream, &[b'x'; 16_000]).repeat(pieces);
+    let one_stream = [get(1, 0, &[]), body(1, 4), frame(DATA, 0, 1, &[b'x'; 1_536])].concat();
+    let two_streams = [get(1, 0, &[]), get(3, 0, &[]), body(1, 4), body(3, 3)].concat();
+    for (sent, expected) in
+        [(one_stream, Said::Reset(FLOW_CONTROL_ERROR)), (two_streams, Said::GoAway(FLOW_CONTROL_ERROR))]
+    {
+        let mut client = Frames::connect(&rig).await;
+        while client.next().await.unwrap().0 != WINDOW_UPDATE {}
+        client.send(&sent).await;
+        assert_eq!(client.said(1).await, expected);
+    }
+}
+
 #[tokio::test]
 async fn a_window_that_overflows_ends_the_connection() {
     let rig = rig().await;
