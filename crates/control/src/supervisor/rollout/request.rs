@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     super::{
         Supervisor,
+        deploy::not_running,
         request::{Answer, Request},
     },
     Rollout,
@@ -25,6 +26,9 @@ const HELD_MAX: usize = 64;
 impl Supervisor {
     /// A person's word. It is answered when it is stored.
     pub(in super::super) fn say(&mut self, command: Command, answer: oneshot::Sender<Answer<RolloutStatus>>) {
+        if self.rollout.as_ref().is_some_and(|rollout| !rollout.goes_on) {
+            return drop(answer.send(Err(not_running())));
+        }
         if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
             return drop(answer.send(Err(problem)));
         }

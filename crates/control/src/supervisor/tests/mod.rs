@@ -2,6 +2,7 @@
 
 mod builds;
 mod counts;
+mod reboot;
 mod records;
 mod world;
 

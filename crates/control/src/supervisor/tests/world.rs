@@ -24,7 +24,7 @@ use crate::{Config, Engines, HostEnv, Releases, Secrets};
 
 const EVENTS_MAX: usize = 256;
 /// It ends as soon as there is what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The system, and what was asked of it.
 pub(super) struct World {
@@ -32,7 +32,7 @@ pub(super) struct World {
     pub(super) records: Arc<Held>,
     inputs: mpsc::Sender<Input>,
     folder: TempDir,
-    _tasks: Tasks,
+    tasks: Tasks,
 }
 
 impl World {
@@ -47,17 +47,29 @@ impl World {
         fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
         let counts = Arc::new(Counts::default());
         let records = Arc::new(Held::new(counts.clone()));
-        Self::start(folder, records, counts).await
+        Self::start(folder, records, counts, false).await
     }
 
     /// Takes the system down, and up again.
     pub(super) async fn down_and_up(self) -> Self {
         self.system.down().await;
         self.until("the end", |system| async move { system.last().map(drop) }).await;
-        Self::start(self.folder, self.records, Arc::default()).await
+        Self::start(self.folder, self.records, Arc::default(), false).await
     }
 
-    async fn start(folder: TempDir, records: Arc<Held>, counts: Arc<Counts>) -> Self {
+    /// Ends everything where it stands, as a host does that loses its power, and brings up what ran last.
+    pub(super) async fn reboot(self) -> Self {
+        self.end().await;
+        self.records.release();
+        Self::start(self.folder, self.records, Arc::default(), true).await
+    }
+
+    /// Ends everything where it stands.
+    pub(super) async fn end(&self) {
+        self.tasks.stop(PATIENCE).await;
+    }
+
+    async fn start(folder: TempDir, records: Arc<Held>, counts: Arc<Counts>, resume: bool) -> Self {
         let text = fs::read_to_string(folder.path().join("isles.toml")).expect("the manifest is there");
         let (tasks, (events, received)) = (Tasks::default(), mpsc::channel(EVENTS_MAX));
         let programs = Arc::new(Programs { counts: counts.clone(), events });
@@ -73,11 +85,12 @@ impl World {
         };
         let state = folder.path().join(".isles");
         let releases = Releases::open(records.clone(), folder.path().into(), state).await.expect("it is empty");
-        let config = config(folder.path(), text);
+        let recorded = if resume { releases.last_run().await.expect("it can be read") } else { None };
+        let config = Config { recorded, ..config(folder.path(), text) };
         let (supervisor, system) = Supervisor::start(config, releases, engines, received).await.expect("it starts");
         let inputs = supervisor.sender.clone();
         tasks.spawn(TaskKind::Loop("control"), async move { _ = supervisor.run().await });
-        let world = Self { system, records, inputs, folder, _tasks: tasks };
+        let world = Self { system, records, inputs, folder, tasks };
         let running = |system: SystemHandle| async move {
             system.status(false).await.filter(|status| status.phase == SystemPhase::Running).map(drop)
         };
@@ -131,7 +144,11 @@ impl World {
         self.until(what, |system| async move { system.rollout().await.ok().filter(is_so) }).await
     }
 
-    async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, value: impl Fn(SystemHandle) -> F) -> T {
+    pub(super) async fn until<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        value: impl Fn(SystemHandle) -> F,
+    ) -> T {
         let mut changes = self.system.changes();
         let found = async {
             loop {
