@@ -2,6 +2,7 @@
 
 mod back;
 mod crash;
+mod reboot;
 
 use std::{net::SocketAddr, thread};
 
