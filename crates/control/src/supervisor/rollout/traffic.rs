@@ -67,7 +67,7 @@ impl Supervisor {
         let Some(rollout) = &mut self.rollout else { return };
         let is_new = rollout.serves_new();
         if rollout.gateway_is_new.replace(is_new) != Some(is_new) {
-            let (from, to) = (&rollout.from.system, &rollout.to.system);
+            let (from, to) = (&*rollout.from.system, &*rollout.to.system);
             let (system, coming) = if is_new { (to, None) } else { (from, Some(to)) };
             self.routing.set_gateway(system, coming);
         }
