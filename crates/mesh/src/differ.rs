@@ -88,6 +88,18 @@ impl Applied {
         self.view = Rc::new(self.view.next(table.clone(), &mut self.locals, 0, NOW));
         self.locals.release();
         self.registry.prune(&table);
+        self.everybody_has_the_policy_that_is_said(routing);
+    }
+
+    fn everybody_has_the_policy_that_is_said(&self, routing: &Routing) {
+        let policy = |index: usize| self.view.connections[index].policy();
+        for (address, declared) in &*routing.connections {
+            assert_eq!(policy(self.view.table.addresses[address].connection), &*declared.policy, "{}", declared.caller);
+        }
+        let (Some(said), Some(made)) = (&routing.gateway, &self.view.table.gateway) else { return };
+        for (route, way) in said.routes.iter().zip(&made.targets) {
+            assert_eq!(policy(way.connection), route.policy.as_deref().unwrap_or(&said.policy), "{}", route.prefix);
+        }
     }
 
     fn nothing_is_harmed(&self, before: &View) {
