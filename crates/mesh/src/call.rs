@@ -180,7 +180,7 @@ impl Call {
 
     /// Takes a retry out of the connection's budget.
     pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
-        self.connection.shared.guard.may_retry(worker.now())
+        self.connection.shared.guard.retries.withdraw(worker.now())
     }
 
     /// Takes note of how an instance did.

@@ -19,7 +19,7 @@ use crate::{
     bound::Bound,
     busy::Busy,
     figures::{Figures, Record, Sum},
-    guard::{Guard, Retries},
+    guard::Guard,
     instance,
     load::Load,
     picker::{Candidates, Pickers, Turns},
@@ -55,7 +55,6 @@ pub(crate) struct Connection {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) in_flight: Bound,
-    pub(crate) retries: Arc<Retries>,
     figures: Mutex<Vec<Arc<Figures>>>,
 }
 

@@ -18,6 +18,7 @@ use crate::{
     picker,
     rates::Rates,
     registry::Registry,
+    retries::Retries,
 };
 
 /// The connections so far.
@@ -40,7 +41,7 @@ struct Family<'a> {
     /// Those of the routing state before.
     before: &'a [&'a Connection],
     /// What is still to be given to each, in order.
-    places: std::vec::IntoIter<(u32, Rates)>,
+    places: std::vec::IntoIter<(u32, (Rates, Retries))>,
 }
 
 /// Who calls, as figures name it.
@@ -101,15 +102,17 @@ impl Connections {
 impl<'a> Family<'a> {
     fn new(policies: &[&Policy], before: &'a [&'a Connection]) -> Self {
         let known: Vec<_> = before.iter().map(|one| (one.lane, &*one.policy)).collect();
-        let rates: Vec<_> = before.iter().map(|one| &one.guard.rates).collect();
-        let asked: Vec<_> = policies.iter().map(|policy| policy.rate).collect();
-        let places: Vec<_> = lanes::assign(&known, policies).into_iter().zip(Rates::of(&asked, &rates)).collect();
+        let (rates, retries): (Vec<_>, Vec<_>) =
+            before.iter().map(|one| (&one.guard.rates, &one.guard.retries)).unzip();
+        let (rate, budget): (Vec<_>, Vec<_>) = policies.iter().map(|policy| (policy.rate, policy.retry_budget)).unzip();
+        let counted = Rates::new(&rate, &rates).into_iter().zip(Retries::new(&budget, &retries));
+        let places: Vec<_> = lanes::assign(&known, policies).into_iter().zip(counted).collect();
         Self { before, places: places.into_iter() }
     }
 
     /// The connection with the next policy.
     fn next(&mut self, draft: &Draft, registry: &Registry, now: Timestamp) -> Connection {
-        let (lane, rates) = self.places.next().expect("each policy has a lane");
+        let (lane, (rates, retries)) = self.places.next().expect("each policy has a lane");
         let (service, load) = registry.service(&draft.callee, now);
         let state = registry.connection(&draft.name);
         let before = self.before.iter().find(|one| one.lane == lane).map(|one| &one.guard);
@@ -122,7 +125,7 @@ impl<'a> Family<'a> {
             lane,
             heads: Heads::new(&policy.limits),
             buffer: connection::bytes(policy.limits.buffer),
-            guard: Guard::new(&policy, rates, state.retries.clone(), before),
+            guard: Guard::new(&policy, rates, retries, before),
             outlier: policy.outlier.map(picker::outlier),
             state,
             load,

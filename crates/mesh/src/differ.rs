@@ -199,7 +199,8 @@ fn goes_on(old: &connection::Local, new: &connection::Local) {
     assert!(std::ptr::eq(old.figures(), new.figures()), "{name} lost its figures");
     if new.policy() == old.policy() {
         assert!(new.goes_on_from(old), "{name} lost what its policy had");
-        assert!(new.shared.guard.rates.go_on_from(&old.shared.guard.rates), "{name} lost its rate");
+        assert!(new.shared.guard.rates.goes_on_from(&old.shared.guard.rates), "{name} lost its rate");
+        assert!(new.shared.guard.retries.goes_on_from(&old.shared.guard.retries), "{name} lost its budget");
     }
 }
 

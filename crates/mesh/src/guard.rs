@@ -16,24 +16,19 @@ use std::{
 
 use logic::{
     breaker::{self, Admit, BUCKETS, Breaker, Gate},
-    budget::Budget,
     outcome::Outcome,
 };
 use model::{Reason, Timestamp, figures::BreakerState, spec::Policy};
 
-use crate::{bound::Padded, problem::Fault, rates::Rates};
+use crate::{bound::Padded, problem::Fault, rates::Rates, retries::Retries};
 
 /// The rules of a policy, and the words that they go by.
 pub(crate) struct Guard {
     pub(crate) rates: Rates,
+    pub(crate) retries: Retries,
     breaker: Option<Breaker>,
     evidence: Arc<Evidence>,
-    budget: Budget,
-    retries: Arc<Retries>,
 }
-
-/// The balance of a connection's retry budget, to which each of its policies adds.
-pub(crate) type Retries = Padded<AtomicU64>;
 
 /// What the breaker of a lane knows. It outlives the policy.
 #[derive(Default)]
@@ -52,15 +47,9 @@ pub(crate) struct Passed {
 
 impl Guard {
     /// That of a policy. `before` is the one of its lane in the routing state before.
-    pub(crate) fn new(policy: &Policy, rates: Rates, retries: Arc<Retries>, before: Option<&Self>) -> Self {
-        let model::spec::RetryBudget { percent, per_second_min } = policy.retry_budget;
-        Self {
-            rates,
-            breaker: breaker(policy),
-            evidence: before.map(|before| before.evidence.clone()).unwrap_or_default(),
-            budget: Budget { percent, min_per_second: per_second_min },
-            retries,
-        }
+    pub(crate) fn new(policy: &Policy, rates: Rates, retries: Retries, before: Option<&Self>) -> Self {
+        let evidence = before.map(|before| before.evidence.clone()).unwrap_or_default();
+        Self { rates, retries, breaker: breaker(policy), evidence }
     }
 
     /// Lets a request pass, or says why not.
@@ -68,8 +57,7 @@ impl Guard {
         self.rates.admit(now)?;
         let pass = |breaker| self.evidence.pass(breaker, now);
         let passed = self.breaker.as_ref().map_or(Ok(Passed::default()), pass)?;
-        let deposit = |state| Some(self.budget.deposit(state, now)).filter(|next| *next != state);
-        let _ = self.retries.0.fetch_update(Relaxed, Relaxed, deposit);
+        self.retries.deposit(now);
         Ok(passed)
     }
 
@@ -83,11 +71,6 @@ impl Guard {
         }
     }
 
-    /// Takes a retry out of the budget, if there is one.
-    pub(crate) fn may_retry(&self, now: Timestamp) -> bool {
-        self.retries.0.fetch_update(Relaxed, Relaxed, |state| self.budget.withdraw(state, now)).is_ok()
-    }
-
     pub(crate) fn breaker(&self) -> BreakerState {
         match Gate::of(self.evidence.gate.0.load(Relaxed)) {
             Gate::Closed { .. } => BreakerState::Closed,
@@ -99,7 +82,7 @@ impl Guard {
     /// Whether both go by the same evidence.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn goes_on_from(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.evidence, &other.evidence) && Arc::ptr_eq(&self.retries, &other.retries)
+        Arc::ptr_eq(&self.evidence, &other.evidence)
     }
 }
 
@@ -194,8 +177,8 @@ mod tests {
     fn guard(change: impl FnOnce(&mut Policy)) -> Arc<Guard> {
         let mut policy = Policy::default();
         change(&mut policy);
-        let rates = Rates::of(&[policy.rate], &[]).remove(0);
-        Arc::new(Guard::new(&policy, rates, Arc::default(), None))
+        let rates = Rates::new(&[policy.rate], &[]).remove(0);
+        Arc::new(Guard::new(&policy, rates, Retries::new(&[policy.retry_budget], &[]).remove(0), None))
     }
 
     /// Runs the same work in so many threads at once; returns the sum of what each counts.
@@ -225,7 +208,7 @@ mod tests {
             let held = guard.clone();
             let admitted = in_threads(workers, move || (0..each).map(|_| u32::from(held.admit(START).is_ok())).sum());
             prop_assert_eq!(admitted, burst.min(wanted));
-            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.may_retry(START))).sum());
+            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.retries.withdraw(START))).sum());
             // Ten seconds' worth of ten a second, and a fifth of the requests.
             prop_assert_eq!(retries, (100 + admitted / 5).min(wanted));
         }
