@@ -21,7 +21,7 @@ fn failures_of(sandbox: &Sandbox, path: &'static str, manifest: &str) -> Vec<Str
     let failures = running.end();
     assert_eq!(status.phase, RolloutPhase::RolledBack);
     let cause = status.problem.expect("it is said why").cause;
-    assert_eq!(cause, "the new release does worse than the old one in step 1");
+    assert!(cause.starts_with("the new release does worse than the old one in step 1: `a`: "), "{cause}");
     assert_eq!((sandbox.get(path).status, version(sandbox).as_str()), (200, "one"));
     assert!(!failures.is_empty());
     failures
