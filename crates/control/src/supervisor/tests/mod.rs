@@ -2,6 +2,7 @@
 
 mod builds;
 mod counts;
+mod migrations;
 mod records;
 mod world;
 
