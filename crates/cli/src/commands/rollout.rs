@@ -1,12 +1,19 @@
 use client::{Client, ClientError};
 use model::api::RolloutStatus;
+use serde::Serialize;
 
 use crate::{
     Context,
-    args::RolloutArgs,
+    args::{AbortArgs, RolloutArgs},
     exit::ExitCode,
     view::rollout::{follow, goes_on, picture},
 };
+
+/// Something was aborted whose rollout had not begun.
+#[derive(Serialize)]
+struct GivenUp {
+    given_up: bool,
+}
 
 pub(crate) async fn run(context: Context<'_>, args: &RolloutArgs) -> anyhow::Result<ExitCode> {
     let client = context.client()?;
@@ -25,6 +32,20 @@ pub(crate) async fn command(
     let client = context.client()?;
     let status = say(&client).await?;
     print(context, &status)
+}
+
+/// Takes back what is under way, or what waits. A rollout is shown as it is then.
+pub(crate) async fn abort(context: Context<'_>, args: &AbortArgs) -> anyhow::Result<ExitCode> {
+    let client = context.client()?;
+    if let Some(status) = client.abort(args.queued).await? {
+        return print(context, &status);
+    }
+    if context.settings.json {
+        context.terminal.print_json(&GivenUp { given_up: true })?;
+    } else {
+        context.terminal.print("it is given up: its rollout had not begun\n")?;
+    }
+    Ok(ExitCode::Ok)
 }
 
 /// Shows a rollout that a command has begun until it has ended, or only that it has begun.

@@ -15,7 +15,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    build::{Inputs, Job},
+    build::{GAVE_UP, Inputs, Job},
     supervisor::Input,
 };
 
@@ -59,6 +59,10 @@ impl Preparer {
                     failure.get_or_insert(Failed::new(&BUILD_FAILED, cause, ""));
                 }
             }
+        }
+        if given_up.is_cancelled() {
+            // Nothing is stored of what nobody wants any more.
+            failure.get_or_insert_with(|| Failed::new(&BUILD_FAILED, GAVE_UP, ""));
         }
         failure.map_or(Ok(services), Err)
     }

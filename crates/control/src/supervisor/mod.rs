@@ -1,5 +1,6 @@
 //! The supervisor: the one task that owns every machine and every record in memory.
 
+mod abort;
 mod act;
 mod adopt;
 mod deploy;

@@ -1,5 +1,6 @@
 //! Deploys and rollbacks one after the other, in a simulated runtime whose records can be held back.
 
+mod aborts;
 mod builds;
 mod counts;
 mod migrations;
