@@ -184,6 +184,15 @@ async fn a_word_in_a_rollout() {
     assert_eq!((code, err.as_str()), (ExitCode::Failed, "error: there was none\nhint: a hint\n"));
 }
 
+#[tokio::test]
+async fn the_last_rollout_says_why_it_went_back() {
+    let folder = Folder::new(SHOP);
+    let _server = folder.serve(&[("GET /v1/rollout ", ok(taken_back()))]);
+    let (code, out, _) = folder.run(&["rollout"]).await;
+    let why = "\nerror: release 12: users/3 ended with exit code 1\n  | no flask\nhint: see its log\n";
+    assert!(code == ExitCode::Ok && out.ends_with(why), "{out}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_the_time_is_over_the_rollout_goes_on() {
     let folder = Folder::new(SHOP);

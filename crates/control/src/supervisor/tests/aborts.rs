@@ -106,3 +106,19 @@ async fn what_waits_for_the_end_of_the_last_one_to_be_remembered_is_what_is_next
     world.records.release();
     assert_eq!(begun(second).await.to, 3);
 }
+
+#[tokio::test]
+async fn that_one_was_aborted_is_known_after_a_kill() {
+    let world = World::up(BY_HAND).await;
+    begun(world.deploy("2", Deploy::default()).await).await;
+    world.rollout("the preview", |it| it.paused).await;
+    world.system.abort(None).await.unwrap();
+    let end = world.rollout("the end", |it| it.ended_at.is_some()).await;
+    // It begins once the end is remembered, and waits for a person itself.
+    begun(world.deploy("3", Deploy::default()).await).await;
+    let world = world.killed(Vec::new()).await;
+    assert_eq!(world.system.rollout_of(end.number).await, Some(end.clone()));
+    let why = world.system.why("web".parse().unwrap()).await.unwrap();
+    let known = why.events.iter().find(|event| event.what == "release 1 serves again: it was aborted");
+    assert_eq!(known.map(|event| event.at), end.ended_at);
+}
