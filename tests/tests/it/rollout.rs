@@ -4,6 +4,7 @@ mod abort;
 mod back;
 mod crash;
 mod pinned;
+mod supersede;
 
 use std::{net::SocketAddr, thread};
 
