@@ -77,7 +77,7 @@ fn print(context: Context<'_>, status: &RolloutStatus, why: &str) -> anyhow::Res
     Ok(ExitCode::Ok)
 }
 
-/// Why it goes back, with what shows it.
+/// Why it goes back, or what is wrong so far, with what shows it.
 fn why(status: &RolloutStatus, paint: Paint) -> String {
     let problem = status.problem.as_ref();
     let shown = problem.map(|problem| trouble::render(&format!("release {}", status.to), problem, paint));
