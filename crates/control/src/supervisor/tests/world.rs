@@ -11,14 +11,14 @@ use ports::{
     clock::HostClock,
     fakes::{Counts, Mesh, Programs},
     tasks::{TaskKind, Tasks},
-    workloads::{Exit, WorkloadEvent, WorkloadId},
+    workloads::{Exit, Held, WorkloadEvent, WorkloadId},
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     super::{Answer, Input, Outcome, Supervisor, SystemHandle, Work, request::Request},
-    records::Held,
+    records::Records,
 };
 use crate::{Config, Engines, HostEnv, Releases, Secrets};
 
@@ -29,10 +29,18 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The system, and what was asked of it.
 pub(super) struct World {
     pub(super) system: SystemHandle,
-    pub(super) records: Arc<Held>,
+    pub(super) records: Arc<Records>,
     inputs: mpsc::Sender<Input>,
     folder: TempDir,
     tasks: Tasks,
+}
+
+/// What a platform process begins with.
+enum With {
+    Manifest,
+    LastRelease,
+    /// What the keeper of the process before holds.
+    Held(Vec<Held>),
 }
 
 impl World {
@@ -46,33 +54,41 @@ impl World {
         fs::write(folder.path().join("isles.toml"), &text).expect("the folder can be written");
         fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
         let counts = Arc::new(Counts::default());
-        let records = Arc::new(Held::new(counts.clone()));
-        Self::start(folder, records, counts, false).await
+        let records = Arc::new(Records::new(counts.clone()));
+        Self::start(folder, records, counts, With::Manifest).await
     }
 
     /// Takes the system down, and up again.
     pub(super) async fn down_and_up(self) -> Self {
         self.system.down().await;
         self.until("the end", |system| async move { system.last().map(drop) }).await;
-        Self::start(self.folder, self.records, Arc::default(), false).await
+        Self::start(self.folder, self.records, Arc::default(), With::Manifest).await
+    }
+
+    /// Kills the platform process, and goes on with the next one, which finds these programs.
+    pub(super) async fn killed(self, held: Vec<Held>) -> Self {
+        self.end().await;
+        Self::start(self.folder, self.records, Arc::default(), With::Held(held)).await
     }
 
     /// Ends everything where it stands, as a host does that loses its power, and brings up what ran last.
     pub(super) async fn reboot(self) -> Self {
         self.end().await;
         self.records.release();
-        Self::start(self.folder, self.records, Arc::default(), true).await
+        Self::start(self.folder, self.records, Arc::default(), With::LastRelease).await
     }
 
-    /// Ends everything where it stands.
+    /// Ends the platform process where it stands.
     pub(super) async fn end(&self) {
-        self.tasks.stop(PATIENCE).await;
+        assert_eq!(self.tasks.stop(PATIENCE).await, 0, "it ends");
     }
 
-    async fn start(folder: TempDir, records: Arc<Held>, counts: Arc<Counts>, resume: bool) -> Self {
+    async fn start(folder: TempDir, records: Arc<Records>, counts: Arc<Counts>, with: With) -> Self {
         let text = fs::read_to_string(folder.path().join("isles.toml")).expect("the manifest is there");
         let (tasks, (events, received)) = (Tasks::default(), mpsc::channel(EVENTS_MAX));
-        let programs = Arc::new(Programs { counts: counts.clone(), events });
+        let resume = matches!(with, With::LastRelease);
+        let (resumed, held) = if let With::Held(held) = with { (true, held) } else { (false, Vec::new()) };
+        let programs = Arc::new(Programs { counts: counts.clone(), events, held });
         let engines = Engines {
             workloads: programs.clone(),
             logs: programs.clone(),
@@ -85,8 +101,16 @@ impl World {
         };
         let state = folder.path().join(".isles");
         let releases = Releases::open(records.clone(), folder.path().into(), state).await.expect("it is empty");
-        let recorded = if resume { releases.last_run().await.expect("it can be read") } else { None };
-        let config = Config { recorded, ..config(folder.path(), text) };
+        let recorded = match (resumed, resume) {
+            (true, _) => releases.gone_on_with().await.expect("it is in memory"),
+            (_, true) => releases.last_run().await.expect("it is in memory"),
+            _ => None,
+        };
+        let mut config = Config { resumed, ..config(folder.path(), text) };
+        if let Some(recorded) = recorded {
+            config.system = recorded.system().clone();
+            config.recorded = Some(recorded);
+        }
         let (supervisor, system) = Supervisor::start(config, releases, engines, received).await.expect("it starts");
         let inputs = supervisor.sender.clone();
         tasks.spawn(TaskKind::Loop("control"), async move { _ = supervisor.run().await });
