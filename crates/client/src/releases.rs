@@ -43,12 +43,12 @@ impl Client {
         self.get("/v1/rollout").await
     }
 
-    /// The same now and after every change, until it has ended.
+    /// The rollout of this number, now and after every change, until it has ended.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn watch_rollout(&self) -> Result<Lines<RolloutStatus>, ClientError> {
-        self.lines("/v1/rollout/watch").await
+    pub async fn watch_rollout(&self, number: u64) -> Result<Lines<RolloutStatus>, ClientError> {
+        self.lines(&format!("/v1/rollout/watch?number={number}")).await
     }
 
     /// Lets a rollout that waits for a person go on.

@@ -67,7 +67,7 @@ async fn requests() {
     }
     let answers = [client.rollout().await, client.promote().await, client.pause().await, client.resume().await];
     assert!(answers.into_iter().chain([client.abort().await]).all(|answer| answer.unwrap().number == 3));
-    assert_eq!(client.watch_rollout().await.unwrap().next().await.unwrap().unwrap().to, 12);
+    assert_eq!(client.watch_rollout(3).await.unwrap().next().await.unwrap().unwrap().to, 12);
     assert!(client.releases().await.is_err(), "it is no list");
     assert_eq!(client.diff(11, 12).await.unwrap().to, 12);
     for expected in [
@@ -78,7 +78,7 @@ async fn requests() {
         "POST /v1/rollout/pause ",
         "POST /v1/rollout/resume ",
         "POST /v1/rollout/abort ",
-        "GET /v1/rollout/watch ",
+        "GET /v1/rollout/watch?number=3 ",
         "GET /v1/releases ",
         "GET /v1/releases/11/diff/12 ",
     ] {

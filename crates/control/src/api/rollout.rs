@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use axum::{Json, extract::State, response::Response};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    response::Response,
+};
 use logic::rollout::Command;
-use model::api::RolloutStatus;
+use model::api::{RolloutQuery, RolloutStatus};
 
 use super::{
-    Api, Refused,
+    Api, Refused, bad_query,
     stream::{self, Objects},
 };
 
@@ -38,8 +42,15 @@ pub(super) async fn abort(State(api): State<Api>) -> Answer {
     Ok(Json(api.system.say(Command::Abort).await?))
 }
 
-pub(super) async fn watch(State(api): State<Api>) -> Result<Response, Refused> {
-    let first = api.system.rollout().await?;
+pub(super) async fn watch(
+    State(api): State<Api>,
+    query: Result<Query<RolloutQuery>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(RolloutQuery { number }) = query.map_err(|error| bad_query(&error))?;
+    let first = match number {
+        Some(number) => api.system.rollout_of(number).await?,
+        None => api.system.rollout().await?,
+    };
     let tasks = api.streams.clone();
     Ok(stream::respond(&tasks, |objects| feed(api, first, objects)))
 }
@@ -53,7 +64,7 @@ async fn feed(api: Api, mut status: RolloutStatus, mut objects: Objects) {
         if let Ok(Err(_)) = tokio::time::timeout(WATCH_PAUSE_MAX, changes.changed()).await {
             return;
         }
-        let Some(next) = api.system.rollout_of(number).await else { return };
+        let Ok(next) = api.system.rollout_of(number).await else { return };
         status = next;
     }
 }

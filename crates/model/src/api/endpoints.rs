@@ -128,8 +128,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/v1/rollout/watch",
-        what: "Its state now, after every change and every second, until it has ended.",
-        query: None,
+        what: "Its state now, after every change and every second, until it has ended; 404 with `no-rollout` if it is not kept \
+               any more, as the last 32 are, and after a restart the last one.",
+        query: Some("RolloutQuery"),
         request: None,
         answer: "NDJSON of RolloutStatus",
     },
