@@ -18,7 +18,7 @@ impl Client {
     /// Builds what changed, stores it as a release and begins to roll it out; or says what that would do.
     ///
     /// # Errors
-    /// See [`ClientError`]. Nothing has changed then.
+    /// See [`ClientError`]. Nothing has changed then, but for `not-stored`: it is done once it can be stored.
     pub async fn deploy(&self, deploy: &Deploy) -> Result<Deployed, ClientError> {
         let exchange = self.exchange(Method::POST, "/v1/deploys", Some(deploy)).await?;
         if exchange.answer.status() == StatusCode::ACCEPTED {
@@ -30,7 +30,7 @@ impl Client {
     /// Begins to go back to an earlier release.
     ///
     /// # Errors
-    /// See [`ClientError`]. Nothing has changed then.
+    /// See [`ClientError`]. Nothing has changed then, but for `not-stored`: it is done once it can be stored.
     pub async fn rollback(&self, rollback: &Rollback) -> Result<RolloutStatus, ClientError> {
         self.post("/v1/rollbacks", Some(rollback)).await
     }

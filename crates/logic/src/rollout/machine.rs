@@ -167,11 +167,6 @@ impl Snapshot {
         all.filter(|(_, member)| !member.is_gone()).map(|(instance, member)| (instance, member.is_kept()))
     }
 
-    /// Whether anything but the time of the last event differs.
-    pub fn differs(&self, other: &Self) -> bool {
-        Self { seen_at: other.seen_at, ..self.clone() } != *other
-    }
-
     fn handle(&mut self, event: Event, now: Timestamp) {
         self.seen_at = now;
         self.note(event, now);

@@ -51,6 +51,9 @@ impl Rollout {
 
     pub(super) fn what(&self) -> String {
         let (from, to) = (self.from.number, self.to.number);
+        if let Some(why) = &self.unstored {
+            return why.clone();
+        }
         match self.machine.phase() {
             _ if self.machine.is_paused() => "waits for a person: promote, resume or abort".into(),
             Phase::Preparing if self.migrating.is_some() => "the migration runs".into(),

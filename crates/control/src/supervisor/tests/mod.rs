@@ -3,6 +3,7 @@
 mod builds;
 mod counts;
 mod records;
+mod refusals;
 mod world;
 
 use logic::rollout::Command;
