@@ -3,9 +3,10 @@
 use model::{
     Problem,
     api::{
-        Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter, DeadLetterId,
-        DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Release,
-        ReleaseDiff, Replay, Replayed, Rollback, RolloutQuery, RolloutStatus, Scale, TopicStatus, WhichDead, Why,
+        AbortQuery, Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter,
+        DeadLetterId, DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published,
+        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutQuery, RolloutStatus, Scale, TopicStatus,
+        WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -24,7 +25,7 @@ macro_rules! types {
     };
 }
 types! {
-    Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
+    AbortQuery Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
     Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff Replay
     Replayed Rollback RolloutQuery RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    response::Response,
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use logic::rollout::Command;
-use model::api::{RolloutQuery, RolloutStatus};
+use model::api::{AbortQuery, RolloutQuery, RolloutStatus};
 
 use super::{
     Api, Refused, bad_query,
@@ -38,8 +39,15 @@ pub(super) async fn resume(State(api): State<Api>) -> Answer {
     Ok(Json(api.system.say(Command::Resume).await?))
 }
 
-pub(super) async fn abort(State(api): State<Api>) -> Answer {
-    Ok(Json(api.system.say(Command::Abort).await?))
+pub(super) async fn abort(
+    State(api): State<Api>,
+    query: Result<Query<AbortQuery>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(AbortQuery { queued }) = query.map_err(|error| bad_query(&error))?;
+    Ok(match api.system.abort(queued).await? {
+        Some(status) => Json(status).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 pub(super) async fn watch(

@@ -10,7 +10,7 @@ use ports::{
 use tokio::sync::{mpsc, watch};
 
 /// Records; whoever writes the one that is held back waits.
-pub(super) struct Held {
+pub(super) struct Records {
     memory: Memory,
     /// A key, and what the value says.
     held: watch::Sender<Option<(&'static str, &'static str)>>,
@@ -19,7 +19,7 @@ pub(super) struct Held {
     failing: watch::Sender<Option<&'static str>>,
 }
 
-impl Held {
+impl Records {
     pub(super) fn new(counts: Arc<Counts>) -> Self {
         let (held, reached, failing) = Default::default();
         Self { memory: Memory::new(counts), held, reached, failing }
@@ -71,7 +71,7 @@ impl Held {
 }
 
 #[async_trait]
-impl KeyValue for Held {
+impl KeyValue for Records {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
         self.memory.get(bucket, key).await
     }
