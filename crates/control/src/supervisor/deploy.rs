@@ -40,7 +40,7 @@ impl Supervisor {
         let written = match self.release.as_ref().map(|release| release.number) {
             Some(_) if self.config.resumed => return Ok(()),
             Some(from) => {
-                let to = rollout.filter(|rollout| rollout.from == from).map(|rollout| rollout.to);
+                let to = rollout.filter(|rollout| rollout.whole.from == from).map(|rollout| rollout.whole.to);
                 self.releases.change(|ledger| match to {
                     Some(to) => ledger.begins(to),
                     None => ledger.comes_up_with(from, BTreeSet::new()),

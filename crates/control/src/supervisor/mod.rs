@@ -57,7 +57,7 @@ pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
 use rollout::Rollout;
-pub(crate) use rollout::RolloutRecord;
+pub(crate) use rollout::{Part, RolloutRecord, Whole};
 use routing::Change;
 use service::ServiceState;
 

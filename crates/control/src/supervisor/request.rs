@@ -33,7 +33,7 @@ pub(crate) enum Request {
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Scale { name: ServiceName, replicas: Option<u32>, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
-    RolloutOf { number: u64, answer: oneshot::Sender<Option<RolloutStatus>> },
+    RolloutOf { number: u64, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Abort { queued: Option<u32>, answer: Aborter },
     Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
@@ -108,11 +108,9 @@ impl SystemHandle {
         self.ask(|answer| Request::Rollout { answer }).await
     }
 
-    /// The rollout of this number; `None` once it is not kept any more, or the supervisor has ended.
-    pub(crate) async fn rollout_of(&self, number: u64) -> Option<RolloutStatus> {
-        let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Request(Request::RolloutOf { number, answer })).await.ok()?;
-        answered.await.ok()?
+    /// The rollout of this number, as long as it is kept.
+    pub(crate) async fn rollout_of(&self, number: u64) -> Answer<RolloutStatus> {
+        self.ask(|answer| Request::RolloutOf { number, answer }).await
     }
 
     /// A person's word about the rollout under way. Answers when it is kept.

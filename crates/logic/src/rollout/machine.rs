@@ -178,11 +178,6 @@ impl Snapshot {
         self
     }
 
-    /// Whether anything but the time of the last event differs.
-    pub fn differs(&self, other: &Self) -> bool {
-        Self { seen_at: other.seen_at, ..self.clone() } != *other
-    }
-
     fn handle(&mut self, event: Event, now: Timestamp) {
         self.seen_at = now;
         self.note(event, now);

@@ -26,7 +26,7 @@ impl fmt::Display for Instance {
 
 /// The two sets of one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pair {
+pub struct Pair {
     pub(super) target: Target,
     pub(super) old: Set,
     pub(super) new: Set,

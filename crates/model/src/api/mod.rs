@@ -14,7 +14,7 @@ pub use content::{Content, InvalidContent};
 pub use endpoints::{ENDPOINTS, Endpoint};
 pub use releases::{
     AbortQuery, Change, Conflict, Deploy, DeployPlan, PlannedService, Release, ReleaseDiff, ReleaseState, Rollback,
-    RolloutPhase, RolloutService, RolloutSide, RolloutStatus,
+    RolloutPhase, RolloutQuery, RolloutService, RolloutSide, RolloutStatus,
 };
 pub use start::{ParseStartError, Start};
 pub use topics::{

@@ -163,6 +163,16 @@ pub struct ReleaseDiff {
     pub others: Vec<String>,
 }
 
+/// Which rollout is watched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RolloutQuery {
+    /// Its number; without one, that which is under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+}
+
 /// A rollout: the one that is under way, or the last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use journal::{Folder, Journal, Options};
-use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
+use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError, Write};
 use tokio::sync::{OnceCell, mpsc};
 
 use bucket::Bucket;
@@ -32,6 +32,8 @@ const BUCKET_NAME_BYTES_MAX: usize = 64;
 const KEY_BYTES_MAX: usize = 256;
 /// The largest value, in bytes.
 const VALUE_BYTES_MAX: usize = 1 << 20;
+/// The most that is written at once, in bytes; a batch of the journal has room for it.
+const WRITES_BYTES_MAX: usize = 7 << 20;
 
 /// The buckets of one folder.
 pub struct Buckets {
@@ -100,12 +102,24 @@ impl KeyValue for Buckets {
     async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError> {
         check_key(key)?;
         check_value(&value)?;
-        self.bucket(bucket).await?.write(Operation { key: key.into(), value: Some(value), expect }).await
+        let operation = Operation { key: key.into(), value: Some(value), expect };
+        self.bucket(bucket).await?.write(vec![operation]).await
     }
 
     async fn delete(&self, bucket: &str, key: &str, expect: Expect) -> Result<u64, StreamsError> {
         check_key(key)?;
-        self.bucket(bucket).await?.write(Operation { key: key.into(), value: None, expect }).await
+        self.bucket(bucket).await?.write(vec![Operation { key: key.into(), value: None, expect }]).await
+    }
+
+    async fn write_all(&self, bucket: &str, writes: Vec<Write>) -> Result<(), StreamsError> {
+        for Write { key, value } in &writes {
+            check_key(key)?;
+            value.as_deref().map_or(Ok(()), check_value)?;
+        }
+        let operation = |Write { key, value }| Operation { key, value, expect: Expect::Any };
+        let operations: Vec<_> = writes.into_iter().map(operation).collect();
+        check_size(&operations)?;
+        self.bucket(bucket).await?.write(operations).await.map(drop)
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {
@@ -131,4 +145,10 @@ fn check_key(key: &str) -> Result<(), StreamsError> {
 fn check_value(value: &[u8]) -> Result<(), StreamsError> {
     let fits = value.len() <= VALUE_BYTES_MAX;
     if fits { Ok(()) } else { Err(StreamsError::Invalid(format!("a value has at most {VALUE_BYTES_MAX} bytes"))) }
+}
+
+fn check_size(operations: &[Operation]) -> Result<(), StreamsError> {
+    let fits = operations.iter().map(Operation::bytes).sum::<usize>() <= WRITES_BYTES_MAX;
+    let too_large = || StreamsError::Invalid(format!("at most {WRITES_BYTES_MAX} bytes are written at once"));
+    if fits { Ok(()) } else { Err(too_large()) }
 }

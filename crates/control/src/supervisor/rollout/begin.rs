@@ -1,10 +1,6 @@
 //! Begins to go from the release that runs to another.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use logic::{
     release::{self, Difference},
@@ -64,30 +60,9 @@ impl Supervisor {
         // It is written after the first state of the rollout: who goes on with that knows it.
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
-        self.rollout = Some(Rollout {
-            number: self.next_rollout(),
-            from,
-            to,
-            began_at: self.now(),
-            machine,
-            goes_on: true,
-            begun: places.keys().cloned().collect(),
-            places,
-            told: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            confirming: BTreeSet::new(),
-            seq: 0,
-            migrated: BTreeSet::new(),
-            migrating: None,
-            judging: None,
-            problem: None,
-            waiting: Vec::new(),
-            waiters: Vec::new(),
-            stored: None,
-            is_storing: false,
-            gateway_is_new: None,
-            held: Vec::new(),
-        });
+        let begun = places.keys().cloned().collect();
+        let rollout = Rollout::new(self.next_rollout(), (from, to), self.now(), machine, places);
+        self.rollout = Some(Rollout { begun, goes_on: true, ..rollout });
         self.add_services();
         self.open_previews();
         let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
@@ -160,8 +135,8 @@ fn pinned_rolling() -> Box<Problem> {
 
 fn invalid(invalid: Invalid) -> Box<Problem> {
     let detail = match invalid {
-        Invalid::Targets => "it has more than 10,000 services",
-        Invalid::Replicas(_) => "a service has more than 10,000 instances",
+        Invalid::Targets => "it has no service, or one twice",
+        Invalid::TooLarge => return too_large(),
         Invalid::NoRoom(_) => "a service has `max_surge` and `max_unavailable` both 0, or above 10,000",
         Invalid::HealthyDeadline(_) => "a service's `min_healthy_time` is not below its `healthy_deadline`",
         Invalid::ProgressDeadline(_) => "a service's `healthy_deadline` is not below the `progress_deadline`",
@@ -169,5 +144,12 @@ fn invalid(invalid: Invalid) -> Box<Problem> {
     };
     let hint = "correct the tables `upgrade` of the manifest";
     let problem = Problem::new(422, "manifest-invalid", "the release cannot be rolled out", hint);
+    Box::new(Problem { detail: detail.into(), ..problem })
+}
+
+fn too_large() -> Box<Problem> {
+    let hint = "deploy fewer services at a time: `isles deploy SERVICE…`";
+    let problem = Problem::new(422, "rollout-too-large", "the release cannot be rolled out at once", hint);
+    let detail = "more than 2,500 services or 10,000 instances, of both releases together, would change";
     Box::new(Problem { detail: detail.into(), ..problem })
 }

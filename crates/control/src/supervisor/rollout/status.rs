@@ -51,6 +51,9 @@ impl Rollout {
 
     pub(super) fn what(&self) -> String {
         let (from, to) = (self.from.number, self.to.number);
+        if let Some(why) = &self.unstored {
+            return why.clone();
+        }
         match self.machine.phase() {
             _ if self.machine.is_paused() => "waits for a person: promote, resume or abort".into(),
             Phase::Preparing if self.migrating.is_some() => "the migration runs".into(),
@@ -104,9 +107,10 @@ impl Supervisor {
     }
 
     /// The rollout of this number, as long as it is kept.
-    pub(in super::super) fn status_of_rollout(&self, number: u64) -> Option<RolloutStatus> {
+    pub(in super::super) fn status_of_rollout(&self, number: u64) -> Answer<RolloutStatus> {
         let ended = || self.ended.iter().rev().find(|ended| ended.number == number).cloned();
-        self.current_status().filter(|current| current.number == number).or_else(ended)
+        let current = self.current_status().filter(|current| current.number == number);
+        current.or_else(ended).ok_or_else(|| not_kept(number))
     }
 
     /// The number of the next one.
@@ -227,4 +231,10 @@ fn is_general(cause: &Cause) -> bool {
 fn no_rollout() -> Box<Problem> {
     let hint = "run `isles deploy` to begin one";
     Box::new(Problem::new(404, "no-rollout", "there was no rollout yet", hint))
+}
+
+fn not_kept(number: u64) -> Box<Problem> {
+    let hint = "see `isles releases` for what became of its release";
+    let problem = Problem::new(404, "no-rollout", "there is no such rollout, or it is not kept any more", hint);
+    Box::new(Problem { detail: format!("rollout {number} is not kept any more, or has not begun"), ..problem })
 }
