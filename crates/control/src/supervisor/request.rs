@@ -21,6 +21,8 @@ use crate::records::ScaleRecord;
 
 /// The most instances of a service.
 const REPLICAS_MAX: u32 = 1000;
+/// Requests that may wait for one thing.
+pub(super) const WAITERS_MAX: usize = 64;
 
 /// An answer, or why there is none.
 pub(crate) type Answer<T> = Result<T, Box<Problem>>;
@@ -141,6 +143,28 @@ impl SystemHandle {
     }
 }
 
+impl Request {
+    /// Whether whoever asked for a change of a service has gone.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            Self::Restart { answer, .. } | Self::Scale { answer, .. } => answer.is_closed(),
+            _ => false,
+        }
+    }
+}
+
+/// Lets one more wait, unless too many do: what was asked for is done all the same.
+fn wait<T>(waiters: &mut Vec<oneshot::Sender<Answer<T>>>, answer: oneshot::Sender<Answer<T>>) {
+    waiters.retain(|waiter| !waiter.is_closed());
+    if waiters.len() < WAITERS_MAX {
+        waiters.push(answer);
+    } else {
+        let hint = "it is done all the same: `isles ps`";
+        let problem = Problem::new(429, "too-many-requests", "too many requests wait for this service", hint);
+        let _ = answer.send(Err(Box::new(problem)));
+    }
+}
+
 impl Supervisor {
     pub(super) fn request(&mut self, request: Request) {
         let Some(request) = self.hold_request(request) else { return };
@@ -169,7 +193,7 @@ impl Supervisor {
         // A restart under way ends first, and tells those who wait for it.
         self.tell(name, Event::Restart);
         let Some(service) = self.services.get_mut(name) else { return };
-        service.restart_waiters.push(answer);
+        wait(&mut service.restart_waiters, answer);
         if service.machine.is_settled() {
             self.restart_ended(name, Ok(()));
         }
@@ -195,7 +219,7 @@ impl Supervisor {
             return drop(answer.send(Err(problem)));
         }
         let Some(service) = self.services.get_mut(name) else { return };
-        service.scale_waiters.push(answer);
+        wait(&mut service.scale_waiters, answer);
         self.pending.insert(name.clone());
         let scale = replicas.map(|replicas| ScaleRecord::new(replicas, &service.spec));
         service.fixed = scale.clone().filter(|scale| scale.scaling.is_some());

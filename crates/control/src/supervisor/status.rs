@@ -55,7 +55,7 @@ impl Supervisor {
         Some(ServiceStatus {
             name: name.clone(),
             phase,
-            replicas: service.machine.wanted(),
+            replicas: self.asked_in_rollout(name).unwrap_or_else(|| service.machine.wanted()),
             fixed: service.fixed.is_some(),
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),

@@ -84,7 +84,8 @@ pub struct PlannedService {
     pub service: ServiceName,
     /// What happens.
     pub change: Change,
-    /// What differs: `artifact`, `run`, `env.NAME`, `secrets.NAME`, `calls.stock.timeout` …
+    /// What differs: `artifact`, or `artifact/PATH` for the first five files between two releases, `run`, `env.NAME`, `secrets.NAME`,
+    /// `calls.stock.timeout` …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
     /// Its instances before.

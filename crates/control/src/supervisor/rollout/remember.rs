@@ -102,7 +102,7 @@ impl Supervisor {
         for waiter in ending.waiters {
             waiter(self.rollout_status());
         }
-        for request in ending.held {
+        for request in ending.held.into_iter().filter(|request| !request.is_left()) {
             self.request(request);
         }
     }

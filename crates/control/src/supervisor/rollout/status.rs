@@ -113,6 +113,14 @@ impl Supervisor {
         current.or_else(ended).ok_or_else(|| not_kept(number))
     }
 
+    /// How many instances a service shall have, while two sets of them are there.
+    pub(in super::super) fn asked_in_rollout(&self, name: &ServiceName) -> Option<u32> {
+        let rollout = self.rollout.as_ref()?;
+        let target = rollout.targets().find(|target| target.service == *name)?;
+        let is_back = *rollout.machine.phase() == Phase::Restoring || target.new == 0;
+        Some(if is_back { target.old } else { target.new })
+    }
+
     /// The number of the next one.
     pub(super) fn next_rollout(&self) -> u64 {
         self.ended.back().map_or(0, |last| last.number) + 1
