@@ -2,6 +2,7 @@
 
 mod back;
 mod crash;
+mod messages;
 
 use std::{net::SocketAddr, thread};
 

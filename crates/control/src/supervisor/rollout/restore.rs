@@ -38,7 +38,6 @@ impl Supervisor {
             self.releases.edit(|ledger| ledger.begins(record.to));
         }
         self.take_up_secrets(&to);
-        self.allow_messages(&to);
         let machine = Machine::restore(record.snapshot.clone(), []);
         let routing = machine.routing();
         self.rollout = Some(Rollout {
