@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use model::{
     Epoch, InstanceId, ServiceName, Slot,
     figures::{ConnectionFigures, EntryFigures, TlsFigures},
-    spec::{ConnectionLimits, Network, Policy, Route, Side, Sticky},
+    spec::{AdaptiveConcurrency, ConnectionLimits, Network, Policy, Route, Side, Sticky},
     status::Failure,
 };
 
@@ -44,6 +44,17 @@ pub struct GatewayRouting {
     pub trusted: Vec<Network>,
     /// How many connections it takes.
     pub connections: ConnectionLimits,
+    /// What the new release says, while a rollout lasts: what goes to its instances goes by its policies.
+    pub new: Option<RoutePolicies>,
+}
+
+/// The policies of routes.
+#[derive(Debug, Clone)]
+pub struct RoutePolicies {
+    /// The routes, of which only those count that the gateway has too, to the same service.
+    pub routes: Vec<Route>,
+    /// The policy of those that have none of their own.
+    pub policy: Arc<Policy>,
 }
 
 /// A declared right to call.
@@ -88,8 +99,8 @@ impl fmt::Display for Caller {
 pub struct Upstream {
     /// Whether it has ever been healthy since the system came up. Until then requests are held.
     pub has_been_healthy: bool,
-    /// Whether the requests in flight to it are limited by what its latency tells.
-    pub adaptive_concurrency: bool,
+    /// Whether the requests in flight to it are limited by what its latency tells, and how far.
+    pub adaptive_concurrency: AdaptiveConcurrency,
     /// The instances that take requests.
     pub endpoints: Vec<Endpoint>,
     /// Whether requests are held, whatever instances there are: a migration runs.
