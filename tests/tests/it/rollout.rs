@@ -3,6 +3,7 @@
 mod abort;
 mod back;
 mod crash;
+mod messages;
 mod pinned;
 mod policy;
 mod reboot;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     Artifact, Failed, Look, Release, Releases, Vault, Way,
     document::Parts,
-    failed::{CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
+    failed::{CALLERS_LEFT, NOT_IN_PLACE},
     releases::NewRelease,
     view::{view, view_of},
     wanted::{self, Wanted},
@@ -161,10 +161,7 @@ impl Preparer {
     /// Makes the topics and buckets that there are not yet; others stay.
     async fn ensure(&self, system: &System) -> Result<(), Failed> {
         let Some(streams) = &self.streams else { return Ok(()) };
-        streams.all(system).await.map_err(|error| {
-            let hint = "change it back, or give it another name: what exists keeps its messages";
-            Failed::new(&STREAMS_REFUSED, error.to_string(), hint)
-        })
+        streams.all(system).await.map_err(|error| Failed::streams(&error))
     }
 
     /// What is wanted, of all services or of some.

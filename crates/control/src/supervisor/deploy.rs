@@ -141,15 +141,10 @@ impl Supervisor {
         self.beside("remember", async move { remembered(written.await) });
     }
 
-    /// What services may do with messages from now on. What runs still keeps what it had.
-    pub(super) fn allow_messages(&self, release: &Release) {
-        self.message_server().into_iter().for_each(|server| server.allow(&release.system));
-    }
-
-    /// The messages of a slot tell its release from now on.
-    pub(super) fn tell_release(&self, slot: &Slot) {
+    /// The server of messages knows from now on which release a slot is of; one that still ends stays what it was.
+    pub(super) fn admit_to_messages(&self, slot: &Slot) {
         if let (Some(server), (Some(release), _)) = (self.message_server(), self.release_of(slot)) {
-            server.release(slot, Some(release));
+            server.admit(slot, release.number, &release.system);
         }
     }
 
@@ -160,8 +155,7 @@ impl Supervisor {
     /// This release runs: all slots that are of no other one are of it.
     fn take_up(&mut self, release: Arc<Release>) {
         self.release = Some(release);
-        let slots: Vec<_> = self.routing.slots_with_messages().cloned().collect();
-        slots.iter().for_each(|slot| self.tell_release(slot));
+        self.routing.slots_with_messages().for_each(|slot| self.admit_to_messages(slot));
     }
 
     /// The rollout to this release is over, and it serves alone. The end of the rollout writes it down.
@@ -173,9 +167,6 @@ impl Supervisor {
 
     /// The rollout that was under way went back, in words why. The end of the rollout writes it down.
     pub(super) fn release_went_back(&mut self, why: &str) {
-        if let Some(release) = self.release.clone() {
-            self.allow_messages(&release);
-        }
         self.releases.edit(|ledger| ledger.went_back(why));
     }
 

@@ -88,7 +88,7 @@ impl Supervisor {
             crashes,
             in_flight: self.engines.traffic.in_flight(&i.id),
             memory_bytes: workload.and_then(|workload| self.engines.workloads.memory_bytes(&workload)),
-            release,
+            release: release.map(|release| release.number),
             side,
             problem: service.troubles.get(&i.id.slot.index).map(|(_, trouble)| trouble.clone()),
         }

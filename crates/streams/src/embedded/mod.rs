@@ -22,10 +22,8 @@ use tokio::sync::{OnceCell, mpsc};
 
 use bucket::Bucket;
 use content::Operation;
-use node::Node;
+use node::{MESSAGES, Node};
 
-/// What a node remembers is small, and so is what it takes to stop it on a full disk.
-const RESERVE_BYTES: u64 = 2 << 20;
 /// The longest name of a bucket, in bytes.
 const BUCKET_NAME_BYTES_MAX: usize = 64;
 /// The longest key, in bytes.
@@ -38,6 +36,7 @@ const WRITES_BYTES_MAX: usize = 7 << 20;
 /// The buckets of one folder.
 pub struct Buckets {
     folder: PathBuf,
+    /// The journal's reserve once the messages of services are beside them.
     reserve_bytes: u64,
     node: OnceCell<Arc<Node>>,
     open: Mutex<BTreeMap<String, Arc<OnceCell<Arc<Bucket>>>>>,
@@ -47,31 +46,27 @@ impl Buckets {
     /// The buckets of a folder, which must exist; its journal is opened, or made, when it is first needed. Only one process
     /// can use it at a time.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, reserve_bytes: RESERVE_BYTES, node: OnceCell::new(), open: Mutex::default() }
+        Self { folder, reserve_bytes: Options::default().reserve_bytes, node: OnceCell::new(), open: Mutex::default() }
     }
 
-    /// The buckets of a journal that is open, on a disk that fails.
+    /// The buckets of a journal that is open, on a disk that fails; it is left as it is.
     #[cfg(test)]
     pub(crate) fn over(journal: Arc<Journal>) -> Self {
-        Self { node: Arc::new(Node::with(journal, "disk".into())).into(), ..Self::new("disk".into()) }
+        let node = Arc::new(Node::with(journal, "disk".into()));
+        Self { reserve_bytes: 0, node: node.into(), ..Self::new("disk".into()) }
     }
 
-    /// With a reserve that is large enough for the messages of services beside them.
-    pub fn beside_messages(self) -> Self {
-        Self { reserve_bytes: Options::default().reserve_bytes, ..self }
-    }
-
-    /// The journal that they are in.
+    /// The journal that they are in, with a reserve that is large enough for the messages of services beside them.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When it cannot be opened, or written.
     pub async fn journal(&self) -> Result<Arc<Journal>, StreamsError> {
-        Ok(self.node("messages").await?.journal.clone())
+        self.node(MESSAGES).await?.for_messages(self.reserve_bytes).await
     }
 
     /// Errors name the bucket that needs it.
     async fn node(&self, bucket: &str) -> Result<&Arc<Node>, StreamsError> {
-        self.node.get_or_try_init(|| Node::open(self.folder.clone(), self.reserve_bytes, bucket)).await
+        self.node.get_or_try_init(|| Node::open(self.folder.clone(), bucket)).await
     }
 
     async fn bucket(&self, name: &str) -> Result<Arc<Bucket>, StreamsError> {

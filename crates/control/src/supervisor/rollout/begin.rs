@@ -45,7 +45,6 @@ impl Supervisor {
         }
         let machine = plan.map(|plan| Machine::new(plan, self.now()).map_err(invalid)).transpose()?;
         self.vault.take(secrets);
-        self.allow_messages(&to);
         if let Some(machine) = machine {
             self.begin_rollout(machine, from, to);
             self.note_targets(&differences);

@@ -36,7 +36,6 @@ impl Supervisor {
             self.releases.edit(|ledger| ledger.begins(whole.to));
         }
         self.take_up_secrets(&to);
-        self.allow_messages(&to);
         let snapshot = record.snapshot();
         let snapshot = if was_up { snapshot } else { snapshot.asked_anew(self.now()) };
         let machine = Machine::restore(snapshot, []);

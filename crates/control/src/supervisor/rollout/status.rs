@@ -18,6 +18,7 @@ use super::{
     super::{Supervisor, request::Answer},
     Rollout,
 };
+use crate::release::Release;
 
 impl Rollout {
     fn phase(&self) -> RolloutPhase {
@@ -126,15 +127,18 @@ impl Supervisor {
         self.ended.back().map_or(0, |last| last.number) + 1
     }
 
-    /// The release of a slot, and which of two that is while a rollout of its service is under way.
-    pub(in super::super) fn release_of(&self, slot: &Slot) -> (Option<u64>, Option<Side>) {
-        let running = self.release.as_ref().map(|release| release.number);
+    /// The release of a slot, and which of two that is while a rollout of its service is under way. One that a rollout has left,
+    /// where an instance still ends, is of none that serves.
+    pub(in super::super) fn release_of(&self, slot: &Slot) -> (Option<&Release>, Option<Side>) {
+        let running = self.release.as_deref();
         let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.has(&slot.service)) else {
-            return (running, None);
+            let service = self.services.get(&slot.service);
+            let is_left = service.is_some_and(|service| service.leaves || service.others.contains_key(&slot.index));
+            return (running.filter(|_| !is_left), None);
         };
         match rollout.instance_in(&slot.service, slot.index).map_or(Side::Old, |instance| instance.side) {
             Side::Old => (running, Some(Side::Old)),
-            Side::New => (Some(rollout.to.number), Some(Side::New)),
+            Side::New => (Some(&rollout.to), Some(Side::New)),
         }
     }
 
