@@ -1,5 +1,7 @@
 //! The field lines of a head, in one pass.
 
+use std::ops::Range;
+
 use super::{
     bytes::{self, TOKEN},
     error::HeadError,
@@ -36,15 +38,18 @@ impl Fields {
         self.options = ConnectionOptions::default();
         let mut has_underscore = false;
         loop {
-            match ends(head, at) {
-                Some(true) => break,
-                None => return Ok(None),
-                Some(false) if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
-                Some(false) => {}
+            let (name_end, underscore) = bytes::token(head, at);
+            if name_end == at {
+                match ends(head, at) {
+                    Some(true) => break,
+                    None => return Ok(None),
+                    Some(false) => {}
+                }
             }
-            let Some((field, next, underscore)) = line(head, at)? else { return Ok(None) };
-            self.kinds |= field.kind.bit();
-            self.list.push(field);
+            if self.list.len() == most {
+                return Err(HeadError::too_large("too many fields"));
+            }
+            let Some(next) = self.read_line(head, at..name_end)? else { return Ok(None) };
             has_underscore |= underscore;
             at = next;
         }
@@ -55,6 +60,41 @@ impl Fields {
             self.read_options(head)?;
         }
         Ok(Some(at + 2))
+    }
+
+    /// Reads the rest of the field line that begins with `name`; where the next one begins, or `None` if it is not complete.
+    fn read_line(&mut self, head: &[u8], name: Range<usize>) -> Result<Option<usize>, HeadError> {
+        match head.get(name.end) {
+            Some(b':') if !name.is_empty() => {}
+            None => return Ok(None),
+            Some(b':') => return Err(HeadError::malformed("a field has no name")),
+            Some(_) => {
+                return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
+            }
+        }
+        let line_end = bytes::text_end(head, name.end + 1);
+        match ends(head, line_end) {
+            Some(true) => {}
+            None => return Ok(None),
+            Some(false) if head[line_end] == b'\r' => {
+                return Err(HeadError::malformed("a line does not end with CR LF"));
+            }
+            Some(false) => return Err(HeadError::malformed("a field value contains a control character")),
+        }
+        let text = &head[name.end + 1..line_end];
+        let (start, end) = (line_end - text.trim_ascii_start().len(), name.end + 1 + text.trim_ascii_end().len());
+        let value = start..end.max(start);
+        let kind = FieldKind::of(&head[name.clone()]);
+        let blanks = || head[name.end + 1..value.start].iter().chain(&head[value.end..line_end]);
+        // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
+        if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
+            let detail = "a tab stands around the value of a field that frames or directs the message";
+            return Err(HeadError::malformed(detail));
+        }
+        self.kinds |= kind.bit();
+        let (name, value) = (Span::new(name.start, name.end), Span::new(value.start, value.end));
+        self.list.push(Field { name, value, kind });
+        Ok(Some(line_end + 2))
     }
 
     pub(crate) fn has(&self, kind: FieldKind) -> bool {
@@ -138,41 +178,4 @@ fn ends(head: &[u8], at: usize) -> Option<bool> {
         b'\r' => head.get(at + 1).map(|next| *next == b'\n'),
         _ => Some(false),
     }
-}
-
-/// The field line at `at`, where the next one begins, and whether a `_` is in its name; `None` if it is not complete.
-fn line(head: &[u8], at: usize) -> Result<Option<(Field, usize, bool)>, HeadError> {
-    let (name_end, has_underscore) = bytes::token(head, at);
-    match head.get(name_end) {
-        None => return Ok(None),
-        Some(b':') if name_end == at => return Err(HeadError::malformed("a field has no name")),
-        Some(b':') => {}
-        Some(_) => {
-            return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
-        }
-    }
-    let mut start = name_end + 1;
-    while matches!(head.get(start), Some(b' ' | b'\t')) {
-        start += 1;
-    }
-    let line_end = bytes::text_end(head, start);
-    match ends(head, line_end) {
-        Some(true) => {}
-        None => return Ok(None),
-        Some(false) if head[line_end] == b'\r' => return Err(HeadError::malformed("a line does not end with CR LF")),
-        Some(false) => return Err(HeadError::malformed("a field value contains a control character")),
-    }
-    let mut end = line_end;
-    while end > start && matches!(head[end - 1], b' ' | b'\t') {
-        end -= 1;
-    }
-    let kind = FieldKind::of(&head[at..name_end]);
-    let blanks = || head[name_end + 1..start].iter().chain(&head[end..line_end]);
-    // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
-    if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
-        let detail = "a tab stands around the value of a field that frames or directs the message";
-        return Err(HeadError::malformed(detail));
-    }
-    let field = Field { name: Span::new(at, name_end), value: Span::new(start, end), kind };
-    Ok(Some((field, line_end + 2, has_underscore)))
 }
