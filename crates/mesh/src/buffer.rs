@@ -40,6 +40,7 @@ impl Buffer {
     }
 
     /// Where to read to; empty if the buffer is full.
+    #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.bytes.len() < CAPACITY {
             self.bytes.resize(CAPACITY, 0);
