@@ -215,7 +215,7 @@ fn read_tcp(stream: &TcpStream, context: &mut Context<'_>, space: &mut [u8]) -> 
             read = recv(stream, &mut *space, RecvFlags::empty()).map(|(count, _)| count);
             // Less than there is room for is all that there was: it need not be asked again.
             let is_all = read.is_ok_and(|count| (1..space.len()).contains(&count));
-            if is_all { Err(Errno::WOULDBLOCK.into()) } else { read.map_err(io::Error::from) }
+            if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { read.map_err(io::Error::from) }
         });
         if read != Err(Errno::WOULDBLOCK) {
             return Poll::Ready(read.map_err(Into::into));

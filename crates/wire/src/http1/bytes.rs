@@ -95,17 +95,12 @@ pub(crate) fn run(input: &[u8], from: usize, class: u16) -> Run {
     Run { end, met }
 }
 
-/// Where the run ends that begins at `from`, looked at four bytes at a time.
-fn run_end(input: &[u8], from: usize, class: u16) -> usize {
-    let fours = input.get(from..).unwrap_or_default().as_chunks::<4>().0;
-    let is_mixed = |four: &[u8; 4]| four.iter().fold(class, |all, byte| all & of(*byte)) == 0;
+/// How many bytes at the beginning are a token, looked at four at a time, and whether a `_` is in it.
+pub(crate) fn token(input: &[u8]) -> (usize, bool) {
+    let fours = input.as_chunks::<4>().0;
+    let is_mixed = |four: &[u8; 4]| four.iter().fold(PLAIN, |all, byte| all & of(*byte)) == 0;
     let whole = fours.iter().position(is_mixed).unwrap_or(fours.len());
-    run(input, from + whole * 4, class).end
-}
-
-/// The token that begins at `from`: where it ends, and whether a `_` is in it.
-pub(crate) fn token(input: &[u8], from: usize) -> (usize, bool) {
-    let plain = run_end(input, from, PLAIN);
+    let plain = run(input, whole * 4, PLAIN).end;
     match input.get(plain) {
         Some(b'_') => (run(input, plain, TOKEN).end, true),
         _ => (plain, false),
@@ -123,11 +118,10 @@ const fn eight(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Where the run of [`TEXT`] ends that begins at `from`: eight bytes at a time.
-pub(crate) fn text_end(input: &[u8], from: usize) -> usize {
-    let words = input.get(from..).unwrap_or_default().as_chunks::<8>().0;
-    let mut at = from;
-    for bytes in words {
+/// How many bytes at the beginning are [`TEXT`], looked at eight at a time.
+pub(crate) fn text(input: &[u8]) -> usize {
+    let mut at = 0;
+    for bytes in input.as_chunks::<8>().0 {
         let word = u64::from_le_bytes(*bytes);
         // The highest bit of each byte that is a control character; bytes above the first such one may be marked falsely.
         let below_blank = word.wrapping_sub(eight(b' ')) & !word;
@@ -155,7 +149,7 @@ mod tests {
                 input.push(byte);
                 input.extend(vec![0xC3; after]);
                 let expected = run(&input, 0, TEXT).end;
-                assert_eq!(text_end(&input, 0), expected, "{byte:#x} behind {before}, before {after}");
+                assert_eq!(text(&input), expected, "{byte:#x} behind {before}, before {after}");
             }
         }
     }
@@ -168,7 +162,7 @@ mod tests {
         for (input, end, has) in
             [("a-b:", 3, false), ("_a:", 2, true), ("a__b c", 4, true), (":", 0, false), ("a_", 2, true)]
         {
-            assert_eq!(token(input.as_bytes(), 0), (end, has), "{input}");
+            assert_eq!(token(input.as_bytes()), (end, has), "{input}");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The field lines of a head, in one pass.
 
-use std::ops::Range;
-
 use super::{
     bytes::{self, TOKEN},
     error::HeadError,
@@ -38,20 +36,30 @@ impl Fields {
         self.options = ConnectionOptions::default();
         let mut has_underscore = false;
         loop {
-            let (name_end, underscore) = bytes::token(head, at);
-            if name_end == at {
-                match ends(head, at) {
-                    Some(true) => break,
-                    None => return Ok(None),
-                    Some(false) => {}
+            let rest = head.get(at..).unwrap_or_default();
+            let (name, underscore) = bytes::token(rest);
+            let text = match &rest[name..] {
+                [] => return Ok(None),
+                [b'\r'] if name == 0 => return Ok(None),
+                [b'\r', b'\n', ..] if name == 0 => break,
+                _ if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
+                [b':', text @ ..] if name > 0 => text,
+                [b':', ..] => return Err(HeadError::malformed("a field has no name")),
+                _ => {
+                    let detail = "a field name is not a token, or a blank stands before the colon";
+                    return Err(HeadError::malformed(detail));
                 }
+            };
+            let length = bytes::text(text);
+            match &text[length..] {
+                [b'\r', b'\n', ..] => {}
+                [] | [b'\r'] => return Ok(None),
+                [b'\r', ..] => return Err(HeadError::malformed("a line does not end with CR LF")),
+                _ => return Err(HeadError::malformed("a field value contains a control character")),
             }
-            if self.list.len() == most {
-                return Err(HeadError::too_large("too many fields"));
-            }
-            let Some(next) = self.read_line(head, at..name_end)? else { return Ok(None) };
+            self.put(at, &rest[..name], &text[..length])?;
             has_underscore |= underscore;
-            at = next;
+            at += name + 1 + length + 2;
         }
         if has_underscore {
             self.refuse_look_alikes(head)?;
@@ -62,39 +70,21 @@ impl Fields {
         Ok(Some(at + 2))
     }
 
-    /// Reads the rest of the field line that begins with `name`; where the next one begins, or `None` if it is not complete.
-    fn read_line(&mut self, head: &[u8], name: Range<usize>) -> Result<Option<usize>, HeadError> {
-        match head.get(name.end) {
-            Some(b':') if !name.is_empty() => {}
-            None => return Ok(None),
-            Some(b':') => return Err(HeadError::malformed("a field has no name")),
-            Some(_) => {
-                return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
-            }
-        }
-        let line_end = bytes::text_end(head, name.end + 1);
-        match ends(head, line_end) {
-            Some(true) => {}
-            None => return Ok(None),
-            Some(false) if head[line_end] == b'\r' => {
-                return Err(HeadError::malformed("a line does not end with CR LF"));
-            }
-            Some(false) => return Err(HeadError::malformed("a field value contains a control character")),
-        }
-        let text = &head[name.end + 1..line_end];
-        let (start, end) = (line_end - text.trim_ascii_start().len(), name.end + 1 + text.trim_ascii_end().len());
-        let value = start..end.max(start);
-        let kind = FieldKind::of(&head[name.clone()]);
-        let blanks = || head[name.end + 1..value.start].iter().chain(&head[value.end..line_end]);
+    /// Takes the field whose name stands at `at`, with the text behind its colon.
+    fn put(&mut self, at: usize, name: &[u8], text: &[u8]) -> Result<(), HeadError> {
+        let kind = FieldKind::of(name);
+        let rest = text.trim_ascii_start();
+        let (before, length) = (text.len() - rest.len(), rest.trim_ascii_end().len());
         // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
-        if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
+        if kind.decides_where_to() && [&text[..before], &rest[length..]].iter().any(|blanks| blanks.contains(&b'\t')) {
             let detail = "a tab stands around the value of a field that frames or directs the message";
             return Err(HeadError::malformed(detail));
         }
         self.kinds |= kind.bit();
-        let (name, value) = (Span::new(name.start, name.end), Span::new(value.start, value.end));
-        self.list.push(Field { name, value, kind });
-        Ok(Some(line_end + 2))
+        let name_end = at + name.len();
+        let start = name_end + 1 + before;
+        self.list.push(Field { name: Span::new(at, name_end), value: Span::new(start, start + length), kind });
+        Ok(())
     }
 
     pub(crate) fn has(&self, kind: FieldKind) -> bool {
@@ -169,13 +159,5 @@ impl Fields {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether a line ends at `at`; `None` if that cannot be told yet.
-fn ends(head: &[u8], at: usize) -> Option<bool> {
-    match head.get(at)? {
-        b'\r' => head.get(at + 1).map(|next| *next == b'\n'),
-        _ => Some(false),
     }
 }
