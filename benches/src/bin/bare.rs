@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use mesh::{Mesh, MeshConfig};
 use model::{
     InstanceId, ServiceName, Slot,
-    spec::{ConnectionLimits, Policy, Route, Side},
+    spec::{AdaptiveConcurrency, ConnectionLimits, Policy, Route, Side},
 };
 use ports::{
     clock::{Clock, HostClock},
@@ -92,7 +92,7 @@ fn gateway(service: &ServiceName, routes: usize) -> GatewayRouting {
 fn routing(gateway: &Arc<GatewayRouting>, service: &ServiceName, endpoints: &[Endpoint]) -> Routing {
     let upstream = Upstream {
         has_been_healthy: true,
-        adaptive_concurrency: true,
+        adaptive_concurrency: AdaptiveConcurrency::Switch(true),
         endpoints: endpoints.to_vec(),
         ..Upstream::default()
     };

@@ -40,6 +40,7 @@ fn sections() -> Vec<Section> {
             own(&keys::REPLICAS),
             Some("SERVICE replicas = { max = 8, concurrency = 50, @ }"),
         ),
+        ("`[services.NAME.adaptive_concurrency]`", own(&keys::ADAPTIVE), Some("SERVICE adaptive_concurrency = { @ }")),
         ("`[services.NAME.migrate]`", own(&keys::MIGRATE), Some("SERVICE migrate = { command = \"x\", @ }")),
         ("`[services.NAME.upgrade]`", keys::EVERY_STRATEGY, Some("SERVICE [services.users.upgrade]\n@")),
         ("Rolling", keys::ROLLING, Some("SERVICE [services.users.upgrade]\n@")),

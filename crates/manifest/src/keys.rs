@@ -144,6 +144,9 @@ pub(crate) const HEALTH: Keys = Keys {
     planned: &[],
 };
 
+pub(crate) const ADAPTIVE: Keys =
+    Keys { home: "`[services.NAME.adaptive_concurrency]`", known: &[&["min", "max"]], planned: &[] };
+
 pub(crate) const LIMITS: Keys = Keys { home: "`[services.NAME.limits]`", known: &[&["memory", "cpu"]], planned: &[] };
 
 pub(crate) const STORE: Keys = Keys { home: "`[services.NAME.store]`", known: &[&["engine", "path"]], planned: &[] };
@@ -165,6 +168,7 @@ pub(crate) const POLICY: &[&str] = &[
     "balance",
     "slow_start",
     "panic_percent",
+    "upgrades",
     "queue",
     "in_flight_max",
     "rate",
@@ -201,6 +205,7 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
         "head",
         "target",
         "fields",
+        "escaped_slashes",
         "body",
         "response_head",
         "head_timeout",
@@ -219,7 +224,7 @@ pub(crate) const MESSAGE_LIMITS: Keys = Keys {
 
 pub(crate) const HTTP2: Keys = Keys {
     home: "`http2` of `limits`",
-    known: &[&["streams", "window", "connection_window", "resets", "local_resets", "control_frames"]],
+    known: &[&["streams", "window", "connection_window", "resets", "local_resets", "control_frames", "empty_frames"]],
     planned: &[],
 };
 

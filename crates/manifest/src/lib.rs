@@ -3,6 +3,7 @@
 //! Reading never stops at the first problem: the syntax is recovered, every key is looked at, and what does not fit is
 //! collected with its span. Folders are seen through [`Folder`] only, so all of this is a function of text and folder.
 
+mod adaptive;
 mod after;
 mod bucket;
 mod buckets;

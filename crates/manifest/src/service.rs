@@ -8,7 +8,7 @@ use model::{
 };
 
 use crate::{
-    buckets, build, calls, environment, health,
+    adaptive, buckets, build, calls, environment, health,
     keys::SERVICE,
     limits, migrate,
     nearest::nearest,
@@ -87,9 +87,7 @@ fn rest<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Service {
     if protocol == Protocol::Tcp {
         only_bytes(cx, table, &health);
     }
-    // Latency tells how much a service can do where there are requests to time.
-    let mut adaptive_concurrency = protocol != Protocol::Tcp;
-    cx.fill_boolean(table, "adaptive_concurrency", &mut adaptive_concurrency);
+    let adaptive_concurrency = adaptive::read(cx, table, protocol);
     let (replicas, scaling) = replicas::read(cx, table);
     let upgrade = upgrade::of_service(cx, table);
     let migrate = migrate::read(cx, table, &upgrade);

@@ -8,9 +8,9 @@ use manifest::{Memory, parse};
 use model::{
     BucketName, ByteSize, TopicName,
     spec::{
-        AccessLog, Balance, Breaker, Bucket, ConnectionLimits, Gateway, HashKey, Health, Http2Limits, Kept, Limits,
-        Listen, MessageLimits, Objects, Outlier, Policy, Protocol, Rate, RetryBudget, Route, Service, Store,
-        StoreEngine, System, Tls, Topic,
+        AccessLog, AdaptiveConcurrency, Balance, Breaker, Bucket, ConnectionLimits, Gateway, HashKey, Health,
+        Http2Limits, Kept, Limits, Listen, MessageLimits, Objects, Outlier, Policy, Protocol, Rate, RetryBudget, Route,
+        Service, Store, StoreEngine, System, Tls, Topic,
     },
     streams::{Discard, Durability, Redelivery, Retention},
 };
@@ -82,6 +82,7 @@ run      = "./target/release/orders"
 calls    = ["users", "orders"]
 after    = ["users"]
 listen   = "unix"
+adaptive_concurrency = { max = 300 }
 store    = { engine = "sqlite", path = "data/./orders.db" }
 stop_grace    = "1s"
 drain_timeout = "500ms"
@@ -104,6 +105,7 @@ hedge = true
 balance = { hash = { header = "X-User", load_percent_max = 150 } }
 slow_start = "20s"
 panic_percent = 0
+upgrades = false
 queue = 10
 in_flight_max = 100
 rate = "6000/m"
@@ -115,6 +117,7 @@ access_log = { sample = 0.01 }
 head = "16KiB"
 target = "4KiB"
 fields = 50
+escaped_slashes = true
 body = "1MiB"
 response_head = "32KiB"
 head_timeout = "1s"
@@ -126,7 +129,7 @@ client_age = "2h"
 upstream_idle = "2s"
 upstream_connections = 8
 client_connections = 9
-http2 = { streams = 10, window = "65535B", connection_window = "2147483647B", resets = 5, local_resets = 6, control_frames = 70 }
+http2 = { streams = 10, window = "65535B", connection_window = "2147483647B", resets = 5, local_resets = 6, control_frames = 70, empty_frames = 8 }
 
 [services.chat]
 run = "./chat"
@@ -263,6 +266,7 @@ fn orders() -> Service {
         drain_timeout: Duration::from_millis(500),
         limits: Limits { memory: Some(ByteSize(64 << 20)), cpu_millis: Some(500) },
         listen: Listen::Unix,
+        adaptive_concurrency: AdaptiveConcurrency::Within { min: 20, max: 300 },
         calls: [("users".parse().unwrap(), to_users()), ("orders".parse().unwrap(), Policy::default())].into(),
         store: Some(Store { engine: StoreEngine::Sqlite, path: Some("data/orders.db".into()) }),
         ..Service::new("./target/release/orders")
@@ -281,6 +285,7 @@ fn to_users() -> Policy {
         balance: Balance::Hash { key: HashKey::Header("x-user".into()), load_percent_max: 150 },
         slow_start: Some(seconds(20)),
         panic_percent: 0,
+        upgrades: false,
         in_flight_max: 100,
         queue: 10,
         rate: Some(Rate { requests: 6000, per: seconds(60), burst: 100 }),
@@ -303,6 +308,7 @@ fn limits_of_users() -> MessageLimits {
         head: ByteSize(16 << 10),
         target: ByteSize(4 << 10),
         fields: 50,
+        escaped_slashes: true,
         body: Some(ByteSize(1 << 20)),
         response_head: ByteSize(32 << 10),
         head_timeout: seconds(1),
@@ -321,6 +327,7 @@ fn limits_of_users() -> MessageLimits {
             resets: 5,
             local_resets: 6,
             control_frames: 70,
+            empty_frames: 8,
         },
     }
 }
@@ -331,7 +338,7 @@ fn chat_service() -> Service {
     let to_users = Policy { balance: Balance::LeastRequest, limits, ..default.clone() };
     Service {
         protocol: Protocol::Http2,
-        adaptive_concurrency: false,
+        adaptive_concurrency: AdaptiveConcurrency::Switch(false),
         calls: [("queue".parse().unwrap(), default), ("users".parse().unwrap(), to_users)].into(),
         ..Service::new("./chat")
     }
@@ -341,7 +348,7 @@ fn queue() -> Service {
     let topics = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
     Service {
         protocol: Protocol::Tcp,
-        adaptive_concurrency: false,
+        adaptive_concurrency: AdaptiveConcurrency::Switch(false),
         publishes: topics(&["queue.full", "queue.empty", "other"]),
         subscribes: topics(&["queue.full", "queue.empty"]),
         buckets: ["sessions".parse().unwrap()].into(),

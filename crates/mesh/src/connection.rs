@@ -70,11 +70,13 @@ pub(crate) fn bytes(size: ByteSize) -> usize {
 
 impl Heads {
     pub(crate) fn new(limits: &MessageLimits) -> Self {
-        let fields_max = usize::try_from(limits.fields).unwrap_or(usize::MAX);
-        let request =
-            HeadLimits { head_bytes_max: bytes(limits.head), target_bytes_max: bytes(limits.target), fields_max };
-        let response = HeadLimits { head_bytes_max: bytes(limits.response_head), ..HeadLimits::default() };
-        Self { request, response }
+        let request = HeadLimits {
+            head_bytes_max: bytes(limits.head),
+            target_bytes_max: bytes(limits.target),
+            fields_max: usize::try_from(limits.fields).unwrap_or(usize::MAX),
+            escaped_slashes: limits.escaped_slashes,
+        };
+        Self { request, response: HeadLimits { head_bytes_max: bytes(limits.response_head), ..request } }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use model::{
     InstanceId, Timestamp,
-    spec::{Balance, ConnectionLimits, Policy, Route, Side, Sticky},
+    spec::{AdaptiveConcurrency, Balance, ConnectionLimits, Policy, Route, Side, Sticky},
 };
 use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Split, Target, Upstream};
 
@@ -241,7 +241,7 @@ fn upstream(name: &str, byte: u8) -> Arc<Upstream> {
     };
     Arc::new(Upstream {
         has_been_healthy: has(byte, 1),
-        adaptive_concurrency: has(byte, 2),
+        adaptive_concurrency: AdaptiveConcurrency::Switch(has(byte, 2)),
         endpoints: (1..=3).zip(3..).filter(|(_, bit)| has(byte, *bit)).map(|(run, _)| endpoint(run)).collect(),
         split: has(byte, 2).then(|| Split { weight: has(byte, 7).then_some(100), sticky: Sticky::None }),
         ..Upstream::default()

@@ -28,6 +28,17 @@ impl Failures {
         kept.push_front(failure);
     }
 
+    /// The same in the place of what says the same of the same connection: callers that are refused must not push out all else.
+    pub(crate) fn record_again(&self, failure: Failure) {
+        let is_same = |kept: &Failure| {
+            (kept.reason, &kept.connection, &kept.detail) == (failure.reason, &failure.connection, &failure.detail)
+        };
+        if let Some(kept) = self.lock().get_mut(&failure.service) {
+            kept.retain(|kept| !is_same(kept));
+        }
+        self.record(failure);
+    }
+
     /// Whether no failure of a service for the same reason was recorded within the last second.
     pub(crate) fn is_news(&self, service: &ServiceName, reason: Reason, now: Timestamp) -> bool {
         let last = |kept: &VecDeque<Failure>| kept.iter().find(|kept| kept.reason == reason).map(|kept| kept.at);

@@ -41,6 +41,9 @@ pub(crate) fn find(
     {
         return Err(refused(Fault::new(Reason::BodyTooLarge, format!("{length} bytes announced, {most} allowed"))));
     }
+    if let Some(protocol) = request.upgrade(head).filter(|_| !policy.upgrades) {
+        return Err(refused(Fault::new(Reason::UpgradeRefused, String::from_utf8_lossy(protocol))));
+    }
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use logic::gradient::{Gradient, Terms};
-use model::Timestamp;
+use model::{Timestamp, spec::AdaptiveConcurrency};
 
 use crate::{bound::Bound, busy::Busy};
 
@@ -21,7 +21,7 @@ pub(crate) struct Load {
     pub(crate) busy: Box<[Busy]>,
     adaptive: AtomicBool,
     limit: AtomicU32,
-    /// Never waited for: a sample that finds it taken is left out.
+    /// No request waits for it: a sample that finds it taken is left out.
     gradient: Mutex<Gradient>,
 }
 
@@ -37,9 +37,14 @@ impl Load {
         }
     }
 
-    /// Whether the latency limits the requests in flight.
-    pub(crate) fn adapt(&self, adaptive: bool) {
-        self.adaptive.store(adaptive, Relaxed);
+    /// Whether the latency limits the requests in flight, and how far.
+    pub(crate) fn adapt(&self, adaptive: AdaptiveConcurrency) {
+        let bounds = adaptive.bounds();
+        if let Some((min, max)) = bounds {
+            let mut gradient = self.gradient.lock().expect("no holder of the lock panics");
+            self.limit.store(gradient.keep_within(min, max), Relaxed);
+        }
+        self.adaptive.store(bounds.is_some(), Relaxed);
     }
 
     /// How many requests may be in flight; `None` where nothing limits it.

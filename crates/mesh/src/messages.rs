@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use model::{InstanceId, Reason, Slot, status::Failure};
+use model::{InstanceId, Slot, status::Failure};
 
 use crate::{
     client::Client,
+    problem::Fault,
     refused::{self, Refused},
     worker::Worker,
 };
@@ -16,12 +17,11 @@ pub(crate) fn serve(worker: &Rc<Worker>, client: Client, slot: Slot, instance: O
     worker.spawn(async move { messages.serve(socket, &slot, instance).await });
 }
 
-/// Has a stranger told why it is refused, counts it, and remembers it as a failure of the slot's service.
-pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, slot: Slot, detail: String) {
-    let reason = Reason::NotAttested;
+/// Has a caller told why it is refused, counts it, and remembers it as a failure of the slot's service.
+pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, slot: Slot, Fault { reason, detail, .. }: Fault) {
     refused::write_down(worker, client.entry, client.peer, reason, Refused::default());
     let why = format!("{}: {detail}", reason.code());
-    worker.failures.record(Failure {
+    worker.failures.record_again(Failure {
         at: worker.now(),
         connection: format!("{slot} -> messages"),
         service: slot.service,

@@ -45,6 +45,9 @@ reasons! {
     /// The peer is not the instance that the address belongs to.
     NotAttested "not-attested" 403 "this address belongs to another instance"
         "call from the instance itself: each instance has addresses of its own";
+    /// The policy takes no requests that ask to change to another protocol.
+    UpgradeRefused "upgrade-refused" 403 "this route or connection takes no upgrades"
+        "set `upgrades = true` in its policy, or send the request without `upgrade`";
     /// The client took too long to send its request head.
     RequestTimeout "request-timeout" 408 "the request head did not arrive in time" "send the whole head at once";
     /// The request body came too slowly.

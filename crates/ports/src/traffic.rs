@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use model::{
     Epoch, InstanceId, ServiceName, Slot,
     figures::{ConnectionFigures, EntryFigures, TlsFigures},
-    spec::{ConnectionLimits, Network, Policy, Route, Side, Sticky},
+    spec::{AdaptiveConcurrency, ConnectionLimits, Network, Policy, Route, Side, Sticky},
     status::Failure,
 };
 
@@ -88,8 +88,8 @@ impl fmt::Display for Caller {
 pub struct Upstream {
     /// Whether it has ever been healthy since the system came up. Until then requests are held.
     pub has_been_healthy: bool,
-    /// Whether the requests in flight to it are limited by what its latency tells.
-    pub adaptive_concurrency: bool,
+    /// Whether the requests in flight to it are limited by what its latency tells, and how far.
+    pub adaptive_concurrency: AdaptiveConcurrency,
     /// The instances that take requests.
     pub endpoints: Vec<Endpoint>,
     /// Whether requests are held, whatever instances there are: a migration runs.

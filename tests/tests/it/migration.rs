@@ -114,4 +114,15 @@ fn a_migration_runs_once_and_requests_wait_for_it() {
     let problem = ends(&sandbox, running, RolloutPhase::RolledBack, "one").problem.expect("it is said why");
     assert_eq!(problem.cause, "the migration failed: that of `a` exited with code 4");
     assert_eq!(problem.log, ["no such column"]);
+
+    let running = load(&sandbox);
+    sandbox.write("isles.toml", &sandbox.read("isles.toml").replace("deadline = \"19s\"", "deadline = \"1s\""));
+    sandbox.write("a/migrate", "echo altering; sleep 60");
+    deploy(&sandbox);
+    let problem = ends(&sandbox, running, RolloutPhase::RolledBack, "one").problem.expect("it is said why");
+    assert_eq!(
+        (problem.cause.as_str(), problem.log),
+        ("the migration took too long: `a`", vec!["altering".to_owned()])
+    );
+    assert!(problem.hint.contains("sh migrate"), "{}", problem.hint);
 }

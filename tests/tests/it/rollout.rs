@@ -150,12 +150,16 @@ fn blue_green_with_a_preview() {
     assert_eq!(seen["V"], "two", "the new set can be looked at");
     say(&sandbox, "promote");
     reached(&sandbox, "the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
+    for (word, code) in [("promote", "nothing-waits"), ("resume", "not-paused")] {
+        assert_eq!(sandbox.api("POST", &format!("/v1/rollout/{word}"), "").refusal(), (409, Some(code)));
+    }
     assert_eq!(version(&sandbox), "two");
     assert_eq!(sandbox.pids("a").len(), 4);
 
     // The way back is as short as it can be: the old set is warm.
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
-    ends(&sandbox, running, RolloutPhase::RolledBack, "one");
+    let status = ends(&sandbox, running, RolloutPhase::RolledBack, "one");
+    assert_eq!(status.problem.map(|problem| problem.cause).as_deref(), Some("a rollback took it back"));
     assert_eq!(sandbox.pids("a"), before);
     assert_eq!(sandbox.api("POST", "/v1/rollout/promote", "").refusal(), (404, Some("no-rollout")));
 }
@@ -165,10 +169,14 @@ const CANARY: &str = "strategy = \"canary\"\nsteps = [{ weight = 20, wait = \"1s
 
 #[test]
 fn a_canary_is_judged() {
-    let sandbox = one(CANARY, "");
+    let sandbox =
+        one(CANARY, &format!("[services.worker]\n{}[services.worker.upgrade]\n{UPGRADE}{CANARY}", program("worker")));
+    give(&sandbox, "worker", "one");
     sandbox.up();
     let running = load(&sandbox);
     sandbox.write("a/version", "two");
+    // Nobody calls it: it is no reason to wait for its traffic.
+    sandbox.write("worker/version", "two");
     deploy(&sandbox);
     let step = reached(&sandbox, "the second step", |status| status.step == Some((2, 2)));
     let requests: Vec<_> = step.services[0].sides.iter().map(|side| side.requests).collect();
@@ -184,7 +192,8 @@ fn a_canary_is_judged() {
     assert!(!running.end().is_empty(), "some of the requests were answered with 500");
     assert_eq!(status.phase, RolloutPhase::RolledBack);
     let cause = status.problem.expect("it is said why").cause;
-    assert_eq!(cause, "the new release does worse than the old one in step 1");
+    assert!(cause.starts_with("the new release does worse than the old one in step 1: `a`: "), "{cause}");
+    assert!(cause.contains(" requests failed; of the old release 0 of "), "{cause}");
     assert_eq!(version(&sandbox), "two");
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Inputs {
     pub(crate) hash: String,
 }
 
+impl Inputs {
+    /// Whether a copy of the files is what was collected.
+    pub(super) fn lie_in(&self, root: &Path, service: &Service, env: &BTreeMap<String, String>) -> io::Result<bool> {
+        Ok(hash(root, service, env, &self.files)? == self.hash)
+    }
+}
+
 /// The files that git tracks or would track under `dir`, and what `inputs` names; without `build`, the artifact.
 pub(crate) fn collect(
     config: &Config,

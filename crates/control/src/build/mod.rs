@@ -3,6 +3,7 @@
 mod copy;
 mod inputs;
 mod keep;
+mod take;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,23 @@ struct Place {
     folder: PathBuf,
 }
 
+impl Job {
+    fn env(&self, config: &Config) -> BTreeMap<String, String> {
+        environment::own(config, self.env_file.clone(), &self.spec)
+    }
+
+    fn inputs(&self, config: &Config) -> io::Result<Inputs> {
+        inputs::collect(config, &self.system, &self.spec, &self.env(config))
+    }
+}
+
+impl Place {
+    fn of(config: &Config, job: &Job, hash: &str) -> Self {
+        let root = config.state.join("builds").join(job.name.as_str()).join(hash);
+        Self { folder: root.join(job.spec.dir.clone().unwrap_or_default()), root }
+    }
+}
+
 impl Builder {
     pub(crate) fn new(config: Arc<Config>, engines: Engines) -> Self {
         let permits = Arc::new(Semaphore::new(config.builds_at_once.max(1)));
@@ -86,27 +104,35 @@ impl Builder {
             return Ok(None);
         }
         let (config, job) = (self.config.clone(), job.clone());
-        let work = move || {
-            let env = environment::own(&config, job.env_file, &job.spec);
-            inputs::collect(&config, &job.system, &job.spec, &env)
-        };
-        self.blocking("reading the inputs", work).await.map(Some)
+        self.blocking("reading the inputs", move || job.inputs(&config)).await.map(Some)
     }
 
-    /// Makes sure that it is built from these inputs, unless that is given up before it begins.
+    /// Makes sure that it is built from these inputs, or from what they have become meanwhile, unless that is given up before it
+    /// begins. The hash of what it is built from.
     pub(crate) async fn build(
         &self,
         job: &Job,
         inputs: Inputs,
         given_up: &CancellationToken,
-    ) -> Result<(), BuildError> {
-        let root = self.config.state.join("builds").join(job.name.as_str()).join(&inputs.hash);
-        let place = Place { folder: root.join(job.spec.dir.clone().unwrap_or_default()), root };
-        if is_whole(&place.root) {
-            return Ok(());
+    ) -> Result<String, BuildError> {
+        if is_whole(&Place::of(&self.config, job, &inputs.hash).root) {
+            return Ok(inputs.hash);
         }
         let _permit = self.permits.acquire().await.map_err(|_| gave_up())?;
-        let place = self.prepare(&job.spec, inputs, place).await?;
+        let (hash, place) = self.prepare(job, inputs).await?;
+        if let Some(place) = place {
+            let root = place.root.clone();
+            let built = self.build_in(job, place, given_up).await;
+            if matches!(built, Err(BuildError::DiskFull(_))) {
+                // Half of a build must not keep the disk full.
+                self.blocking("removing the build", move || discard(&root)).await?;
+            }
+            built?;
+        }
+        Ok(hash)
+    }
+
+    async fn build_in(&self, job: &Job, place: Place, given_up: &CancellationToken) -> Result<(), BuildError> {
         if given_up.is_cancelled() {
             return Err(gave_up());
         }
@@ -122,14 +148,16 @@ impl Builder {
         waiter.map(|waiter| waiter.send(exit));
     }
 
-    async fn prepare(&self, service: &Service, inputs: Inputs, place: Place) -> Result<Place, BuildError> {
-        let (from, state, service) = (self.config.folder.clone(), self.config.state.clone(), service.clone());
+    /// A folder with the inputs, and their hash; no folder if it is built already.
+    async fn prepare(&self, job: &Job, inputs: Inputs) -> Result<(String, Option<Place>), BuildError> {
+        let (config, job) = (self.config.clone(), job.clone());
         let work = move || {
-            remove_if_there(&place.root)?;
-            copy::files(&from, &place.root, &inputs.files)?;
-            std::fs::create_dir_all(&place.folder)?;
-            keep::link_caches(&state, &service, &place.folder)?;
-            Ok(place)
+            let (hash, place) = take::inputs(&config, &job, inputs)?;
+            if let Some(place) = &place {
+                std::fs::create_dir_all(&place.folder)?;
+                keep::link_caches(&config.state, &job.spec, &place.folder)?;
+            }
+            Ok((hash, place))
         };
         self.blocking("copying the inputs", work).await
     }
@@ -145,7 +173,7 @@ impl Builder {
         let workload = Workload {
             id: id.clone(),
             command: command.into(),
-            env: environment::own(&self.config, job.env_file.clone(), &job.spec).into_iter().collect(),
+            env: job.env(&self.config).into_iter().collect(),
             folder: folder.into(),
             limits: Default::default(),
             secrets: Vec::new(),
@@ -209,6 +237,7 @@ impl Builder {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                     return BuildError::DiskFull(StoreError { path: self.config.state.clone(), source: error });
                 }
+                ErrorKind::ResourceBusy => "deploy again when nothing writes to them",
                 ErrorKind::NotFound => "check `dir`, `inputs` and `artifact` in the manifest",
                 _ => "check the permissions of the state folder and of the sources",
             };
@@ -222,8 +251,9 @@ pub(crate) fn is_whole(root: &Path) -> bool {
     done_file(root).exists() && root.exists()
 }
 
-/// Says so, after all else.
+/// Says so, after all else, once all else is on the disk.
 pub(crate) fn mark_whole(root: &Path) -> io::Result<()> {
+    rustix::fs::syncfs(std::fs::File::open(root)?)?;
     std::fs::File::create(done_file(root))?.sync_all()
 }
 

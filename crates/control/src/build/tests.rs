@@ -4,11 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::Arc,
 };
 
 use model::spec::{Service, Store, StoreEngine, System};
 
-use super::keep;
+use super::{Job, keep, take};
 use crate::Config;
 
 pub(super) fn service(dir: Option<&str>) -> Service {
@@ -62,6 +63,39 @@ fn only_the_artifact_stays_and_a_missing_one_is_named() {
     fs::create_dir_all(&again).unwrap();
     keep::link_caches(&state, &spec, &again).unwrap();
     assert!(again.join("target/release/users").exists(), "the cache is shared with the next build");
+}
+
+#[test]
+fn what_is_copied_is_what_the_folder_is_named_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = service(None);
+    let config = config(folder.path(), &spec);
+    let system = Arc::new(config.system.clone());
+    let job = Job { name: "users".parse().unwrap(), spec: Arc::new(spec), system, env_file: BTreeMap::new() };
+    let write = |text| fs::write(folder.path().join("main"), text).unwrap();
+    write("2");
+    let [second, first] = [job.inputs(&config).unwrap(), {
+        write("1");
+        job.inputs(&config).unwrap()
+    }];
+
+    write("2");
+    let (hash, place) = take::inputs(&config, &job, first).unwrap();
+    assert_eq!(hash, second.hash, "it changed after it was hashed");
+    let root = place.unwrap().root;
+    assert!(root.ends_with(&hash) && fs::read_to_string(root.join("main")).unwrap() == "2");
+
+    super::mark_whole(&root).unwrap();
+    write("1");
+    let first = job.inputs(&config).unwrap();
+    write("2");
+    let (hash, place) = take::inputs(&config, &job, first).unwrap();
+    assert!(hash == second.hash && place.is_none(), "a whole build is not touched");
+
+    fs::write(folder.path().join("gone"), "").unwrap();
+    let both = job.inputs(&config).unwrap();
+    fs::remove_file(folder.path().join("gone")).unwrap();
+    assert_eq!(take::inputs(&config, &job, both).unwrap().0, second.hash, "one was removed");
 }
 
 #[test]

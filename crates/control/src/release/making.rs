@@ -10,14 +10,12 @@ use super::{
     Artifact, Failed, Preparer, Release,
     document::{Folders, Parts},
     failed::BUILD_FAILED,
+    restore::Look,
     store::{Batch, ObjectId},
     tree::Tree,
     wanted::Wanted,
 };
-use crate::{
-    build::{Inputs, Job},
-    supervisor::Input,
-};
+use crate::{build::Job, supervisor::Input};
 
 impl Preparer {
     /// Builds services, several at once. The first failure ends the others.
@@ -73,27 +71,22 @@ impl Preparer {
         let failed = |error| Failed::build(&job.name, error);
         let Some(inputs) = self.builder.inputs(job).await.map_err(failed)? else { return Ok(None) };
         if let Some(known) = known.as_ref().filter(|known| known.inputs == inputs.hash) {
-            self.releases.restore_artifact(&job.name, known).await?;
+            self.releases.restore_artifact(&job.name, known, Look::Mark).await?;
             return Ok(Some(known.clone()));
         }
-        let hash = inputs.hash.clone();
-        let stored = self.build_and_store(job, inputs, given_up).await;
+        // The sources may have changed meanwhile: what is built is named by what was copied.
+        let hash = self.builder.build(job, inputs, given_up).await.map_err(failed)?;
+        let stored = self.store(&job.name, &hash).await;
         if stored.as_ref().is_err_and(Failed::is_of_a_full_disk) {
-            // Half of a build, or one that nobody can deploy, must not keep the disk full.
+            // One that nobody can deploy must not keep the disk full.
             self.releases.discard_build(&job.name, &hash).await?;
         }
         let files = stored?;
         Ok(Some(known.filter(|known| known.files == files).unwrap_or(Artifact { inputs: hash, files })))
     }
 
-    async fn build_and_store(
-        &self,
-        job: &Job,
-        inputs: Inputs,
-        given_up: &CancellationToken,
-    ) -> Result<ObjectId, Failed> {
-        let (name, hash) = (job.name.clone(), inputs.hash.clone());
-        self.builder.build(job, inputs, given_up).await.map_err(|error| Failed::build(&name, error))?;
+    async fn store(&self, name: &ServiceName, hash: &str) -> Result<ObjectId, Failed> {
+        let (name, hash) = (name.clone(), hash.to_owned());
         let store = move |batch: &mut Batch, folders: &Folders| Tree::store(&folders.root(&name, &hash), batch);
         Ok(self.releases.take_in(store).await?)
     }

@@ -26,6 +26,7 @@ pub(crate) use failed::Failed;
 pub(crate) use prepare::{Deployed, Prepared, Preparer, Running};
 pub(crate) use releases::ReleaseRecord;
 pub use releases::{ReleaseError, Releases};
+pub(crate) use restore::Look;
 pub use store::StoreError;
 pub(crate) use versions::Vault;
 pub(crate) use view::view;

@@ -12,7 +12,7 @@ use ports::clock::Clock;
 use tokio::sync::mpsc;
 
 use super::{
-    Artifact, Failed, Release, Releases, Vault, Way,
+    Artifact, Failed, Look, Release, Releases, Vault, Way,
     document::Parts,
     failed::{CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
     releases::NewRelease,
@@ -61,8 +61,7 @@ pub(crate) enum Deployed {
 impl Preparer {
     /// The release that the system comes up with: the newest one if nothing has changed since, and else the next.
     pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
-        // What cannot be removed does no harm, and the next deploy tries again.
-        let _ = self.releases.tidy(&self.config.system.kept, self.clock.now()).await;
+        self.tidy(&self.config.system).await;
         let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone(), &[])?;
         let before = match self.releases.ledger().running() {
             Some(number) => self.releases.read(number).await.ok(),
@@ -71,7 +70,7 @@ impl Preparer {
         let jobs = wanted.system.services.iter().map(|(name, spec)| wanted.job(name, spec)).collect();
         let services = self.build(&wanted, jobs, before.as_deref()).await?;
         let (text, system) = (wanted.text, wanted.system);
-        let release = self.releases.add(NewRelease { text, system, services }, self.clock.now(), true).await?;
+        let release = self.add(NewRelease { text, system, services }, true).await?;
         let number = release.number;
         let unmigrated = logic::release::unmigrated(before.as_deref().map(view).as_ref(), &view(&release));
         self.releases
@@ -83,7 +82,9 @@ impl Preparer {
 
     /// The recorded release with which the system goes on, whole.
     pub(crate) async fn again(&self, release: Arc<Release>) -> Result<Prepared, Failed> {
-        self.releases.restore_all(&release).await?;
+        // A platform that is replaced has instances that run there; a host that comes up may have lost some of what was written last.
+        let look = if self.config.resumed { Look::Mark } else { Look::Content };
+        self.releases.restore_all(&release, look).await?;
         let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
         Ok(Prepared { release, way: Way::Forward, secrets })
     }
@@ -118,8 +119,7 @@ impl Preparer {
 
     /// Makes the release that the manifest asks for now, of these services or of all.
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
-        // What cannot be removed does no harm, and the next deploy tries again.
-        let _ = self.releases.tidy(&running.release.system.kept, self.clock.now()).await;
+        self.tidy(&running.release.system).await;
         let wanted = self.wanted(only, running)?;
         let system = wanted.system.clone();
         let mut services = BTreeMap::new();
@@ -138,8 +138,20 @@ impl Preparer {
         }
         self.ensure(&system).await?;
         let new = NewRelease { text: wanted.text, system, services };
-        let release = self.releases.add(new, self.clock.now(), false).await?;
+        let release = self.add(new, false).await?;
         Ok(Deployed::Release(Prepared { release, way: Way::Forward, secrets: wanted.secrets }))
+    }
+
+    /// Stores a release; one more than is kept goes for it.
+    async fn add(&self, new: NewRelease, comes_up: bool) -> Result<Arc<Release>, Failed> {
+        let release = self.releases.add(new, self.clock.now(), comes_up).await?;
+        self.tidy(&release.system).await;
+        Ok(release)
+    }
+
+    /// Removes the releases that are not kept. What cannot be removed does no harm, and the next deploy tries again.
+    async fn tidy(&self, system: &System) {
+        let _ = self.releases.tidy(&system.kept, self.clock.now()).await;
     }
 
     /// Makes the topics and buckets that there are not yet; others stay.

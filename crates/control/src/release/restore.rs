@@ -7,15 +7,31 @@ use model::{ServiceName, api::Change};
 use super::{Artifact, Failed, Release, ReleaseError, Releases, releases::blocking, tree::Tree, view::view};
 use crate::build;
 
+/// How closely a folder is looked at before it is taken for what was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is marked as whole.
+    Mark,
+    /// All that is in it is as it was stored: programs can write there, and a host can lose its power.
+    Content,
+}
+
 impl Releases {
     /// Makes sure that the folder of a service is there.
-    pub(super) async fn restore_artifact(&self, name: &ServiceName, artifact: &Artifact) -> Result<(), ReleaseError> {
+    pub(super) async fn restore_artifact(
+        &self,
+        name: &ServiceName,
+        artifact: &Artifact,
+        look: Look,
+    ) -> Result<(), ReleaseError> {
         let root = self.folders().root(name, &artifact.inputs);
         let (store, files) = (self.store.clone(), artifact.files.clone());
         let work = move || {
             if !build::is_whole(&root) {
                 Tree::read(&store, &files)?.restore(&store, &root)?;
                 super::store::at(&root, build::mark_whole(&root))?;
+            } else if look == Look::Content {
+                Tree::read(&store, &files)?.mend(&store, &root)?;
             }
             Ok(())
         };
@@ -29,10 +45,10 @@ impl Releases {
     }
 
     /// The same for every service of a release.
-    pub(crate) async fn restore_all(&self, release: &Release) -> Result<(), Failed> {
+    pub(crate) async fn restore_all(&self, release: &Release, look: Look) -> Result<(), Failed> {
         for (name, bundle) in &release.bundles {
             if let Some(artifact) = &bundle.artifact {
-                self.restore_artifact(name, artifact).await?;
+                self.restore_artifact(name, artifact, look).await?;
             }
         }
         Ok(())
@@ -49,7 +65,7 @@ impl Releases {
             let Some(artifact) = &bundle.artifact else {
                 return Err(Failed::not_restorable(name, "it runs in place, and its files are not stored"));
             };
-            self.restore_artifact(name, artifact).await?;
+            self.restore_artifact(name, artifact, Look::Content).await?;
         }
         Ok(())
     }

@@ -190,7 +190,7 @@ fn hash_of(bytes: &[u8]) -> ObjectId {
     ObjectId(blake3::hash(bytes).to_hex().to_string())
 }
 
-fn hash_of_file(path: &Path) -> io::Result<ObjectId> {
+pub(super) fn hash_of_file(path: &Path) -> io::Result<ObjectId> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(path)?)?;
     Ok(ObjectId(hasher.finalize().to_hex().to_string()))

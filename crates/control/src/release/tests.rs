@@ -19,7 +19,7 @@ use model::{
 use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
 use tokio::sync::mpsc;
 
-use super::{Artifact, Releases, document::Parts, releases::NewRelease, tree::Tree};
+use super::{Artifact, Look, Releases, document::Parts, releases::NewRelease, tree::Tree};
 
 /// Records in memory, of which only so many writes succeed.
 #[derive(Default)]
@@ -116,7 +116,7 @@ async fn a_crash_between_any_two_steps_leaves_a_whole_state() {
         assert_eq!(running, usize::from(after.ledger().running().is_some()), "after {crashes} writes");
         if let Some(recorded) = after.gone_on_with().await.unwrap() {
             fs::remove_dir_all(folder.path().join("state/builds")).unwrap();
-            after.restore_all(&recorded.0).await.unwrap();
+            after.restore_all(&recorded.0, Look::Mark).await.unwrap();
             let says = fs::read_to_string(recorded.0.bundles.values().next().unwrap().folder.join("run")).unwrap();
             assert_eq!(says, after.manifest(recorded.0.number).await.unwrap(), "after {crashes} writes");
         }
@@ -129,6 +129,23 @@ async fn a_crash_between_any_two_steps_leaves_a_whole_state() {
         crashes += 1;
     }
     assert!(crashes > 15, "{crashes}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_as_it_was_stored_comes_back_if_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = Arc::new(Failing { left: AtomicUsize::new(usize::MAX), ..Failing::default() });
+    let releases = open(&records, folder.path()).await;
+    let number = add(&releases, folder.path(), "one", 1).await.unwrap();
+    let release = releases.read(number).await.unwrap();
+    let root = &release.bundles.values().next().unwrap().folder;
+    let says = || fs::read_to_string(root.join("run")).unwrap();
+    crate::build::mark_whole(root).unwrap();
+    fs::write(root.join("run"), "").unwrap();
+    releases.restore_all(&release, Look::Mark).await.unwrap();
+    assert_eq!(says(), "");
+    releases.restore_all(&release, Look::Content).await.unwrap();
+    assert_eq!(says(), "one");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Batch, ObjectId, Store, StoreError, at};
+use super::store::{Batch, ObjectId, Store, StoreError, at, hash_of_file};
 
 /// What is in a folder, by path within it; folders come before what is in them.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +46,26 @@ impl Tree {
         at(root, crate::build::remove_if_there(root))?;
         at(root, fs::create_dir_all(root))?;
         for (path, entry) in &self.0 {
+            entry.make(store, &root.join(path))?;
+        }
+        self.set_modes(root)
+    }
+
+    /// Makes again what is not as it was stored; what lies beside it stays, as instances may run there.
+    pub(super) fn mend(&self, store: &Store, root: &Path) -> Result<(), StoreError> {
+        let mut is_mended = false;
+        for (path, entry) in &self.0 {
             let path = root.join(path);
-            match entry {
-                Entry::Folder { .. } => at(&path, fs::create_dir(&path))?,
-                Entry::File { mode, content } => store.restore(content, &path, *mode)?,
-                Entry::Link { to } => at(&path, symlink(to, &path))?,
+            if !at(&path, entry.is_at(&path))? {
+                at(&path, remove(&path))?;
+                entry.make(store, &path)?;
+                is_mended = true;
             }
         }
+        if is_mended { self.set_modes(root) } else { Ok(()) }
+    }
+
+    fn set_modes(&self, root: &Path) -> Result<(), StoreError> {
         // Last, and what lies deepest first: a folder may be one that nobody can write to.
         for (path, entry) in self.0.iter().rev() {
             if let Entry::Folder { mode } = entry {
@@ -86,6 +99,40 @@ impl Tree {
     }
 }
 
+impl Entry {
+    /// A folder gets its mode later.
+    fn make(&self, store: &Store, path: &Path) -> Result<(), StoreError> {
+        match self {
+            Self::Folder { .. } => at(path, fs::create_dir(path)),
+            Self::File { mode, content } => store.restore(content, path, *mode),
+            Self::Link { to } => at(path, symlink(to, path)),
+        }
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let metadata = match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            metadata => metadata?,
+        };
+        Ok(match self {
+            Self::Folder { .. } => metadata.is_dir(),
+            Self::File { mode, content } => {
+                let is_alike = metadata.is_file() && metadata.permissions().mode() & 0o7777 == *mode;
+                is_alike && hash_of_file(path)? == *content
+            }
+            Self::Link { to } => metadata.is_symlink() && fs::read_link(path)? == *to,
+        })
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        _ => fs::remove_file(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +160,36 @@ mod tests {
         assert_eq!(fs::read_to_string(again.join("link")).unwrap(), "program");
         fs::set_permissions(again.join("bin"), fs::Permissions::from_mode(0o755)).unwrap();
         assert_ne!(Tree::store(&again, &mut batch).unwrap(), id, "a mode counts");
+    }
+
+    #[test]
+    fn what_was_changed_is_made_again_and_what_lies_beside_it_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("bin")).unwrap();
+        for name in ["bin/run", "cut", "gone", "mode", "folder", "same"] {
+            fs::write(root.join(name), format!("content of {name}")).unwrap();
+        }
+        symlink("cut", root.join("link")).unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let mut batch = store.batch().unwrap();
+        let id = Tree::store(&root, &mut batch).unwrap();
+        batch.commit().unwrap();
+
+        fs::remove_dir_all(root.join("bin")).unwrap();
+        fs::write(root.join("cut"), "").unwrap();
+        fs::remove_file(root.join("gone")).unwrap();
+        fs::set_permissions(root.join("mode"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::remove_file(root.join("folder")).unwrap();
+        fs::create_dir(root.join("folder")).unwrap();
+        fs::remove_file(root.join("link")).unwrap();
+        fs::write(root.join("beside"), "an instance's").unwrap();
+        let untouched = fs::metadata(root.join("same")).unwrap().modified().unwrap();
+        Tree::read(&store, &id).unwrap().mend(&store, &root).unwrap();
+
+        assert_eq!(fs::metadata(root.join("same")).unwrap().modified().unwrap(), untouched);
+        assert_eq!(fs::read_to_string(root.join("beside")).unwrap(), "an instance's");
+        fs::remove_file(root.join("beside")).unwrap();
+        assert_eq!(Tree::store(&root, &mut store.batch().unwrap()).unwrap(), id);
     }
 }

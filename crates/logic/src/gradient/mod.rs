@@ -15,7 +15,7 @@ mod simulation;
 
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{Timestamp, spec::AdaptiveConcurrency};
 
 /// Windows that the long average looks back.
 const LONG_WINDOWS: f64 = 600.0;
@@ -51,8 +51,8 @@ pub struct Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
-            min: 20,
-            max: 1000,
+            min: AdaptiveConcurrency::MIN,
+            max: AdaptiveConcurrency::MAX,
             start: 200,
             tolerance: 1.5,
             smoothing: 0.2,
@@ -98,6 +98,14 @@ impl Gradient {
         Self { terms, limit, long: 0.0, windows: 0.0, until_dip: FIRST_DIP, dip_left: 0, window: Window::new(now) }
     }
 
+    /// Keeps the limit within other bounds, at least 1; gives it.
+    pub fn keep_within(&mut self, min: u32, max: u32) -> u32 {
+        (self.terms.min, self.terms.max) = (min, max);
+        let (min, max) = self.bounds();
+        self.limit = self.limit.clamp(min, max);
+        self.limit()
+    }
+
     /// Takes note of a request that the service has answered or let time out, with the most requests that were in
     /// flight beside and with it; gives the limit from now on. Nearly always that is three additions.
     pub fn observe(&mut self, latency: Duration, in_flight: u32, now: Timestamp) -> u32 {
@@ -132,8 +140,13 @@ impl Gradient {
         let gradient = (self.terms.tolerance * self.long / short).clamp(0.5, 1.0);
         self.count_saturated(in_flight);
         let wanted = self.limit * gradient + self.limit.sqrt();
-        let (min, max) = (f64::from(self.terms.min.max(1)), f64::from(self.terms.max.max(self.terms.min).max(1)));
+        let (min, max) = self.bounds();
         self.limit = (self.limit + (wanted - self.limit) * self.terms.smoothing).clamp(min, max);
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        let min = self.terms.min.max(1);
+        (f64::from(min), f64::from(self.terms.max.max(min)))
     }
 
     fn count_saturated(&mut self, in_flight: f64) {

@@ -21,6 +21,8 @@ mod evidence;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use evidence::{Counts, Evidence};
 
 use crate::{
@@ -65,6 +67,14 @@ pub struct Figures {
     pub latency: Vec<u64>,
 }
 
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} requests failed", self.failures, self.requests)?;
+        let p99 = histogram::quantile(&self.latency, 0.99);
+        p99.map_or(Ok(()), |us| write!(f, ", p99 {:.1} ms", us as f64 / 1e3))
+    }
+}
+
 impl Default for Figures {
     fn default() -> Self {
         Self { requests: 0, failures: 0, latency: vec![0; BUCKETS] }
@@ -104,6 +114,11 @@ impl Judge {
             failures: Comparison::new(USUAL_FAILURES),
             latency: QUANTILES.map(|quantile| Comparison::new(1.0 - quantile)),
         }
+    }
+
+    /// What it has seen of the old release and of the new one.
+    pub fn seen(&self) -> [&Figures; 2] {
+        [&self.old, &self.new]
     }
 
     /// Takes what both releases did since the last look, and says how they compare.

@@ -86,7 +86,7 @@ fn calls<'a>(
         (Some(old), Some(new)) => {
             let fields = differing!(Policy, old, new,
                 protocol timeout connect_timeout idle_timeout retries retry_budget hedge balance slow_start panic_percent
-                in_flight_max queue rate breaker outlier limits access_log);
+                upgrades in_flight_max queue rate breaker outlier limits access_log);
             // The protocol is in the address that the program is given.
             fields.map(|(field, _)| (name, format!(".{field}"), field == "protocol")).collect()
         }

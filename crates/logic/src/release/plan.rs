@@ -22,7 +22,10 @@ pub type Counts = BTreeMap<ServiceName, u32>;
 
 /// How the differences are rolled out; `None` if no instance starts or ends, and nothing has to be migrated.
 pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Counts) -> Option<Plan> {
-    let mut targets: Vec<_> = differences.iter().filter_map(|difference| target(difference, old, new, now)).collect();
+    let upgrade = upgrade(differences, old, new);
+    let stays = stays(&upgrade.strategy, new);
+    let target = |difference| target(difference, (old, new), stays, now);
+    let mut targets: Vec<_> = differences.iter().filter_map(target).collect();
     if targets.is_empty() {
         return None;
     }
@@ -31,7 +34,6 @@ pub fn rollout(differences: &[Difference], old: &System, new: &System, now: &Cou
     }
     let services: Vec<_> = targets.iter().filter_map(|target| service(&target.service, old, new)).collect();
     let progress = services.iter().map(|service| service.upgrade.progress_deadline).max();
-    let upgrade = upgrade(differences, old, new);
     let moves = targets.iter().any(|target| (target.old, target.new) != (0, 0));
     Some(Plan {
         strategy: if moves { upgrade.strategy.clone() } else { at_once(&upgrade.strategy) },
@@ -52,7 +54,7 @@ pub fn planned(differences: &[Difference], old: &System, new: &System, now: &Cou
         let most = match (change, strategy) {
             (Change::Adjusted, _) => before.max(after),
             (_, Strategy::Rolling) if before > 0 && after > 0 => before.max(after) + surge,
-            _ => before + u32::from(wakes(&name, before, old, new)) + after,
+            _ => before + u32::from(stays(strategy, new) && sleeps(&name, before, old)) + after,
         };
         PlannedService { service: name, change, parts, old: before, new: after, most }
     };
@@ -83,10 +85,10 @@ pub fn strategy_name(strategy: &Strategy) -> &'static str {
     }
 }
 
-fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> Option<Target> {
+fn target(difference: &Difference, (old, new): (&System, &System), stays: bool, now: &Counts) -> Option<Target> {
     let name = &difference.service;
     let (before, after) = counts(name, old, new, now.get(name).copied());
-    let wakes = wakes(name, before, old, new);
+    let wakes = stays && sleeps(name, before, old);
     let before = before + u32::from(wakes);
     let starts_or_ends = difference.change != Change::Adjusted && (before, after) != (0, 0);
     let terms = service(name, old, new)?.upgrade.terms.clone();
@@ -100,9 +102,20 @@ fn target(difference: &Difference, old: &System, new: &System, now: &Counts) -> 
     })
 }
 
-/// Whether its old set must wake up, for those who stay on the old release.
-fn wakes(name: &ServiceName, before: u32, old: &System, new: &System) -> bool {
-    new.pinned && before == 0 && old.services.get(name).is_some_and(|service| service.scaling.is_some())
+/// Whether requests stay on the old release while the new one is there: then old sets that sleep must wake up for them.
+fn stays(strategy: &Strategy, new: &System) -> bool {
+    new.pinned || !matches!(strategy, Strategy::Rolling)
+}
+
+fn sleeps(name: &ServiceName, before: u32, old: &System) -> bool {
+    before == 0 && old.services.get(name).is_some_and(|service| service.scaling.is_some())
+}
+
+/// Whether a route or another service's call leads to it; what it takes from topics is no call.
+pub fn is_called(name: &ServiceName, system: &System) -> bool {
+    let leads = |to: &ServiceName| to == name;
+    system.gateway.iter().flat_map(|gateway| &gateway.routes).any(|route| leads(&route.to))
+        || system.services.values().any(|service| service.calls.keys().any(leads))
 }
 
 /// A request that is on its way must find all that it will call in its own release.

@@ -6,7 +6,7 @@ use model::{
     ServiceName,
     api::Change,
     pins::reentry,
-    spec::{Gateway, Migration, Protocol, Route, Scaling, Service, Strategy, System, Topic, Wait},
+    spec::{Gateway, Migration, Protocol, Route, Scaling, Service, Step, Strategy, System, Topic, Wait},
 };
 
 use super::*;
@@ -122,6 +122,15 @@ fn pinned_paths_have_second_sets_and_never_come_back_in() {
 }
 
 #[test]
+fn what_a_route_or_a_call_leads_to_is_called() {
+    let mut system = system("a>b b c d");
+    let route = Route { host: None, prefix: "/".into(), to: "c".parse().unwrap(), strip: false, policy: None };
+    system.gateway = Some(Gateway::new(([127, 0, 0, 1], 1).into(), vec![route]));
+    let called = ["a", "b", "c", "d"].map(|name| is_called(&name.parse().unwrap(), &system));
+    assert_eq!(called, [false, true, true, false]);
+}
+
+#[test]
 fn sets_of_pinned_services_end_with_callers_first() {
     let (old, mut new) = (system("a>b b"), system("a b>a"));
     let waves = |new: &System| {
@@ -148,7 +157,11 @@ fn what_sleeps_wakes_for_its_rollout() {
         let target = |(target, most): (Target, u32)| format!("{} {} {} {most}", target.service, target.old, target.new);
         targets.into_iter().zip(planned).map(target).collect::<Vec<_>>()
     };
-    assert_eq!(sets(&new), ["b 0 1 1"]);
+    assert_eq!(sets(&new), ["b 0 1 1"], "the new one takes over");
+    let steps = vec![Step { weight: 100, wait: Wait::Person }];
+    service(&mut new, "b").upgrade.strategy = Strategy::Canary { steps, judged: None, keep: Duration::ZERO };
+    assert_eq!(sets(&new), ["b 1 1 2"], "most requests are the old one's");
+    service(&mut new, "b").upgrade.strategy = Strategy::Rolling;
     new.pinned = true;
     assert_eq!(sets(&new), ["a 1 1 2", "b 1 1 2"], "requests of the old release find nobody in the new one");
 }

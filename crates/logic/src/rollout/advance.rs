@@ -86,7 +86,8 @@ impl Snapshot {
             }
             MigrationState::Over => {
                 self.route(self.routing.traffic, false);
-                self.enter(if self.plan.is_rolling() { Phase::Rolling } else { Phase::Stepping(0) }, now);
+                let first = if self.promoted { self.plan.last_stage() } else { 0 };
+                self.enter(if self.plan.is_rolling() { Phase::Rolling } else { Phase::Stepping(first) }, now);
                 true
             }
         }

@@ -74,4 +74,6 @@ pub enum Command {
     Resume,
     /// Go back.
     Abort,
+    /// Go back, because a rollback asks for the release before.
+    Rollback,
 }

@@ -42,6 +42,9 @@ pub struct Snapshot {
     pub(super) routing: Routing,
     pub(super) acknowledged: u64,
     pub(super) paused: bool,
+    /// Whether a person has said, before the first step, that the new release gets everything.
+    #[serde(default)]
+    pub(super) promoted: bool,
     pub(super) verdict: Option<Verdict>,
     pub(super) migration: MigrationState,
     pub(super) cause: Option<Cause>,
@@ -81,6 +84,7 @@ impl Machine {
             routing: Routing { epoch: 1, traffic, hold },
             acknowledged: 0,
             paused: false,
+            promoted: false,
             verdict: None,
             migration,
             cause: None,

@@ -91,17 +91,39 @@ impl Snapshot {
 
     fn told(&mut self, command: Command, now: Timestamp) {
         match command {
-            Command::Abort => return self.roll_back(Cause::Aborted, now),
-            _ if !self.is_forward() => return,
+            Command::Abort => self.roll_back(Cause::Aborted, now),
+            Command::Rollback => self.roll_back(Cause::RolledBack, now),
+            _ if !self.is_forward() => {}
             Command::Pause => self.paused = true,
-            Command::Resume | Command::Promote => {
-                self.paused = false;
-                self.progressed_at = self.progressed_at.max(now);
-            }
+            Command::Resume => self.resume(now),
+            Command::Promote => self.promote(now),
         }
+    }
+
+    /// Only the end of a pause is progress: who says it again and again must not put the deadline off.
+    fn resume(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.paused) {
+            self.progressed_at = self.progressed_at.max(now);
+        }
+    }
+
+    fn promote(&mut self, now: Timestamp) {
+        self.resume(now);
         let last = self.plan.last_stage();
-        if command == Command::Promote && matches!(self.phase, Phase::Stepping(step) if step < last) {
-            self.enter(Phase::Stepping(last), now);
+        match self.phase {
+            Phase::Preparing => self.promoted = true,
+            Phase::Stepping(step) if step < last => self.enter(Phase::Stepping(last), now),
+            _ => {}
         }
+    }
+
+    /// Whether something waits that a promotion ends.
+    pub fn may_promote(&self) -> bool {
+        let has_steps = match self.phase {
+            Phase::Preparing => !self.promoted && !self.plan.is_rolling() && self.plan.last_stage() > 0,
+            Phase::Stepping(step) => step < self.plan.last_stage(),
+            _ => false,
+        };
+        self.is_forward() && (self.paused || has_steps)
     }
 }

@@ -39,6 +39,8 @@ pub enum Cause {
     MigrationTooLong,
     /// A person said so.
     Aborted,
+    /// A person went back to the release before.
+    RolledBack,
     /// Another deploy took its place.
     Superseded,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Cause {
             Self::MigrationFailed(why) => write!(f, "the migration failed: {why}"),
             Self::MigrationTooLong => f.write_str("the migration took too long"),
             Self::Aborted => f.write_str("it was aborted"),
+            Self::RolledBack => f.write_str("a rollback took it back"),
             Self::Superseded => f.write_str("another deploy took its place"),
         }
     }

@@ -18,8 +18,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const HEAD: RangeInclusive<u64> = KIB..=MIB;
 const TARGET: RangeInclusive<u64> = 64..=MIB;
-/// What the codec has room for.
-const FIELDS: RangeInclusive<u32> = 1..=100;
+/// Some rules hold each field against all others.
+const FIELDS: RangeInclusive<u32> = 1..=500;
 const BODY: RangeInclusive<u64> = 0..=1 << 40;
 const PROGRESS: RangeInclusive<u64> = 0..=1 << 30;
 const BUFFER: RangeInclusive<u64> = MessageLimits::BUFFER_MIN.0..=MIB;
@@ -30,10 +30,12 @@ const STREAMS: RangeInclusive<u32> = 1..=10_000;
 /// RFC 9113, section 6.9.1 has the most, section 6.9.2 the least that a peer begins with.
 const WINDOW: RangeInclusive<u64> = 65_535..=(1 << 31) - 1;
 /// What concerns a client's connection, or a head that is not read yet.
-const BEFORE_ROUTE: [&str; 7] = ["head", "target", "fields", "head_timeout", "client_idle", "client_age", "http2"];
+const BEFORE_ROUTE: [&str; 8] =
+    ["head", "target", "fields", "escaped_slashes", "head_timeout", "client_idle", "client_age", "http2"];
 const RESETS: RangeInclusive<u32> = 1..=100_000;
 /// A client may well send a few at once when it begins.
 const CONTROL_FRAMES: RangeInclusive<u32> = 10..=1_000_000;
+const EMPTY_FRAMES: RangeInclusive<u32> = 0..=Http2Limits::EMPTY_FRAMES_MAX;
 
 /// Fills the keys in that are there.
 pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits: &mut MessageLimits) {
@@ -42,6 +44,7 @@ pub(super) fn fill<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits:
     cx.fill_size(&table, "head", HEAD, &mut limits.head);
     cx.fill_size(&table, "target", TARGET, &mut limits.target);
     cx.fill_integer(&table, "fields", FIELDS, &mut limits.fields);
+    cx.fill_boolean(&table, "escaped_slashes", &mut limits.escaped_slashes);
     cx.fill_size(&table, "response_head", HEAD, &mut limits.response_head);
     cx.fill_duration(&table, "head_timeout", &mut limits.head_timeout);
     cx.fill_size(&table, "progress", PROGRESS, &mut limits.progress);
@@ -106,6 +109,7 @@ fn http2<'a>(cx: &mut Cx<'a>, entry: &Entry<'a>, name: String, limits: &mut Http
     cx.fill_integer(&table, "resets", RESETS, &mut limits.resets);
     cx.fill_integer(&table, "local_resets", RESETS, &mut limits.local_resets);
     cx.fill_integer(&table, "control_frames", CONTROL_FRAMES, &mut limits.control_frames);
+    cx.fill_integer(&table, "empty_frames", EMPTY_FRAMES, &mut limits.empty_frames);
     if limits.window > limits.connection_window {
         too_large(cx, &table, ("window", limits.window), ("connection_window", limits.connection_window));
     }

@@ -35,6 +35,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, mut policy: Policy) -
     cx.fill_integer(table, "queue", 0..=QUEUE_MAX, &mut policy.queue);
     cx.fill_integer(table, "in_flight_max", 1..=IN_FLIGHT_MAX, &mut policy.in_flight_max);
     cx.fill_integer(table, "panic_percent", 0..=100, &mut policy.panic_percent);
+    cx.fill_boolean(table, "upgrades", &mut policy.upgrades);
     retries::fill(cx, table, &mut policy);
     parts(cx, table, &mut policy);
     compare(cx, table, &policy);

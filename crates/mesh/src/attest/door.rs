@@ -8,6 +8,7 @@ use ports::traffic::Caller;
 use super::{Attestor, Verdict, refuse};
 use crate::{
     client::{self, Client},
+    guests::Guest,
     listener::Entry,
     messages,
     problem::Fault,
@@ -32,7 +33,10 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
     match attestor.attest(&declared.caller, &client.socket) {
         Verdict::Passed(_) => worker.spawn(client::serve(worker.clone(), client)),
         Verdict::Refused(detail) => refuse(worker, client, Fault::new(Reason::NotAttested, detail)),
-        Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
+        Verdict::Unsettled(slot) => match client.enter(worker) {
+            Ok(guest) => admit_once_settled(worker, attestor, client, slot, guest),
+            Err(fault) => refuse(worker, client, fault),
+        },
     }
 }
 
@@ -40,15 +44,20 @@ fn admit_to_messages(worker: &Rc<Worker>, client: Client, slot: Slot) {
     let Some(attestor) = &worker.attestor else { return messages::serve(worker, client, slot, None) };
     match attestor.attest(&Caller::Slot(slot.clone()), &client.socket) {
         Verdict::Passed(instance) => messages::serve(worker, client, slot, instance),
-        Verdict::Refused(detail) => messages::refuse(worker, client, slot, detail),
-        Verdict::Unsettled(slot) => admit_once_settled(worker, attestor, client, slot),
+        Verdict::Refused(detail) => messages::refuse(worker, client, slot, Fault::new(Reason::NotAttested, detail)),
+        Verdict::Unsettled(slot) => match client.enter(worker) {
+            Ok(guest) => admit_once_settled(worker, attestor, client, slot, guest),
+            Err(fault) => messages::refuse(worker, client, slot, fault),
+        },
     }
 }
 
-fn admit_once_settled(worker: &Rc<Worker>, attestor: &Attestor, client: Client, slot: Slot) {
+/// While it waits it counts as one of the slot's connections, whoever it is.
+fn admit_once_settled(worker: &Rc<Worker>, attestor: &Attestor, client: Client, slot: Slot, guest: Option<Guest>) {
     let (again, identities) = (worker.clone(), attestor.identities.clone());
     worker.spawn(async move {
         identities.settled(&slot).await;
+        drop(guest);
         admit(&again, client);
     });
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use model::{Problem, Reason, spec::Protocol, status::Failure};
+use model::{Problem, spec::Protocol, status::Failure};
 use tokio::time::timeout;
 
 use crate::{
@@ -111,15 +111,10 @@ fn remember(
     let refused = Refused { connection, ..refused };
     refused::write_down(worker, client.entry, client.peer, fault.reason, refused);
     let Some(wanted) = wanted else { return };
-    let (at, service) = (worker.now(), &wanted.connection.shared.callee);
-    // An instance that leaks connections must not push out all else that is remembered.
-    if fault.reason == Reason::TooManyConnections && !worker.failures.is_news(service, fault.reason, at) {
-        return;
-    }
-    worker.failures.record(Failure {
-        at,
+    worker.failures.record_again(Failure {
+        at: worker.now(),
         connection: wanted.label.clone(),
-        service: service.clone(),
+        service: wanted.connection.shared.callee.clone(),
         request: request.into(),
         reason: fault.reason,
         detail: fault.detail.clone(),

@@ -1,13 +1,15 @@
-//! Counts the frames of a client that ask for nothing, as they pass (RFC 9113 section 10.5): PING, SETTINGS, PRIORITY, WINDOW_UPDATE
-//! and kinds that nobody knows. What the other kinds cost is bounded by the crate `h2`. Sees, too, since when a frame or a head is under way.
+//! Counts the frames of a client that ask for nothing, as they pass (RFC 9113 section 10.5): PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
+//! kinds that nobody knows, and empty ones of bodies. What the others cost is bounded by the crate `h2`. Sees, too, since when a frame
+//! or a head is under way.
 
 use std::{
     cell::Cell,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use model::spec::Http2Limits;
 use tokio::time::Instant;
 
 use crate::timer::Timer;
@@ -24,22 +26,35 @@ const ANSWERED_BYTES: usize = 1024;
 pub(super) struct Readings {
     /// There were too many frames that ask for nothing.
     pub(super) over: Cell<bool>,
-    /// When the frame began that is not whole yet, or the head whose frames are not all there. Not of DATA: a body has bounds of its own.
+    /// When the frame began that is not whole yet, or the head whose frames are not all there.
     begun: Cell<Option<Instant>>,
+    /// It is one of a body.
+    in_body: Cell<bool>,
     timer: Timer,
 }
 
 impl Readings {
-    /// Ready when a frame or a head has been under way for longer than that.
-    pub(super) fn poll_late(&self, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
-        self.begun.get().map_or(Poll::Pending, |begun| self.timer.poll(begun + limit, context))
+    /// Ready when a frame or a head has been under way for longer than that; one of a body only once no stream is open: while one is, it
+    /// may be of that stream, whose body has bounds of its own.
+    pub(super) fn poll_late(&self, limit: Duration, is_open: bool, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(begun) = self.begun.get() {
+            ready!(self.timer.poll(begun + limit, context));
+            if !(self.in_body.get() && is_open) {
+                return Poll::Ready(());
+            }
+            self.begun.set(Some(Instant::now()));
+        }
+        Poll::Pending
     }
 }
 
-/// How many such frames a client may send in a second.
+/// Counts the frames of one client.
 pub(super) struct Meter {
+    /// How many that ask for nothing there may be in a second, and how many empty ones of bodies in all.
     max: u32,
+    empty_max: u32,
     frames: u32,
+    empty: u32,
     /// What allows for more of them.
     requests: u32,
     sent: usize,
@@ -57,10 +72,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(max: u32, shown: Rc<Readings>) -> Self {
+    pub(super) fn new(limits: &Http2Limits, shown: Rc<Readings>) -> Self {
         Self {
-            max,
+            max: limits.control_frames,
+            empty_max: limits.empty_frames,
             frames: 0,
+            empty: 0,
             requests: 0,
             sent: 0,
             since: Instant::now(),
@@ -109,8 +126,9 @@ impl Meter {
     }
 
     fn look(&self) {
-        let begun = &self.shown.begun;
-        if self.is_between() || self.in_body && self.skip > 0 {
+        let Readings { begun, in_body, .. } = &*self.shown;
+        in_body.set(self.in_body && self.skip > 0);
+        if self.is_between() {
             begun.set(None);
         } else if begun.get().is_none() {
             begun.set(Some(Instant::now()));
@@ -122,15 +140,24 @@ impl Meter {
         const HEADERS: u8 = 1;
         const RST_STREAM: u8 = 3;
         const CONTINUATION: u8 = 9;
+        const END_STREAM: u8 = 1;
         const END_HEADERS: u8 = 4;
         let [high, middle, low, kind, flags, ..] = self.head;
         self.in_head = matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS == 0;
         self.in_body = kind == DATA;
         self.skip = u32::from_be_bytes([0, high, middle, low]) as usize;
         match kind {
+            DATA if self.skip == 0 && flags & END_STREAM == 0 => self.count_empty(),
             DATA | RST_STREAM | CONTINUATION => {}
             HEADERS => self.requests += 1,
             _ => self.count(),
+        }
+    }
+
+    fn count_empty(&mut self) {
+        self.empty += 1;
+        if self.empty > self.empty_max {
+            self.shown.over.set(true);
         }
     }
 
@@ -151,10 +178,18 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::timeout;
+
     use super::*;
 
+    fn limits(control_frames: u32, empty_frames: u32) -> Http2Limits {
+        Http2Limits { control_frames, empty_frames, ..model::spec::MessageLimits::edge().http2 }
+    }
+
     fn frame(kind: u8, payload: usize) -> Vec<u8> {
-        let mut frame = vec![0, 0, u8::try_from(payload).unwrap(), kind, 0, 0, 0, 0, 0];
+        let mut frame = vec![0, 0, u8::try_from(payload).expect("it is short"), kind, 0, 0, 0, 0, 0];
         frame.resize(HEAD_BYTES + payload, 6);
         frame
     }
@@ -162,6 +197,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_asks_for_nothing_is_counted_however_it_is_cut() {
         const PING: u8 = 6;
+        let mut last = frame(0, 0);
+        last[4] = 1;
         for (frames, sent, expected) in [
             (vec![frame(PING, 8); 10], 0, false),
             (vec![frame(PING, 8); 11], 0, true),
@@ -171,6 +208,9 @@ mod tests {
             (vec![frame(8, 4); 11], 1024, false),
             (vec![frame(99, 200); 11], 0, true),
             (vec![frame(0, 100); 500], 0, false),
+            (vec![frame(0, 0); 3], 0, false),
+            ([vec![frame(0, 0); 3], vec![last.clone(); 20], vec![frame(0, 1); 20]].concat(), 0, false),
+            (vec![vec![frame(0, 0), frame(0, 100)]; 4].concat(), 9999, true),
             (vec![frame(1, 100); 500], 0, false),
             ([vec![frame(1, 100); 5], vec![frame(PING, 8); 15]].concat(), 0, false),
             ([vec![frame(1, 100); 5], vec![frame(PING, 8); 16]].concat(), 0, true),
@@ -178,7 +218,7 @@ mod tests {
             let bytes = [vec![0; PREFACE_BYTES], frames.concat()].concat();
             for cut in [1, 7, 9, 100, usize::MAX] {
                 let shown = Rc::<Readings>::default();
-                let mut meter = Meter::new(10, shown.clone());
+                let mut meter = Meter::new(&limits(10, 3), shown.clone());
                 meter.sent(sent);
                 bytes.chunks(cut.min(bytes.len())).for_each(|part| meter.received(part));
                 assert_eq!(shown.over.get(), expected, "{} {:?} {cut}", frames.len(), frames[0]);
@@ -189,7 +229,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_later_it_begins_anew() {
         let shown = Rc::<Readings>::default();
-        let mut meter = Meter::new(10, shown.clone());
+        let mut meter = Meter::new(&limits(10, 3), shown.clone());
         meter.received(&[0; PREFACE_BYTES]);
         for _ in 0..10 {
             meter.received(&frame(6, 8).repeat(9));
@@ -223,7 +263,8 @@ mod tests {
                 vec![ping[..3].to_vec(), [&ping[3..], &ping[..3]].concat()],
                 Some(1),
             ),
-            ("a body that goes on", vec![cut(&data, 1)], None),
+            ("a body that goes on", vec![cut(&data, 1)], Some(0)),
+            ("a body in two parts", vec![cut(&data, 1), data[data.len() - 1..].to_vec()], None),
             ("half a body's frame's head", vec![data[..3].to_vec()], Some(0)),
             ("a head in one frame", vec![cut(&head, 1)], Some(0)),
             ("a head whose frames do not end", vec![begins.clone(), goes_on.clone(), goes_on.clone()], Some(0)),
@@ -231,7 +272,7 @@ mod tests {
             ("a head in two, and another", vec![begins.clone(), ends, begins], Some(2)),
         ] {
             let shown = Rc::<Readings>::default();
-            let mut meter = Meter::new(10, shown.clone());
+            let mut meter = Meter::new(&limits(10, 3), shown.clone());
             meter.received(&[0; PREFACE_BYTES]);
             let start = Instant::now();
             for part in parts {
@@ -239,6 +280,16 @@ mod tests {
                 tokio::time::advance(SECOND).await;
             }
             assert_eq!(shown.begun.get().map(|begun| (begun - start).as_secs()), expected, "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_of_a_body_is_late_only_where_no_stream_is_open() {
+        let shown = Rc::<Readings>::default();
+        Meter::new(&limits(10, 3), shown.clone()).received(&[&[0; PREFACE_BYTES][..], &frame(0, 100)[..50]].concat());
+        for (is_open, late) in [(true, false), (false, true)] {
+            let waited = poll_fn(|context| shown.poll_late(SECOND, is_open, context));
+            assert_eq!(timeout(10 * SECOND, waited).await.is_ok(), late, "{is_open}");
         }
     }
 }

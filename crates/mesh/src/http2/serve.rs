@@ -7,6 +7,7 @@ use std::{
     pin::pin,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -47,6 +48,12 @@ pub(super) struct Entrance {
     quiet_since: Cell<Instant>,
 }
 
+impl Entrance {
+    fn poll_late(&self, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
+        self.readings.poll_late(limit, self.streams.get() > 0, context)
+    }
+}
+
 /// A stream that counts as one of its connection's until this is dropped.
 pub(super) struct Place(Rc<Entrance>);
 
@@ -83,7 +90,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
         ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let meter = Meter::new(limits.http2.control_frames, entrance.readings.clone());
+    let meter = Meter::new(&limits.http2, entrance.readings.clone());
     let io = Io::metered(first, client.socket, meter);
     let wire = io.wire();
     let mut handshake = pin!(settings(&limits, &heads).handshake(io));
@@ -138,7 +145,7 @@ async fn accept_all(
         tokio::select! {
             biased;
             ended = wire.drive(|context| poll_accept(worker, entrance, &mut connection, context)) => return ended,
-            () = poll_fn(|context| entrance.readings.poll_late(limits.head_timeout, context)) => {
+            () = poll_fn(|context| entrance.poll_late(limits.head_timeout, context)) => {
                 connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
                 let end = wire.drive(|context| poll_accept(worker, entrance, &mut connection, context));
                 let _ = timeout(LINGER, end).await;

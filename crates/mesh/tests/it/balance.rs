@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
     Reason,
-    spec::{Balance, Outlier},
+    spec::{AdaptiveConcurrency, Balance, Outlier},
 };
 use ports::{
     clock::FakeClock,
@@ -153,6 +153,37 @@ async fn latency_lowers_the_limit_and_what_is_beyond_is_told_so() {
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
     assert_eq!(problem.detail, format!("{lower} in flight, and 0 wait"));
+    gate.add_permits(clients.len());
+    for client in &mut clients {
+        assert_eq!(client.response().await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_limit_of_latency_stays_within_its_bounds() {
+    use AdaptiveConcurrency::{Switch, Within};
+    let rig = Rig::with(|policy| policy.queue = 0).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let target = gated(&rig, &gate).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    for (adaptive, limit) in [
+        (Switch(true), Some(200)),
+        (Within { min: 2, max: 4 }, Some(4)),
+        (Within { min: 6, max: 9 }, Some(6)),
+        (Switch(true), Some(20)),
+        (Switch(false), None),
+        (Within { min: 1, max: 3 }, Some(3)),
+    ] {
+        let users = routing.services.get_mut(&"users".parse().unwrap()).unwrap();
+        Arc::make_mut(users).adaptive_concurrency = adaptive;
+        rig.mesh.apply(routing.clone()).await;
+        assert_eq!(rig.mesh.connections()[0].concurrency_limit, limit, "{adaptive:?}");
+    }
+    let mut clients = ask(&rig, 3).await;
+    rig.until_in_flight(&id("users", 1), 3).await;
+    let problem = rig.client().await.problem(GET).await;
+    assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
+    assert_eq!(problem.detail, "3 in flight, and 0 wait");
     gate.add_permits(clients.len());
     for client in &mut clients {
         assert_eq!(client.response().await.0, 200);

@@ -10,7 +10,7 @@ use std::{
 
 use model::{
     ByteSize, ServiceName,
-    spec::{Policy, Route},
+    spec::{AdaptiveConcurrency, Policy, Route},
 };
 use ports::traffic::{GatewayRouting, Routing, Target, Traffic, Upstream};
 
@@ -77,7 +77,7 @@ const CHANGES: &[(&str, Change)] = &[
         (Arc::make_mut(policy).breaker, Arc::make_mut(policy).in_flight_max) = (None, 5);
     }),
     ("their own service is no longer limited by its latency", |routing| {
-        service(routing, "users").adaptive_concurrency = false;
+        service(routing, "users").adaptive_concurrency = AdaptiveConcurrency::Switch(false);
     }),
 ];
 

@@ -213,6 +213,23 @@ async fn the_limit_of_frames_is_that_of_the_policy() {
     }
 }
 
+/// Those that end a body are none of them.
+#[tokio::test]
+async fn the_limit_of_empty_frames_is_that_of_the_policy() {
+    for (frames, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
+        let rig = Rig::with(|policy| policy.limits.http2.empty_frames = 5).await;
+        let target = rig.server(named("ok")).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut client = Frames::connect(&rig).await;
+        let [empty, last] = [0, END_STREAM].map(|flags| frame(DATA, flags, 1, &[]));
+        client.send(&[get(1, 0, &[]), empty.repeat(frames), last].concat()).await;
+        assert_eq!(client.said(1).await, expected, "{frames}");
+        if expected != Said::Status(200) {
+            assert_eq!(access_log::lines(&rig, 1).await[0]["reason"], "too-many-frames");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_allowed_is_announced() {
     let rig = Rig::with(|policy| {
@@ -309,6 +326,29 @@ async fn cve_2026_26311_nothing_is_done_for_a_stream_after_its_reset() {
     let mut statuses: Vec<_> = access_log::lines(&rig, 6).await.iter().map(|line| line["status"].as_u64()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [0, 0, 0, 200, 200, 200].map(Some), "each is written down once");
+}
+
+/// Nothing of a body is taken, and so no window grows, while its request is held.
+#[tokio::test]
+async fn what_goes_beyond_a_window_ends_its_stream_or_the_connection() {
+    const FLOW_CONTROL_ERROR: u32 = 3;
+    let rig = Rig::with(|policy| {
+        let limits = &mut policy.limits.http2;
+        (limits.window, limits.connection_window) = (ByteSize(65_535), ByteSize(100_000));
+    })
+    .await;
+    rig.apply(&[("users", false, &[])]).await;
+    let body = |stream, pieces: usize| frame(DATA, 0, stream, &[b'x'; 16_000]).repeat(pieces);
+    let one_stream = [get(1, 0, &[]), body(1, 4), frame(DATA, 0, 1, &[b'x'; 1_536])].concat();
+    let two_streams = [get(1, 0, &[]), get(3, 0, &[]), body(1, 4), body(3, 3)].concat();
+    for (sent, expected) in
+        [(one_stream, Said::Reset(FLOW_CONTROL_ERROR)), (two_streams, Said::GoAway(FLOW_CONTROL_ERROR))]
+    {
+        let mut client = Frames::connect(&rig).await;
+        while client.next().await.unwrap().0 != WINDOW_UPDATE {}
+        client.send(&sent).await;
+        assert_eq!(client.said(1).await, expected);
+    }
 }
 
 #[tokio::test]

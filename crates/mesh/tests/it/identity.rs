@@ -8,7 +8,7 @@ use std::{
 };
 
 use mesh::{Mesh, MeshConfig};
-use model::spec::Side;
+use model::spec::{AdaptiveConcurrency, Side};
 use ports::{
     clock::HostClock,
     tasks::Tasks,
@@ -47,7 +47,7 @@ async fn each_address_is_one_connection() {
         let target = serve(&tasks, named(callee)).await;
         let upstream = Upstream {
             has_been_healthy: true,
-            adaptive_concurrency: true,
+            adaptive_concurrency: AdaptiveConcurrency::Switch(true),
             endpoints: vec![Endpoint { instance: id(callee, 1), target, side: Side::Old }],
             ..Upstream::default()
         };

@@ -1,8 +1,12 @@
 //! What the advisories of other proxies teach, where it is about more than the codec (see `crates/wire/tests/http1_rules`), and the
 //! rules that it takes a whole mesh to keep. HTTP/2's are in `hostile`.
 //!
+//! The rules that have their tests elsewhere: nothing of a body is read as a request (`expect`, `refusals`), HTTP/2 is translated without
+//! loss of a rule (`hostile`), upgrades (`upgrades`), and what a client is told of a malformed answer (`refusals::what_instances_do_wrong`).
+//!
 //! These have no test, as there is nothing here that could go wrong so:
 //!
+//! - CVE-2026-2836 of Pingora, answers of a cache that go to another host or tenant: there is no cache, and the key `cache` is refused.
 //! - CVE-2026-26330 of Envoy, a client of a rate limiter that is used again in another phase of its request: rates are counted here, by
 //!   no client, and what a request borrows of them is a value that ends with it (`guard::Passed`).
 //! - GHSA-82j2-j2ch-gfr8 and RUSTSEC-2026-0285 of rustls and its webpki, a panic over a list of revoked certificates and unbounded memory
@@ -153,8 +157,39 @@ async fn an_instance_that_answers_before_the_body_is_not_used_again() {
     }
 }
 
+/// Whatever comes behind an answer that is malformed, or broke off, is never read as the answer to another request.
 #[tokio::test]
-async fn x_forwarded_for_is_told_from_the_right() {
+async fn an_instance_whose_framing_is_in_doubt_is_not_used_again() {
+    for bad in [
+        "content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n",
+        "content-length: 2\r\ncontent-length: 2\r\n\r\nok",
+        "transfer-encoding: chunked\r\n\r\n2\r\nokX",
+        "content-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged",
+    ] {
+        let rig = Rig::new().await;
+        let (told, mut ended) = mpsc::channel(1);
+        let target = rig
+            .server(move |mut conn: Conn| {
+                let told = told.clone();
+                async move {
+                    conn.request().await;
+                    conn.send(&format!("HTTP/1.1 200 OK\r\n{bad}")).await;
+                    told.send(conn.ends().await).await.unwrap();
+                }
+            })
+            .await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        for _ in 0..2 {
+            let mut client = rig.client().await;
+            client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+            assert!(!client.rest().await.contains("forged"), "{bad:?}");
+            assert!(tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap(), "{bad:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cve_2024_45806_x_forwarded_for_is_told_from_the_right() {
     const SAID: &str = "x-forwarded-for: 6.6.6.6, 7.7.7.7\r\nx-forwarded-proto: https\r\nX-Forwarded-For: 8.8.8.8\r\n";
     for (trusted, addresses, scheme) in [
         (None, "127.0.0.1", "http"),

@@ -10,7 +10,11 @@ use model::{
 use ports::traffic::{GatewayRouting, Traffic};
 use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 
-use crate::rig::*;
+use crate::{
+    frames::{Frames, Said},
+    http2_client::{connect, request, send},
+    rig::*,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -49,6 +53,50 @@ async fn heads_of_requests() {
                 assert_eq!(caller.response().await.0, 200);
             }
             Some(reason) => assert_eq!(caller.problem(&request).await.reason, reason.code()),
+        }
+    }
+}
+
+/// Of requests and of responses.
+#[tokio::test]
+async fn more_fields_than_by_default() {
+    let rig = Rig::with(limited(|limits| limits.fields = 300)).await;
+    let target = rig
+        .server(|mut conn| async move {
+            let head = conn.until("\r\n\r\n").await;
+            let fields: usize = head.split([' ', '/']).nth(2).unwrap().parse().unwrap();
+            let fields = "a: b\r\n".repeat(fields - 1);
+            conn.send(&format!("HTTP/1.1 204 No\r\nconnection: close\r\n{fields}\r\n")).await;
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let asked = |fields: usize, answered: usize| {
+        format!("GET /{answered} HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(fields - 1))
+    };
+    let mut caller = rig.caller().await;
+    caller.send(&asked(300, 300)).await;
+    assert!(caller.until("\r\n\r\n").await.starts_with("HTTP/1.1 204 No\r\n"));
+    assert_eq!(caller.problem(&asked(1, 301)).await.reason, Reason::ResponseTooLarge.code());
+    assert_eq!(caller.problem(&asked(301, 1)).await.reason, Reason::HeadTooLarge.code());
+}
+
+/// A slash that is escaped is a part of its segment, for what routes and for the instance.
+#[tokio::test]
+async fn slashes_that_are_escaped() {
+    const PATHS: [&str; 4] = ["/orders/a%2fb", "/a%2F%2e%2e", "/a%5cb", "/orders%2fa"];
+    for (allowed, expected) in [(false, [400; 4]), (true, [204, 400, 400, 503])] {
+        let rig = Rig::with(limited(|limits| limits.escaped_slashes = allowed)).await;
+        let target = rig
+            .server(|mut conn| async move {
+                assert!(conn.until("\r\n\r\n").await.starts_with("GET /a%2Fb HTTP/1.1\r\n"));
+                conn.send("HTTP/1.1 204 No\r\nconnection: close\r\n\r\n").await;
+            })
+            .await;
+        rig.apply(&[("users", true, &[]), ("orders", true, &[(1, target)])]).await;
+        for (path, status) in PATHS.into_iter().zip(expected) {
+            assert_eq!(rig.client().await.get(path).await.0, status, "{path}, {allowed}");
+            let mut sender = connect(&rig, rig.gateway).await;
+            assert_eq!(send(&mut sender, request("GET", path, "")).await.0, status, "{path} over HTTP/2, {allowed}");
         }
     }
 }
@@ -225,6 +273,14 @@ async fn connections_to_an_instance_that_nobody_uses() {
         assert_eq!(client.get("/").await.0, 200);
         assert!(timeout(PATIENCE, ended.recv()).await.unwrap().unwrap(), "we close it ourselves");
     }
+}
+
+/// Those of HTTP/1.1 are in `refusals`.
+#[tokio::test]
+async fn connections_of_http2_that_nobody_uses() {
+    let rig = rig(limited(|limits| limits.client_idle = Duration::from_millis(100))).await;
+    let mut client = Frames::connect(&rig).await;
+    assert_eq!((client.said(1).await, client.said(1).await), (Said::GoAway(0), Said::End));
 }
 
 #[tokio::test]

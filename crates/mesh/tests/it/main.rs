@@ -33,6 +33,7 @@ mod retire;
 mod retries;
 mod rig;
 mod split;
+mod statuses;
 mod streams;
 mod tcp;
 mod tls;

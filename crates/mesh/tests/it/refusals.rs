@@ -233,6 +233,27 @@ async fn a_frame_or_a_head_that_does_not_end() {
     assert_eq!((slow.said(1).await, quiet.said(1).await), (Said::Status(200), Said::Status(200)));
 }
 
+/// Nobody reads the body of a stream that has ended, so nobody else would miss the rest of it.
+#[tokio::test]
+async fn a_frame_of_a_body_that_does_not_end_on_a_stream_that_has() {
+    const ENHANCE_YOUR_CALM: u32 = 11;
+    let limits = |policy: &mut model::spec::Policy| {
+        policy.limits.head_timeout = Duration::from_millis(500);
+        policy.limits.body = Some(ByteSize(10));
+    };
+    let rig = Rig::with(limits).await;
+    rig.apply(&[("users", true, &[])]).await;
+    let mut client = Frames::connect(&rig).await;
+    client.send(&get(1, 0, &[("content-length", "100")])).await;
+    assert_eq!(client.said(1).await, Said::OtherStatus, "413");
+    client.send(&frame(DATA, 0, 1, &[b'x'; 100])[..50]).await;
+    assert_eq!(client.said(0).await, Said::GoAway(ENHANCE_YOUR_CALM));
+    assert_eq!(client.said(0).await, Said::End);
+    let lines = access_log::lines(&rig, 2).await;
+    let reasons: Vec<_> = lines.iter().map(|line| &line["reason"]).collect();
+    assert_eq!(reasons, ["body-too-large", "request-timeout"]);
+}
+
 #[tokio::test]
 async fn a_system_that_shuts_down_takes_no_more_requests() {
     let rig = Rig::new().await;

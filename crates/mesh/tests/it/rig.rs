@@ -13,7 +13,7 @@ use std::{
 use mesh::{Mesh, MeshConfig, TlsConfig};
 use model::{
     Epoch, InstanceId, Problem,
-    spec::{ConnectionLimits, MessageLimits, Policy, Route, Side},
+    spec::{AdaptiveConcurrency, ConnectionLimits, MessageLimits, Policy, Route, Side},
 };
 use ports::{
     clock::{Clock, HostClock},
@@ -175,7 +175,7 @@ fn upstream((name, has_been_healthy, endpoints): &Service<'_>) -> Arc<Upstream> 
         |(run, target): &(u64, Target)| Endpoint { instance: id(name, *run), target: target.clone(), side: Side::Old };
     Arc::new(Upstream {
         has_been_healthy: *has_been_healthy,
-        adaptive_concurrency: true,
+        adaptive_concurrency: AdaptiveConcurrency::Switch(true),
         endpoints: endpoints.iter().map(endpoint).collect(),
         ..Upstream::default()
     })

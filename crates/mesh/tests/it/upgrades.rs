@@ -73,6 +73,38 @@ async fn an_upgrade_that_we_refuse_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_tunnel_may_be_silent_for_longer_than_a_message() {
+    const SILENCE: Duration = Duration::from_millis(200);
+    let rig = Rig::with(|policy| policy.idle_timeout = SILENCE).await;
+    let target = rig.server(parrot).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = rig.client().await;
+    client.send(UPGRADE).await;
+    client.response_head("GET").await;
+    tokio::time::sleep(3 * SILENCE).await;
+    client.send("final!").await;
+    assert_eq!(client.exactly(12).await, b"hello!final!");
+}
+
+#[tokio::test]
+async fn where_the_policy_takes_none_an_upgrade_is_refused() {
+    let rig = Rig::with(|policy| policy.upgrades = false).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for (mut conn, connection) in [(rig.client().await, "gateway -> users"), (rig.caller().await, "orders/1 -> users")]
+    {
+        assert_eq!(conn.get("/").await.0, 200);
+        // As curl asks with every request in the clear, if told to speak HTTP/2; it goes on without.
+        conn.send(&UPGRADE.replace("websocket", "h2c")).await;
+        assert_eq!(conn.response().await.0, 200);
+        let problem = conn.problem(&format!("{UPGRADE}GET /admin HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        assert_eq!((problem.reason.as_str(), problem.status), (Reason::UpgradeRefused.code(), 403));
+        assert_eq!((problem.detail.as_str(), problem.connection.as_deref()), ("websocket", Some(connection)));
+        assert!(conn.ends().await, "what follows may be meant for another protocol");
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_is_told_when_its_instance_goes_away() {
     let rig = Rig::new().await;
     let (told, mut seen) = tokio::sync::mpsc::channel(1);

@@ -18,6 +18,9 @@ pub struct MessageLimits {
     pub target: ByteSize,
     /// The fields of a head.
     pub fields: u32,
+    /// Whether `%2F` in a path goes on, as a part of its segment.
+    #[serde(default)]
+    pub escaped_slashes: bool,
     /// A request's body; any size if `None`.
     pub body: Option<ByteSize>,
     /// A response's head.
@@ -60,6 +63,7 @@ impl MessageLimits {
             head: ByteSize(32 * KIB),
             target: ByteSize(8 * KIB),
             fields: 100,
+            escaped_slashes: false,
             body: Some(ByteSize(16 * MIB)),
             response_head: ByteSize(64 * KIB),
             head_timeout: Duration::from_secs(10),
@@ -103,9 +107,19 @@ pub struct Http2Limits {
     pub local_resets: u32,
     /// Frames in a second that ask for nothing, beside one for each request and for each KiB of responses.
     pub control_frames: u32,
+    /// Empty frames of bodies that are not the last one, [`Http2Limits::EMPTY_FRAMES_MAX`] at the most.
+    #[serde(default = "empty_frames")]
+    pub empty_frames: u32,
+}
+
+fn empty_frames() -> u32 {
+    Http2Limits::EMPTY_FRAMES_MAX
 }
 
 impl Http2Limits {
+    /// What the crate `h2` takes on one connection, however it is set up (RUSTSEC-2026-0258).
+    pub const EMPTY_FRAMES_MAX: u32 = 100;
+
     fn edge() -> Self {
         Self {
             streams: 100,
@@ -114,6 +128,7 @@ impl Http2Limits {
             resets: 20,
             local_resets: 1024,
             control_frames: 1000,
+            empty_frames: empty_frames(),
         }
     }
 
@@ -145,7 +160,10 @@ mod tests {
     #[test]
     fn what_was_stored_before_a_limit_has_its_default() {
         let mut stored = serde_json::to_value(MessageLimits::inside()).unwrap();
-        assert!(stored.as_object_mut().unwrap().remove("client_connections").is_some());
+        for limit in ["client_connections", "escaped_slashes"] {
+            assert!(stored.as_object_mut().unwrap().remove(limit).is_some());
+        }
+        assert!(stored["http2"].as_object_mut().unwrap().remove("empty_frames").is_some());
         assert_eq!(serde_json::from_value::<MessageLimits>(stored).unwrap(), MessageLimits::inside());
     }
 }

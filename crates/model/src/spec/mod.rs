@@ -1,5 +1,6 @@
 //! What a manifest asks for: the specification of a system, every default filled in.
 
+mod adaptive;
 mod bucket;
 mod gateway;
 mod limits;
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+pub use adaptive::AdaptiveConcurrency;
 pub use bucket::{Bucket, Objects};
 pub use gateway::{Gateway, Network, ParseNetworkError, Route, Tls};
 pub use limits::{ConnectionLimits, Http2Limits, MessageLimits};
@@ -153,9 +155,9 @@ pub struct Service {
     /// What it speaks there.
     #[serde(default)]
     pub protocol: Protocol,
-    /// Whether the requests in flight to it are limited by what its latency tells.
+    /// Whether the requests in flight to it are limited by what its latency tells, and how far.
     #[serde(default)]
-    pub adaptive_concurrency: bool,
+    pub adaptive_concurrency: AdaptiveConcurrency,
     /// The services that it may call, with the policy of each connection.
     pub calls: BTreeMap<ServiceName, Policy>,
     /// Its store, if it has one.
@@ -203,7 +205,7 @@ impl Service {
             limits: Limits::default(),
             listen: Listen::default(),
             protocol: Protocol::default(),
-            adaptive_concurrency: true,
+            adaptive_concurrency: AdaptiveConcurrency::Switch(true),
             calls: BTreeMap::new(),
             store: None,
             publishes: BTreeSet::new(),

@@ -31,6 +31,8 @@ pub struct Policy {
     pub slow_start: Option<Duration>,
     /// With a smaller share of instances that are not ejected, ejection is ignored; 0 for never.
     pub panic_percent: u32,
+    /// Whether a request may ask to change to another protocol: WebSocket for one.
+    pub upgrades: bool,
     /// How many requests may be in flight.
     pub in_flight_max: u32,
     /// How many requests may wait for an instance.
@@ -68,6 +70,7 @@ impl Default for Policy {
             balance: Balance::default(),
             slow_start: None,
             panic_percent: 50,
+            upgrades: true,
             in_flight_max: 1024,
             queue: 1024,
             rate: None,

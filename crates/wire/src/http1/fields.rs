@@ -24,6 +24,9 @@ pub(crate) struct ConnectionOptions {
     pub(crate) upgrade: bool,
 }
 
+/// How many options `Connection` may list: each is held against all fields.
+const OPTIONS_MAX: usize = 100;
+
 /// Several fields of a kind of which there may be one.
 pub(crate) struct Several;
 
@@ -130,13 +133,16 @@ impl Fields {
 
     /// Reads every `Connection` field; the fields that it lists end here.
     fn read_options(&mut self, head: &[u8]) -> Result<(), HeadError> {
+        let mut options = 0;
         for index in 0..self.list.len() {
             if self.list[index].kind != FieldKind::Connection {
                 continue;
             }
             let value = self.list[index].value.of_head(head);
             for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                options += 1;
                 match token {
+                    _ if options > OPTIONS_MAX => return Err(HeadError::too_large("too many connection options")),
                     b"" => {}
                     _ if token.eq_ignore_ascii_case(b"close") => self.options.close = true,
                     _ if token.eq_ignore_ascii_case(b"keep-alive") => self.options.keep_alive = true,

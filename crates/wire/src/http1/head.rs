@@ -41,18 +41,25 @@ pub struct HeadLimits {
     pub head_bytes_max: usize,
     /// Bytes of the request target.
     pub target_bytes_max: usize,
-    /// Field lines; never more than [`HeadLimits::FIELDS_MAX`] count.
+    /// Field lines.
     pub fields_max: usize,
+    /// Whether a path may have encoded slashes: each is a part of its segment, then.
+    pub escaped_slashes: bool,
 }
 
 impl HeadLimits {
-    /// The most field lines that any head may have.
+    /// The field lines of [`HeadLimits::default`].
     pub const FIELDS_MAX: usize = 100;
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { head_bytes_max: 64 * 1024, target_bytes_max: 8 * 1024, fields_max: Self::FIELDS_MAX }
+        Self {
+            head_bytes_max: 64 * 1024,
+            target_bytes_max: 8 * 1024,
+            fields_max: Self::FIELDS_MAX,
+            escaped_slashes: false,
+        }
     }
 }
 

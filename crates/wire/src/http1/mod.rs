@@ -3,7 +3,7 @@
 //! The rules are those of a proxy that must never read a byte of one message as another: whatever two
 //! implementations might read differently is refused. In particular a bare LF, CR or NUL, obsolete line folding, a blank before the
 //! colon, `Content-Length` beside `Transfer-Encoding`, lists of lengths, odd spellings of `chunked`, several or no `Host`,
-//! and paths with encoded slashes, backslashes or NUL.
+//! and paths with backslashes, encoded NUL or, unless they are allowed, encoded slashes.
 
 mod body;
 mod bytes;

@@ -83,7 +83,7 @@ impl RequestHead {
             let detail = "the request target has too many bytes";
             return Err(HeadError { kind: HeadErrorKind::TargetTooLong, detail });
         }
-        self.target.parse(head, target, visible.met, &head[..method])?;
+        self.target.parse(head, target, visible.met, &head[..method], limits.escaped_slashes)?;
         Ok(Some(line_end + 2))
     }
 

@@ -25,7 +25,14 @@ pub(crate) struct Target {
 
 impl Target {
     /// Takes the bytes at `at` apart, which are visible and of the classes `met`.
-    pub(crate) fn parse(&mut self, head: &[u8], at: Range<usize>, met: u16, method: &[u8]) -> Result<(), HeadError> {
+    pub(crate) fn parse(
+        &mut self,
+        head: &[u8],
+        at: Range<usize>,
+        met: u16,
+        method: &[u8],
+        escaped_slashes: bool,
+    ) -> Result<(), HeadError> {
         let raw = &head[at.clone()];
         self.raw = Span::new(at.start, at.end);
         self.authority = None;
@@ -50,7 +57,7 @@ impl Target {
         self.path = Span::new(path, query);
         self.query = Span::new(query, at.end);
         if path == query || met & ODD_IN_PATH != 0 {
-            self.rewritten = rewritten(&head[path..query])?;
+            self.rewritten = rewritten(&head[path..query], escaped_slashes)?;
         }
         Ok(())
     }
@@ -87,11 +94,11 @@ impl Target {
 }
 
 /// The canonical form of a path, if it differs.
-fn rewritten(path: &[u8]) -> Result<Option<String>, HeadError> {
+fn rewritten(path: &[u8], escaped_slashes: bool) -> Result<Option<String>, HeadError> {
     match path {
         b"" => Ok(Some("/".into())),
         path if is_plain(path) => Ok(None),
-        path => canonical(path),
+        path => canonical(path, escaped_slashes),
     }
 }
 
@@ -101,8 +108,8 @@ fn is_plain(path: &[u8]) -> bool {
 }
 
 /// The canonical form, if it differs.
-fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
-    let decoded = decode_unreserved(path)?;
+fn canonical(path: &[u8], escaped_slashes: bool) -> Result<Option<String>, HeadError> {
+    let decoded = decode_unreserved(path, escaped_slashes)?;
     let mut segments: Vec<&str> = Vec::new();
     let mut parts = decoded[1..].split('/').peekable();
     while let Some(part) = parts.next() {
@@ -116,8 +123,8 @@ fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
                     segments.push("");
                 }
             }
-            _ if has_parameters(part) => {
-                return Err(HeadError::malformed("a dot segment of the path has parameters"));
+            _ if part.split("%2F").any(is_dot_segment) => {
+                return Err(HeadError::malformed("a dot segment of the path has parameters, or an encoded slash"));
             }
             _ => segments.push(part),
         }
@@ -126,14 +133,14 @@ fn canonical(path: &[u8]) -> Result<Option<String>, HeadError> {
     Ok((canonical.as_bytes() != path).then_some(canonical))
 }
 
-/// Whether the segment is a dot segment to a server that takes parameters off (Java's do), encoded ones too.
-fn has_parameters(segment: &str) -> bool {
+/// Whether the segment is a dot segment, to a server too that takes parameters off (Java's do), encoded ones as well.
+fn is_dot_segment(segment: &str) -> bool {
     let rest = segment.strip_prefix("..").or_else(|| segment.strip_prefix('.'));
-    rest.is_some_and(|rest| rest.starts_with(';') || rest.starts_with("%3B"))
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';') || rest.starts_with("%3B"))
 }
 
 /// Decodes what never needs to be encoded (RFC 3986 section 6.2.2.2); refuses what two programs may read differently.
-fn decode_unreserved(path: &[u8]) -> Result<String, HeadError> {
+fn decode_unreserved(path: &[u8], escaped_slashes: bool) -> Result<String, HeadError> {
     let mut decoded = String::with_capacity(path.len());
     let mut rest = path;
     while let Some((byte, tail)) = rest.split_first() {
@@ -144,6 +151,7 @@ fn decode_unreserved(path: &[u8]) -> Result<String, HeadError> {
                 let value = hex_pair(tail).ok_or(HeadError::malformed("a percent sign in the path encodes nothing"))?;
                 rest = &tail[2..];
                 match value {
+                    b'/' if escaped_slashes => decoded.push_str("%2F"),
                     0 | b'/' | b'\\' => {
                         return Err(HeadError::malformed("the path contains an encoded NUL, slash or backslash"));
                     }
@@ -168,9 +176,14 @@ mod tests {
     use crate::http1::bytes;
 
     fn path(target: &str) -> Result<String, &'static str> {
+        read(target, false)
+    }
+
+    fn read(target: &str, escaped_slashes: bool) -> Result<String, &'static str> {
         let mut parsed = Target::default();
         let met = bytes::run(target.as_bytes(), 0, bytes::VISIBLE).met;
-        parsed.parse(target.as_bytes(), 0..target.len(), met, b"GET").map_err(|error| error.detail)?;
+        let at = 0..target.len();
+        parsed.parse(target.as_bytes(), at, met, b"GET", escaped_slashes).map_err(|error| error.detail)?;
         let parts = [parsed.path(target.as_bytes()), parsed.query.of_head(target.as_bytes())];
         Ok(String::from_utf8_lossy(&parts.concat()).into_owned())
     }
@@ -199,6 +212,28 @@ mod tests {
             ("https://a?y", "/?y"),
         ] {
             assert_eq!(path(target).as_deref(), Ok(canonical), "{target}");
+        }
+    }
+
+    #[test]
+    fn escaped_slashes_where_they_are_allowed() {
+        for (target, canonical) in [
+            ("/a%2fb", Some("/a%2Fb")),
+            ("/%2F", Some("/%2F")),
+            ("/a%2f..b/%2e%2e/c", Some("/c")),
+            ("/@a%2fb/../c%2F/d", Some("/c%2F/d")),
+            ("/a%2fb.c", Some("/a%2Fb.c")),
+            ("/a%252f..", Some("/a%252f..")),
+            ("/a%2f..", None),
+            ("/..%2fa", None),
+            ("/a%2f.%2Fb", None),
+            ("/a/%2e%2e%2fb", None),
+            ("/a%2f..;x%2fb", None),
+            ("/a%2f.%3bx", None),
+            ("/a%5cb", None),
+            ("/a%2f%00", None),
+        ] {
+            assert_eq!(read(target, true).ok().as_deref(), canonical, "{target}");
         }
     }
 

@@ -117,10 +117,16 @@ fn bounds_of_heads() {
     let fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(count));
     let value = |length: usize| with(&format!("a: {}", "b".repeat(length)));
     let target = |length: usize| get(&format!("/{}", "b".repeat(length)));
-    refuses(TooLarge, &[fields(100), value(70_000)]);
+    let options = |count: usize| with(&format!("Connection: {}\r\nConnection: x", "x,".repeat(count - 2)));
+    refuses(TooLarge, &[fields(100), value(70_000), options(101)]);
     refuses(TargetTooLong, &[target(8_192)]);
-    for head in [fields(99), value(60_000), target(8_191)] {
+    for head in [fields(99), value(60_000), target(8_191), options(100)] {
         assert!(parse(head.as_bytes()).is_ok());
+    }
+    let limits = HeadLimits { fields_max: 300, ..HeadLimits::default() };
+    for (count, whole) in [(299, Ok(true)), (300, Err(TooLarge))] {
+        let read = RequestHead::default().parse(fields(count).as_bytes(), &limits);
+        assert_eq!(read.map_err(|error| error.kind), whole);
     }
     // Refused as soon as it is certain, not only once it is whole.
     let endless = format!("GET / HTTP/1.1\r\na: {}", "b".repeat(64 * 1024));

@@ -43,7 +43,7 @@ fn pingora_713_hop_by_hop_fields_end_here() {
 }
 
 #[test]
-fn cve_2024_45410_connection_cannot_strip_what_is_added() {
+fn cve_2024_45410_cve_2025_48865_connection_cannot_strip_what_is_added() {
     const ADDED: &str = "x-forwarded-for: 192.0.2.7|x-forwarded-proto: http|x-forwarded-host: a|";
     for fields in [
         "Connection: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Host",

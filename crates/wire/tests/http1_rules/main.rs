@@ -14,11 +14,11 @@
 //! | trailers end here, and are bounded (7.1.2) | `chunks::trailers_end_here` |
 //! | exactly one valid `Host` (3.2) | `host::exactly_one_valid_host` |
 //! | absolute-form takes the place of `Host`, authority-form is refused (3.2.2, 3.2.3) | `target::forms_of_targets` |
-//! | names with `_` that collide with `-` | `lessons::cve_2025_64484_underscores_for_hyphens` |
+//! | names with `_` that collide with `-` | `lessons::cve_2025_64484_ghsa_5m6w_wvh7_57vm_underscores_for_hyphens` |
 //! | hop-by-hop fields end here (RFC 9110 7.6.1) | `lessons::pingora_713_hop_by_hop_fields_end_here` |
-//! | `Connection` cannot strip what the gateway adds | `lessons::cve_2024_45410_connection_cannot_strip_what_is_added` |
-//! | what the gateway alone may say is replaced at the edge | `lessons::ghsa_6jwx_7vp4_9847_aliases_of_forwarded` |
-//! | one canonical path | `target::one_canonical_path`, `lessons::cve_2021_31920_escaped_slashes`, `lessons::cve_2021_39156_fragments`, `lessons::cve_2025_66490_encoded_characters_match_as_themselves` |
+//! | `Connection` cannot strip what the gateway adds | `lessons::cve_2024_45410_cve_2025_48865_connection_cannot_strip_what_is_added` |
+//! | what the gateway alone may say is replaced at the edge | `lessons::ghsa_6384_m2mw_rf54_whatever_is_like_forwarded_ends_at_the_edge` |
+//! | one canonical path | `target::one_canonical_path`, `target::escaped_slashes_are_a_part_of_their_segment`, `lessons::cve_2026_26205_a_path_that_looks_like_an_authority`, `lessons::cve_2021_31920_escaped_slashes`, `lessons::cve_2021_39156_fragments`, `lessons::cve_2025_66490_encoded_characters_match_as_themselves` |
 //! | an upgrade: one protocol, no body, never `h2c` | `fields::upgrades_that_go_on` |
 //! | no tunnel before a 101 | `lessons::cve_2026_2833_an_upgrade_is_only_a_wish`, `lessons::cve_2024_23326_only_a_101_switches` |
 //! | no `Transfer-Encoding` in HTTP/1.0, no request until close | `lessons::cve_2026_2835_http10_with_transfer_encoding`, `lessons::cve_2026_2835_no_request_lasts_until_the_close` |

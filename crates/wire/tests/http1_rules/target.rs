@@ -76,3 +76,18 @@ fn one_canonical_path() {
     ];
     refuses(Malformed, &targets.map(get));
 }
+
+#[test]
+fn escaped_slashes_are_a_part_of_their_segment() {
+    let limits = HeadLimits { escaped_slashes: true, ..HeadLimits::default() };
+    for (target, canonical) in [
+        ("/@scope%2fname", Ok("/@scope%2Fname")),
+        ("/a%2Fb/../c", Ok("/c")),
+        ("/a%2f..%2fb", Err(Malformed)),
+        ("/a%5cb", Err(Malformed)),
+    ] {
+        let (head, mut request) = (get(target), RequestHead::default());
+        let read = request.parse(head.as_bytes(), &limits).map_err(|error| error.kind);
+        assert_eq!(read.map(|_| request.path(head.as_bytes())), canonical, "{target}");
+    }
+}

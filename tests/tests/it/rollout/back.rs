@@ -27,7 +27,7 @@ fn a_rollback_that_stands_still_is_given_up() {
     let queued = deploy(&sandbox);
     assert_eq!((queued.number, rollout(&sandbox).from), (3, 2), "it waited for the end and not for a person");
     assert_eq!(back.wait(), Some(3), "{}", back.said());
-    let why = "release 1 was taken back, release 2 runs: nothing went on for longer than the progress deadline";
+    let why = "release 1 was taken back, release 2 runs: nothing went on for longer than the progress deadline: a/";
     assert!(back.said().contains(why), "{}", back.said());
     ends(&sandbox, running, RolloutPhase::Promoted, "three");
     assert!(sandbox.pids("a").iter().all(|pid| !before.contains(pid)));

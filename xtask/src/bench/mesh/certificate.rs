@@ -1,4 +1,4 @@
-//! A certificate for the time of a measurement.
+//! A certificate for the time of a measurement, the same for all.
 
 use std::{
     fs,
@@ -7,10 +7,6 @@ use std::{
 };
 
 use anyhow::ensure;
-
-/// The names of the files, in the folder that they are made in.
-pub(super) const CERTIFICATE: &str = "certificate.pem";
-pub(super) const KEY: &str = "key.pem";
 
 /// Files in PEM.
 pub(super) struct Certificate {
@@ -26,9 +22,9 @@ impl Certificate {
     /// # Errors
     /// When openssl cannot.
     pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
-        let [certificate, key, both] = [CERTIFICATE, KEY, "both.pem"].map(|name| folder.join(name));
+        let [certificate, key, both] = ["certificate.pem", "key.pem", "both.pem"].map(|name| folder.join(name));
         let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
-                    -addext subjectAltName=DNS:localhost,IP:127.0.0.1";
+                    -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost,IP:127.0.0.1";
         let mut command = Command::new("openssl");
         let output = command.args(make.split(' ')).arg("-keyout").arg(&key).arg("-out").arg(&certificate).output()?;
         ensure!(output.status.success(), "openssl failed:\n{}", String::from_utf8_lossy(&output.stderr));

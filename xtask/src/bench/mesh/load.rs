@@ -23,6 +23,8 @@ pub(super) enum Load {
     },
     /// HTTP/2 on so many connections of so many streams, by `h2load`.
     Http2 { connections: u32, streams: u32 },
+    /// TLS on so many connections at a time, a new one for each request, by a program of `benches/`.
+    Handshakes { program: PathBuf, certificate: PathBuf, connections: u32 },
 }
 
 /// Where the load tool runs.
@@ -60,7 +62,7 @@ impl Load {
             Seat::Inside(socket) => inside(socket, &arguments)?,
         };
         let counted = match self {
-            Self::Http1 { .. } => read_wrk(&said),
+            Self::Http1 { .. } | Self::Handshakes { .. } => read_wrk(&said),
             Self::Http2 { .. } => read_h2load(&said),
         };
         counted.with_context(|| format!("{url}:\n{said}"))
@@ -83,6 +85,10 @@ impl Load {
             Self::Http2 { connections, streams } => {
                 let h2load = format!("h2load --clients {connections} --max-concurrent-streams {streams}");
                 format!("{h2load} --duration {seconds}").split(' ').map(str::to_owned).collect()
+            }
+            Self::Handshakes { program, certificate, connections } => {
+                let files = [program, certificate].map(|file| file.display().to_string());
+                files.into_iter().chain([connections.to_string(), seconds.to_string()]).collect()
             }
         };
         arguments.push(url.into());

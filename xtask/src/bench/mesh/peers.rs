@@ -13,7 +13,6 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
-    certificate::Certificate,
     setup::Setup,
     started::{self, Started},
 };
@@ -57,9 +56,8 @@ pub(super) fn nginx(setup: &Setup, back: SocketAddr, wrapper: &[&str]) -> anyhow
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("  {name}_temp_path {shown}/{name};\n"))
         .concat();
-    let Certificate { certificate, key, .. } = Certificate::make(&folder)?;
     let Ports { http1, http2, tls } = ports;
-    let (certificate, key) = (certificate.display(), key.display());
+    let (certificate, key) = (setup.certificate.certificate.display(), setup.certificate.key.display());
     let text = format!(
         "daemon off;\nmaster_process {master};\nworker_processes 1;\npid {shown}/pid;\nerror_log {shown}/error.log;\n\
          events {{ worker_connections 9000; }}\nhttp {{\n  access_log off;\n{paths}  keepalive_requests 1000000000;\n  \
@@ -80,14 +78,13 @@ pub(super) fn nginx(setup: &Setup, back: SocketAddr, wrapper: &[&str]) -> anyhow
 pub(super) fn haproxy(setup: &Setup, back: SocketAddr, wrapper: &[&str]) -> anyhow::Result<Peer> {
     let folder = tempfile::Builder::new().prefix("haproxy-").tempdir_in(setup.folder())?.keep();
     let ports = Ports::free()?;
-    let Certificate { both, .. } = Certificate::make(&folder)?;
     let Ports { http1, http2, tls } = ports;
     let text = format!(
         "global\n  nbthread 1\n  maxconn 9000\n  ssl-default-bind-options ssl-min-ver TLSv1.3\ndefaults\n  mode http\n  \
          timeout connect 5s\n  timeout client 600s\n  timeout server 600s\n  option forwardfor\n  http-reuse always\n\
          frontend front\n  bind {http1}\n  bind {http2} proto h2\n  bind {tls} ssl crt {} alpn h2,http/1.1\n  \
          default_backend back\nbackend back\n  server back {back}\n",
-        both.display()
+        setup.certificate.both.display()
     );
     start(setup, &folder, "haproxy.cfg", &text, ports, wrapper, &["haproxy", "-db", "-f"])
 }

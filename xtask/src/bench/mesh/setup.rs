@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
+use super::certificate::Certificate;
 use crate::shell::{self, run, works};
 
 /// The peers and tools, each with its Debian package.
@@ -30,6 +31,7 @@ pub(super) struct Setup {
     pub(super) seconds: u32,
     /// Shows that everything runs; what it measures says little.
     pub(super) quick: bool,
+    pub(super) certificate: Certificate,
     folder: TempDir,
 }
 
@@ -59,7 +61,8 @@ impl Setup {
         let (pairs, seconds) = if quick { (2, 1) } else { (pairs, 2) };
         ensure!(pairs > 0, "it takes a pair of rounds");
         let folder = tempfile::Builder::new().prefix("isles-bench-").tempdir()?;
-        Ok(Self { programs: build()?, load_core, proxy_core, pairs, seconds, quick, folder })
+        let certificate = Certificate::make(folder.path())?;
+        Ok(Self { programs: build()?, load_core, proxy_core, pairs, seconds, quick, certificate, folder })
     }
 
     /// A folder for what is thrown away.

@@ -12,7 +12,6 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
-    certificate::{self, Certificate},
     load::Seat,
     setup::Setup,
     started::{self, Started},
@@ -68,8 +67,8 @@ fn manifest(setup: &Setup, folder: &Path, address: SocketAddr, gateway: Gateway)
     let tls = match gateway {
         Gateway::Clear => String::new(),
         Gateway::Tls => {
-            Certificate::make(folder)?;
-            format!("tls = {{ cert = \"{}\", key = \"{}\" }}\n", certificate::CERTIFICATE, certificate::KEY)
+            let (certificate, key) = (setup.certificate.certificate.display(), setup.certificate.key.display());
+            format!("tls = {{ cert = \"{certificate}\", key = \"{key}\" }}\n")
         }
     };
     fs::write(folder.join("nginx.sh"), nginx(setup, folder))?;

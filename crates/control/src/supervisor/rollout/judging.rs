@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use logic::{
     histogram::BUCKETS,
     judge::{Figures, Judge, Settings},
-    rollout::{Event, Verdict},
+    release,
+    rollout::{Cause, Event, Verdict},
 };
-use model::{ServiceName, Timestamp, spec::Tolerance};
+use model::{ServiceName, Timestamp, spec::Tolerance, status::Trouble};
 use ports::traffic::SideFigures;
 
-use super::super::Supervisor;
+use super::{super::Supervisor, Rollout};
 
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ pub(super) struct Judging {
     step: usize,
     judges: BTreeMap<ServiceName, (Judge, Option<[SideFigures; 2]>)>,
     verdict: Option<Verdict>,
+    /// The service whose verdict that is.
+    of: Option<ServiceName>,
     pub(super) next_at: Timestamp,
 }
 
@@ -35,8 +38,9 @@ impl Supervisor {
         }
         let both = rollout.targets().filter(|target| target.old > 0 && target.new > 0);
         let names = both.map(|target| target.service.clone());
-        // A second set runs the same bundle: it has nothing to be judged for.
-        let names: Vec<_> = names.filter(|name| rollout.from.bundles.get(name) != rollout.bundle(name)).collect();
+        // A second set runs the same bundle, and nobody asks anything of what nobody calls: there is nothing to judge.
+        let is_new = |name: &ServiceName| rollout.from.bundles.get(name) != rollout.bundle(name);
+        let names: Vec<_> = names.filter(|name| is_new(name) && release::is_called(name, &rollout.to.system)).collect();
         let judge = |name: ServiceName| {
             let spec = rollout.to.system.services.get(&name);
             let tolerance = spec.map(|spec| spec.upgrade.tolerance).unwrap_or_default();
@@ -44,7 +48,7 @@ impl Supervisor {
             (name, (Judge::new(settings(tolerance)), figures))
         };
         let judges = names.into_iter().map(judge).collect();
-        rollout.judging = Some(Judging { step, judges, verdict: None, next_at: now + PAUSE });
+        rollout.judging = Some(Judging { step, judges, verdict: None, of: None, next_at: now + PAUSE });
     }
 
     /// Takes another look, if it is time.
@@ -63,9 +67,12 @@ impl Supervisor {
             let figures = traffic.compare(name);
             let [old, new] = [0, 1].map(|side| since(figures.as_ref(), last.as_ref(), side));
             *last = figures;
-            judge.look(&old, &new)
+            (name, judge.look(&old, &new))
         });
-        let (verdict, step) = (worst(verdicts), judging.step);
+        let (of, verdict) =
+            worst(verdicts).map_or((None, Verdict::Same), |(name, verdict)| (Some(name.clone()), verdict));
+        let step = judging.step;
+        judging.of = of;
         if judging.verdict != Some(verdict) {
             judging.verdict = Some(verdict);
             self.tell_rollout(Event::Judged(step, verdict));
@@ -73,15 +80,30 @@ impl Supervisor {
     }
 }
 
+impl Rollout {
+    /// What was seen of the service for which it goes back, once, if it goes back for a verdict.
+    pub(super) fn why_judged(&mut self) -> Option<Trouble> {
+        let Some(Cause::Worse(_) | Cause::NotEnoughTraffic(_)) = self.machine.cause() else { return None };
+        let judging = self.judging.take()?;
+        let name = judging.of?;
+        let (judge, _) = judging.judges.get(&name)?;
+        let [old, new] = judge.seen();
+        let hint = match self.machine.cause() {
+            Some(Cause::Worse(_)) => format!("run `isles why {name}` and `isles logs {name}`"),
+            _ => "make the step longer, give it more weight, or say `scarce` in `[upgrade]`".into(),
+        };
+        Some(Trouble::new(format!("`{name}`: {new}; of the old release {old}"), hint))
+    }
+}
+
 /// The one that says most against the new release. Where nothing can be compared, nothing is worse.
-fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
-    let worst = verdicts.max_by_key(|verdict| match verdict {
+fn worst<T>(verdicts: impl Iterator<Item = (T, Verdict)>) -> Option<(T, Verdict)> {
+    verdicts.max_by_key(|(_, verdict)| match verdict {
         Verdict::Better => 0,
         Verdict::Same => 1,
         Verdict::NotEnoughTraffic => 2,
         Verdict::Worse => 3,
-    });
-    worst.unwrap_or(Verdict::Same)
+    })
 }
 
 fn settings(tolerance: Tolerance) -> Settings {
@@ -116,12 +138,12 @@ mod tests {
     fn the_worst_verdict_counts() {
         use Verdict::{Better, NotEnoughTraffic, Same, Worse};
         for (verdicts, expected) in [
-            (vec![], Same),
-            (vec![Better, Same], Same),
-            (vec![Same, NotEnoughTraffic], NotEnoughTraffic),
-            (vec![NotEnoughTraffic, Worse, Better], Worse),
+            (vec![], None),
+            (vec![Better, Same], Some((1, Same))),
+            (vec![Same, NotEnoughTraffic], Some((1, NotEnoughTraffic))),
+            (vec![NotEnoughTraffic, Worse, Better], Some((1, Worse))),
         ] {
-            assert_eq!(worst(verdicts.into_iter()), expected);
+            assert_eq!(worst(verdicts.into_iter().enumerate()), expected);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The migration of a release that is rolled out: one service's after the other, before the first new instance.
 
-use logic::rollout::{Action, Event};
+use logic::rollout::{Action, Cause, Event};
 use model::{ServiceName, status::Trouble};
 use ports::workloads::WorkloadId;
 
@@ -76,7 +76,12 @@ impl Supervisor {
                 rollout.waiting.push(Action::Migrate);
                 self.note(name, None, "its migration has run".into());
             }
-            Err(_) if stage == Stage::Stops => self.tell_rollout(Event::Migrated(Err(STOPPED.into()))),
+            Err(trouble) if stage == Stage::Stops => {
+                if rollout.machine.cause() == Some(&Cause::MigrationTooLong) {
+                    rollout.problem = Some(Trouble { cause: format!("`{name}`"), ..trouble });
+                }
+                self.tell_rollout(Event::Migrated(Err(STOPPED.into())));
+            }
             Err(trouble) => {
                 let why = trouble.cause.clone();
                 rollout.problem = Some(trouble);

@@ -11,12 +11,20 @@ impl Supervisor {
         let Some(rollout) = self.active() else { return };
         let Some(instance) = rollout.instance_in(&id.slot.service, id.slot.index) else { return };
         if instance.side == Side::New && rollout.culprit().is_none_or(|culprit| culprit == instance) {
-            rollout.problem = Some(trouble.clone());
+            let cause = match rollout.culprit() {
+                Some(_) => trouble.cause.clone(),
+                None => format!("{}: {}", id.slot, trouble.cause),
+            };
+            rollout.problem = Some(Trouble { cause, ..trouble.clone() });
         }
     }
 
     /// Finds out what is wrong with the instance that the rollout goes back for, if nobody does yet.
     pub(super) fn look_at_problem(&mut self) {
+        let Some(rollout) = self.active() else { return };
+        if let Some(verdict) = rollout.why_judged() {
+            rollout.problem = Some(verdict);
+        }
         let Some(rollout) = self.active().filter(|rollout| rollout.problem.is_none()) else { return };
         let Some(culprit) = rollout.culprit().cloned() else { return };
         let Some(slot) = rollout.places.get(&culprit).copied() else { return };

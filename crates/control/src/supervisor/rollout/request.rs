@@ -41,7 +41,7 @@ impl Supervisor {
         let is_it = self.active().is_some_and(|rollout| rollout.is_undone_by(rollback));
         if is_it {
             // One that goes back already stays on its way.
-            self.tell_rollout(Event::Told(Command::Abort));
+            self.tell_rollout(Event::Told(Command::Rollback));
         }
         is_it
     }
@@ -97,13 +97,30 @@ impl Rollout {
         if !self.machine.snapshot().is_forward() {
             return Some(too_late(self.what()));
         }
-        (command == Command::Abort && !self.may_go_back()).then(one_way)
+        match command {
+            Command::Abort => (!self.may_go_back()).then(one_way),
+            Command::Resume => (!self.machine.is_paused()).then(|| not_paused(self.what())),
+            Command::Promote => (!self.machine.snapshot().may_promote()).then(|| nothing_waits(self.what())),
+            Command::Pause | Command::Rollback => None,
+        }
     }
 }
 
 fn too_late(what: String) -> Box<Problem> {
     let hint = "wait for its end: `isles rollout --watch`";
     let problem = Problem::new(409, "too-late", "the rollout can no longer be changed", hint);
+    Box::new(Problem { detail: what, ..problem })
+}
+
+fn not_paused(what: String) -> Box<Problem> {
+    let hint = "it goes on by itself: `isles rollout --watch`";
+    let problem = Problem::new(409, "not-paused", "the rollout is not paused", hint);
+    Box::new(Problem { detail: what, ..problem })
+}
+
+fn nothing_waits(what: String) -> Box<Problem> {
+    let hint = "no step and no preview is left to skip; how much time is left: `isles rollout`";
+    let problem = Problem::new(409, "nothing-waits", "nothing waits for a promotion", hint);
     Box::new(Problem { detail: what, ..problem })
 }
 

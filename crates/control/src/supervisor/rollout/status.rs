@@ -84,9 +84,15 @@ impl Rollout {
     }
 
     fn trouble(&self) -> Option<Trouble> {
-        let cause = self.machine.cause()?;
         let known = self.problem.clone().unwrap_or_default();
-        Some(Trouble { cause: cause.to_string(), ..known })
+        let cause = match self.machine.cause() {
+            None if matches!(self.machine.phase(), Phase::Ended(_)) => return None,
+            // It goes on all the same, so far.
+            None => known.cause.clone(),
+            Some(cause) if !known.cause.is_empty() && is_general(cause) => format!("{cause}: {}", known.cause),
+            Some(cause) => cause.to_string(),
+        };
+        (!cause.is_empty()).then_some(Trouble { cause, ..known })
     }
 }
 
@@ -210,6 +216,12 @@ fn shown(side: RolloutSide, figures: &SideFigures) -> RolloutSide {
         p99_us: histogram::quantile(&figures.latency, 0.99),
         ..side
     }
+}
+
+/// Whether it does not say of what.
+fn is_general(cause: &Cause) -> bool {
+    use Cause::{MigrationTooLong, NotEnoughTraffic, Standstill, Worse};
+    matches!(cause, Standstill | Worse(_) | NotEnoughTraffic(_) | MigrationTooLong)
 }
 
 fn no_rollout() -> Box<Problem> {

@@ -251,13 +251,59 @@ fn promote_skips_the_steps_and_not_health() {
 }
 
 #[test]
-fn abort_and_another_deploy_go_back_until_the_old_set_ends() {
-    for (event, why) in
-        [(Event::Told(Command::Abort), "it was aborted"), (Event::Superseded, "another deploy took its place")]
-    {
+fn a_promotion_before_the_first_step_is_remembered() {
+    let plan = Plan {
+        migration: Some(Migration { hold: false, deadline: seconds(60) }),
+        ..plan(canary(&[1, 50], Some(Scarce::Wait)), &[("web", 2, 2)])
+    };
+    let mut b = Bench::new(plan);
+    ["web.old1", "web.old2"].iter().for_each(|old| _ = b.report(old, State::Healthy));
+    assert_eq!(b.routed(), "migrate");
+    assert!(b.machine.snapshot().may_promote());
+    assert_eq!(b.tell(Event::Told(Command::Promote)), "");
+    assert!(!b.machine.snapshot().may_promote(), "once is enough");
+    assert_eq!(b.tell(Event::Migrated(Ok(()))), "run web.new1, run web.new2");
+    assert_eq!(b.up(&["web.new1", "web.new2"]), "route 10000");
+}
+
+#[test]
+fn a_promotion_has_something_to_skip_or_is_not_taken() {
+    let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 2, 2)]));
+    assert!(!b.machine.snapshot().may_promote());
+    b.tell(Event::Told(Command::Pause));
+    assert!(b.machine.snapshot().may_promote(), "it ends the pause");
+    let mut b = Bench::begun(plan(blue_green(Wait::For(seconds(9))), &[("web", 1, 1)]));
+    assert!(b.machine.snapshot().may_promote());
+    b.tell(Event::Told(Command::Promote));
+    assert!(!b.machine.snapshot().may_promote());
+    b.up(&["web.new1"]);
+    b.routed();
+    assert_eq!((b.machine.phase(), b.machine.snapshot().may_promote()), (&Phase::Keeping, false));
+}
+
+#[test]
+fn to_resume_what_is_not_paused_puts_nothing_off() {
+    let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
+    let standstill = b.machine.standstill_at();
+    b.pass(seconds(30));
+    b.tell(Event::Told(Command::Resume));
+    b.tell(Event::Told(Command::Promote));
+    assert_eq!(b.machine.standstill_at(), standstill);
+    b.tell(Event::Told(Command::Pause));
+    b.tell(Event::Told(Command::Resume));
+    assert!(b.machine.standstill_at() > standstill);
+}
+
+#[test]
+fn persons_and_another_deploy_go_back_until_the_old_set_ends() {
+    for (event, why) in [
+        (Event::Told(Command::Abort), "it was aborted"),
+        (Event::Told(Command::Rollback), "a rollback took it back"),
+        (Event::Superseded, "another deploy took its place"),
+    ] {
         let mut b = Bench::begun(plan(Strategy::Rolling, &[("web", 1, 1)]));
         assert_eq!(b.tell(event.clone()), "stop web.new1");
-        for ignored in [Command::Promote, Command::Pause, Command::Resume, Command::Abort] {
+        for ignored in [Command::Promote, Command::Pause, Command::Resume, Command::Abort, Command::Rollback] {
             assert_eq!(b.tell(Event::Told(ignored)), "", "a rollback is never taken back");
         }
         assert_eq!(b.ended(&["web.new1"]), format!("rolled back: {why}"));
