@@ -298,7 +298,7 @@ fn look(scratch: &mut Scratch, limits: &HeadLimits, fresh: bool) -> Result<Optio
 
 /// Room for more of a head. The parser refuses a head before it reaches the limit.
 pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u8] {
-    if buffer.space().is_empty() {
+    if buffer.is_full() {
         let count = (buffer.data().len() * 2).min(head_bytes_max.max(buffer.data().len() + 1));
         buffer.reserve(count);
     }

@@ -226,23 +226,20 @@ fn read_tcp(stream: &TcpStream, context: &mut Context<'_>, space: &mut [u8]) -> 
 impl Writer<'_> {
     /// Writes all parts, in as few system calls as the peer allows.
     pub(crate) async fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), WriteFailed> {
-        let mut slices = parts.map(IoSlice::new);
-        let mut rest = &mut slices[..];
-        let mut begun = false;
-        IoSlice::advance_slices(&mut rest, 0);
+        let total: usize = parts.iter().map(|part| part.len()).sum();
+        let mut sent = 0;
         poll_fn(|context| {
-            while !rest.is_empty() {
-                match ready!(self.poll_write(context, rest)) {
-                    Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
-                    Ok(0) | Err(_) => return Poll::Ready(Err(WriteFailed { begun })),
+            while sent < total {
+                match ready!(self.poll_write(context, &behind(parts, sent))) {
+                    Ok(count @ 1..) => sent += count,
+                    Ok(0) | Err(_) => return Poll::Ready(Err(WriteFailed { begun: sent > 0 })),
                 }
-                begun = true;
             }
             Poll::Ready(Ok(()))
         })
         .await?;
         if let Self::Tls(stream) = self {
-            stream.flush().await.map_err(|_| WriteFailed { begun })?;
+            stream.flush().await.map_err(|_| WriteFailed { begun: sent > 0 })?;
         }
         Ok(())
     }
@@ -269,4 +266,13 @@ impl Writer<'_> {
             Self::Tls(stream) => stream.shutdown().await,
         }
     }
+}
+
+/// The parts without so many bytes at the front.
+fn behind<const N: usize>(parts: [&[u8]; N], mut count: usize) -> [IoSlice<'_>; N] {
+    parts.map(|part| {
+        let gone = count.min(part.len());
+        count -= gone;
+        IoSlice::new(&part[gone..])
+    })
 }
