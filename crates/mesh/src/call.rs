@@ -106,6 +106,7 @@ impl Call {
         line: RequestLine,
         (key, lot): (u64, Lot),
         caller_waits: Option<Duration>,
+        received: usize,
     ) -> Result<Self, Fault> {
         let arrived = worker.now();
         let deadline = Deadline::new(worker, arrived, connection.policy().timeout, caller_waits)?;
@@ -128,7 +129,7 @@ impl Call {
             invited: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
-            received: Cell::new(0),
+            received: Cell::new(received as u64),
             sent: Cell::new(0),
             cut_off: Cell::new(false),
             ended: Cell::new(arrived),

@@ -50,9 +50,7 @@ pub(crate) fn find(
     let key = key_of(request, head, &policy.balance);
     let lot = Lot::new(pinned, connection.split.as_ref().and_then(|split| sticky(request, head, &split.sticky)));
     let waits = caller_timeout(request, head);
-    let call = Call::new(worker, entry, connection.clone(), line, (key, lot), waits).map_err(refused)?;
-    call.count_received(request.length());
-    Ok(call)
+    Call::new(worker, entry, connection.clone(), line, (key, lot), waits, request.length()).map_err(refused)
 }
 
 /// The connection of a route, as an index, and how much of the path is taken off.
