@@ -5,6 +5,7 @@ mod back;
 mod crash;
 mod pinned;
 mod policy;
+mod reboot;
 mod supersede;
 
 use std::{net::SocketAddr, thread};

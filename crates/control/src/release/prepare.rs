@@ -80,11 +80,15 @@ impl Preparer {
         Ok(Prepared { release, way: Way::Forward, secrets: wanted.secrets })
     }
 
-    /// The recorded release with which the system goes on, whole.
-    pub(crate) async fn again(&self, release: Arc<Release>) -> Result<Prepared, Failed> {
+    /// The recorded release with which the system goes on, whole; and the one that is rolled out, if any is and as far as that can be.
+    pub(crate) async fn again(&self, release: Arc<Release>, coming: Option<Arc<Release>>) -> Result<Prepared, Failed> {
         // A platform that is replaced has instances that run there; a host that comes up may have lost some of what was written last.
         let look = if self.config.resumed { Look::Mark } else { Look::Content };
         self.releases.restore_all(&release, look).await?;
+        if let Some(coming) = coming {
+            // What is missing fails at its start, and the release is taken back with that reason.
+            let _ = self.releases.restore_all(&coming, look).await;
+        }
         let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
         Ok(Prepared { release, way: Way::Forward, secrets })
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use logic::release::Counts;
+use logic::release::{Counts, Ledger};
 use model::{
     Problem, Slot,
     api::Deploy,
@@ -17,7 +17,7 @@ use super::{
     input::Input,
     queue::{Making, Outcome, Waiter, Work, when_stored},
     request::stopping,
-    rollout::Rollout,
+    rollout::{Rollout, RolloutRecord},
     service::Build,
 };
 use crate::release::{Deployed, Failed, Prepared, Release, Running};
@@ -35,26 +35,34 @@ impl Supervisor {
         self.release.as_ref().map_or(&self.config.system, |release| &release.system)
     }
 
-    /// Notes that the system comes up, unless it was up already.
-    pub(super) async fn remember_coming_up(&self) -> Result<(), StreamsError> {
-        match &self.release {
-            Some(_) if self.config.resumed => Ok(()),
-            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number, BTreeSet::new())).await,
-            None => self.releases.change(|ledger| ledger.comes_up()).await,
-        }
+    /// Notes that the system comes up, unless it was up already. A rollout that goes on is noted as it was.
+    pub(super) async fn remember_coming_up(&self, rollout: Option<&RolloutRecord>) -> Result<(), StreamsError> {
+        let written = match self.release.as_ref().map(|release| release.number) {
+            Some(_) if self.config.resumed => return Ok(()),
+            Some(from) => {
+                let to = rollout.filter(|rollout| rollout.from == from).map(|rollout| rollout.to);
+                self.releases.change(|ledger| match to {
+                    Some(to) => ledger.begins(to),
+                    None => ledger.comes_up_with(from, BTreeSet::new()),
+                })
+            }
+            None => self.releases.change(Ledger::comes_up),
+        };
+        written.await
     }
 
     /// Begins to make the first release, or to make sure that the recorded one is whole.
     pub(super) fn begin(&mut self) {
         let preparer = self.preparer.clone();
         let recorded = self.release.clone();
+        let coming = self.rollout.as_ref().map(Rollout::coming);
         for service in self.services.values_mut().filter(|_| recorded.is_none()) {
             service.build = Build::Running;
         }
         self.deploys.making = Some(Making::new(None, preparer.builder.closing.clone()));
         self.beside("deploy", async move {
             let prepared = match recorded {
-                Some(release) => preparer.again(release).await,
+                Some(release) => preparer.again(release, coming).await,
                 None => preparer.first().await,
             };
             Input::Deployed(Box::new(Ended { made: prepared.map(Deployed::Release), waiter: None }))
@@ -102,6 +110,7 @@ impl Supervisor {
                     }
                 }
                 self.take_up(release);
+                self.resume_rollout();
             }
             Ok(Deployed::Nothing(_)) => {}
             Err(failed) => self.cannot_start(failed),

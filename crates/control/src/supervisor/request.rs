@@ -137,8 +137,9 @@ impl SystemHandle {
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Answer<T>>) -> Request) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| stopping())?;
-        answered.await.unwrap_or_else(|_| Err(stopping()))
+        let ended = || if self.last().is_some() { stopping() } else { replaced() };
+        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
@@ -284,6 +285,12 @@ fn check_replicas(replicas: u32) -> Answer<()> {
 fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
     let problem = Problem::new(409, reason, "the change failed", format!("run `isles why {name}`"));
     Box::new(Problem { detail, ..problem })
+}
+
+/// The supervisor has ended without the system: nothing of what it was asked is known.
+fn replaced() -> Box<Problem> {
+    let hint = "the services run on; see `isles releases` for what was still done, and try again";
+    Box::new(Problem::new(503, "being-replaced", "Isles is being replaced, and gives up what is not done yet", hint))
 }
 
 pub(super) fn stopping() -> Box<Problem> {

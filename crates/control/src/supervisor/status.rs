@@ -24,6 +24,7 @@ impl Supervisor {
         let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
+        notices.extend(self.rollout_notice());
         SystemStatus {
             name: self.config.system.name.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -114,7 +115,7 @@ impl Supervisor {
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
         if self.phase != SystemPhase::Starting
-            || !self.services.values().all(|s| s.told_to_go && s.machine.is_settled())
+            || !self.services.values().all(|s| s.told_to_go && s.machine.has_come_up())
         {
             return;
         }

@@ -9,9 +9,10 @@ use std::{
 use logic::{
     release::{self, Difference},
     rollout::{Event, Instance, Invalid, Machine, Plan, Target},
+    service,
 };
 use model::{
-    Problem,
+    Problem, ServiceName,
     spec::{Side, Strategy, Wait},
 };
 
@@ -69,6 +70,7 @@ impl Supervisor {
             to,
             began_at: self.now(),
             machine,
+            goes_on: true,
             begun: places.keys().cloned().collect(),
             places,
             told: BTreeMap::new(),
@@ -89,7 +91,10 @@ impl Supervisor {
         self.add_services();
         self.open_previews();
         let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
-        services.iter().for_each(|name| self.observe(name));
+        for name in &services {
+            self.overtake_restart(name);
+            self.observe(name);
+        }
     }
 
     /// The slots of the instances that serve before, in the order of their numbers.
@@ -114,6 +119,15 @@ impl Supervisor {
         }
     }
 
+    /// A restart under way would go through instances that are being replaced anyway.
+    fn overtake_restart(&mut self, name: &ServiceName) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        for waiter in std::mem::take(&mut service.restart_waiters) {
+            let _ = waiter.send(Err(overtaken(name)));
+        }
+        self.tell(name, service::Event::EndRestart);
+    }
+
     fn note_targets(&mut self, differences: &[Difference]) {
         let Some(rollout) = &self.rollout else { return };
         let what = format!("release {} takes the place of release {}", rollout.to.number, rollout.from.number);
@@ -128,6 +142,12 @@ fn back(plan: Plan) -> Plan {
     let strategy = Strategy::BlueGreen { preview: Wait::For(Duration::ZERO), keep: Duration::ZERO };
     let targets = plan.targets.into_iter().map(|target| Target { wakes: false, ..target }).collect();
     Plan { targets, strategy, migration: None, one_way: true, ..plan }
+}
+
+fn overtaken(name: &ServiceName) -> Box<Problem> {
+    let hint = "see `isles rollout`; if that goes back, restart it again";
+    let problem = Problem::new(409, "overtaken", "a rollout has begun that replaces the instances", hint);
+    Box::new(Problem { detail: format!("the restart of `{name}` is ended: a rollout of it has begun"), ..problem })
 }
 
 fn pinned_rolling() -> Box<Problem> {

@@ -46,6 +46,8 @@ pub(super) struct Rollout {
     to: Arc<Release>,
     began_at: Timestamp,
     machine: Machine,
+    /// Whether it goes on: when the system comes up, not before the release that runs is whole.
+    goes_on: bool,
     /// The slot of each instance.
     places: BTreeMap<Instance, u32>,
     /// Those that were told to run or to stop.
@@ -105,6 +107,11 @@ impl Rollout {
         self.targets().map(|target| (target.service.clone(), of(target))).collect()
     }
 
+    /// The release to which it goes.
+    pub(super) fn coming(&self) -> Arc<Release> {
+        self.to.clone()
+    }
+
     /// What the new instances of a service run.
     pub(super) fn bundle(&self, service: &ServiceName) -> Option<&Arc<Bundle>> {
         self.to.bundles.get(service)
@@ -143,8 +150,8 @@ impl Supervisor {
         self.rollout.is_some() && self.stop.is_none()
     }
 
-    /// The rollout, unless the system stops.
+    /// The rollout, unless the system stops or it does not go on yet.
     fn active(&mut self) -> Option<&mut Rollout> {
-        self.rollout.as_mut().filter(|_| self.stop.is_none())
+        self.rollout.as_mut().filter(|rollout| rollout.goes_on && self.stop.is_none())
     }
 }

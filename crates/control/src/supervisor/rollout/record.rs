@@ -13,8 +13,8 @@ use super::Rollout;
 pub(crate) struct RolloutRecord {
     pub(super) number: u64,
     /// The releases' numbers.
-    pub(super) from: u64,
-    pub(super) to: u64,
+    pub(in super::super) from: u64,
+    pub(in super::super) to: u64,
     pub(super) began_at: Timestamp,
     pub(super) snapshot: Snapshot,
     #[serde(serialize_with = "as_pairs", deserialize_with = "from_pairs")]

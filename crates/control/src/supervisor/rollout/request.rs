@@ -7,7 +7,7 @@ use logic::{
 use model::{Problem, ServiceName, api::Rollback};
 
 use super::{
-    super::{Supervisor, request::Request},
+    super::{Supervisor, deploy::not_running, request::Request},
     Rollout, Waiter,
 };
 use crate::release::view;
@@ -18,6 +18,9 @@ const HELD_MAX: usize = 64;
 impl Supervisor {
     /// A person's word. It is answered when it is stored.
     pub(in super::super) fn say(&mut self, command: Command, waiter: Waiter) {
+        if self.rollout.as_ref().is_some_and(|rollout| !rollout.goes_on) {
+            return waiter(Err(not_running()));
+        }
         if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
             return waiter(Err(problem));
         }

@@ -21,8 +21,8 @@ use crate::release::Release;
 
 impl Supervisor {
     /// Takes a rollout up, before instances are adopted: so each of them finds the bundle of its slot. One that began from
-    /// another release than the one that the system comes up with is of no use any more.
-    pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>) {
+    /// another release than the one that the system comes up with is of no use any more. If the system was not up, nothing ran.
+    pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>, was_up: bool) {
         let Some(record) = record else { return };
         if self.releases.ledger().running() == Some(record.to) && !self.releases.ledger().is_rolling_out() {
             // It had ended, all but this. It is looked at again at the next start, if it stays.
@@ -39,7 +39,9 @@ impl Supervisor {
         }
         self.take_up_secrets(&to);
         self.allow_messages(&to);
-        let machine = Machine::restore(record.snapshot.clone(), []);
+        let snapshot = record.snapshot.clone();
+        let snapshot = if was_up { snapshot } else { snapshot.asked_anew(self.now()) };
+        let machine = Machine::restore(snapshot, []);
         let routing = machine.routing();
         self.rollout = Some(Rollout {
             number: record.number,
@@ -47,6 +49,7 @@ impl Supervisor {
             to,
             began_at: record.began_at,
             machine,
+            goes_on: false,
             begun: BTreeSet::new(),
             places: record.places.clone(),
             told: BTreeMap::new(),
@@ -96,6 +99,9 @@ impl Supervisor {
         let status = RolloutStatus { began_at: record.began_at, what: why, problem, ..over };
         // If one of these cannot be written, it is looked at again at the next start.
         let _ = self.records.put_last_rollout(&status).await;
+        if self.releases.ledger().is_rolling_out() {
+            let _ = self.releases.change(|ledger| ledger.went_back(&status.what)).await;
+        }
         let _ = self.records.forget_rollout().await;
         self.keep_ended(status);
     }
@@ -126,9 +132,22 @@ impl Supervisor {
         }
     }
 
+    /// What `isles up --resume` says of a rollout that began before the system came up.
+    pub(in super::super) fn rollout_notice(&self) -> Option<String> {
+        let is_older = |began_at| began_at < self.started_at && !self.config.resumed;
+        if let Some(rollout) = self.rollout.as_ref().filter(|rollout| is_older(rollout.began_at)) {
+            return Some(format!("the rollout of release {} goes on: see `isles rollout --watch`", rollout.to.number));
+        }
+        let ended = |last: &&RolloutStatus| is_older(last.began_at) && last.ended_at >= Some(self.started_at);
+        let last = self.ended.back().filter(ended)?;
+        let why = last.problem.as_ref().map(|problem| format!(": {}", problem.cause)).unwrap_or_default();
+        Some(format!("the rollout of release {} went on and has ended: {}{why}", last.to, last.what))
+    }
+
     /// Begins to go on.
     pub(in super::super) fn resume_rollout(&mut self) {
         let Some(rollout) = &mut self.rollout else { return };
+        rollout.goes_on = true;
         // Only now can it be told what is not there any more.
         rollout.begun = rollout.places.keys().cloned().collect();
         let services = rollout.services();

@@ -36,7 +36,7 @@ impl Supervisor {
 
     /// When the rollout must be looked at.
     pub(in super::super) fn rollout_deadline(&self) -> Option<Timestamp> {
-        let rollout = self.rollout.as_ref().filter(|_| self.stop.is_none())?;
+        let rollout = self.rollout.as_ref().filter(|rollout| rollout.goes_on && self.stop.is_none())?;
         let look = rollout.judging.as_ref().map(|judging| judging.next_at);
         rollout.machine.deadline().into_iter().chain(look).min()
     }

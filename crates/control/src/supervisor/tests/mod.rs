@@ -4,6 +4,7 @@ mod aborts;
 mod builds;
 mod counts;
 mod migrations;
+mod reboot;
 mod records;
 mod world;
 
