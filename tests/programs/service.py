@@ -123,6 +123,15 @@ class Handler(BaseHTTPRequestHandler):
         with urllib.request.urlopen(os.environ[name.upper() + "_URL"] + "/" + path, timeout=20) as answer:
             self.answer(json.dumps({"V": os.environ.get("V"), "body": answer.read().decode()}))
 
+    # /pass/NAME/PATH asks another service, and answers as it does.
+    def on_pass(self, rest):
+        name, _, path = rest.partition("/")
+        try:
+            with urllib.request.urlopen(os.environ[name.upper() + "_URL"] + "/" + path, timeout=60) as answer:
+                self.answer(answer.read(), answer.status)
+        except urllib.error.HTTPError as error:
+            self.answer(error.read(), error.code)
+
     # /fetch/HOST:PORT/PATH asks any address.
     def on_fetch(self, rest):
         address, _, path = rest.partition("/")

@@ -86,6 +86,7 @@ fn gateway(service: &ServiceName, routes: usize) -> GatewayRouting {
         policy: Arc::new(policy),
         trusted: Vec::new(),
         connections: ConnectionLimits::default(),
+        new: None,
     }
 }
 

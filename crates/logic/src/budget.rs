@@ -39,6 +39,12 @@ impl Budget {
         balance.checked_sub(RETRY).map(|left| pack(slot, left))
     }
 
+    /// The state after a retry that another budget let pass.
+    pub fn count(&self, state: u64, now: Timestamp) -> u64 {
+        let (slot, balance) = self.at(state, now);
+        pack(slot, balance.saturating_sub(RETRY))
+    }
+
     /// The state moved on to `now`; nearly always it is there already.
     fn at(&self, state: u64, now: Timestamp) -> (u64, u64) {
         let (slot, balance) = (state >> BALANCE_BITS, state & BALANCE_MAX);
@@ -120,6 +126,16 @@ mod tests {
         let earlier = budget.deposit(later, START);
         assert_eq!(earlier - later, RETRY);
         assert!(budget.withdraw(earlier, START).is_some());
+    }
+
+    #[test]
+    fn what_another_budget_lets_pass_is_counted() {
+        let budget = Budget { percent: 0, min_per_second: 1 };
+        for (counted, left) in [(0, 10), (3, 7), (10, 0), (99, 0)] {
+            let mut state = (0..counted).fold(0, |state, _| budget.count(state, START));
+            let granted = (0..).find(|_| budget.withdraw(state, START).map(|next| state = next).is_none());
+            assert_eq!(granted, Some(left), "after {counted}");
+        }
     }
 
     #[test]

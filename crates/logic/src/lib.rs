@@ -15,6 +15,7 @@ pub mod hedge;
 pub mod histogram;
 pub mod hub;
 pub mod judge;
+pub mod lanes;
 pub mod order;
 pub mod outcome;
 pub mod outlier;

@@ -33,7 +33,7 @@ impl Rate {
     /// # Errors
     /// The time until a request would be admitted, if this one is too many; the state stays.
     pub fn admit(&self, state: u64, now: Timestamp) -> Result<u64, Duration> {
-        let now = now.0.saturating_mul(TICKS);
+        let now = ticks(now);
         let due = state.max(now);
         let early = (due - now).saturating_sub(self.tolerance);
         if early > 0 {
@@ -42,6 +42,18 @@ impl Rate {
             Ok(due.saturating_add(self.interval))
         }
     }
+
+    /// The state after a request that another limit let pass. However many those are, the first one of this limit waits no longer
+    /// than an interval after the last of them.
+    pub fn count(&self, state: u64, now: Timestamp) -> u64 {
+        let now = ticks(now);
+        let most = now.saturating_add(self.tolerance).saturating_add(self.interval);
+        state.max(now).saturating_add(self.interval).min(most).max(state)
+    }
+}
+
+fn ticks(time: Timestamp) -> u64 {
+    time.0.saturating_mul(TICKS)
 }
 
 #[cfg(test)]
@@ -104,7 +116,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_another_limit_lets_pass_is_counted() {
+        let (ten, now) = (rate(10, SECOND, 2), Timestamp(START));
+        let wait = |state| ten.admit(state, now).map(|_| ()).map_err(|wait| wait.as_millis());
+        for (counted, expected) in [(0, Ok(())), (1, Ok(())), (2, Err(100)), (3, Err(100)), (1000, Err(100))] {
+            let state = (0..counted).fold(0, |state, _| ten.count(state, now));
+            assert_eq!(wait(state), expected, "after {counted}");
+        }
+        let later = (0..3).fold(0, |state, _| ten.count(state, now + SECOND));
+        assert_eq!(ten.count(later, now), later, "a clock that lags takes nothing back");
+    }
+
     proptest! {
+        /// Each is judged by its own, and counted by both.
+        #[test]
+        fn two_limits_never_let_more_pass_than_the_greater_one(
+            requests in (1..500_u32, 0..500_u32),
+            burst in (1..8_u32, 0..8_u32),
+            steps in prop::collection::vec((0..5000_u64, any::<bool>()), 1..300),
+        ) {
+            let limits = [rate(requests.0, SECOND, burst.0), rate(requests.0 + requests.1, SECOND, burst.0 + burst.1)];
+            let (mut states, mut now, mut admitted) = ([0; 2], START, Vec::new());
+            for (step, greater) in steps {
+                now += step;
+                let (own, other) = (usize::from(greater), usize::from(!greater));
+                if let Ok(next) = limits[own].admit(states[own], Timestamp(now)) {
+                    states[own] = next;
+                    states[other] = limits[other].count(states[other], Timestamp(now));
+                    admitted.push(now);
+                }
+            }
+            for (index, first) in admitted.iter().enumerate() {
+                for (more, last) in admitted[index..].iter().enumerate() {
+                    let allowed = u64::from(burst.0 + burst.1) + (last - first) * u64::from(requests.0 + requests.1) / 1_000_000;
+                    prop_assert!((more as u64) < allowed);
+                }
+            }
+        }
+
         #[test]
         fn no_window_holds_more_than_burst_and_rate(
             requests in 1..2000_u32,

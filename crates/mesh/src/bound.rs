@@ -1,17 +1,18 @@
 //! A bound that all workers share: how many may be inside at a time, exactly, in the order in which they came.
 //!
 //! Who finds room and nobody in line enters by one atomic step. Who does not stands in line; who leaves lets the first ones in. The line
-//! is locked only by those that wait, and by those that let them in.
+//! is locked only by those that wait, and by those that let them in. All are counted together, and each enters where fewer are inside than
+//! its own policy allows.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering::SeqCst},
 };
 
-use crate::place::{Held, Place, Ticket};
+use crate::{
+    line::Line,
+    place::{Held, Place, Ticket},
+};
 
 /// Alone on its cache line.
 #[derive(Default)]
@@ -30,7 +31,7 @@ const QUEUE_MAX: u32 = (1 << 20) - 1;
 #[derive(Default)]
 pub(crate) struct Bound {
     word: Padded<AtomicU64>,
-    line: Mutex<VecDeque<Arc<Ticket>>>,
+    line: Mutex<Line>,
 }
 
 /// What the word says.
@@ -49,7 +50,7 @@ impl Numbers {
     }
 
     fn has_room(self, max: u32) -> bool {
-        self.waiting == 0 && self.inside < max.min(INSIDE_MAX)
+        self.inside < max.min(INSIDE_MAX)
     }
 
     fn queued(self) -> u32 {
@@ -66,20 +67,20 @@ pub(crate) enum Entry<'a> {
 impl Bound {
     /// Enters if fewer than `max` are inside and nobody is in line.
     pub(crate) fn try_enter(&self, max: u32) -> bool {
-        self.update(|numbers| numbers.has_room(max).then_some(INSIDE)).is_some()
+        self.update(|numbers| (numbers.waiting == 0 && numbers.has_room(max)).then_some(INSIDE)).is_some()
     }
 
-    /// Enters, or takes the last place in line; `None` if `queue_max` wait already.
-    pub(crate) fn enter(&self, max: u32, queue_max: u32) -> Option<Entry<'_>> {
+    /// Enters, or takes the last place in its lane of the line; `None` if `queue_max` wait already.
+    pub(crate) fn enter(&self, lane: u32, max: u32, queue_max: u32) -> Option<Entry<'_>> {
         let mut line = self.line();
+        let enters = |numbers: Numbers| numbers.has_room(max) && line.lets_pass(lane, numbers.inside);
         let has_place = |numbers: Numbers| numbers.queued() < queue_max.min(QUEUE_MAX);
-        let step =
-            |numbers: Numbers| if numbers.has_room(max) { Some(INSIDE) } else { has_place(numbers).then_some(WAITING) };
-        if self.update(step)?.has_room(max) {
+        let step = |numbers| if enters(numbers) { Some(INSIDE) } else { has_place(numbers).then_some(WAITING) };
+        if enters(self.update(step)?) {
             return Some(Entry::Inside);
         }
-        let ticket = Arc::new(Ticket::new(max));
-        line.push_back(ticket.clone());
+        let ticket = Arc::new(Ticket::new(lane, max));
+        line.push(ticket.clone());
         Some(Entry::InLine(Place::new(self, ticket)))
     }
 
@@ -94,14 +95,10 @@ impl Bound {
     #[cold]
     fn let_in(&self, max: u32) {
         let mut line = self.line();
-        while let Some(first) = line.front() {
-            let most = max.min(first.max);
-            // From waiting to inside, in one step.
-            let enter = |numbers: Numbers| (numbers.inside < most).then_some(INSIDE.wrapping_sub(WAITING));
-            if self.update(enter).is_none() {
-                return;
-            }
-            line.pop_front().into_iter().for_each(|ticket| ticket.call());
+        // While somebody is in line, only who holds it lets anybody in.
+        while let Some(first) = line.pop(|ticket| self.numbers().has_room(max.min(ticket.max))) {
+            self.word.0.fetch_add(INSIDE.wrapping_sub(WAITING), SeqCst);
+            first.call();
         }
     }
 
@@ -109,11 +106,11 @@ impl Bound {
     pub(crate) fn give_up(&self, ticket: &Arc<Ticket>) {
         let mut line = self.line();
         if !ticket.was_called() {
-            line.retain(|other| !Arc::ptr_eq(other, ticket));
+            line.remove(ticket);
             self.word.0.fetch_sub(WAITING, SeqCst);
             return;
         }
-        match line.pop_front_if(|next| self.inside() <= next.max) {
+        match line.pop(|next| self.inside() <= next.max) {
             Some(next) => {
                 self.word.0.fetch_sub(WAITING, SeqCst);
                 next.call();
@@ -158,7 +155,7 @@ impl Bound {
         self.word.0.fetch_update(SeqCst, SeqCst, next).ok().map(Numbers::of)
     }
 
-    fn line(&self) -> MutexGuard<'_, VecDeque<Arc<Ticket>>> {
+    fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().expect("no holder of the lock panics")
     }
 }

@@ -109,7 +109,7 @@ impl Call {
     ) -> Result<Self, Fault> {
         let arrived = worker.now();
         let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
-        let passed = connection.shared.state.guard.admit(&connection.shared.rules, arrived)?;
+        let passed = connection.shared.guard.admit(arrived)?;
         connection.busy().begin(arrived);
         Ok(Self {
             connection,
@@ -180,8 +180,7 @@ impl Call {
 
     /// Takes a retry out of the connection's budget.
     pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
-        let shared = &self.connection.shared;
-        shared.state.guard.may_retry(&shared.rules, worker.now())
+        self.connection.shared.guard.retries.withdraw(worker.now())
     }
 
     /// Takes note of how an instance did.

@@ -10,7 +10,7 @@ use std::{
 use logic::{hedge, outlier::Outlier};
 use model::{
     ByteSize, ServiceName,
-    figures::ConnectionFigures,
+    figures::{BreakerState, ConnectionFigures},
     spec::{MessageLimits, Policy},
 };
 use wire::http1::HeadLimits;
@@ -19,7 +19,7 @@ use crate::{
     bound::Bound,
     busy::Busy,
     figures::{Figures, Record, Sum},
-    guard::{Guard, Rules},
+    guard::Guard,
     instance,
     load::Load,
     picker::{Candidates, Pickers, Turns},
@@ -29,7 +29,7 @@ use crate::{
 /// After so many requests the latencies are looked at again, to know what is unusually long.
 const LOOK_AGAIN: u64 = 50;
 
-/// A declared right to call, with the policy of one routing state.
+/// A declared right to call, with a policy of one routing state; with several while releases differ in it.
 pub(crate) struct Connection {
     /// Who calls whom: `orders -> users`.
     pub(crate) name: Arc<str>,
@@ -38,22 +38,23 @@ pub(crate) struct Connection {
     /// The callee's place among the services of every table.
     pub(crate) service: usize,
     pub(crate) policy: Arc<Policy>,
+    /// Tells the policies of a connection apart; one that changes in place keeps it.
+    pub(crate) lane: u32,
     /// The heads that it takes.
     pub(crate) heads: Heads,
     /// The bytes of a body that are held in each direction.
     pub(crate) buffer: usize,
-    pub(crate) rules: Rules,
+    pub(crate) guard: Guard,
     pub(crate) outlier: Option<Outlier>,
     pub(crate) state: Arc<State>,
     /// What the callee has to do, of all connections.
     pub(crate) load: Arc<Load>,
 }
 
-/// What outlives the policy.
+/// What all policies of a connection share, and what outlives them.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) in_flight: Bound,
-    pub(crate) guard: Guard,
     figures: Mutex<Vec<Arc<Figures>>>,
 }
 
@@ -80,7 +81,22 @@ impl Heads {
     }
 }
 
+/// Whether these figures are of another policy of the same connection. All is counted together but the breakers, of which one that
+/// refuses is shown.
+pub(crate) fn is_counted_with(first: &mut ConnectionFigures, next: &ConnectionFigures) -> bool {
+    let is_same = first.connection == next.connection;
+    if is_same && first.breaker == BreakerState::Closed {
+        first.breaker = next.breaker;
+    }
+    is_same
+}
+
 impl Connection {
+    /// Says which connection it is, and which of its policies: of two routing states too, as long as there are both.
+    pub(crate) fn place(&self) -> (*const State, u32) {
+        (Arc::as_ptr(&self.state), self.lane)
+    }
+
     /// The sum of the figures of all workers; the callee's instances that are ejected are not known here.
     pub(crate) fn figures(&self, workers: usize) -> ConnectionFigures {
         let sum = Sum::of(&self.state.all_figures(), workers);
@@ -98,7 +114,7 @@ impl Connection {
             in_flight: self.state.in_flight.inside(),
             concurrency_limit: self.load.limit(),
             queued: self.state.in_flight.queued(),
-            breaker: self.state.guard.breaker(),
+            breaker: self.guard.breaker(),
             ejected: Vec::new(),
             latency: sum.latency,
             requests_by_worker: sum.by_worker,
@@ -112,7 +128,10 @@ impl State {
     }
 }
 
-/// What a worker has of a connection.
+/// The figures of a connection in one worker, whatever its policies: made when they are first needed.
+pub(crate) type OwnFigures = Rc<OnceCell<Arc<Figures>>>;
+
+/// What a worker has of a connection with one of its policies.
 pub(crate) struct Local {
     pub(crate) shared: Arc<Connection>,
     /// That of the callee in the same routing state: what a request needs of it is found without a look at the table.
@@ -121,29 +140,27 @@ pub(crate) struct Local {
     pickers: Rc<RefCell<Pickers>>,
     turns: Rc<Turns>,
     worker: usize,
-    /// Made when they are first needed, kept when the policy changes.
-    figures: Rc<OnceCell<Arc<Figures>>>,
+    figures: OwnFigures,
     /// What is unusually long, and after how many requests it is looked at again.
     long: Cell<(u64, Option<Duration>)>,
 }
 
 impl Local {
-    /// The worker's part of a connection; `before` is its part of the same one in the routing state before.
+    /// The worker's part of a connection; `before` is what it had in the same lane in the routing state before.
     pub(crate) fn new(
         shared: Arc<Connection>,
         split: Option<Arc<Split>>,
         pickers: Pickers,
-        worker: usize,
+        (worker, figures): (usize, OwnFigures),
         before: Option<&Self>,
     ) -> Self {
-        let before = before.filter(|before| Arc::ptr_eq(&before.shared.state, &shared.state));
         let known = before.map(|before| before.pickers.clone()).unwrap_or_default();
         known.replace(pickers);
         Self {
             pickers: known,
             turns: before.map(|before| before.turns.clone()).unwrap_or_default(),
             worker,
-            figures: before.map(|before| before.figures.clone()).unwrap_or_default(),
+            figures,
             long: Cell::default(),
             split,
             shared,
@@ -152,6 +169,12 @@ impl Local {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.shared.policy
+    }
+
+    /// Whether it has what that had of the same lane, so that a request that is held by that is picked for as by this.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn goes_on_from(&self, before: &Self) -> bool {
+        Rc::ptr_eq(&self.pickers, &before.pickers) && self.shared.guard.goes_on_from(&before.shared.guard)
     }
 
     /// Picks an instance that has not failed the request.
@@ -184,6 +207,10 @@ impl Local {
     /// Writes a request down.
     pub(crate) fn record(&self, record: &Record) {
         self.figures().record(record);
+    }
+
+    pub(crate) fn own_figures(&self) -> &OwnFigures {
+        &self.figures
     }
 
     pub(crate) fn figures(&self) -> &Figures {

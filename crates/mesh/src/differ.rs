@@ -1,7 +1,7 @@
 //! What a changed routing state must leave alone, and what it must change: a check for any bytes, for proptest and libFuzzer.
 //!
 //! Applying states step by step ends as if the last one had come alone, and what two states name alike is the same object: its
-//! connections, figures, breaker and pools with it. Requests may be in flight meanwhile.
+//! connections, figures, breaker and pools with it. Requests may be in flight meanwhile. A connection has as many policies as its slots say.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,11 +13,12 @@ use std::{
 
 use model::{
     InstanceId, Timestamp,
-    spec::{AdaptiveConcurrency, Balance, ConnectionLimits, Policy, Route, Side, Sticky},
+    spec::{AdaptiveConcurrency, Balance, ConnectionLimits, Policy, Rate, Route, Side, Sticky},
 };
-use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Split, Target, Upstream};
+use ports::traffic::{Caller, Connection, Endpoint, GatewayRouting, RoutePolicies, Routing, Split, Target, Upstream};
 
 use crate::{
+    connection,
     instance::{Lease, Local},
     registry::Registry,
     table::Table,
@@ -87,6 +88,18 @@ impl Applied {
         self.view = Rc::new(self.view.next(table.clone(), &mut self.locals, 0, NOW));
         self.locals.release();
         self.registry.prune(&table);
+        self.everybody_has_the_policy_that_is_said(routing);
+    }
+
+    fn everybody_has_the_policy_that_is_said(&self, routing: &Routing) {
+        let policy = |index: usize| self.view.connections[index].policy();
+        for (address, declared) in &*routing.connections {
+            assert_eq!(policy(self.view.table.addresses[address].connection), &*declared.policy, "{}", declared.caller);
+        }
+        let (Some(said), Some(made)) = (&routing.gateway, &self.view.table.gateway) else { return };
+        for (route, way) in said.routes.iter().zip(&made.targets) {
+            assert_eq!(policy(way.connection), route.policy.as_deref().unwrap_or(&said.policy), "{}", route.prefix);
+        }
     }
 
     fn nothing_is_harmed(&self, before: &View) {
@@ -100,10 +113,11 @@ impl Applied {
         }
         for old in &before.connections {
             let all = self.view.connections.iter();
-            for new in all.filter(|new| new.shared.name == old.shared.name) {
-                assert!(Arc::ptr_eq(&old.shared.state, &new.shared.state), "{} lost its state", old.shared.name);
-                assert!(Arc::ptr_eq(&old.shared.load, &new.shared.load), "{} lost its load", old.shared.name);
-                assert!(std::ptr::eq(old.figures(), new.figures()), "{} lost its figures", old.shared.name);
+            all.filter(|new| new.shared.name == old.shared.name).for_each(|new| goes_on(old, new));
+        }
+        for name in before.connections.iter().map(|old| &old.shared.name) {
+            if let ([old], [new]) = (&before.policies_of(name)[..], &self.view.policies_of(name)[..]) {
+                assert!(new.goes_on_from(old), "{name} changed in place, and lost what its policy had");
             }
         }
         let split =
@@ -136,7 +150,12 @@ impl Applied {
         let name = |index: usize| self.view.connections[index].shared.name.to_string();
         let routes = table.gateway.as_ref().map(|gateway| {
             let found = REQUESTS.map(|(host, path)| gateway.routes.find(|| host, path));
-            found.map(|found| found.map(|found| (name(gateway.targets[found.index]), found.strip)))
+            found.map(|found| {
+                let found = found?;
+                let way = gateway.targets[found.index];
+                let new = way.new.map(|new| (name(new), self.view.connections[new].policy().clone()));
+                Some((name(way.connection), found.strip, new))
+            })
         });
         let addresses = table.addresses.iter();
         let services = SERVICES.map(|name| {
@@ -154,7 +173,10 @@ impl Applied {
             shutting_down: table.shutting_down,
             routes,
             addresses: addresses
-                .map(|(at, address)| (*at, (address.caller.to_string(), name(address.connection))))
+                .map(|(at, address)| {
+                    let policy = self.view.connections[address.connection].policy().clone();
+                    (*at, (address.caller.to_string(), name(address.connection), policy))
+                })
                 .collect(),
             policies: self
                 .view
@@ -169,17 +191,49 @@ impl Applied {
     }
 }
 
+/// What a connection has, it keeps, and what a policy has, as long as there is that policy.
+fn goes_on(old: &connection::Local, new: &connection::Local) {
+    let name = &old.shared.name;
+    assert!(Arc::ptr_eq(&old.shared.state, &new.shared.state), "{name} lost its state");
+    assert!(Arc::ptr_eq(&old.shared.load, &new.shared.load), "{name} lost its load");
+    assert!(std::ptr::eq(old.figures(), new.figures()), "{name} lost its figures");
+    if new.policy() == old.policy() {
+        assert!(new.goes_on_from(old), "{name} lost what its policy had");
+        assert!(new.shared.guard.rates.goes_on_from(&old.shared.guard.rates), "{name} lost its rate");
+        assert!(new.shared.guard.retries.goes_on_from(&old.shared.guard.retries), "{name} lost its budget");
+    }
+}
+
+impl View {
+    /// The connections of a name: as many as policies.
+    fn policies_of(&self, name: &str) -> Vec<&connection::Local> {
+        let found: Vec<_> = self.connections.iter().map(|one| &**one).filter(|one| *one.shared.name == *name).collect();
+        for (index, one) in found.iter().enumerate() {
+            let others = &found[..index];
+            assert!(
+                others.iter().all(|other| other.policy() != one.policy() && !one.goes_on_from(other)),
+                "{name} stands twice"
+            );
+            assert!(std::ptr::eq(one.figures(), found[0].figures()), "{name} is counted twice");
+        }
+        found
+    }
+}
+
 /// What can be told apart, whatever was in force before.
 #[derive(Debug, PartialEq)]
 struct Observed {
     shutting_down: bool,
-    routes: Option<[Option<(String, usize)>; REQUESTS.len()]>,
-    addresses: BTreeMap<Ipv4Addr, (String, String)>,
-    policies: BTreeMap<String, Policy>,
+    routes: Option<[Option<Found>; REQUESTS.len()]>,
+    addresses: BTreeMap<Ipv4Addr, (String, String, Policy)>,
+    policies: Vec<(String, Policy)>,
     services: [Service; SERVICES.len()],
     known: BTreeSet<String>,
     locals: BTreeSet<(InstanceId, bool)>,
 }
+
+/// The connection of a request, how much of its path is taken off, and what the new release says instead.
+type Found = (String, usize, Option<(String, Policy)>);
 
 /// Whether requests wait for it, whether its load is limited and how two releases share, unless it is gone; and the instances of each.
 type Service = (Option<(bool, bool, Option<Option<u16>>)>, [Vec<(InstanceId, Target)>; 2]);
@@ -187,7 +241,7 @@ type Service = (Option<(bool, bool, Option<Option<u16>>)>, [Vec<(InstanceId, Tar
 /// The state that these bytes say: gateway, connections, a byte for each service.
 fn routing(state: &[u8]) -> Routing {
     let services = SERVICES.iter().zip(&state[2..]).filter(|(_, byte)| has(**byte, 0));
-    let calls = CALLS.iter().enumerate().filter_map(|(index, call)| connection(index, call, bits(state[1], index * 2)));
+    let calls = CALLS.iter().enumerate().filter_map(|(index, call)| declared(index, call, bits(state[1], index * 2)));
     Routing {
         messages: Arc::default(),
         gateway: has(state[0], 0).then(|| Arc::new(gateway(state[0]))),
@@ -210,14 +264,18 @@ fn gateway(byte: u8) -> GatewayRouting {
         policy: Arc::new(policy(bits(byte, 2))),
         trusted: Vec::new(),
         connections: ConnectionLimits::default(),
+        new: has(byte, 7).then(|| RoutePolicies {
+            routes: vec![Route::new("/", "users".parse().expect("a name"))],
+            policy: Arc::new(policy(bits(byte, 3))),
+        }),
     }
 }
 
-/// Slots of one service have one policy, as the manifest cannot say otherwise.
-fn connection(index: usize, (caller, callee): &(&str, &str), variant: u8) -> Option<(Ipv4Addr, Connection)> {
+/// Slots of one service may have different policies, as those of two releases do.
+fn declared(index: usize, (caller, callee): &(&str, &str), variant: u8) -> Option<(Ipv4Addr, Connection)> {
     let address = Ipv4Addr::new(127, 0, 0, u8::try_from(index).ok()?);
     let caller = Caller::Slot(caller.parse().expect("a slot"));
-    let policy = Arc::new(policy(if index < 2 { 0 } else { variant }));
+    let policy = Arc::new(policy(variant));
     (variant > 0).then(|| {
         (address, Connection { caller, callee: callee.parse().expect("a name"), policy, socket: None, side: None })
     })
@@ -228,7 +286,9 @@ fn policy(variant: u8) -> Policy {
         [Balance::PeakEwma, Balance::RoundRobin, Balance::LeastRequest, Balance::Weighted { weights: vec![2] }];
     let breaker = Policy::default().breaker.filter(|_| variant < 2);
     let timeout = Duration::from_secs(u64::from(variant) + 1);
-    Policy { timeout, breaker, balance: balance[usize::from(variant)].clone(), ..Policy::default() }
+    let rate = Rate { requests: 1 + u32::from(variant / 2), per: Duration::from_secs(1), burst: 1 };
+    let rate = (variant > 0).then_some(rate);
+    Policy { timeout, breaker, rate, balance: balance[usize::from(variant)].clone(), ..Policy::default() }
 }
 
 /// Three instances at most; the first may move. A split begins with the limit, and the last instance is of the new release.

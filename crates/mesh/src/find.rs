@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use logic::{balance, deadline};
 use model::{
     Reason,
-    spec::{Balance, HashKey, Sticky},
+    spec::{Balance, HashKey, Side, Sticky},
 };
 use wire::{
     http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine},
@@ -13,7 +13,8 @@ use wire::{
 };
 
 use crate::{
-    call::Call, listener::Entry, problem::Fault, refused::Refusal, split::Lot, tls::Names, view::View, worker::Worker,
+    call::Call, listener::Entry, problem::Fault, refused::Refusal, split::Lot, table::Way, tls::Names, view::View,
+    worker::Worker,
 };
 
 /// The connection that the request takes.
@@ -25,15 +26,21 @@ pub(crate) fn find(
     head: &[u8],
 ) -> Result<Call, Refusal> {
     let view = worker.view();
-    let (index, strip, pinned) = match entry {
-        Entry::Gateway => find_route(&view, request, head).map(|(index, strip)| (index, strip, None))?,
+    let (way, strip, pinned) = match entry {
+        Entry::Gateway => find_route(&view, request, head).map(|(way, strip)| (way, strip, None))?,
         Entry::Address(address) => {
             let found = view.table.addresses.get(&address);
             let found = found.ok_or_else(|| Fault::new(Reason::NotDeclared, address.to_string()))?;
-            (found.connection, 0, found.side)
+            (Way { connection: found.connection, new: None }, 0, found.side)
         }
     };
-    let connection = view.connections[index].clone();
+    let mut connection = view.connections[way.connection].clone();
+    let lot = Lot::new(pinned, connection.split.as_ref().and_then(|split| sticky(request, head, &split.sticky)));
+    if let Some(new) = way.new
+        && view.side(worker, &connection, &lot) == Some(Side::New)
+    {
+        connection = view.connections[new].clone();
+    }
     let refused = |fault| Refusal { fault, connection: Some(connection.clone()) };
     let policy = connection.policy();
     if let (Framing::Length(length), Some(most)) = (request.framing(), policy.limits.body)
@@ -48,15 +55,14 @@ pub(crate) fn find(
     let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
-    let lot = Lot::new(pinned, connection.split.as_ref().and_then(|split| sticky(request, head, &split.sticky)));
     let waits = caller_timeout(request, head);
     let call = Call::new(worker, entry, connection.clone(), line, (key, lot), waits).map_err(refused)?;
     call.count_received(request.length());
     Ok(call)
 }
 
-/// The connection of a route, as an index, and how much of the path is taken off.
-fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(usize, usize), Fault> {
+/// Where the route of a request leads, and how much of the path is taken off.
+fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(Way, usize), Fault> {
     // Calls between services go on, so that what is in flight can end.
     if view.table.shutting_down {
         return Err(Fault::new(Reason::ShuttingDown, ""));

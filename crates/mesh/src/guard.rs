@@ -1,45 +1,89 @@
-//! What a connection lets pass: its rate, its breaker and its retry budget. One set of words for all workers.
+//! What a connection lets pass under one of its policies: its rate, its breaker and its retry budget. The words are all workers'.
+//!
+//! What is counted belongs to the connection: rate and budget are those of all its policies in sum. What is a failure is up to the
+//! policy, for one by its timeout, so each has a breaker of its own.
 
 use std::{
-    num::NonZeroU32,
-    sync::atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{Relaxed, SeqCst},
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
 
 use logic::{
     breaker::{self, Admit, BUCKETS, Breaker, Gate},
-    budget::Budget,
     outcome::Outcome,
-    rate::Rate,
 };
 use model::{Reason, Timestamp, figures::BreakerState, spec::Policy};
 
-use crate::{bound::Padded, problem::Fault};
+use crate::{bound::Padded, problem::Fault, rates::Rates, retries::Retries};
 
-/// The rules of a policy.
-pub(crate) struct Rules {
-    rate: Option<Rate>,
+/// The rules of a policy, and the words that they go by.
+pub(crate) struct Guard {
+    pub(crate) rates: Rates,
+    pub(crate) retries: Retries,
     breaker: Option<Breaker>,
-    budget: Budget,
+    evidence: Arc<Evidence>,
 }
 
-impl Rules {
-    pub(crate) fn new(policy: &Policy) -> Self {
-        Self { rate: policy.rate.and_then(rate), breaker: breaker(policy), budget: budget(policy) }
+/// What the breaker of a lane knows. It outlives the policy.
+#[derive(Default)]
+struct Evidence {
+    gate: Padded<AtomicU64>,
+    run: Padded<AtomicU32>,
+    buckets: Padded<[AtomicU64; BUCKETS]>,
+}
+
+/// A request that passed the breaker: the word of the gate as it stood then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    word: u64,
+    probes: bool,
+}
+
+impl Guard {
+    /// That of a policy. `before` is the one of its lane in the routing state before.
+    pub(crate) fn new(policy: &Policy, rates: Rates, retries: Retries, before: Option<&Self>) -> Self {
+        let evidence = before.map(|before| before.evidence.clone()).unwrap_or_default();
+        Self { rates, retries, breaker: breaker(policy), evidence }
     }
-}
 
-fn rate(rate: model::spec::Rate) -> Option<Rate> {
-    let (requests, burst) = (NonZeroU32::new(rate.requests)?, NonZeroU32::new(rate.burst)?);
-    Some(Rate::new(requests, rate.per, burst))
-}
+    /// Lets a request pass, or says why not.
+    pub(crate) fn admit(&self, now: Timestamp) -> Result<Passed, Fault> {
+        self.rates.admit(now)?;
+        let pass = |breaker| self.evidence.pass(breaker, now);
+        let passed = self.breaker.as_ref().map_or(Ok(Passed::default()), pass)?;
+        self.retries.deposit(now);
+        Ok(passed)
+    }
 
-fn budget(policy: &Policy) -> Budget {
-    let model::spec::RetryBudget { percent, per_second_min } = policy.retry_budget;
-    Budget { percent, min_per_second: per_second_min }
+    /// Takes note of how a request that passed ended; `None` if that says nothing of the callee. `chance` (0 to 1) is random.
+    pub(crate) fn ended(&self, passed: Passed, outcome: Option<Outcome>, now: Timestamp, chance: impl Fn() -> f64) {
+        let Some(breaker) = &self.breaker else { return };
+        match (passed.probes, outcome) {
+            (true, outcome) => self.evidence.probe_ended(breaker, passed.word, outcome, now, chance),
+            (false, Some(outcome)) => self.evidence.count(breaker, passed.word, outcome, now, chance),
+            (false, None) => {}
+        }
+    }
+
+    pub(crate) fn breaker(&self) -> BreakerState {
+        match Gate::of(self.evidence.gate.0.load(Relaxed)) {
+            Gate::Closed { .. } => BreakerState::Closed,
+            Gate::Open { .. } => BreakerState::Open,
+            Gate::Probing { .. } => BreakerState::Probing,
+        }
+    }
+
+    /// Whether both go by the same evidence.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn goes_on_from(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.evidence, &other.evidence)
+    }
 }
 
 fn breaker(policy: &Policy) -> Option<Breaker> {
@@ -56,36 +100,7 @@ fn breaker(policy: &Policy) -> Option<Breaker> {
     })
 }
 
-/// The words that all workers share. They outlive the policy.
-#[derive(Default)]
-pub(crate) struct Guard {
-    rate: Padded<AtomicU64>,
-    budget: Padded<AtomicU64>,
-    gate: Padded<AtomicU64>,
-    run: Padded<AtomicU32>,
-    buckets: Padded<[AtomicU64; BUCKETS]>,
-}
-
-/// A request that passed the breaker: the word of the gate as it stood then.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Passed {
-    word: u64,
-    probes: bool,
-}
-
-impl Guard {
-    /// Lets a request pass, or says why not.
-    pub(crate) fn admit(&self, rules: &Rules, now: Timestamp) -> Result<Passed, Fault> {
-        if let Some(rate) = &rules.rate {
-            let admitted = self.rate.0.fetch_update(Relaxed, Relaxed, |state| rate.admit(state, now).ok());
-            admitted.map_err(|state| too_often(rate, state, now))?;
-        }
-        let passed = rules.breaker.as_ref().map_or(Ok(Passed::default()), |breaker| self.pass(breaker, now))?;
-        let deposit = |state| Some(rules.budget.deposit(state, now)).filter(|next| *next != state);
-        let _ = self.budget.0.fetch_update(Relaxed, Relaxed, deposit);
-        Ok(passed)
-    }
-
+impl Evidence {
     fn pass(&self, breaker: &Breaker, now: Timestamp) -> Result<Passed, Fault> {
         let mut word = self.gate.0.load(SeqCst);
         loop {
@@ -97,23 +112,6 @@ impl Guard {
                     Err(newer) => word = newer,
                 },
             }
-        }
-    }
-
-    /// Takes note of how a request that passed ended; `None` if that says nothing of the callee. `chance` (0 to 1) is random.
-    pub(crate) fn ended(
-        &self,
-        rules: &Rules,
-        passed: Passed,
-        outcome: Option<Outcome>,
-        now: Timestamp,
-        chance: impl Fn() -> f64,
-    ) {
-        let Some(breaker) = &rules.breaker else { return };
-        match (passed.probes, outcome) {
-            (true, outcome) => self.probe_ended(breaker, passed.word, outcome, now, chance),
-            (false, Some(outcome)) => self.count(breaker, passed.word, outcome, now, chance),
-            (false, None) => {}
         }
     }
 
@@ -152,19 +150,6 @@ impl Guard {
     fn counts(&self) -> [u64; BUCKETS] {
         std::array::from_fn(|index| self.buckets.0[index].load(SeqCst))
     }
-
-    /// Takes a retry out of the budget, if there is one.
-    pub(crate) fn may_retry(&self, rules: &Rules, now: Timestamp) -> bool {
-        self.budget.0.fetch_update(Relaxed, Relaxed, |state| rules.budget.withdraw(state, now)).is_ok()
-    }
-
-    pub(crate) fn breaker(&self) -> BreakerState {
-        match Gate::of(self.gate.0.load(Relaxed)) {
-            Gate::Closed { .. } => BreakerState::Closed,
-            Gate::Open { .. } => BreakerState::Open,
-            Gate::Probing { .. } => BreakerState::Probing,
-        }
-    }
 }
 
 fn is_open(word: u64, wait: Duration) -> Fault {
@@ -175,31 +160,25 @@ fn is_open(word: u64, wait: Duration) -> Fault {
     Fault::new(Reason::BreakerOpen, format!("{state}; come again in {}", shown(wait))).retry_after(wait)
 }
 
-fn too_often(rate: &Rate, state: u64, now: Timestamp) -> Fault {
-    let wait = rate.admit(state, now).err().unwrap_or_default();
-    Fault::new(Reason::RateLimited, format!("come again in {}", shown(wait))).retry_after(wait)
-}
-
 /// To the millisecond, rounded up.
-fn shown(wait: Duration) -> String {
+pub(crate) fn shown(wait: Duration) -> String {
     let millis = wait.as_micros().div_ceil(1000);
     model::format_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
 
     const START: Timestamp = Timestamp(1_790_000_000_000_000);
 
-    fn rules(change: impl FnOnce(&mut Policy)) -> Rules {
+    fn guard(change: impl FnOnce(&mut Policy)) -> Arc<Guard> {
         let mut policy = Policy::default();
         change(&mut policy);
-        Rules::new(&policy)
+        let rates = Rates::new(&[policy.rate], &[]).remove(0);
+        Arc::new(Guard::new(&policy, rates, Retries::new(&[policy.retry_budget], &[]).remove(0), None))
     }
 
     /// Runs the same work in so many threads at once; returns the sum of what each counts.
@@ -224,53 +203,50 @@ mod tests {
             burst in 1_u32..50,
             each in 20_u32..80,
         ) {
-            let rules = Arc::new(rules(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per: Duration::from_secs(1), burst })));
-            let guard = Arc::new(Guard::default());
+            let guard = guard(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per: Duration::from_secs(1), burst }));
             let wanted = u32::try_from(workers).unwrap() * each;
-            let (known, held) = (rules.clone(), guard.clone());
-            let admitted = in_threads(workers, move || (0..each).map(|_| u32::from(held.admit(&known, START).is_ok())).sum());
+            let held = guard.clone();
+            let admitted = in_threads(workers, move || (0..each).map(|_| u32::from(held.admit(START).is_ok())).sum());
             prop_assert_eq!(admitted, burst.min(wanted));
-            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.may_retry(&rules, START))).sum());
+            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.retries.withdraw(START))).sum());
             // Ten seconds' worth of ten a second, and a fifth of the requests.
             prop_assert_eq!(retries, (100 + admitted / 5).min(wanted));
         }
 
         #[test]
         fn a_breaker_that_one_worker_opens_is_open_for_all(workers in prop::sample::select(vec![1_usize, 2, 8])) {
-            let rules = Arc::new(rules(|_| {}));
-            let guard = Arc::new(Guard::default());
+            let guard = guard(|_| {});
             for _ in 0..20 {
-                let passed = guard.admit(&rules, START).unwrap();
-                guard.ended(&rules, passed, Some(Outcome::Failure), START, || 0.0);
+                let passed = guard.admit(START).unwrap();
+                guard.ended(passed, Some(Outcome::Failure), START, || 0.0);
             }
-            let (known, held) = (rules.clone(), guard.clone());
-            let passed = in_threads(workers, move || u32::from(held.admit(&known, START).is_ok()));
+            let held = guard.clone();
+            let passed = in_threads(workers, move || u32::from(held.admit(START).is_ok()));
             prop_assert_eq!(passed, 0);
             let later = START + Duration::from_secs(2);
-            let probes = in_threads(workers, move || u32::from(guard.admit(&rules, later).is_ok()));
+            let probes = in_threads(workers, move || u32::from(guard.admit(later).is_ok()));
             prop_assert_eq!(probes, 1, "one probe at a time");
         }
     }
 
     #[test]
     fn a_probe_decides() {
-        let rules = rules(|_| {});
         for (outcome, state) in [
             (Some(Outcome::Success), BreakerState::Closed),
             (Some(Outcome::Failure), BreakerState::Open),
             (Some(Outcome::Limited), BreakerState::Open),
             (None, BreakerState::Open),
         ] {
-            let guard = Guard::default();
+            let guard = guard(|_| {});
             for _ in 0..20 {
-                guard.ended(&rules, guard.admit(&rules, START).unwrap(), Some(Outcome::Failure), START, || 0.0);
+                guard.ended(guard.admit(START).unwrap(), Some(Outcome::Failure), START, || 0.0);
             }
             assert_eq!(guard.breaker(), BreakerState::Open);
             let later = START + Duration::from_secs(2);
-            let probe = guard.admit(&rules, later).unwrap();
+            let probe = guard.admit(later).unwrap();
             assert_eq!(guard.breaker(), BreakerState::Probing);
-            assert_eq!(guard.admit(&rules, later).unwrap_err().reason, Reason::BreakerOpen);
-            guard.ended(&rules, probe, outcome, later, || 0.0);
+            assert_eq!(guard.admit(later).unwrap_err().reason, Reason::BreakerOpen);
+            guard.ended(probe, outcome, later, || 0.0);
             assert_eq!(guard.breaker(), state, "{outcome:?}");
         }
     }

@@ -15,6 +15,7 @@ use crate::{
     place::Held,
     pool::Reserved,
     problem::Fault,
+    split::Lot,
     view::View,
     worker::Worker,
 };
@@ -39,11 +40,11 @@ impl Permit {
         self.service.get()
     }
 
-    /// The bound that it has yet to enter, and how many may be inside.
-    fn missing<'a>(&self, connection: &'a Connection) -> Option<(&'a Bound, u32)> {
+    /// The bound that it has yet to enter, in which lane, and how many may be inside.
+    fn missing<'a>(&self, connection: &'a Connection) -> Option<(&'a Bound, u32, u32)> {
         match self.connection {
-            None => Some((&connection.state.in_flight, connection.policy.in_flight_max)),
-            Some(_) => (!self.service.get()).then(|| (&connection.load.in_flight, connection.load.max())),
+            None => Some((&connection.state.in_flight, connection.lane, connection.policy.in_flight_max)),
+            Some(_) => (!self.service.get()).then(|| (&connection.load.in_flight, 0, connection.load.max())),
         }
     }
 
@@ -154,6 +155,14 @@ impl View {
         let side = service.split.as_ref().and_then(|split| call.lot.side(split, worker, serves));
         Some((endpoints.of(side), side))
     }
+
+    /// The release that a request goes to as things stand, if that is decided. Few ask before they pick.
+    #[cold]
+    pub(crate) fn side(&self, worker: &Worker, connection: &connection::Local, lot: &Lot) -> Option<Side> {
+        let endpoints = self.endpoints.get(connection.shared.service)?;
+        let serves = |side| !endpoints.of(Some(side)).is_empty();
+        lot.side(connection.split.as_deref()?, worker, serves)
+    }
 }
 
 /// Until the permit is complete. What the latency does not allow waits like what the policy does not: only who would wait too long is
@@ -161,8 +170,8 @@ impl View {
 async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<(), Ended> {
     let local = call.connection.clone();
     let most = local.policy().queue;
-    while let Some((bound, max)) = call.permit.missing(&local.shared) {
-        match bound.enter(max, most) {
+    while let Some((bound, lane, max)) = call.permit.missing(&local.shared) {
+        match bound.enter(lane, max, most) {
             None => return Err(fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound)))),
             Some(Entry::Inside) => {}
             Some(Entry::InLine(mut place)) => {
@@ -181,7 +190,7 @@ pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Leas
     let most = policy.limits.upstream_connections;
     let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
     let late = || fault(Reason::Overloaded, format!("{most} connections to {}, {}", instance.id, waited(call)));
-    match instance.connections.enter(most, u32::MAX) {
+    match instance.connections.enter(0, most, u32::MAX) {
         None => return Err(late()),
         Some(Entry::Inside) => {}
         Some(Entry::InLine(mut place)) => {

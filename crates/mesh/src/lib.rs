@@ -22,6 +22,7 @@ mod client;
 mod compare;
 mod config;
 mod connection;
+mod connections;
 mod crew;
 #[cfg(any(test, fuzzing))]
 mod differ;
@@ -37,6 +38,7 @@ mod hedge;
 mod hold;
 mod http2;
 mod instance;
+mod line;
 mod listener;
 mod load;
 mod messages;
@@ -45,16 +47,19 @@ mod place;
 mod pool;
 mod probe;
 mod problem;
+mod rates;
 mod record;
 mod refused;
 mod registry;
 mod retire;
+mod retries;
 mod retry;
 mod signal;
 mod socket;
 mod split;
 mod stream;
 mod table;
+mod tally;
 mod tcp;
 mod timer;
 mod tls;
@@ -308,6 +313,7 @@ impl Traffic for Mesh {
         };
         let mut all: Vec<_> = table.connections.iter().map(figures).collect();
         all.sort_by(|a, b| a.connection.cmp(&b.connection));
+        all.dedup_by(|next, first| connection::is_counted_with(first, next));
         all
     }
 

@@ -11,6 +11,8 @@ use crate::bound::Bound;
 
 /// What stands in line.
 pub(crate) struct Ticket {
+    /// Whom it does not overtake.
+    pub(crate) lane: u32,
     /// How many may be inside with it, itself among them.
     pub(crate) max: u32,
     /// Changes while the line is locked.
@@ -19,8 +21,8 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) fn new(max: u32) -> Self {
-        Self { max, called: AtomicBool::new(false), bell: Notify::new() }
+    pub(crate) fn new(lane: u32, max: u32) -> Self {
+        Self { lane, max, called: AtomicBool::new(false), bell: Notify::new() }
     }
 
     /// It is inside from now on.

@@ -23,8 +23,8 @@ pub(crate) fn write_down(
     head: &[u8],
 ) {
     let now = worker.now();
-    let (shared, health) = (&call.connection.shared, health_of(call, outcome));
-    shared.state.guard.ended(&shared.rules, call.passed, health, now, || worker.chance());
+    let health = health_of(call, outcome);
+    call.connection.shared.guard.ended(call.passed, health, now, || worker.chance());
     let record = Record {
         outcome,
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),

@@ -14,10 +14,9 @@ use model::{
 use ports::traffic::{Caller, Endpoint, GatewayRouting, Routing, Upstream};
 
 use crate::{
-    connection::{self, Connection, Heads},
-    guard::Rules,
+    connection::{Connection, Heads},
+    connections::{Connections, name_of},
     instance::Instance,
-    picker,
     registry::Registry,
     split::Split,
 };
@@ -39,12 +38,20 @@ pub(crate) struct Table {
 /// The gateway's part.
 pub(crate) struct Gateway {
     pub(crate) routes: Routes,
-    /// The connection of each route, as an index.
-    pub(crate) targets: Vec<usize>,
+    /// Where each route leads.
+    pub(crate) targets: Vec<Way>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) heads: Heads,
     pub(crate) trusted: Vec<Network>,
     pub(crate) limits: ConnectionLimits,
+}
+
+/// Where a route leads: connections, as indexes.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) connection: usize,
+    /// The one with the policy of the new release, if that is another one.
+    pub(crate) new: Option<usize>,
 }
 
 /// Where a caller enters.
@@ -71,11 +78,11 @@ pub(crate) struct Service {
 impl Table {
     /// The table of a routing state, the one after `previous`.
     pub(crate) fn new(previous: &Self, routing: &Routing, registry: &Registry, now: Timestamp) -> Self {
-        let mut made = Connections { registry, now, list: Vec::new(), index: HashMap::new() };
+        let mut made = Connections::default();
         let gateway = routing.gateway.as_ref().map(|gateway| Gateway::new(gateway, &mut made));
         let declared = routing.connections.iter().map(|(address, declared)| {
             let caller = declared.caller.clone();
-            let connection = made.connection(&name_of(&caller), &declared.callee, &declared.policy);
+            let connection = made.add(&name_of(&caller), &declared.callee, &declared.policy);
             (*address, Address { caller, connection, side: declared.side })
         });
         let addresses = declared.collect();
@@ -85,7 +92,7 @@ impl Table {
             gateway,
             addresses,
             messages: routing.messages.clone(),
-            connections: made.list,
+            connections: made.make(&previous.connections, registry, now),
             services: services(previous, routing, registry, now),
         }
     }
@@ -120,59 +127,22 @@ fn services(previous: &Table, routing: &Routing, registry: &Registry, now: Times
     services
 }
 
-/// Slots of one service share its connections.
-fn name_of(caller: &Caller) -> Box<str> {
-    match caller {
-        Caller::Slot(slot) => slot.service.to_string().into(),
-        other => other.to_string().into(),
-    }
-}
-
-/// The connections of a table in the making: one for each caller, callee and policy.
-struct Connections<'a> {
-    registry: &'a Registry,
-    now: Timestamp,
-    list: Vec<Arc<Connection>>,
-    index: HashMap<Arc<str>, usize>,
-}
-
-impl Connections<'_> {
-    fn connection(&mut self, caller: &str, callee: &ServiceName, policy: &Arc<Policy>) -> usize {
-        let name: Arc<str> = format!("{caller} -> {callee}").into();
-        if let Some(known) = self.index.get(&name) {
-            return *known;
-        }
-        let (service, load) = self.registry.service(callee, self.now);
-        let connection = Connection {
-            name: name.clone(),
-            caller: caller.into(),
-            callee: callee.clone(),
-            service,
-            policy: policy.clone(),
-            heads: Heads::new(&policy.limits),
-            buffer: connection::bytes(policy.limits.buffer),
-            rules: Rules::new(policy),
-            outlier: policy.outlier.map(picker::outlier),
-            state: self.registry.connection(&name),
-            load,
-        };
-        self.list.push(Arc::new(connection));
-        self.index.insert(name, self.list.len() - 1);
-        self.list.len() - 1
-    }
+/// What tells a route from others, and where it leads.
+fn key(route: &Route) -> (Option<&str>, &str, &ServiceName) {
+    (route.host.as_deref(), &route.prefix, &route.to)
 }
 
 impl Gateway {
-    fn new(gateway: &GatewayRouting, made: &mut Connections<'_>) -> Self {
-        let mut target = |route: &Route| match &route.policy {
-            None => made.connection("gateway", &route.to, &gateway.policy),
-            Some(own) => {
-                let caller = format!("gateway {}{}", route.host.as_deref().unwrap_or_default(), route.prefix);
-                made.connection(&caller, &route.to, &Arc::new(Policy::clone(own)))
-            }
+    fn new(gateway: &GatewayRouting, made: &mut Connections) -> Self {
+        let new = gateway.new.iter().flat_map(|new| new.routes.iter().map(|route| (key(route), (route, &new.policy))));
+        let new: HashMap<_, _> = new.collect();
+        let way = |route: &Route| {
+            let connection = made.add_route(route, &gateway.policy);
+            let new = new.get(&key(route)).map(|(route, policy)| made.add_route(route, policy));
+            Way { connection, new: new.filter(|new| *new != connection) }
         };
         Self {
-            targets: gateway.routes.iter().map(&mut target).collect(),
+            targets: gateway.routes.iter().map(way).collect(),
             routes: Routes::new(&gateway.routes),
             policy: gateway.policy.clone(),
             heads: Heads::new(&gateway.policy.limits),

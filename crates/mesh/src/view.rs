@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc, sync::Arc};
 use model::{InstanceId, Timestamp, spec::Side};
 
 use crate::{
-    connection,
+    connection::{self, OwnFigures},
     instance::{Instance, Local},
     picker::Pickers,
     table::Table,
@@ -62,13 +62,19 @@ impl View {
     }
 
     fn connections(&self, table: &Table, endpoints: &[Endpoints], worker: usize) -> Vec<Rc<connection::Local>> {
-        let before: HashMap<&str, &connection::Local> =
-            self.connections.iter().map(|local| (&*local.shared.name, &**local)).collect();
+        let mut figures: HashMap<_, OwnFigures> = self
+            .connections
+            .iter()
+            .map(|local| (Arc::as_ptr(&local.shared.state), local.own_figures().clone()))
+            .collect();
+        let before: HashMap<_, &connection::Local> =
+            self.connections.iter().map(|local| (local.shared.place(), &**local)).collect();
         let connections = table.connections.iter().map(|shared| {
-            let before = before.get(&*shared.name).copied();
             let split = table.service(shared.service).and_then(|service| service.split.clone());
             let pickers = Pickers::new(&shared.policy.balance, endpoints.get(shared.service), split.is_some());
-            Rc::new(connection::Local::new(shared.clone(), split, pickers, worker, before))
+            let figures = figures.entry(Arc::as_ptr(&shared.state)).or_default().clone();
+            let before = before.get(&shared.place()).copied();
+            Rc::new(connection::Local::new(shared.clone(), split, pickers, (worker, figures), before))
         });
         connections.collect()
     }

@@ -44,6 +44,17 @@ pub struct GatewayRouting {
     pub trusted: Vec<Network>,
     /// How many connections it takes.
     pub connections: ConnectionLimits,
+    /// What the new release says, while a rollout lasts: what goes to its instances goes by its policies.
+    pub new: Option<RoutePolicies>,
+}
+
+/// The policies of routes.
+#[derive(Debug, Clone)]
+pub struct RoutePolicies {
+    /// The routes, of which only those count that the gateway has too, to the same service.
+    pub routes: Vec<Route>,
+    /// The policy of those that have none of their own.
+    pub policy: Arc<Policy>,
 }
 
 /// A declared right to call.

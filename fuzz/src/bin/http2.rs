@@ -155,6 +155,7 @@ fn routing(target: Target) -> Routing {
         policy: Arc::new(Policy::edge()),
         trusted: Vec::new(),
         connections: ConnectionLimits::default(),
+        new: None,
     };
     let endpoint = Endpoint { instance: InstanceId { slot: slot.clone(), run: 1 }, target, side: Side::Old };
     let upstream = Upstream { has_been_healthy: true, endpoints: vec![endpoint], ..Upstream::default() };

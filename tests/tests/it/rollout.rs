@@ -2,6 +2,7 @@
 
 mod back;
 mod crash;
+mod policy;
 
 use std::{net::SocketAddr, thread};
 

@@ -9,11 +9,11 @@ use std::{
 
 use model::{
     InstanceId, ServiceName, Slot,
-    spec::{Policy, Side, System},
+    spec::{Gateway, Policy, Side, System},
 };
 use ports::{
     tasks::TaskKind,
-    traffic::{Caller, Connection, Drained, GatewayRouting, Routing, Upstream},
+    traffic::{Caller, Connection, Drained, GatewayRouting, RoutePolicies, Routing, Upstream},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -48,7 +48,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            gateway: gateway(&config.system),
+            gateway: gateway(&config.system, None),
             connections: Arc::default(),
             messages: Arc::default(),
             upstreams: BTreeMap::new(),
@@ -65,9 +65,9 @@ impl State {
         self.changed.insert(service.clone());
     }
 
-    /// The gateway routes as this system says.
-    pub(super) fn set_gateway(&mut self, system: &System) {
-        self.gateway = gateway(system);
+    /// The gateway routes as this system says; what goes to a release on its way has the policies of that.
+    pub(super) fn set_gateway(&mut self, system: &System, coming: Option<&System>) {
+        self.gateway = gateway(system, coming);
         self.dirty = true;
     }
 
@@ -167,13 +167,15 @@ impl State {
     }
 }
 
-fn gateway(system: &System) -> Option<Arc<GatewayRouting>> {
+fn gateway(system: &System, coming: Option<&System>) -> Option<Arc<GatewayRouting>> {
     let gateway = system.gateway.as_ref()?;
+    let policies = |new: &Gateway| RoutePolicies { routes: new.routes.clone(), policy: Arc::new(new.policy.clone()) };
     Some(Arc::new(GatewayRouting {
         routes: gateway.routes.clone(),
         policy: Arc::new(gateway.policy.clone()),
         trusted: gateway.trusted.clone(),
         connections: gateway.connections,
+        new: coming.and_then(|coming| coming.gateway.as_ref()).map(policies),
     }))
 }
 

@@ -29,6 +29,7 @@ mod policies;
 mod probes;
 mod refusals;
 mod refused;
+mod releases;
 mod retire;
 mod retries;
 mod rig;

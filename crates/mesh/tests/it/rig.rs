@@ -128,6 +128,7 @@ impl Rig {
                 policy: gateway,
                 trusted: Vec::new(),
                 connections: ConnectionLimits::default(),
+                new: None,
             })),
             connections: Arc::new(BTreeMap::from([(CONNECTION, connection)])),
             services: services.iter().map(|service| (service.0.parse().unwrap(), upstream(service))).collect(),

@@ -1,12 +1,12 @@
 //! Requests shared between two releases of a service.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    ServiceName,
+    ByteSize, ServiceName,
     spec::{Balance, HashKey, Policy, Protocol, Side, Sticky, WEIGHT_MAX},
 };
-use ports::traffic::{Endpoint, Routing, SideFigures, Split, Target, Traffic, Upstream};
+use ports::traffic::{Endpoint, RoutePolicies, Routing, SideFigures, Split, Target, Traffic, Upstream};
 
 use crate::{http2_client, rig::*};
 
@@ -245,6 +245,41 @@ async fn a_request_that_was_held_is_balanced_among_those_that_have_come() {
         }
         rig.mesh.apply(shared(&rig, &old, &new, Some(WEIGHT_MAX), Sticky::None)).await;
         assert_eq!(client.response().await.2, b"new");
+    }
+}
+
+/// Whether the route has a policy of its own in the new release or not.
+#[tokio::test]
+async fn a_request_of_the_gateway_has_the_policy_of_the_release_that_it_goes_to() {
+    for own in [false, true] {
+        let rig = Rig::new().await;
+        let (old, new) = servers(&rig).await;
+        let mut routing = shared(&rig, &old, &new, Some(5_000), Sticky::Header("x-user".into()));
+        let gateway = Arc::make_mut(routing.gateway.as_mut().unwrap());
+        let (mut policy, mut routes) = (Policy::clone(&gateway.policy), gateway.routes.clone());
+        policy.limits.body = Some(ByteSize(4));
+        routes[0].policy = own.then(|| Box::new(policy.clone()));
+        gateway.new = Some(RoutePolicies { routes, policy: Arc::new(policy) });
+        rig.mesh.apply(routing.clone()).await;
+        let mut found = BTreeSet::new();
+        for user in 0..60 {
+            let mut client = rig.client().await;
+            client.send(&format!("GET / HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\n\r\n")).await;
+            let release = String::from_utf8(client.response().await.2).unwrap();
+            client
+                .send(&format!("POST / HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\ncontent-length: 5\r\n\r\nabcde"))
+                .await;
+            found.insert((release, client.response().await.0));
+        }
+        assert_eq!(found, [("new".into(), 413), ("old".into(), 200)].into());
+        // While nobody of the new release is there, its policy is not in force either.
+        upstream(&mut routing).endpoints.retain(|endpoint| endpoint.side == Side::Old);
+        rig.mesh.apply(routing).await;
+        let mut client = rig.client().await;
+        for _ in 0..10 {
+            client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nabcde").await;
+            assert_eq!(client.response().await.0, 200);
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Supervisor {
             waiters: Vec::new(),
             stored: None,
             is_storing: false,
-            gateway_is_new: false,
+            gateway_is_new: None,
             held: Vec::new(),
         });
         self.add_services();

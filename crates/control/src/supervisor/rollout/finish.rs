@@ -54,7 +54,7 @@ impl Supervisor {
                 self.let_go(name);
             }
         }
-        self.routing.set_gateway(&from.system);
+        self.routing.set_gateway(&from.system, None);
         self.release_went_back(why);
         counts.keys().for_each(|name| self.reconnect(name));
     }

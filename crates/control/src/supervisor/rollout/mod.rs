@@ -70,8 +70,8 @@ pub(super) struct Rollout {
     /// The state that is stored, if any is.
     stored: Option<RolloutRecord>,
     is_storing: bool,
-    /// Whether the gateway routes as the new release says.
-    gateway_is_new: bool,
+    /// Whether the gateway routes as the new release says, once it does as this rollout wants it.
+    gateway_is_new: Option<bool>,
     /// Requests that would get in its way; they are carried out when it is over.
     held: Vec<Request>,
 }

@@ -61,7 +61,7 @@ impl Supervisor {
             waiters: Vec::new(),
             stored: Some(record),
             is_storing: false,
-            gateway_is_new: false,
+            gateway_is_new: None,
             held: Vec::new(),
         });
         self.add_services();

@@ -34,7 +34,7 @@ impl Supervisor {
                 ending.counted_anew.push(name);
             }
         }
-        self.routing.set_gateway(&to.system);
+        self.routing.set_gateway(&to.system, None);
         self.release_runs(to);
         let all: Vec<_> = self.services.keys().cloned().collect();
         all.iter().for_each(|name| self.reconnect(name));

@@ -62,13 +62,14 @@ impl Supervisor {
         }
     }
 
-    /// The gateway routes as the release says that has the requests.
+    /// The gateway routes as the release says that has the requests. Until that is the new one, what goes there has its policies.
     pub(super) fn route_gateway(&mut self) {
         let Some(rollout) = &mut self.rollout else { return };
         let is_new = rollout.serves_new();
-        if std::mem::replace(&mut rollout.gateway_is_new, is_new) != is_new {
-            let release = if is_new { &rollout.to } else { &rollout.from };
-            self.routing.set_gateway(&release.system);
+        if rollout.gateway_is_new.replace(is_new) != Some(is_new) {
+            let (from, to) = (&*rollout.from.system, &*rollout.to.system);
+            let (system, coming) = if is_new { (to, None) } else { (from, Some(to)) };
+            self.routing.set_gateway(system, coming);
         }
     }
 
