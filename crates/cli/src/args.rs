@@ -11,7 +11,7 @@ use client::{HttpMethod, header};
 use model::{ServiceName, parse_duration};
 
 pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
-pub use releases::{DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
+pub use releases::{AbortArgs, DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
 
 /// The whole command line.
 #[derive(Debug, Clone, Parser)]
@@ -125,8 +125,8 @@ pub enum Verb {
     Pause,
     /// End a pause
     Resume,
-    /// Take the release of a rollout back
-    Abort,
+    /// Take the release of a rollout back, or end a deploy that is still built or waits
+    Abort(AbortArgs),
     /// Go back to an earlier release
     Rollback(RollbackArgs),
     /// List the releases that are kept

@@ -77,9 +77,11 @@ impl UserError {
     }
 
     fn of_problem(problem: &Problem) -> Self {
-        let code = match problem.status {
-            403 => ExitCode::Denied,
-            408 | 504 => ExitCode::TimedOut,
+        let code = match (problem.status, problem.reason.as_str()) {
+            (403, _) => ExitCode::Denied,
+            (408 | 504, _) => ExitCode::TimedOut,
+            // As a rollout that was aborted.
+            (_, "aborted") => ExitCode::RolledBack,
             _ => ExitCode::Failed,
         };
         let said = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
@@ -141,5 +143,7 @@ mod tests {
             assert_eq!((error.details.as_str(), error.cause.as_str()), (details, cause));
             assert_eq!((error.code, error.reason.as_deref()), (ExitCode::Failed, Some("build-failed")));
         }
+        let aborted = Problem::new(409, "aborted", "a person has aborted it", "");
+        assert_eq!(UserError::of_problem(&aborted).code, ExitCode::RolledBack);
     }
 }

@@ -112,6 +112,16 @@ async fn a_deploy_that_is_refused_has_changed_nothing() {
 }
 
 #[tokio::test]
+async fn a_deploy_that_a_person_has_aborted_ends_as_one_that_was_taken_back() {
+    let folder = Folder::new(SHOP);
+    let aborted = problem(409, "aborted", "a person has aborted it");
+    let _server = folder.serve(&[no_rollout(), system(), ("POST /v1/deploys ", aborted), build()]);
+    let (code, out, err) = folder.run(&["deploy"]).await;
+    assert_eq!((code, out.as_str()), (ExitCode::RolledBack, ""));
+    assert!(err.ends_with("error: a person has aborted it\nhint: a hint\n"), "{err}");
+}
+
+#[tokio::test]
 async fn a_manifest_with_errors_is_not_deployed() {
     let folder = Folder::new(&SHOP.replace("run =", "runs ="));
     let (code, out, err) = folder.run(&["deploy"]).await;
@@ -159,10 +169,28 @@ async fn a_word_in_a_rollout() {
         assert!(code == ExitCode::Ok && out.contains("phase    advancing: goes on\n"), "{out}");
         assert_eq!(server.request_lines(), [format!("POST /v1/rollout/{verb}")]);
     }
+    for (json, expected) in
+        [(&[][..], "it is given up: its rollout had not begun\n"), (&["--json"], "{\"given_up\":true}\n")]
+    {
+        let folder = Folder::new(SHOP);
+        let server = folder.serve(&[("POST /v1/rollout/", answer("204 No Content", "", ""))]);
+        let (code, out, _) = folder.run(&[&["abort", "--queued", "2"], json].concat()).await;
+        assert_eq!((code, out.as_str()), (ExitCode::Ok, expected));
+        assert_eq!(server.request_lines(), ["POST /v1/rollout/abort?queued=2"]);
+    }
     let folder = Folder::new(SHOP);
     let _server = folder.serve(&[no_rollout()]);
     let (code, _, err) = folder.run(&["rollout"]).await;
     assert_eq!((code, err.as_str()), (ExitCode::Failed, "error: there was none\nhint: a hint\n"));
+}
+
+#[tokio::test]
+async fn the_last_rollout_says_why_it_went_back() {
+    let folder = Folder::new(SHOP);
+    let _server = folder.serve(&[("GET /v1/rollout ", ok(taken_back()))]);
+    let (code, out, _) = folder.run(&["rollout"]).await;
+    let why = "\nerror: release 12: users/3 ended with exit code 1\n  | no flask\nhint: see its log\n";
+    assert!(code == ExitCode::Ok && out.ends_with(why), "{out}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,12 +75,18 @@ impl Client {
         self.post("/v1/rollout/resume", None::<&()>).await
     }
 
-    /// Takes the release of a rollout back.
+    /// Takes the release of a rollout back, or gives up a deploy whose rollout has not begun: what is under way, or what waits at
+    /// this place of the queue, 1 is the next. The rollout that goes back; `None` if it had not begun.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn abort(&self) -> Result<RolloutStatus, ClientError> {
-        self.post("/v1/rollout/abort", None::<&()>).await
+    pub async fn abort(&self, queued: Option<u32>) -> Result<Option<RolloutStatus>, ClientError> {
+        let query = queued.map(|place| format!("?queued={place}")).unwrap_or_default();
+        let exchange = self.exchange(Method::POST, &format!("/v1/rollout/abort{query}"), None::<&()>).await?;
+        if exchange.answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        exchange.json().await.map(Some)
     }
 
     /// The releases that are kept.

@@ -66,7 +66,10 @@ async fn requests() {
         assert_eq!(client.rollback(rollback).await.unwrap().number, 3);
     }
     let answers = [client.rollout().await, client.promote().await, client.pause().await, client.resume().await];
-    assert!(answers.into_iter().chain([client.abort().await]).all(|answer| answer.unwrap().number == 3));
+    assert!(answers.into_iter().all(|answer| answer.unwrap().number == 3));
+    for queued in [None, Some(2)] {
+        assert_eq!(client.abort(queued).await.unwrap().unwrap().number, 3);
+    }
     assert_eq!(client.watch_rollout().await.unwrap().next().await.unwrap().unwrap().to, 12);
     assert!(client.releases().await.is_err(), "it is no list");
     assert_eq!(client.diff(11, 12).await.unwrap().to, 12);
@@ -78,10 +81,17 @@ async fn requests() {
         "POST /v1/rollout/pause ",
         "POST /v1/rollout/resume ",
         "POST /v1/rollout/abort ",
+        "POST /v1/rollout/abort?queued=2 ",
         "GET /v1/rollout/watch ",
         "GET /v1/releases ",
         "GET /v1/releases/11/diff/12 ",
     ] {
         assert_eq!(server.asked.recv().await.unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn what_had_not_begun_is_aborted_without_a_rollout() {
+    let server = serve(StatusCode::NO_CONTENT, Value::Null);
+    assert_eq!(server.client.abort(None).await.unwrap(), None);
 }

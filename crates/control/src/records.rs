@@ -82,6 +82,8 @@ pub(crate) struct Remembered {
     pub(crate) scales: BTreeMap<ServiceName, ScaleRecord>,
     /// The slots of a service in which an instance is asked for.
     pub(crate) slots: BTreeMap<ServiceName, BTreeSet<u32>>,
+    /// When the last migration of each service began: it may still run.
+    pub(crate) migrations: BTreeMap<ServiceName, Timestamp>,
     /// The rollout that was under way, and the last one that ended.
     pub(crate) rollout: Option<RolloutRecord>,
     pub(crate) last_rollout: Option<RolloutStatus>,
@@ -103,6 +105,7 @@ impl Records {
                 "address" => all.addresses.extend(read(&entry.value).map(|number: u32| (name.to_owned(), number))),
                 "scale" => all.scales.extend(name.parse().ok().zip(read(&entry.value))),
                 "slots" => all.slots.extend(name.parse().ok().zip(read(&entry.value))),
+                "migration" => all.migrations.extend(name.parse().ok().zip(read(&entry.value))),
                 "rollout" => all.rollout = read(&entry.value),
                 "last-rollout" => all.last_rollout = read(&entry.value),
                 "came-up" => all.came_up = true,
@@ -138,6 +141,11 @@ impl Records {
 
     pub(crate) async fn put_slots(&self, service: &ServiceName, slots: &BTreeSet<u32>) -> Result<(), StreamsError> {
         self.put(format!("slots:{service}"), slots).await
+    }
+
+    /// The next one of the service takes its place.
+    pub(crate) async fn put_migration(&self, service: &ServiceName, began_at: Timestamp) -> Result<(), StreamsError> {
+        self.put(format!("migration:{service}"), &began_at).await
     }
 
     /// How releases fare, and what they are.

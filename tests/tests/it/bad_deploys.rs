@@ -69,7 +69,7 @@ fn states(sandbox: &Sandbox) -> BTreeMap<u64, ReleaseState> {
 }
 
 /// A deploy that runs beside the test.
-fn deploy(sandbox: &Sandbox, name: &str, arguments: &[&str]) -> Foreground {
+pub(crate) fn deploy(sandbox: &Sandbox, name: &str, arguments: &[&str]) -> Foreground {
     fs::create_dir(sandbox.path(name)).expect("the name is new");
     Foreground::start(sandbox.command(&[&["deploy"], arguments].concat()), &sandbox.path(name))
 }

@@ -1,20 +1,18 @@
-//! From one release to the next and back, under load: rolling, blue-green, canary and pinned.
+//! From one release to the next and back, under load: rolling, blue-green and canary.
 
+mod abort;
 mod back;
 mod crash;
+mod pinned;
 mod policy;
+mod supersede;
 
 use std::{net::SocketAddr, thread};
 
 use model::api::{ReleaseState, RolloutPhase, RolloutStatus};
-use rustix::process::Signal;
-use tests::{http, http::Connection, load::Load, process, sandbox::Sandbox, wait};
+use tests::{http, load::Load, sandbox::Sandbox, wait};
 
 const UPGRADE: &str = "min_healthy_time = \"200ms\"\nhealthy_deadline = \"5s\"\nprogress_deadline = \"20s\"\n";
-
-/// Of the pinned requests, and of the clients that send them.
-const REQUESTS: usize = 100_000;
-const CLIENTS: usize = 8;
 
 /// One service `a` of two instances at the gateway's `/`; what it was built from is in its environment as `$V`.
 pub(crate) fn one(upgrade: &str, more: &str) -> Sandbox {
@@ -65,8 +63,10 @@ fn ended(sandbox: &Sandbox) -> RolloutStatus {
     wait::until("the end of the rollout", || Some(rollout(sandbox)).filter(|status| status.ended_at.is_some()))
 }
 
+/// Waits for a rollout, which need not have begun yet.
 fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
-    wait::until(what, || Some(rollout(sandbox)).filter(|status| is_it(status)))
+    let now = || serde_json::from_slice(&sandbox.api("GET", "/v1/rollout", "").body).ok();
+    wait::until(what, || now().filter(&is_it))
 }
 
 fn states(sandbox: &Sandbox) -> Vec<ReleaseState> {
@@ -132,6 +132,10 @@ fn what_does_not_start_goes_back_with_its_log() {
         assert!(problem.cause.starts_with("a/1 (new) "), "{problem:?}");
         assert!(problem.log.iter().any(|line| line.contains(says)) || says.is_empty(), "{problem:?}");
         assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
+        crash::kill(&sandbox);
+        assert_eq!(rollout(&sandbox).problem, Some(problem.clone()), "it is known to the next platform process");
+        sandbox.isles(&["rollout"]).ok().says(&[&problem.cause, says]);
+        sandbox.isles(&["why", "a"]).ok().says(&[&format!("release 1 serves again: {}", problem.cause)]);
     }
     assert_eq!(states(&sandbox), [ReleaseState::Running, ReleaseState::RolledBack, ReleaseState::RolledBack]);
 }
@@ -196,67 +200,6 @@ fn a_canary_is_judged() {
     assert!(cause.starts_with("the new release does worse than the old one in step 1: `a`: "), "{cause}");
     assert!(cause.contains(" requests failed; of the old release 0 of "), "{cause}");
     assert_eq!(version(&sandbox), "two");
-}
-
-#[test]
-fn a_pinned_request_stays_on_its_release() {
-    let abrupt = |name: &str| program(name).replace("python3 service.py", env!("CARGO_BIN_EXE_abrupt"));
-    let calls = |callee: &str| format!("calls = [\"{callee}\"]\n");
-    let sandbox = Sandbox::new(&format!(
-        "[gateway]\nlisten = \"GATEWAY\"\n[gateway.routes]\n\"/\" = \"a\"\n[upgrade]\npinned = true\n{UPGRADE}{}keep = \"200ms\"\n\
-         [services.a]\n{}{}[services.c]\n{}{}[services.b]\n{}",
-        "strategy = \"canary\"\njudge = false\nsteps = [{ weight = 50, wait = \"manual\" }]\n",
-        abrupt("a"),
-        calls("c"),
-        abrupt("c"),
-        calls("b"),
-        abrupt("b"),
-    ));
-    give(&sandbox, "a", "one");
-    give(&sandbox, "b", "one");
-    give(&sandbox, "c", "shared");
-    sandbox.up();
-    sandbox.write("a/version", "two");
-    sandbox.write("b/version", "two");
-    deploy(&sandbox);
-    let status = reached(&sandbox, "the step", |status| status.paused);
-    let services: Vec<_> = status.services.iter().map(|one| one.service.as_str()).collect();
-    assert_eq!(services, ["a", "b", "c"], "c lies between them");
-    let clients: Vec<_> = (0..CLIENTS).map(|_| thread::spawn(pinned(sandbox.gateway))).collect();
-    process::signal(sandbox.status().platform_pid, Signal::KILL);
-    let seen = clients.into_iter().map(|client| client.join().expect("a client does not panic"));
-    let seen = seen.fold([0; 3], |sum, seen| [0, 1, 2].map(|index| sum[index] + seen[index]));
-    assert!(seen[..2].iter().all(|count| *count > REQUESTS / 3), "both releases have requests: {seen:?}");
-    assert!(seen[2] <= CLIENTS, "only connections that were open at the kill broke: {seen:?}");
-    let c = sandbox.pids("c");
-    assert_eq!(c.len(), 2);
-    say(&sandbox, "promote");
-    let status = ended(&sandbox);
-    assert_eq!(status.phase, RolloutPhase::Promoted, "{status:?}");
-    let left = sandbox.pids("c");
-    assert!(left.len() == 1 && c.contains(&left[0]), "the second set is renamed, not restarted");
-}
-
-/// Asks which versions a request meets on its way from a through c to b: how many met the old release, how many the new one, and
-/// how many broke with their connection.
-fn pinned(gateway: SocketAddr) -> impl FnOnce() -> [usize; 3] {
-    move || {
-        let (mut seen, mut kept) = ([0; 3], None);
-        while seen[0] + seen[1] < REQUESTS / CLIENTS {
-            let mut connection = kept.take().unwrap_or_else(|| Connection::tcp(gateway).expect("the listener is kept"));
-            let Ok(answer) = connection.request("GET", "/versions/c/b", "", b"") else {
-                seen[2] += 1;
-                continue;
-            };
-            kept = Some(connection);
-            match (answer.status, answer.text().as_str()) {
-                (200, "one shared one") => seen[0] += 1,
-                (200, "two shared two") => seen[1] += 1,
-                (status, text) => panic!("a call went to another release: {status} {text}"),
-            }
-        }
-        seen
-    }
 }
 
 #[test]

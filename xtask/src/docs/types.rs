@@ -3,9 +3,9 @@
 use model::{
     Problem,
     api::{
-        Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter, DeadLetterId,
-        DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published, PutValue, Release,
-        ReleaseDiff, Replay, Replayed, Rollback, RolloutStatus, Scale, TopicStatus, WhichDead, Why,
+        AbortQuery, Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter,
+        DeadLetterId, DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published,
+        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutStatus, Scale, TopicStatus, WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -24,7 +24,7 @@ macro_rules! types {
     };
 }
 types! {
-    Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
+    AbortQuery Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
     Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff Replay
     Replayed Rollback RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
 }

@@ -83,7 +83,7 @@ async fn start(
     let parsed = manifest::parse(text, &manifest::Disk::new(folder));
     let system = parsed.system.with_context(|| format!("{:?}", parsed.diagnostics))?;
     let (events, received) = mpsc::channel(EVENTS_MAX);
-    let programs = Arc::new(Programs { counts: counts.clone(), events });
+    let programs = Arc::new(Programs { counts: counts.clone(), events, held: Vec::new() });
     let engines = Engines {
         workloads: programs.clone(),
         logs: programs.clone(),

@@ -22,6 +22,14 @@ pub struct DeployArgs {
     pub detach: bool,
 }
 
+/// The arguments of `abort`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct AbortArgs {
+    /// Only the deploy at this place of those that wait, 1 is the next [default: what is under way, built or rolled out]
+    #[arg(long, value_name = "PLACE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub queued: Option<u32>,
+}
+
 /// The arguments of `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct RollbackArgs {

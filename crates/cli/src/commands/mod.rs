@@ -47,7 +47,7 @@ pub(crate) async fn run(verb: &Verb, context: Context<'_>) -> anyhow::Result<Exi
         Verb::Promote => rollout::command(context, Client::promote).await,
         Verb::Pause => rollout::command(context, Client::pause).await,
         Verb::Resume => rollout::command(context, Client::resume).await,
-        Verb::Abort => rollout::command(context, Client::abort).await,
+        Verb::Abort(args) => rollout::abort(context, args).await,
         Verb::Rollback(args) => rollback::run(context, args).await,
         Verb::Releases => releases::run(context).await,
         Verb::Diff(args) => diff::run(context, args).await,

@@ -2,8 +2,8 @@ use clap::CommandFactory;
 
 use super::*;
 use crate::args::{
-    CallArgs, DeployArgs, DiffArgs, GraphArgs, InnerArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs,
-    ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
+    AbortArgs, CallArgs, DeployArgs, DiffArgs, GraphArgs, InnerArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs,
+    ScaleArgs, ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
 };
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -58,7 +58,8 @@ fn commands() {
         ("isles promote", Command::Verb(Verb::Promote)),
         ("isles pause", Command::Verb(Verb::Pause)),
         ("isles resume", Command::Verb(Verb::Resume)),
-        ("isles abort", Command::Verb(Verb::Abort)),
+        ("isles abort", Command::Verb(Verb::Abort(AbortArgs { queued: None }))),
+        ("isles abort --queued 2", Command::Verb(Verb::Abort(AbortArgs { queued: Some(2) }))),
         ("isles releases", Command::Verb(Verb::Releases)),
         ("isles diff 3 4", Command::Verb(Verb::Diff(DiffArgs { from: 3, to: 4 }))),
         ("isles rollback", rollback(None, None, false)),
@@ -135,6 +136,7 @@ fn wrong_command_lines() {
         ("isles call users / -H accept", "write NAME: VALUE"),
         ("isles call users / -i --json", "cannot be used with"),
         ("isles graph --svg --dot", "cannot be used with"),
+        ("isles abort --queued 0", "0 is not in 1.."),
         ("isles ps --color blue", "invalid value 'blue'"),
     ] {
         let error = parse(line).unwrap_err();

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use axum::{Json, extract::State, response::Response};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use logic::rollout::Command;
-use model::api::RolloutStatus;
+use model::api::{AbortQuery, RolloutStatus};
 
 use super::{
-    Api, Refused,
+    Api, Refused, bad_query,
     stream::{self, Objects},
 };
 
@@ -34,8 +39,15 @@ pub(super) async fn resume(State(api): State<Api>) -> Answer {
     Ok(Json(api.system.say(Command::Resume).await?))
 }
 
-pub(super) async fn abort(State(api): State<Api>) -> Answer {
-    Ok(Json(api.system.say(Command::Abort).await?))
+pub(super) async fn abort(
+    State(api): State<Api>,
+    query: Result<Query<AbortQuery>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(AbortQuery { queued }) = query.map_err(|error| bad_query(&error))?;
+    Ok(match api.system.abort(queued).await? {
+        Some(status) => Json(status).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 pub(super) async fn watch(State(api): State<Api>) -> Result<Response, Refused> {

@@ -35,7 +35,8 @@ pub(crate) use keep::prune;
 
 /// The lines of a failed build's log that are shown.
 const LOG_LINES: usize = 40;
-const GAVE_UP: &str = "the build was given up";
+/// Why something is not built that somebody has ended.
+pub(crate) const GAVE_UP: &str = "the build was given up";
 
 /// Builds services.
 #[derive(Clone)]

@@ -15,7 +15,10 @@ use super::{
     tree::Tree,
     wanted::Wanted,
 };
-use crate::{build::Job, supervisor::Input};
+use crate::{
+    build::{GAVE_UP, Job},
+    supervisor::Input,
+};
 
 impl Preparer {
     /// Builds services, several at once. The first failure ends the others.
@@ -57,6 +60,10 @@ impl Preparer {
                     failure.get_or_insert(Failed::new(&BUILD_FAILED, cause, ""));
                 }
             }
+        }
+        if given_up.is_cancelled() {
+            // Nothing is stored of what nobody wants any more.
+            failure.get_or_insert_with(|| Failed::new(&BUILD_FAILED, GAVE_UP, ""));
         }
         failure.map_or(Ok(services), Err)
     }

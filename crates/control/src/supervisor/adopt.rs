@@ -1,7 +1,7 @@
 //! Takes over what an earlier platform process left running.
 
 use logic::service::Event;
-use model::InstanceId;
+use model::{InstanceId, ServiceName, Timestamp};
 use ports::{
     traffic::Target,
     workloads::{Held, WorkloadEvent, WorkloadId},
@@ -28,7 +28,7 @@ impl Supervisor {
                     self.take(Input::Workload(ended));
                 }
             } else if let WorkloadId::Migration(name) = &one.id
-                && self.adopt_migration(name, one.exit)
+                && self.adopt_migration(name, self.began_at(name, remembered), one.exit)
             {
             } else {
                 self.engines.workloads.kill(&one.id).await;
@@ -40,6 +40,11 @@ impl Supervisor {
             // A record that stays does no harm: it is looked at again at the next start.
             let _ = self.records.forget_instance(id).await;
         }
+    }
+
+    /// When the service's migration began; now if that is not known, for the record of an older version.
+    fn began_at(&self, name: &ServiceName, remembered: &Remembered) -> Timestamp {
+        remembered.migrations.get(name).copied().unwrap_or_else(|| self.now())
     }
 
     /// Whether its end says something about a release that is rolled out.

@@ -51,7 +51,7 @@ impl Supervisor {
         for service in self.services.values_mut().filter(|_| recorded.is_none()) {
             service.build = Build::Running;
         }
-        self.deploys.making = Some(Making::first(preparer.builder.closing.clone()));
+        self.deploys.making = Some(Making::new(None, preparer.builder.closing.clone()));
         self.beside("deploy", async move {
             let prepared = match recorded {
                 Some(release) => preparer.again(release).await,
@@ -62,10 +62,12 @@ impl Supervisor {
     }
 
     pub(super) fn deployed(&mut self, ended: Ended) {
-        let refused = self.deploys.making.take().and_then(|making| making.refused);
+        let making = self.deploys.making.take();
         let Ended { made, waiter: Some(waiter) } = ended else { return self.first_deployed(ended.made) };
-        if let Some(problem) = refused {
-            return drop(waiter.send(Err(problem)));
+        if let Some(Making { refused: Some(problem), aborters, .. }) = making {
+            self.given_up(&made, &problem.title);
+            let _ = waiter.send(Err(problem));
+            return aborters.into_iter().for_each(|aborter| drop(aborter.send(Ok(None))));
         }
         let answer = match made {
             Err(failed) => Err(failed.into()),
@@ -78,6 +80,13 @@ impl Supervisor {
             },
         };
         let _ = waiter.send(answer);
+    }
+
+    /// A release may have been stored already that will not be rolled out, in words why.
+    fn given_up(&self, made: &Result<Deployed, Failed>, why: &str) {
+        let Ok(Deployed::Release(Prepared { release, .. })) = made else { return };
+        let written = self.releases.change(|ledger| ledger.given_up(release.number, why));
+        self.beside("remember", async move { remembered(written.await) });
     }
 
     /// The system can start, or cannot come up.

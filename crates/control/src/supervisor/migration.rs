@@ -6,7 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{ServiceName, Timestamp, status::Trouble};
 use ports::workloads::{Exit, StartError, Workload, WorkloadId};
 
-use super::{Supervisor, input::Input, service::Build, start::make_store};
+use super::{
+    Supervisor,
+    input::Input,
+    service::Build,
+    start::{make_store, not_remembered},
+};
 use crate::{
     addresses::Reach,
     environment::{self, Given},
@@ -28,17 +33,19 @@ impl Supervisor {
     /// Starts the migration of a service; how it ends comes as an input.
     pub(super) fn start_migration(&mut self, name: &ServiceName, bundle: &Bundle) {
         self.note(name, None, "its migration runs".into());
-        self.watch_migration(name);
+        let began_at = self.now();
+        self.watch_migration(name, began_at);
         let name = name.clone();
         let workload = self.migration(&name, bundle);
         let database = store::path(&self.config, &name, &bundle.spec);
-        let workloads = self.engines.workloads.clone();
+        let (workloads, records) = (self.engines.workloads.clone(), self.records.clone());
         self.beside("migration", async move {
-            let started = match make_store(database).await {
-                Ok(()) => workloads.start(workload).await,
-                Err(error) => Err(error),
+            let started = async {
+                records.put_migration(&name, began_at).await.map_err(not_remembered)?;
+                make_store(database).await?;
+                workloads.start(workload).await
             };
-            started.map_or_else(|error| Input::Migrated(name, Err(not_started(error))), |_| Input::Nothing)
+            started.await.map_or_else(|error| Input::Migrated(name, Err(not_started(error))), |_| Input::Nothing)
         });
     }
 
@@ -97,13 +104,14 @@ impl Supervisor {
         }
     }
 
-    /// An earlier platform process began a migration, and it runs still or has ended meanwhile. Says whether it is wanted.
-    pub(super) fn adopt_migration(&mut self, name: &ServiceName, exit: Option<Exit>) -> bool {
+    /// An earlier platform process began a migration, and it runs still or has ended meanwhile. Says whether it is wanted. It has no
+    /// more time than it had.
+    pub(super) fn adopt_migration(&mut self, name: &ServiceName, began_at: Timestamp, exit: Option<Exit>) -> bool {
         let is_wanted = self.must_migrate_first(name) || self.adopt_in_rollout(name);
         if !is_wanted {
             return false;
         }
-        self.watch_migration(name);
+        self.watch_migration(name, began_at);
         if let Some(exit) = exit {
             self.migration_exited(name.clone(), exit);
         }
@@ -131,12 +139,11 @@ impl Supervisor {
         self.releases.ledger().unmigrated().contains(name)
     }
 
-    /// From now on its time runs; also of one that a platform process before began.
-    fn watch_migration(&mut self, name: &ServiceName) {
+    /// Its time runs from when it began, whichever platform process that was in.
+    fn watch_migration(&mut self, name: &ServiceName, began_at: Timestamp) {
         let bundle = self.migrating_bundle(name);
         let deadline = bundle.and_then(|bundle| Some(bundle.spec.migrate.as_ref()?.deadline)).unwrap_or_default();
-        let late_at = self.now() + deadline;
-        self.migrations.insert(name.clone(), Running { late_at, is_late: false });
+        self.migrations.insert(name.clone(), Running { late_at: began_at + deadline, is_late: false });
     }
 
     /// When the next migration must have ended.

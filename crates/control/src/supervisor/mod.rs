@@ -1,5 +1,6 @@
 //! The supervisor: the one task that owns every machine and every record in memory.
 
+mod abort;
 mod act;
 mod adopt;
 mod deploy;
@@ -196,6 +197,7 @@ impl Supervisor {
         self.remember_coming_up().await?;
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
+        remembered.last_rollout.iter().for_each(|last| self.recall(last));
         self.take_up_rollout(remembered.rollout.clone()).await;
         self.forget_unbegun().await?;
         self.adopt(&remembered, held).await;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Supervisor,
+    abort::Aborter,
     deploy::{Ended, not_running},
     input::Input,
     request::{Answer, stopping},
@@ -60,11 +61,13 @@ pub(super) struct Making {
     given_up: CancellationToken,
     /// Why it shall not be rolled out.
     pub(super) refused: Option<Box<Problem>>,
+    /// Those who have aborted it: they are told when it has ended.
+    pub(super) aborters: Vec<Aborter>,
 }
 
 impl Making {
-    pub(super) fn first(given_up: CancellationToken) -> Self {
-        Self { work: None, given_up, refused: None }
+    pub(super) fn new(work: Option<Work>, given_up: CancellationToken) -> Self {
+        Self { work, given_up, refused: None, aborters: Vec::new() }
     }
 }
 
@@ -79,12 +82,20 @@ impl Deploys {
         self.making.as_ref().is_some_and(|making| matches!(making.work, Some(Work::Deploy(_))))
     }
 
-    /// Ends the making of what a person has asked for: its builds are ended.
-    fn give_up(&mut self) {
-        if let Some(making) = self.making.as_mut().filter(|making| making.work.is_some()) {
-            making.refused = Some(superseded());
-            making.given_up.cancel();
-        }
+    /// Ends the making of what a person has asked for, and says why: its builds are ended. That it has ended is told in time.
+    pub(super) fn give_up(&mut self, why: Box<Problem>) -> Option<&mut Making> {
+        let making = self.making.as_mut().filter(|making| making.work.is_some())?;
+        making.refused.get_or_insert(why);
+        making.given_up.cancel();
+        Some(making)
+    }
+
+    /// Gives up what waits at this place, 1 is the next; says whether there was anything.
+    pub(super) fn give_up_waiting(&mut self, place: u32, why: Box<Problem>) -> bool {
+        self.forget_left();
+        let index = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+        let waiting = index.and_then(|index| self.queue.remove(index));
+        waiting.map(|waiting| waiting.waiter.send(Err(why))).is_some()
     }
 }
 
@@ -110,7 +121,7 @@ impl Supervisor {
         let from = self.way_back_from();
         if self.takes_place(&mut work) {
             self.deploys.queue.push_front(Waiting { work, waiter, from });
-            self.deploys.give_up();
+            self.deploys.give_up(superseded());
             self.supersede();
         } else {
             self.deploys.queue.push_back(Waiting { work, waiter, from });
@@ -151,8 +162,7 @@ impl Supervisor {
         let Some(running) = self.running() else { return };
         let (mut preparer, given_up) = (self.preparer.clone(), self.builder.closing.child_token());
         preparer.builder.closing = given_up.clone();
-        let refused = None;
-        self.deploys.making = Some(Making { work: Some(work.clone()), given_up: given_up.clone(), refused });
+        self.deploys.making = Some(Making::new(Some(work.clone()), given_up.clone()));
         self.beside("deploy", async move {
             let making = async {
                 match &work {

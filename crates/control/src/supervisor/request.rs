@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Supervisor,
+    abort::Aborter,
     input::Input,
     queue::{Outcome, Work},
 };
@@ -34,6 +35,7 @@ pub(crate) enum Request {
     Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
     RolloutOf { number: u64, answer: oneshot::Sender<Option<RolloutStatus>> },
     Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
+    Abort { queued: Option<u32>, answer: Aborter },
     Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
     Down,
 }
@@ -118,6 +120,12 @@ impl SystemHandle {
         self.ask(|answer| Request::Say { command, answer }).await
     }
 
+    /// Takes back what is under way, or what waits at a place of the queue. Answers when that is kept, or has ended: then without a
+    /// rollout.
+    pub(crate) async fn abort(&self, queued: Option<u32>) -> Answer<Option<RolloutStatus>> {
+        self.ask(|answer| Request::Abort { queued, answer }).await
+    }
+
     /// A deploy or a rollback. Answers when its rollout has begun.
     pub(crate) async fn change(&self, work: Work) -> Answer<Outcome> {
         self.ask(|answer| Request::Change { work, answer }).await
@@ -140,7 +148,8 @@ impl Supervisor {
         match request {
             Request::Rollout { answer } => drop(answer.send(self.rollout_status())),
             Request::RolloutOf { number, answer } => drop(answer.send(self.status_of_rollout(number))),
-            Request::Say { command, answer } => self.say(command, answer),
+            Request::Say { command, answer } => self.say(command, Box::new(|status| drop(answer.send(status)))),
+            Request::Abort { queued, answer } => self.abort(queued, answer),
             Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
             Request::Service { name, answer } => {
                 drop(answer.send(self.service_status(&name, true).ok_or_else(|| self.unknown(&name))));

@@ -257,7 +257,10 @@ impl Supervisor {
 
     /// Writes an event into a service's history.
     pub(super) fn note(&mut self, name: &ServiceName, instance: Option<&InstanceId>, what: String) {
-        let at = self.now();
+        self.note_at(self.now(), name, instance, what);
+    }
+
+    pub(super) fn note_at(&mut self, at: Timestamp, name: &ServiceName, instance: Option<&InstanceId>, what: String) {
         if let Some(service) = self.services.get_mut(name) {
             if service.events.len() == EVENTS_MAX {
                 service.events.pop_front();

@@ -160,7 +160,7 @@ pub(super) async fn make_store(database: Option<std::path::PathBuf>) -> Result<(
     }
 }
 
-fn not_remembered(error: StreamsError) -> StartError {
+pub(super) fn not_remembered(error: StreamsError) -> StartError {
     StartError {
         cause: format!("its record could not be written: {error}"),
         hint: "check the permissions and the free space of the state folder".into(),

@@ -139,6 +139,13 @@ impl Ledger {
         self.change(Coming::Nothing);
     }
 
+    /// A release that is stored will not be rolled out, in words why.
+    pub fn given_up(&mut self, number: u64, why: &str) {
+        if self.state(number) == ReleaseState::Stored {
+            self.taken_back.insert(number, why.into());
+        }
+    }
+
     /// How a release fares.
     pub fn state(&self, number: u64) -> ReleaseState {
         match self.coming {
@@ -182,7 +189,8 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// The state after each word: `u` comes up, `u2` with release 2 once `a` and `b` are migrated, `ma` `a` is, `b3` a rollout begins, `r3` it serves, `x` it went back.
+    /// The state after each word: `u` comes up, `u2` with release 2 once `a` and `b` are migrated, `ma` `a` is, `b3` a rollout begins, `r3` it serves, `x` it went back,
+    /// `g3` it is given up before.
     fn after(words: &str) -> Ledger {
         let mut ledger = Ledger::default();
         for word in words.split_whitespace() {
@@ -195,6 +203,7 @@ mod tests {
                 ("m", None) => ledger.migrated(&word[1..].parse().unwrap()),
                 ("b", Some(number)) => ledger.begins(number),
                 ("r", Some(number)) => ledger.runs(number),
+                ("g", Some(number)) => ledger.given_up(number, "aborted"),
                 _ => ledger.went_back("worse"),
             }
         }
@@ -235,10 +244,13 @@ mod tests {
             ("u1 r1 b2 r2 b3 r3", [Retired, Retired, Running]),
             ("u1 r1 b2 r2 b3 r3 b1 r1", [Running, RolledBack, RolledBack]),
             ("u1 r1 b2 r2 b1", [RollingOut, Running, Stored]),
+            ("u1 r1 b2 g1 g2 g3", [Running, RollingOut, RolledBack]),
         ] {
             assert_eq!([1, 2, 3].map(|number| after(words).state(number)), states, "{words}");
         }
         assert_eq!(after("u1 r1 b2 x").reason(2), Some("worse"));
+        assert_eq!(after("u1 r1 b2 x g2").reason(2), Some("worse"));
+        assert_eq!(after("u1 r1 g2").reason(2), Some("aborted"));
         assert_eq!(after("u1 r1 b2 r2 b1 r1").reason(2), Some("release 1 was gone back to"));
         assert_eq!(after("u1 r1 b2 x b2 r2").reason(2), None);
         assert_eq!(after("u1 r1 b2 u").reason(2), Some("the system was stopped during its rollout"));

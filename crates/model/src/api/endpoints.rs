@@ -160,8 +160,10 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "POST",
         path: "/v1/rollout/abort",
-        what: "Takes the whole release back. Answers when that is kept.",
-        query: None,
+        what: "Takes the whole release of the rollout under way back, and answers when that is kept. If none is, it ends what is \
+               built or stored, or else gives up what waits first: 204, once no process of it is left, and the deploy is \
+               refused with `aborted`.",
+        query: Some("AbortQuery"),
         request: None,
         answer: "RolloutStatus",
     },

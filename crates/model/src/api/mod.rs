@@ -13,8 +13,8 @@ pub use buckets::{BucketEntry, BucketQuery, BucketRevision, BucketStatus, KeyOpe
 pub use content::{Content, InvalidContent};
 pub use endpoints::{ENDPOINTS, Endpoint};
 pub use releases::{
-    Change, Conflict, Deploy, DeployPlan, PlannedService, Release, ReleaseDiff, ReleaseState, Rollback, RolloutPhase,
-    RolloutService, RolloutSide, RolloutStatus,
+    AbortQuery, Change, Conflict, Deploy, DeployPlan, PlannedService, Release, ReleaseDiff, ReleaseState, Rollback,
+    RolloutPhase, RolloutService, RolloutSide, RolloutStatus,
 };
 pub use start::{ParseStartError, Start};
 pub use topics::{

@@ -48,6 +48,16 @@ pub struct Rollback {
     pub to: Option<u64>,
 }
 
+/// What is aborted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AbortQuery {
+    /// Only the deploy or rollback that waits at this place of the queue, 1 is the next; 404 with `not-queued` if nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<u32>,
+}
+
 /// What a deploy would do, or does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const PID: u32 = 1;
+const SIGKILL: i32 = 9;
 
 /// Programs, health checks and logs.
 #[derive(Debug)]
@@ -22,12 +23,14 @@ pub struct Programs {
     pub counts: Arc<Counts>,
     /// Hears of their ends.
     pub events: mpsc::Sender<WorkloadEvent>,
+    /// What runs from the beginning.
+    pub held: Vec<Held>,
 }
 
 impl Programs {
-    async fn end(&self, id: &WorkloadId) {
+    async fn end(&self, id: &WorkloadId, exit: Exit) {
         self.counts.step();
-        let event = WorkloadEvent::Exited { id: id.clone(), exit: Exit::Code(0), out_of_memory: false };
+        let event = WorkloadEvent::Exited { id: id.clone(), exit, out_of_memory: false };
         // Whoever does not listen any more has ended.
         let _ = self.events.send(event).await;
     }
@@ -36,7 +39,7 @@ impl Programs {
 #[async_trait]
 impl Workloads for Programs {
     async fn adopt(&self) -> Vec<Held> {
-        Vec::new()
+        self.held.clone()
     }
 
     async fn start(&self, _: Workload) -> Result<u32, StartError> {
@@ -45,11 +48,11 @@ impl Workloads for Programs {
     }
 
     async fn terminate(&self, id: &WorkloadId) {
-        self.end(id).await;
+        self.end(id, Exit::Code(0)).await;
     }
 
     async fn kill(&self, id: &WorkloadId) {
-        self.end(id).await;
+        self.end(id, Exit::Signal(SIGKILL)).await;
     }
 
     async fn remove(&self, _: &WorkloadId) {

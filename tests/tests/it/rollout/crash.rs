@@ -10,7 +10,7 @@ use tests::{load::Load, process, sandbox::Sandbox, wait};
 use super::{CANARY, deploy, ended, one, reached, rollout, say, states, version};
 
 /// Kills the platform, and waits for the next one.
-fn kill(sandbox: &Sandbox) {
+pub(super) fn kill(sandbox: &Sandbox) {
     let killed = sandbox.status().platform_pid;
     process::signal(killed, Signal::KILL);
     wait::until("another platform process", || {

@@ -35,6 +35,7 @@ use migration::Migrating;
 use model::{InstanceId, ServiceName, Timestamp, spec::Side};
 pub(crate) use record::RolloutRecord;
 pub(super) use remember::Ending;
+pub(super) use request::nothing_under_way;
 pub(crate) use settle::Stored;
 pub(super) use settle::Waiter;
 
@@ -135,6 +136,11 @@ impl Supervisor {
     pub(super) fn pinned_side(&self, service: &ServiceName, slot: u32) -> Option<Side> {
         let rollout = self.rollout.as_ref().filter(|rollout| rollout.is_pinned() && rollout.has(service))?;
         Some(rollout.instance_in(service, slot).map_or(Side::Old, |instance| instance.side))
+    }
+
+    /// Whether there is one that can be told something.
+    pub(super) fn is_active(&self) -> bool {
+        self.rollout.is_some() && self.stop.is_none()
     }
 
     /// The rollout, unless the system stops.

@@ -1,7 +1,10 @@
 //! The end of a rollout is remembered before anything begins that would get in its way: another rollout, or another number of
 //! instances of its services.
 
-use model::{ServiceName, api::RolloutStatus};
+use model::{
+    ServiceName,
+    api::{RolloutService, RolloutStatus},
+};
 use ports::streams::StreamsError;
 
 use super::{
@@ -42,6 +45,18 @@ impl Supervisor {
             self.ended.pop_front();
         }
         self.ended.push_back(status);
+    }
+
+    /// What a rollout came to that ended under an earlier platform process, in the history of its services.
+    pub(in super::super) fn recall(&mut self, last: &RolloutStatus) {
+        let Some(at) = last.ended_at else { return };
+        let what = match &last.problem {
+            Some(problem) => format!("release {} serves again: {}", last.from, problem.cause),
+            None => format!("release {} serves", last.to),
+        };
+        for RolloutService { service, .. } in &last.services {
+            self.note_at(at, service, None, what.clone());
+        }
     }
 
     /// Tells how the rollout is once that is stored.

@@ -4,18 +4,11 @@ use logic::{
     release,
     rollout::{Command, Event, Phase},
 };
-use model::{
-    Problem, ServiceName,
-    api::{Rollback, RolloutStatus},
-};
-use tokio::sync::oneshot;
+use model::{Problem, ServiceName, api::Rollback};
 
 use super::{
-    super::{
-        Supervisor,
-        request::{Answer, Request},
-    },
-    Rollout,
+    super::{Supervisor, request::Request},
+    Rollout, Waiter,
 };
 use crate::release::view;
 
@@ -24,16 +17,16 @@ const HELD_MAX: usize = 64;
 
 impl Supervisor {
     /// A person's word. It is answered when it is stored.
-    pub(in super::super) fn say(&mut self, command: Command, answer: oneshot::Sender<Answer<RolloutStatus>>) {
+    pub(in super::super) fn say(&mut self, command: Command, waiter: Waiter) {
         if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
-            return drop(answer.send(Err(problem)));
+            return waiter(Err(problem));
         }
         if self.active().is_none() {
             let is_made = self.deploys.is_making();
-            return drop(answer.send(Err(if is_made { not_begun() } else { nothing_under_way() })));
+            return waiter(Err(if is_made { not_begun() } else { nothing_under_way() }));
         }
         self.tell_rollout(Event::Told(command));
-        self.tell_when_stored(Box::new(|status| drop(answer.send(status))));
+        self.tell_when_stored(waiter);
     }
 
     /// Whether a rollback is what the rollout under way can do by itself: then it goes back. Any other waits for its end.
@@ -129,14 +122,13 @@ fn one_way() -> Box<Problem> {
     Box::new(Problem::new(409, "one-way", "a rollback is not taken back", hint))
 }
 
-fn nothing_under_way() -> Box<Problem> {
+pub(in super::super) fn nothing_under_way() -> Box<Problem> {
     let hint = "see `isles releases` for what runs";
     Box::new(Problem::new(404, "no-rollout", "no rollout is under way", hint))
 }
 
 fn not_begun() -> Box<Problem> {
-    let hint =
-        "Ctrl-C gives it up where it was asked for; `isles rollback` or `isles deploy --supersede` take its place";
+    let hint = "`isles abort` gives it up; `isles rollback` or `isles deploy --supersede` take its place";
     Box::new(Problem::new(409, "not-begun", "a release is still made, and its rollout has not begun", hint))
 }
 

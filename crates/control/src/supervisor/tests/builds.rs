@@ -10,10 +10,10 @@ use super::{
     world::{World, answer, begun, refused},
 };
 
-const BUILD: &str = "build = \"make\"";
+pub(super) const BUILD: &str = "build = \"make\"";
 
 /// Release 2 runs, and the build of the next one never ends by itself.
-async fn building(keys: &str) -> (World, oneshot::Receiver<Answer<Outcome>>) {
+pub(super) async fn building(keys: &str) -> (World, oneshot::Receiver<Answer<Outcome>>) {
     let world = World::up("").await;
     begun(world.deploy("2", Deploy::default()).await).await;
     world.rollout("the end", |it| it.ended_at.is_some()).await;
@@ -58,9 +58,9 @@ async fn a_build_has_a_deadline() {
 }
 
 #[tokio::test]
-async fn an_abort_says_that_no_rollout_has_begun() {
+async fn a_word_in_a_rollout_is_refused_before_that_has_begun() {
     let (world, mut building) = building(BUILD).await;
-    let problem = world.system.say(logic::rollout::Command::Abort).await.unwrap_err();
+    let problem = world.system.say(logic::rollout::Command::Promote).await.unwrap_err();
     assert_eq!(problem.reason, "not-begun");
     assert!(tokio::time::timeout(Duration::ZERO, &mut building).await.is_err(), "it is built still");
 }

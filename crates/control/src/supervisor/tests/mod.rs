@@ -1,7 +1,9 @@
 //! Deploys and rollbacks one after the other, in a simulated runtime whose records can be held back.
 
+mod aborts;
 mod builds;
 mod counts;
+mod migrations;
 mod records;
 mod world;
 

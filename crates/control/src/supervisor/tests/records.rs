@@ -10,14 +10,14 @@ use ports::{
 use tokio::sync::{mpsc, watch};
 
 /// Records; whoever writes the one that is held back waits.
-pub(super) struct Held {
+pub(super) struct Records {
     memory: Memory,
     /// A key, and what the value says.
     held: watch::Sender<Option<(&'static str, &'static str)>>,
     reached: watch::Sender<bool>,
 }
 
-impl Held {
+impl Records {
     pub(super) fn new(counts: Arc<Counts>) -> Self {
         Self { memory: Memory::new(counts), held: watch::Sender::new(None), reached: watch::Sender::new(false) }
     }
@@ -59,7 +59,7 @@ impl Held {
 }
 
 #[async_trait]
-impl KeyValue for Held {
+impl KeyValue for Records {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>, StreamsError> {
         self.memory.get(bucket, key).await
     }

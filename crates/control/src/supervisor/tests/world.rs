@@ -11,28 +11,28 @@ use ports::{
     clock::HostClock,
     fakes::{Counts, Mesh, Programs},
     tasks::{TaskKind, Tasks},
-    workloads::{Exit, WorkloadEvent, WorkloadId},
+    workloads::{Exit, Held, WorkloadEvent, WorkloadId},
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     super::{Answer, Input, Outcome, Supervisor, SystemHandle, Work, request::Request},
-    records::Held,
+    records::Records,
 };
 use crate::{Config, Engines, HostEnv, Releases, Secrets};
 
 const EVENTS_MAX: usize = 256;
 /// It ends as soon as there is what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The system, and what was asked of it.
 pub(super) struct World {
     pub(super) system: SystemHandle,
-    pub(super) records: Arc<Held>,
+    pub(super) records: Arc<Records>,
     inputs: mpsc::Sender<Input>,
     folder: TempDir,
-    _tasks: Tasks,
+    tasks: Tasks,
 }
 
 impl World {
@@ -46,21 +46,29 @@ impl World {
         fs::write(folder.path().join("isles.toml"), &text).expect("the folder can be written");
         fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
         let counts = Arc::new(Counts::default());
-        let records = Arc::new(Held::new(counts.clone()));
-        Self::start(folder, records, counts).await
+        let records = Arc::new(Records::new(counts.clone()));
+        Self::start(folder, records, counts, None).await
     }
 
     /// Takes the system down, and up again.
     pub(super) async fn down_and_up(self) -> Self {
         self.system.down().await;
         self.until("the end", |system| async move { system.last().map(drop) }).await;
-        Self::start(self.folder, self.records, Arc::default()).await
+        Self::start(self.folder, self.records, Arc::default(), None).await
     }
 
-    async fn start(folder: TempDir, records: Arc<Held>, counts: Arc<Counts>) -> Self {
+    /// Kills the platform process, and goes on with the next one, which finds these programs.
+    pub(super) async fn killed(self, held: Vec<Held>) -> Self {
+        assert_eq!(self.tasks.stop(PATIENCE).await, 0, "it ends");
+        Self::start(self.folder, self.records, Arc::default(), Some(held)).await
+    }
+
+    /// With what is held by the keeper of the platform process before, if there was one.
+    async fn start(folder: TempDir, records: Arc<Records>, counts: Arc<Counts>, held: Option<Vec<Held>>) -> Self {
         let text = fs::read_to_string(folder.path().join("isles.toml")).expect("the manifest is there");
         let (tasks, (events, received)) = (Tasks::default(), mpsc::channel(EVENTS_MAX));
-        let programs = Arc::new(Programs { counts: counts.clone(), events });
+        let resumed = held.is_some();
+        let programs = Arc::new(Programs { counts: counts.clone(), events, held: held.unwrap_or_default() });
         let engines = Engines {
             workloads: programs.clone(),
             logs: programs.clone(),
@@ -73,11 +81,16 @@ impl World {
         };
         let state = folder.path().join(".isles");
         let releases = Releases::open(records.clone(), folder.path().into(), state).await.expect("it is empty");
-        let config = config(folder.path(), text);
+        let recorded = if resumed { releases.gone_on_with().await.expect("it is in memory") } else { None };
+        let mut config = Config { resumed, ..config(folder.path(), text) };
+        if let Some(recorded) = recorded {
+            config.system = recorded.system().clone();
+            config.recorded = Some(recorded);
+        }
         let (supervisor, system) = Supervisor::start(config, releases, engines, received).await.expect("it starts");
         let inputs = supervisor.sender.clone();
         tasks.spawn(TaskKind::Loop("control"), async move { _ = supervisor.run().await });
-        let world = Self { system, records, inputs, folder, _tasks: tasks };
+        let world = Self { system, records, inputs, folder, tasks };
         let running = |system: SystemHandle| async move {
             system.status(false).await.filter(|status| status.phase == SystemPhase::Running).map(drop)
         };
