@@ -17,7 +17,11 @@ pub(super) fn inputs(config: &Config, job: &Job, mut inputs: Inputs) -> io::Resu
         }
         discard(&place.root)?;
         match copy::files(&config.folder, &place.root, &inputs.files) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                // Half of it must not keep a full disk full.
+                let _ = discard(&place.root);
+                return Err(error);
+            }
             Ok(()) if inputs.lie_in(&place.root, &job.spec, &job.env(config))? => {
                 return Ok((inputs.hash, Some(place)));
             }
