@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use model::Gather;
 
 use crate::{
     args::{Arguments, ColorChoice, Command, Global, UpArgs},
@@ -51,7 +52,7 @@ impl Environment {
     /// # Errors
     /// When the current folder is gone or may not be read.
     pub fn host() -> io::Result<Self> {
-        Ok(Self { variables: std::env::vars_os().collect(), current_dir: std::env::current_dir()? })
+        Ok(Self { variables: std::env::vars_os().gather(), current_dir: std::env::current_dir()? })
     }
 
     fn is_set(&self, name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::ServiceName;
+use model::{Gather, ServiceName};
 use ports::{keeper::SOCKET_PATH_BYTES_MAX, traffic::Caller};
 
 /// The first number: 127.1.0.0. What is below is used by others (127.0.0.1, 127.0.0.53, 127.0.1.1).
@@ -27,7 +27,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// With the numbers that were given before, by [`key`].
     pub(crate) fn new(port: u16, numbers: BTreeMap<String, u32>) -> Self {
-        let taken: BTreeMap<_, _> = numbers.iter().map(|(key, number)| (*number, key.clone())).collect();
+        let taken: BTreeMap<_, _> = numbers.iter().map(|(key, number)| (*number, key.clone())).gather();
         let next = taken.last_key_value().map_or(FIRST, |(number, _)| number + 1);
         Self { port, numbers, taken, next }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    InstanceId, ServiceName, Slot, Timestamp,
+    Gather, InstanceId, ServiceName, Slot, Timestamp,
     api::RolloutStatus,
     spec::{Scaling, Service},
 };
@@ -158,7 +158,7 @@ impl Records {
         let ledger = self.0.get(BUCKET, LEDGER).await?.and_then(|entry| read(&entry.value)).unwrap_or_default();
         let listed = self.0.list(BUCKET, "release:").await?;
         let release = |key: &str| key.strip_prefix("release:")?.parse().ok();
-        let releases = listed.iter().filter_map(|entry| Some((release(&entry.key)?, read(&entry.value)?))).collect();
+        let releases = listed.iter().filter_map(|entry| Some((release(&entry.key)?, read(&entry.value)?))).gather();
         Ok((ledger, releases))
     }
 

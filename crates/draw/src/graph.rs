@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    BucketName, ServiceName, TopicName,
+    BucketName, Gather, ServiceName, TopicName,
     spec::{Gateway, Route, Service, Store, StoreEngine, System},
 };
 
@@ -45,7 +45,7 @@ impl Graph {
     pub(crate) fn of(system: &System) -> Self {
         let mut nodes: Vec<Node> = system.gateway.iter().map(gateway).collect();
         let first = nodes.len();
-        let indexes: BTreeMap<&ServiceName, usize> = system.services.keys().zip(first..).collect();
+        let indexes: BTreeMap<&ServiceName, usize> = system.services.keys().zip(first..).gather();
         nodes.extend(system.services.iter().map(|(name, service)| Node {
             kind: Kind::Service,
             title: name.to_string(),
@@ -53,7 +53,7 @@ impl Graph {
             store: data(service),
         }));
         let first_topic = nodes.len();
-        let topics: BTreeMap<&TopicName, usize> = system.topics.keys().zip(first_topic..).collect();
+        let topics: BTreeMap<&TopicName, usize> = system.topics.keys().zip(first_topic..).gather();
         nodes.extend(system.topics.keys().map(topic));
         let mut edges: Vec<Edge> = system.gateway.iter().flat_map(|gateway| routes(gateway, &indexes)).collect();
         for (from, service) in system.services.values().enumerate() {

@@ -14,7 +14,7 @@ use client::Client;
 use control::{Api, Config, Recorded, ReleaseError, Releases, Supervisor};
 use manifest::Disk;
 use mesh::{Mesh, MeshError};
-use model::spec::System;
+use model::{Gather, spec::System};
 use ports::{
     keeper::Keeper,
     messages::Messages,
@@ -232,7 +232,7 @@ async fn journal_is_free(state: &State) -> bool {
 
 fn config(first: First, place: &Place, environment: &Environment, started: &Started) -> Config {
     let variable = |name: &&str| environment.variables.get(Path::new(name).as_os_str())?.to_str().map(str::to_owned);
-    let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).collect();
+    let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).gather();
     Config {
         system: first.system,
         text: first.text,

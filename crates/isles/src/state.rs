@@ -10,7 +10,7 @@ use std::{
 
 use cli::{project::Project, report::UserError, settings::Environment};
 use control::Secrets;
-use model::spec::System;
+use model::{Gather, spec::System};
 
 /// The version of the state folder that this Isles writes.
 const VERSION: u32 = 1;
@@ -49,7 +49,7 @@ impl State {
     /// Where secrets come from: the environment of this process and a file.
     pub(crate) fn secrets(&self, environment: &Environment) -> Secrets {
         let text = |(name, value): (&OsString, &OsString)| Some((name.to_str()?.into(), value.to_str()?.into()));
-        Secrets { variables: environment.variables.iter().filter_map(text).collect(), file: self.0.join("secrets") }
+        Secrets { variables: environment.variables.iter().filter_map(text).gather(), file: self.0.join("secrets") }
     }
 
     /// The development certificate and its key.

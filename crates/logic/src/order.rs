@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{ServiceName, spec::System};
+use model::{Gather, ServiceName, spec::System};
 
 /// The services in the order in which they stop: every wave may stop when the one before it has stopped. Callers come
 /// before what they call; services that call each other in a circle stop together.
@@ -89,7 +89,7 @@ impl<'a> Circles<'a> {
 
     fn callees(&self, system: &'a System, circle: usize) -> BTreeSet<usize> {
         let calls = self.members[circle].iter().flat_map(|member| system.services[member].calls.keys());
-        calls.filter_map(|callee| self.of.get(callee).copied()).filter(|callee| *callee != circle).collect()
+        calls.filter_map(|callee| self.of.get(callee).copied()).filter(|callee| *callee != circle).gather()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use model::Gather;
+
 use crate::{read::Cx, service::Draft, table::At};
 
 /// Reports each cycle once, and services that wait for one that never starts.
 pub(crate) fn check(cx: &mut Cx, drafts: &[Draft]) {
-    let by_name: BTreeMap<&str, &Draft> = drafts.iter().map(|draft| (draft.name.value, draft)).collect();
+    let by_name: BTreeMap<&str, &Draft> = drafts.iter().map(|draft| (draft.name.value, draft)).gather();
     let mut walk = Walk { by_name: &by_name, done: BTreeMap::new() };
     for draft in drafts {
         walk.from(cx, draft);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::BucketName;
+use model::{BucketName, Gather};
 
 use crate::{
     read::Cx,
@@ -28,7 +28,7 @@ pub(crate) fn read<'a>(
             })
             .ok()
     });
-    (names.collect(), places)
+    (names.gather(), places)
 }
 
 /// Each has one owner.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::spec::{Listen, Service};
+use model::{
+    Gather,
+    spec::{Listen, Service},
+};
 
 use crate::{
     FileKind, paths,
@@ -28,7 +31,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, spec: &mut Service) {
             finding.hint("remove one of them").label(&plain.span, "in `env`");
         }
     }
-    spec.env = env.into_iter().map(|(name, value)| (name.value.into(), value)).collect::<BTreeMap<_, _>>();
+    spec.env = env.into_iter().map(|(name, value)| (name.value.into(), value)).gather::<BTreeMap<_, _>>();
     spec.secrets = secrets.into_iter().map(|name| name.value.into()).collect();
     let file = table.get("env_file").and_then(|entry| cx.text(&entry, "\"users.env\""));
     spec.env_file = file.and_then(|text| paths::existing(cx, &text, "env_file", FileKind::File));

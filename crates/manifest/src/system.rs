@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ServiceName, SystemName,
+    Gather, ServiceName, SystemName,
     spec::{Kept, Service, System},
 };
 use toml::de::DeTable;
@@ -31,8 +31,8 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     let name = name(cx, &root);
     let entries = services(cx, &root);
     cx.services = entries.iter().map(|entry| entry.key).collect();
-    cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).collect();
-    cx.topics = entries.iter().flat_map(topics::peek).collect();
+    cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).gather();
+    cx.topics = entries.iter().flat_map(topics::peek).gather();
     upgrade::of_system(cx, &root);
     let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
     let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use model::{
-    TopicName,
+    Gather, TopicName,
     spec::Topic,
     streams::{Discard, Durability, Redelivery, Retention},
 };
@@ -29,7 +29,7 @@ const DISCARDS: [(&str, Discard); 2] = [("old", Discard::Old), ("new", Discard::
 
 /// Every topic that is published, with its settings.
 pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> BTreeMap<TopicName, Topic> {
-    let mut all: BTreeMap<_, _> = cx.topics.iter().map(|name| (name.clone(), Topic::default())).collect();
+    let mut all: BTreeMap<_, _> = cx.topics.iter().map(|name| (name.clone(), Topic::default())).gather();
     let entries = root.get("topics").and_then(|entry| cx.table(&entry, "topics".into()));
     for entry in entries.map(|table| table.entries()).unwrap_or_default() {
         let name = At { value: entry.key, span: entry.key_span.clone() };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{InvalidTopic, TopicName};
+use model::{Gather, InvalidTopic, TopicName};
 
 use crate::{
     nearest::nearest,
@@ -23,13 +23,13 @@ pub(crate) fn peek<'a>(service: &Entry<'a>) -> Vec<TopicName> {
 pub(crate) fn published<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> (BTreeSet<TopicName>, Vec<At<TopicName>>) {
     let names = cx.texts_of(table, "publishes", "\"orders.placed\"");
     let places: Vec<_> = names.iter().filter_map(|name| topic(cx, name)).collect();
-    (places.iter().map(|at| at.value.clone()).collect(), places)
+    (places.iter().map(|at| at.value.clone()).gather(), places)
 }
 
 /// The topics that a service subscribes to, wildcards expanded.
 pub(crate) fn subscribed<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> BTreeSet<TopicName> {
     let filters = cx.texts_of(table, "subscribes", "\"orders.placed\"");
-    filters.iter().flat_map(|filter| expand(cx, filter)).collect()
+    filters.iter().flat_map(|filter| expand(cx, filter)).gather()
 }
 
 /// A topic by its name, if it can be one.

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use model::Gather;
 use ports::{
     keeper::{Keeper, KeeperError, ListenAddress},
     traffic::Connection,
@@ -53,8 +54,8 @@ enum Cause {
 impl CallSockets {
     /// Without a keeper there are none. `names` are those of all sockets that it holds.
     pub(crate) fn new(keeper: Option<Arc<dyn Keeper>>, names: &[String]) -> Self {
-        let address = |name: &String| name.strip_prefix(NAME_PREFIX)?.parse().ok();
-        Self { keeper, held: names.iter().filter_map(address).collect(), ..Self::default() }
+        let address = |name: &String| name.strip_prefix(NAME_PREFIX)?.parse::<Ipv4Addr>().ok();
+        Self { keeper, held: names.iter().filter_map(address).gather(), ..Self::default() }
     }
 
     /// Makes what is declared and closes what is not any more; `None` if nothing changed.

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod figures;
+mod gather;
 mod id;
 mod nats_url;
 pub mod pins;
@@ -17,6 +18,7 @@ mod time;
 mod topic;
 mod units;
 
+pub use gather::Gather;
 pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
 pub use nats_url::{InvalidNatsUrl, Login, NatsUrl};
 pub use problem::Problem;

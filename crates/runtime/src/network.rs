@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use model::Gather;
 use ports::keeper::stat;
 
 /// The state of a listening socket in `/proc/net/tcp`.
@@ -16,9 +17,9 @@ type Listener = (SocketAddr, u64);
 
 /// Where processes listen on TCP.
 pub(crate) fn listening(pids: &[i32]) -> Vec<SocketAddr> {
-    let inodes: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets_of(*pid)).collect();
+    let inodes: BTreeSet<u64> = pids.iter().flat_map(|pid| sockets_of(*pid)).gather();
     let found = listeners().into_iter().filter(|(_, inode)| inodes.contains(inode)).map(|(address, _)| address);
-    found.collect::<BTreeSet<_>>().into_iter().collect()
+    found.gather::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The process that keeps an address from being listened on, and the name of its program; `None` where the host does
@@ -26,7 +27,7 @@ pub(crate) fn listening(pids: &[i32]) -> Vec<SocketAddr> {
 pub fn port_owner(address: SocketAddr) -> Option<(u32, String)> {
     let collides = |other: IpAddr| other == address.ip() || other.is_unspecified() || address.ip().is_unspecified();
     let found = listeners().into_iter().filter(|(other, _)| other.port() == address.port() && collides(other.ip()));
-    let inodes: BTreeSet<u64> = found.map(|(_, inode)| inode).collect();
+    let inodes: BTreeSet<u64> = found.map(|(_, inode)| inode).gather();
     let owns = |pid: i32| sockets_of(pid).iter().any(|inode| inodes.contains(inode));
     let pid = stat::all().into_iter().map(|stat| stat.pid).find(|pid| !inodes.is_empty() && owns(*pid))?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use model::Slot;
+use model::{Gather, Slot};
 use ports::{
     clock::Clock,
     keeper::{Keeper, Spawn, Spawned, Whom},
@@ -78,7 +78,7 @@ impl Runtime {
             cgroups: Cgroups::open(&config.cgroups, &config.system_id, inventory.pid, &folders),
             logs: Arc::new(LogStore::open(config.logs_folder, config.log_limits, clock)),
             is_stopping: AtomicBool::new(false),
-            workloads: Mutex::new(workloads.collect()),
+            workloads: Mutex::new(workloads.gather()),
             held: Mutex::new(inventory.processes),
             events,
         });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     pins::{self, Node},
     spec::System,
 };
@@ -37,7 +37,7 @@ pub(super) fn second_sets(system: &System) -> Result<Vec<Second<'_>>, UserError>
 fn second_set<'a>(system: &'a System, changed: &'a ServiceName) -> Result<Second<'a>, UserError> {
     let alone = BTreeSet::from([changed.clone()]);
     let services = pins::second_sets(system, system, &alone);
-    let release = services.union(&alone).cloned().collect();
+    let release = services.union(&alone).cloned().gather();
     if let Some(path) = pins::reentry(system, &release) {
         let names: Vec<_> = path.iter().map(name).collect();
         let cause = format!("a change of `{changed}` would not stay on its release: {}", names.join(" -> "));

@@ -9,7 +9,10 @@ use std::{
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
-use model::spec::{Service, System};
+use model::{
+    Gather,
+    spec::{Service, System},
+};
 
 use crate::Config;
 
@@ -43,7 +46,7 @@ pub(crate) fn collect(
     let files = if service.build.is_some() {
         sources(config, system, service, &dir)?
     } else {
-        given(root, &dir, service, &never(config, system).collect())?
+        given(root, &dir, service, &never(config, system).gather())?
     };
     let hash = hash(root, service, env, &files)?;
     Ok(Inputs { files, hash })
@@ -52,7 +55,7 @@ pub(crate) fn collect(
 fn sources(config: &Config, system: &System, service: &Service, dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let root = &config.folder;
     let made = service.artifact.iter().chain(&service.cache).map(|path| dir.join(path));
-    let kept_out = made.chain(never(config, system)).collect();
+    let kept_out = made.chain(never(config, system)).gather();
     let mut files = walk(root, &root.join(dir), true, &kept_out, |_| true)?;
     if !service.inputs.is_empty() {
         let globs = globs(&service.inputs)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use logic::access::owner;
 use model::{
-    BucketName, ServiceName, TopicName,
+    BucketName, Gather, ServiceName, TopicName,
     api::{BucketStatus, ConsumerStatus, TopicStatus},
     spec::{Bucket, Service, System},
     streams::{ConsumerConfig, Durability, limit},
@@ -84,7 +84,7 @@ fn dead(all: &[StreamState]) -> Dead {
         ["$DEAD", stream, consumer, ">"] => Some(((stream.to_owned(), consumer.to_owned()), state.messages)),
         _ => None,
     };
-    all.iter().filter_map(of).collect()
+    all.iter().filter_map(of).gather()
 }
 
 fn topic(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     spec::{Service, System},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -128,7 +128,7 @@ impl BundleDocument {
 
 impl ReleaseDocument {
     pub(super) fn new(manifest: String, system: &System, bundles: &BTreeMap<ServiceName, Arc<Bundle>>) -> Self {
-        let bundles = bundles.iter().map(|(name, bundle)| (name.clone(), bundle.id.clone())).collect();
+        let bundles = bundles.iter().map(|(name, bundle)| (name.clone(), bundle.id.clone())).gather();
         Self { manifest, system: System { services: BTreeMap::new(), ..system.clone() }, bundles }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use logic::release::Ledger;
 use model::{
-    ServiceName, Timestamp,
+    Gather, ServiceName, Timestamp,
     api::{Change, PlannedService, ReleaseDiff},
     spec::{Kept, System},
 };
@@ -166,7 +166,8 @@ impl Releases {
                 let bundle = Bundle::store(&name, parts, folders, batch)?;
                 Ok((name, Arc::new(bundle)))
             };
-            let bundles = services.into_iter().map(bundle).collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+            let bundles = services.into_iter().map(bundle).collect::<Result<Vec<_>, StoreError>>()?;
+            let bundles = bundles.into_iter().gather();
             let document = ReleaseDocument::new(text, &of, &bundles).store(batch)?;
             Ok((document, bundles))
         };
@@ -202,7 +203,7 @@ impl Releases {
                 Err(ReleaseError::Unknown(_)) => continue,
                 Err(error) => model::api::Release { reason: Some(format!("it cannot be restored: {error}")), ..unread },
                 Ok(release) => {
-                    let bundles = release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).collect();
+                    let bundles = release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).gather();
                     let changed = changed(before.as_deref(), &release);
                     before = Some(release);
                     model::api::Release { bundles, changed, ..unread }
@@ -244,17 +245,17 @@ impl Releases {
 
     /// Forgets releases that are too many or too old, and what only they needed.
     pub(crate) async fn tidy(&self, kept: &Kept, now: Timestamp) -> Result<(), ReleaseError> {
-        let made = self.all().into_iter().map(|(number, record)| (number, record.at)).collect();
+        let made = self.all().into_iter().map(|(number, record)| (number, record.at)).gather();
         let forgotten = logic::release::forgotten(&made, &self.ledger(), kept, now);
         for number in &forgotten {
             self.records.forget_release(*number).await?;
             self.lock().records.remove(number);
         }
         self.change(|ledger| ledger.forget(&forgotten)).await?;
-        let documents: BTreeSet<_> = self.all().into_values().map(|record| record.document).collect();
+        let documents: BTreeSet<_> = self.all().into_values().map(|record| record.document).gather();
         let needed = self.ledger().needed();
         let in_use = self.all().into_iter().filter(|(number, _)| needed.contains(number));
-        let in_use = in_use.map(|(_, record)| record.document).collect();
+        let in_use = in_use.map(|(_, record)| record.document).gather();
         let (store, state) = (self.store.clone(), self.state.clone());
         blocking(move || keep::only(&store, &state, &documents, &in_use).map_err(Into::into)).await
     }
@@ -286,7 +287,7 @@ impl Releases {
 fn changed(before: Option<&Release>, release: &Release) -> Vec<ServiceName> {
     let nothing = BTreeMap::new();
     let before = before.map_or(&nothing, |before| &before.bundles);
-    let names: BTreeSet<_> = before.keys().chain(release.bundles.keys()).collect();
+    let names: BTreeSet<_> = before.keys().chain(release.bundles.keys()).gather();
     names.into_iter().filter(|name| before.get(*name) != release.bundles.get(*name)).cloned().collect()
 }
 

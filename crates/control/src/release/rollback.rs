@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ServiceName, api::Rollback};
+use model::{Gather, ServiceName, api::Rollback};
 
 use super::{
     Failed, Prepared, Preparer, Release, Running, Way, document::Parts, failed::NOTHING_TO_ROLL_BACK_TO,
@@ -51,7 +51,7 @@ impl Preparer {
             return Err(nothing(&format!("`{service}` is the same in release {}", earlier.number)));
         }
         let mut services: std::collections::BTreeMap<_, _> =
-            from.bundles.iter().map(|(name, bundle)| (name.clone(), Parts::of(bundle))).collect();
+            from.bundles.iter().map(|(name, bundle)| (name.clone(), Parts::of(bundle))).gather();
         services.insert(service.clone(), Parts::of(bundle));
         let system = logic::release::only(&from.system, &earlier.system, std::slice::from_ref(service));
         check(&from.system, &system)?;

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use model::Gather;
 use serde::{Deserialize, Serialize};
 
 use super::store::{Batch, ObjectId, Store, StoreError, at, hash_of_file};
@@ -71,9 +72,9 @@ impl Tree {
 
     /// What differs from another one, the first paths by name: `artifact/PATH`.
     pub(super) fn differs(&self, other: &Self) -> Vec<String> {
-        let [one, another] = [self, other].map(|tree| tree.0.iter().map(|(path, entry)| (path, entry)).collect());
+        let [one, another] = [self, other].map(|tree| tree.0.iter().map(|(path, entry)| (path, entry)).gather());
         let (one, another): (BTreeMap<_, _>, BTreeMap<_, _>) = (one, another);
-        let all: BTreeSet<_> = one.keys().chain(another.keys()).collect();
+        let all: BTreeSet<&PathBuf> = one.keys().chain(another.keys()).gather();
         let mut paths: Vec<_> = all.into_iter().filter(|path| one.get(*path) != another.get(*path)).collect();
         let more = paths.len().saturating_sub(NAMED_MAX);
         paths.truncate(NAMED_MAX);

@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use model::Gather;
+
 use super::Bundle;
 
 /// What versions are made with.
@@ -66,13 +68,13 @@ impl Vault {
                 self.before.get(name).filter(|value| bundle.secrets.get(name) == Some(&version(value, &self.key)));
             before.or_else(|| self.now.get(name)).cloned()
         };
-        bundle.spec.secrets.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
+        bundle.spec.secrets.iter().filter_map(|name| Some((name.clone(), value(name)?))).gather()
     }
 }
 
 /// The versions of these secrets, by name; one that is not given has none.
 pub(super) fn of(names: &[String], values: &BTreeMap<String, String>, key: &Key) -> BTreeMap<String, String> {
-    names.iter().filter_map(|name| Some((name.clone(), version(values.get(name)?, key)))).collect()
+    names.iter().filter_map(|name| Some((name.clone(), version(values.get(name)?, key)))).gather()
 }
 
 fn version(value: &str, key: &Key) -> String {

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use logic::release::{Unit, View, parts};
-use model::{ServiceName, spec::System};
+use model::{Gather, ServiceName, spec::System};
 
 use super::{Bundle, BundleId, Release, Releases, document::Parts, releases::blocking};
 
 /// A release.
 pub(crate) fn view(release: &Release) -> View<'_> {
     let units = release.bundles.iter().map(|(name, bundle)| (name, unit_of(bundle)));
-    View { system: &release.system, units: units.collect() }
+    View { system: &release.system, units: units.gather() }
 }
 
 impl Releases {
@@ -37,7 +37,7 @@ pub(super) fn view_of<'a>(system: &'a System, services: &'a BTreeMap<ServiceName
         env_file: &parts.env_file,
         secrets: &parts.secrets,
     };
-    View { system, units: services.iter().map(|(name, parts)| (name, unit(parts))).collect() }
+    View { system, units: services.iter().map(|(name, parts)| (name, unit(parts))).gather() }
 }
 
 fn unit_of(bundle: &Bundle) -> Unit<'_> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use manifest::{Disk, Severity};
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     spec::{Service, System},
     status::Trouble,
 };
@@ -35,7 +35,7 @@ impl Wanted {
     pub(super) fn of(config: &Config, text: String, system: System, only: &[ServiceName]) -> Result<Self, Failed> {
         let made = |name: &ServiceName| only.is_empty() || only.contains(name);
         let services = system.services.iter().filter(|(name, _)| made(name));
-        let services = services.map(|(name, service)| (name.clone(), service.clone())).collect();
+        let services = services.map(|(name, service)| (name.clone(), service.clone())).gather();
         let made = System { services, ..System::new(system.name.clone()) };
         let env_files = env_files(&made, &config.folder).map_err(Failed::manifest)?;
         let secrets = config.secrets.read(&system).map_err(Failed::manifest)?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use logic::release::{Counts, Ledger};
 use model::{
-    Problem, Slot,
+    Gather, Problem, Slot,
     api::Deploy,
     spec::{Side, System},
     status::{SystemPhase, Trouble},
@@ -198,7 +198,7 @@ impl Supervisor {
     /// How many instances each service has of the release that runs: what a rollout adds or takes meanwhile does not count.
     pub(super) fn instance_counts(&self) -> Counts {
         let own = self.services.iter().map(|(name, service)| (name.clone(), service.own_count()));
-        own.chain(self.rollout.iter().flat_map(|rollout| rollout.counts(Side::Old))).collect()
+        own.chain(self.rollout.iter().flat_map(|rollout| rollout.counts(Side::Old))).gather()
     }
 
     /// The release that a rollback is the way back from if it is asked for now.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::{
-    InstanceId, ServiceName, Slot,
+    Gather, InstanceId, ServiceName, Slot,
     spec::{Gateway, Policy, Side, System},
 };
 use ports::{
@@ -52,7 +52,7 @@ impl State {
             connections: Arc::default(),
             messages: Arc::default(),
             upstreams: BTreeMap::new(),
-            changed: config.system.services.keys().cloned().collect(),
+            changed: config.system.services.keys().cloned().gather(),
             dirty: true,
             drains: Vec::new(),
             was_stopping: false,

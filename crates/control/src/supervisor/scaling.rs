@@ -10,7 +10,7 @@ use logic::{
     service::{Event, Phase},
     wake,
 };
-use model::{InstanceId, ServiceName, Timestamp, spec::Scaling};
+use model::{Gather, InstanceId, ServiceName, Timestamp, spec::Scaling};
 use ports::{tasks::TaskKind, traffic::Load, workloads::WorkloadId};
 
 use super::{Supervisor, act::refresh_upstream, input::Input};
@@ -120,7 +120,7 @@ impl Supervisor {
             let used = self.engines.workloads.cpu_time(&WorkloadId::Instance(instance.id.clone()))?;
             Some((instance.id.clone(), used))
         });
-        scaler.read(load, cpu.collect(), now);
+        scaler.read(load, cpu.gather(), now);
         let ready = instances.iter().filter(|instance| instance.phase == Phase::Healthy).count();
         scaler.machine.ready(u32::try_from(ready).unwrap_or(u32::MAX));
         scaler.machine.due(now)

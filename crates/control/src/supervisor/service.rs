@@ -12,7 +12,7 @@ use logic::{
     transcript::Transcript,
 };
 use model::{
-    InstanceId, ServiceName, Timestamp,
+    Gather, InstanceId, ServiceName, Timestamp,
     api::ServiceEvent,
     spec::{Policy, Service},
     status::{ServiceStatus, Trouble},
@@ -192,7 +192,7 @@ impl Supervisor {
         known: &Remembered,
     ) -> ServiceState {
         let runs = self.past_runs.iter().filter(|(slot, _)| slot.service == *name);
-        let last_runs = runs.map(|(slot, run)| (slot.index, *run)).collect();
+        let last_runs = runs.map(|(slot, run)| (slot.index, *run)).gather();
         let seed = self.config.seed ^ u64::from(u32::from_be_bytes(hash_of(name)));
         let slots = known.slots.get(name).cloned().unwrap_or_default();
         let mut machine = Machine::new(name.clone(), settings(&spec), slots, last_runs, seed);
@@ -236,7 +236,7 @@ impl Supervisor {
             return;
         }
         let healthy = self.services.iter().filter(|(_, s)| s.machine.has_been_healthy() || s.machine.wanted() == 0);
-        let healthy = healthy.map(|(name, _)| name.clone()).collect();
+        let healthy = healthy.map(|(name, _)| name.clone()).gather();
         for name in candidates {
             if order::waits_for(self.system(), &name, &healthy).is_empty() && !self.migrates_first(&name) {
                 if let Some(service) = self.services.get_mut(&name) {
@@ -250,7 +250,7 @@ impl Supervisor {
     /// Keeps which slots a service has.
     pub(super) fn remember_slots(&self, name: &ServiceName) {
         let Some(service) = self.services.get(name) else { return };
-        let slots = service.machine.own_slots().collect();
+        let slots = service.machine.own_slots().gather();
         let (records, name) = (self.records.clone(), name.clone());
         self.beside("remember", async move { remembered(records.put_slots(&name, &slots).await) });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{ServiceName, api::Change, pins::second_sets};
+use model::{Gather, ServiceName, api::Change, pins::second_sets};
 
 use super::{View, parts::parts};
 
@@ -19,11 +19,11 @@ pub struct Difference {
 
 /// What happens to each service that something happens to, by name.
 pub fn compare(old: &View, new: &View) -> Vec<Difference> {
-    let names: BTreeSet<_> = old.units.keys().chain(new.units.keys()).copied().collect();
+    let names: BTreeSet<_> = old.units.keys().chain(new.units.keys()).copied().gather();
     let mut all: Vec<_> = names.into_iter().filter_map(|name| difference(name, old, new)).collect();
     if new.system.pinned {
         let replaced = |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced);
-        let changed: BTreeSet<_> = all.iter().filter(replaced).map(|difference| difference.service.clone()).collect();
+        let changed: BTreeSet<_> = all.iter().filter(replaced).map(|difference| difference.service.clone()).gather();
         for service in second_sets(old.system, new.system, &changed) {
             all.retain(|difference| difference.service != service);
             let parts = Vec::new();

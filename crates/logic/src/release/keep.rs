@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Timestamp, spec::Kept};
+use model::{Gather, Timestamp, spec::Kept};
 
 use super::Ledger;
 
@@ -12,7 +12,7 @@ pub fn forgotten(made: &BTreeMap<u64, Timestamp>, ledger: &Ledger, kept: &Kept, 
     let newest_first = made.iter().rev().enumerate();
     let is_old = |place: usize, at: Timestamp| place >= kept.releases_max as usize || now.since(at) > kept.releases_age;
     let old = newest_first.filter(|(place, (_, at))| is_old(*place, **at));
-    old.map(|(_, (number, _))| *number).filter(|number| !needed.contains(number)).collect()
+    old.map(|(_, (number, _))| *number).filter(|number| !needed.contains(number)).gather()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{ServiceName, api::ReleaseState};
+use model::{Gather, ServiceName, api::ReleaseState};
 use serde::{Deserialize, Serialize};
 
 /// How the releases of a system fare.
@@ -169,7 +169,7 @@ impl Ledger {
             Coming::Rollout(coming) => Some(coming),
             Coming::Nothing => None,
         };
-        self.running().into_iter().chain(self.previous()).chain(coming).collect()
+        self.running().into_iter().chain(self.previous()).chain(coming).gather()
     }
 
     /// Forgets releases.

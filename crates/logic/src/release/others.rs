@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use model::spec::{Gateway, Route, System};
+use model::{
+    Gather,
+    spec::{Gateway, Route, System},
+};
 
 /// What changes beside services, a sentence each.
 pub fn others(old: &System, new: &System) -> Vec<String> {
@@ -47,5 +50,5 @@ fn each<K: Ord + Display, V: PartialEq>(
 
 fn routes(gateway: &Gateway) -> BTreeMap<String, &Route> {
     let key = |route: &Route| format!("{}{}", route.host.as_deref().unwrap_or_default(), route.prefix);
-    gateway.routes.iter().map(|route| (key(route), route)).collect()
+    gateway.routes.iter().map(|route| (key(route), route)).gather()
 }

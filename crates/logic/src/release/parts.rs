@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     spec::{Policy, Service},
 };
 
@@ -96,5 +96,5 @@ fn calls<'a>(
 
 /// The keys whose values differ, or that one of them has not.
 fn keys<'a, K: Ord, V: PartialEq>(old: &'a BTreeMap<K, V>, new: &'a BTreeMap<K, V>) -> BTreeSet<&'a K> {
-    old.keys().chain(new.keys()).filter(|key| old.get(key) != new.get(key)).collect()
+    old.keys().chain(new.keys()).filter(|key| old.get(key) != new.get(key)).gather()
 }

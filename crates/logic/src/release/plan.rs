@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     api::{Change, PlannedService},
     spec::{self, Service, Strategy, System, Upgrade, Wait},
 };
@@ -73,7 +73,7 @@ pub fn unmigrated(old: Option<&View>, new: &View) -> BTreeSet<ServiceName> {
         .units
         .iter()
         .filter(|(name, unit)| unit.spec.migrate.is_some() && (unit.artifact.is_none() || is_new(name)));
-    names.map(|(name, _)| (*name).clone()).collect()
+    names.map(|(name, _)| (*name).clone()).gather()
 }
 
 /// The name of a strategy.
@@ -124,7 +124,7 @@ fn callers_first(targets: &mut [Target], old: &System, new: &System) {
         let numbered = (0..).zip(order::stop_waves(system));
         numbered
             .flat_map(|(number, wave)| wave.into_iter().map(move |name| (name, number)))
-            .collect::<BTreeMap<_, u32>>()
+            .gather::<BTreeMap<_, u32>>()
     };
     let (old, new) = (waves(old), waves(new));
     for target in targets {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::spec::Side;
+use model::{Gather, spec::Side};
 
 use super::{
     Action, Phase, Snapshot,
@@ -24,7 +24,7 @@ impl Snapshot {
             .chain(self.migration())
             .chain(self.judge())
             .chain(self.finish())
-            .collect()
+            .gather()
     }
 
     fn confirm(&self, pair: &Pair) -> impl Iterator<Item = Action> {

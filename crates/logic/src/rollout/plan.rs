@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     spec::{Scarce, Strategy, Terms, WEIGHT_MAX, Wait},
 };
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ pub(super) struct Stage {
 impl Plan {
     /// Whether it makes sense. The number is that of the target.
     pub fn check(&self) -> Result<(), Invalid> {
-        let names: BTreeSet<_> = self.targets.iter().map(|target| &target.service).collect();
+        let names: BTreeSet<_> = self.targets.iter().map(|target| &target.service).gather();
         if names.is_empty() || names.len() != self.targets.len() {
             return Err(Invalid::Targets);
         }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use model::{InstanceId, ServiceName, Slot, Timestamp, spec};
+use model::{Gather, InstanceId, ServiceName, Slot, Timestamp, spec};
 
 use super::{
     Action, Cause, Event, Instance, Phase, ProbeVerdict, backoff, restart::Restart, slot::SlotState, want::Wants,
@@ -374,7 +374,7 @@ impl Machine {
     }
 
     fn step_all(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let all: BTreeSet<_> = self.slots.keys().copied().chain(self.wants.all()).collect();
+        let all: BTreeSet<_> = self.slots.keys().copied().chain(self.wants.all()).gather();
         for index in all {
             self.step(index, now, actions);
         }

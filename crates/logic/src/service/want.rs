@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use model::Gather;
+
 use super::{Settings, Wanted, slot::SlotState};
 
 /// Which slots shall have an instance.
@@ -21,7 +23,7 @@ enum Want {
 
 impl Wants {
     pub(super) fn new(settings: Settings, slots: BTreeSet<u32>) -> Self {
-        Self { settings: Arc::new(settings), slots: slots.into_iter().map(|index| (index, Want::Own)).collect() }
+        Self { settings: Arc::new(settings), slots: slots.into_iter().map(|index| (index, Want::Own)).gather() }
     }
 
     pub(super) fn contains(&self, index: u32) -> bool {

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Gather;
+
 /// Who calls whom. A caller of changed services that must not mix their releases in one request, the gateway for one, is a
 /// node like any other, and counts as changed.
 pub(super) type Calls<N> = BTreeMap<N, BTreeSet<N>>;
@@ -14,7 +16,7 @@ pub(super) type Calls<N> = BTreeMap<N, BTreeSet<N>>;
 pub(super) fn second_sets<N: Ord + Clone>(calls: &Calls<N>, changed: &BTreeSet<N>) -> BTreeSet<N> {
     let called = reached(calls, changed);
     let callers = reached(&turned(calls), changed);
-    called.intersection(&callers).filter(|node| !changed.contains(*node)).cloned().collect()
+    called.intersection(&callers).filter(|node| !changed.contains(*node)).cloned().gather()
 }
 
 /// A path that leaves the release and comes back into it: from one of its services over others to one of its services.

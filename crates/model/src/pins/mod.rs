@@ -5,7 +5,7 @@ mod graph;
 
 use std::collections::BTreeSet;
 
-use crate::{ServiceName, spec::System};
+use crate::{Gather, ServiceName, spec::System};
 use graph::Calls;
 
 /// Who calls: a service, or the gateway.
@@ -17,7 +17,7 @@ pub fn second_sets(old: &System, new: &System, changed: &BTreeSet<ServiceName>) 
         return BTreeSet::new();
     }
     let found = graph::second_sets(&calls([old, new]), &with_gateway(changed));
-    found.into_iter().flatten().filter(|name| new.services.contains_key(name)).collect()
+    found.into_iter().flatten().filter(|name| new.services.contains_key(name)).gather()
 }
 
 /// A path that leaves a release of these services and comes back into it. Proves, where there is none, that a request
@@ -27,7 +27,7 @@ pub fn reentry(system: &System, release: &BTreeSet<ServiceName>) -> Option<Vec<N
 }
 
 fn with_gateway(services: &BTreeSet<ServiceName>) -> BTreeSet<Node> {
-    services.iter().cloned().map(Some).chain([None]).collect()
+    services.iter().cloned().map(Some).chain([None]).gather()
 }
 
 fn calls<'a>(systems: impl IntoIterator<Item = &'a System>) -> Calls<Node> {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{AckPolicy, ConsumerConfig};
+use crate::Gather;
 
 /// `true` in the metadata of a consumer that wants its dead letters kept, or of a stream whose consumers all do.
 pub const DEAD_LETTER_KEY: &str = "isles.dead-letter";
@@ -48,7 +49,7 @@ impl Redelivery {
         let backoff = (!backoff.is_empty()).then_some((BACKOFF_KEY, backoff));
         let dead_letter = self.dead_letter.then(|| (DEAD_LETTER_KEY, "true".to_owned()));
         let all = [max_deliver, backoff, dead_letter].into_iter().flatten();
-        all.map(|(key, value)| (key.to_owned(), value)).collect()
+        all.map(|(key, value)| (key.to_owned(), value)).gather()
     }
 
     /// Takes out of a stream's metadata what it says of redeliveries, for an engine that does not do it.

@@ -12,7 +12,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use model::spec::Limits;
+use model::{Gather, spec::Limits};
 use ports::keeper::{LimitedResource, Rlimit, stat};
 use rustix::io::Errno;
 
@@ -181,7 +181,7 @@ fn enable_controllers(own: &Path, system: &Path, keeper_pid: u32) -> BTreeSet<&'
 /// Moves the keeper and all below it to a group of their own; `false` if others are in the group too.
 fn step_aside(own: &Path, keeper_pid: u32) -> bool {
     let Ok(keeper) = i32::try_from(keeper_pid) else { return false };
-    let ours: BTreeSet<i32> = stat::descendants(keeper).iter().map(|stat| stat.pid).chain([keeper]).collect();
+    let ours: BTreeSet<i32> = stat::descendants(keeper).iter().map(|stat| stat.pid).chain([keeper]).gather();
     let inside = fs::read_to_string(own.join("cgroup.procs")).unwrap_or_default();
     let inside: Vec<i32> = inside.lines().filter_map(|pid| pid.parse().ok()).collect();
     let leaf = own.join(find::LEAF);

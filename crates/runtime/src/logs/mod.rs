@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use model::{ServiceName, Timestamp, api::LogLine};
+use model::{Gather, ServiceName, Timestamp, api::LogLine};
 use ports::{
     clock::Clock,
     keeper::line::Line,
@@ -56,7 +56,7 @@ impl LogStore {
             files.filter_map(move |file| LogKey::parse(&service, file.file_name().to_str()?))
         });
         let open = |key: LogKey| (key.clone(), Arc::new(SlotLog::open(key, &folder, limits)));
-        let logs = Mutex::new(keys.map(open).collect());
+        let logs = Mutex::new(keys.map(open).gather());
         let changes = broadcast::Sender::new(CHANGES_MAX);
         Self { folder, limits, clock, logs, changes, notices: Mutex::default() }
     }
@@ -106,7 +106,7 @@ impl LogStore {
         let changes = self.changes.subscribe();
         let logs: Vec<_> = self.selected(&selection.services).into_iter().map(|log| (log.end(), log)).collect();
         tasks.spawn(TaskKind::Work("log reader"), async move {
-            let places = logs.iter().map(|(end, log)| (log.key.clone(), *end)).collect();
+            let places = logs.iter().map(|(end, log)| (log.key.clone(), *end)).gather();
             let (chosen, to) = (selection.clone(), sender.clone());
             let told = tokio::task::spawn_blocking(move || tell_history(logs, &chosen, &to)).await;
             if told.is_ok() && selection.follow {

@@ -13,6 +13,7 @@ use std::{
 };
 
 use journal::{Batch, Durability, Folder, Journal, JournalError, Options};
+use model::Gather;
 use ports::streams::StreamsError;
 
 use super::{content::Content, error::from_journal, older, record};
@@ -56,7 +57,7 @@ impl Node {
         let next_stream = AtomicU64::new(streams.last().map_or(1, |(last, _)| last + 1));
         let bucket = |(stream, description): (u64, _)| Some((bucket_name(description)?, stream));
         let buckets = streams.into_iter().map(|(stream, description)| (stream, description.to_vec()));
-        Self { journal, folder, buckets: buckets.filter_map(bucket).collect(), next_stream }
+        Self { journal, folder, buckets: buckets.filter_map(bucket).gather(), next_stream }
     }
 
     /// The journal, with a reserve of at least so many bytes.
@@ -133,7 +134,7 @@ fn batch(stream: u64, name: &str, content: Content) -> Batch {
     let mut batch = Batch::new();
     batch.create(stream, &description(name));
     let by_revision: BTreeMap<_, _> =
-        content.entries.iter().map(|(key, (revision, value))| (revision, (key, value))).collect();
+        content.entries.iter().map(|(key, (revision, value))| (revision, (key, value))).gather();
     for (revision, (key, value)) in &by_revision {
         batch.append(stream, **revision, &record::encode(key, value));
     }

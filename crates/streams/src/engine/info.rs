@@ -1,9 +1,9 @@
 //! What is told of streams.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use logic::{stream::Stored as _, subject::overlap};
-use model::{Timestamp, streams::Storage};
+use model::{Gather, Timestamp, streams::Storage};
 
 use super::{
     Engine,
@@ -56,7 +56,7 @@ impl Engine {
                 true
             });
             let (part, subjects) = page(found.into_iter(), offset(request.offset), SUBJECTS_MAX);
-            (paged, info.state.subjects) = (part, BTreeMap::from_iter(subjects));
+            (paged, info.state.subjects) = (part, subjects.into_iter().gather());
         }
         Ok(Reply::Now(Response::StreamInfo(StreamDetails { paged, info })))
     }

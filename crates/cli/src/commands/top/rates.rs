@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    InstanceId,
+    Gather, InstanceId,
     figures::{BreakerState, ConnectionFigures, Latency},
 };
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub(super) struct Rates {
 
 /// The rates of each connection, the busiest first.
 pub(super) fn between(before: &[ConnectionFigures], after: &[ConnectionFigures], seconds: f64) -> Vec<Rates> {
-    let before: BTreeMap<_, _> = before.iter().map(|figures| (&figures.connection, figures)).collect();
+    let before: BTreeMap<_, _> = before.iter().map(|figures| (&figures.connection, figures)).gather();
     let mut rates: Vec<_> =
         after.iter().map(|after| of(before.get(&after.connection).copied(), after, seconds)).collect();
     let order = |a: &Rates, b: &Rates| b.requests_per_second.total_cmp(&a.requests_per_second);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{ServiceName, api::TopicStatus};
+use model::{Gather, ServiceName, api::TopicStatus};
 
 use super::text::{Family, Kind};
 
@@ -41,7 +41,7 @@ pub(super) fn families(topics: &[TopicStatus]) -> [Family; 6] {
 
 /// By service, those without a consumer too.
 fn sums(topic: &TopicStatus) -> BTreeMap<&ServiceName, Sum> {
-    let mut sums: BTreeMap<_, Sum> = topic.subscribers.iter().map(|service| (service, Sum::default())).collect();
+    let mut sums: BTreeMap<_, Sum> = topic.subscribers.iter().map(|service| (service, Sum::default())).gather();
     for consumer in &topic.consumers {
         if let Some(sum) = consumer.service.as_ref().and_then(|service| sums.get_mut(service)) {
             sum.pending += consumer.pending;

@@ -8,7 +8,7 @@ use logic::{
     service,
 };
 use model::{
-    Problem, ServiceName,
+    Gather, Problem, ServiceName,
     spec::{Side, Strategy, Wait},
 };
 
@@ -59,7 +59,7 @@ impl Supervisor {
         // It is written after the first state of the rollout: who goes on with that knows it.
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
-        let begun = places.keys().cloned().collect();
+        let begun = places.keys().cloned().gather();
         let rollout = Rollout::new(self.next_rollout(), (from, to), self.now(), machine, places);
         self.rollout = Some(Rollout { begun, goes_on: true, ..rollout });
         self.add_services();
@@ -79,7 +79,7 @@ impl Supervisor {
             let numbered = (1..=target.old).zip(slots.unwrap_or_default());
             numbered.map(move |(number, slot)| (Instance { service: service.clone(), side: Side::Old, number }, slot))
         };
-        plan.targets.iter().flat_map(|target| of(target).collect::<Vec<_>>()).collect()
+        plan.targets.iter().flat_map(|target| of(target).collect::<Vec<_>>()).gather()
     }
 
     /// Services that are new in the release are there from the beginning, without instances.

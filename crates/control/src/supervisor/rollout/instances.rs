@@ -6,7 +6,7 @@ use logic::{
     rollout::{Event, Instance, Report, State},
     service::{self, Cause, Phase, Wanted},
 };
-use model::{InstanceId, ServiceName, Slot, Timestamp, spec::Side};
+use model::{Gather, InstanceId, ServiceName, Slot, Timestamp, spec::Side};
 
 use super::super::{Supervisor, service::settings};
 
@@ -18,7 +18,7 @@ impl Supervisor {
         if rollout.places.contains_key(instance) {
             return;
         }
-        let taken: BTreeSet<_> = rollout.instances_of(&instance.service).map(|(_, slot)| slot).collect();
+        let taken: BTreeSet<_> = rollout.instances_of(&instance.service).map(|(_, slot)| slot).gather();
         if let Some(slot) = service.machine.free_slots().find(|slot| !taken.contains(slot)) {
             rollout.places.insert(instance.clone(), slot);
         }

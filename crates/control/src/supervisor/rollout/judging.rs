@@ -8,7 +8,7 @@ use logic::{
     release,
     rollout::{Cause, Event, Verdict},
 };
-use model::{ServiceName, Timestamp, spec::Tolerance, status::Trouble};
+use model::{Gather, ServiceName, Timestamp, spec::Tolerance, status::Trouble};
 use ports::traffic::SideFigures;
 
 use super::{super::Supervisor, Rollout};
@@ -47,7 +47,7 @@ impl Supervisor {
             let figures = self.engines.traffic.compare(&name);
             (name, (Judge::new(settings(tolerance)), figures))
         };
-        let judges = names.into_iter().map(judge).collect();
+        let judges = names.into_iter().map(judge).gather();
         rollout.judging = Some(Judging { step, judges, verdict: None, of: None, next_at: now + PAUSE });
     }
 

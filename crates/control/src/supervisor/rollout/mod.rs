@@ -32,7 +32,7 @@ use logic::{
     rollout::{Action, Instance, Machine, Phase, State, Storing, Target},
 };
 use migration::Migrating;
-use model::{InstanceId, ServiceName, Timestamp, spec::Side};
+use model::{Gather, InstanceId, ServiceName, Timestamp, spec::Side};
 pub(crate) use record::{Part, RolloutRecord, Whole};
 pub(super) use remember::Ending;
 pub(super) use request::nothing_under_way;
@@ -141,7 +141,7 @@ impl Rollout {
             Side::Old => target.old,
             Side::New => target.new,
         };
-        self.targets().map(|target| (target.service.clone(), of(target))).collect()
+        self.targets().map(|target| (target.service.clone(), of(target))).gather()
     }
 
     /// The release to which it goes.

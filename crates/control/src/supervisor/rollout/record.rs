@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logic::rollout::{Head, Instance, Pair, Snapshot};
-use model::{ServiceName, Timestamp, spec::Side, status::Trouble};
+use model::{Gather, ServiceName, Timestamp, spec::Side, status::Trouble};
 use serde::{Deserialize, Serialize};
 
 use super::Rollout;
@@ -50,7 +50,7 @@ impl RolloutRecord {
     /// What was read; `None` if it is not complete.
     pub(crate) fn read(whole: Whole, parts: impl IntoIterator<Item = Part>) -> Option<Self> {
         let own = parts.into_iter().filter(|part| part.number == whole.number);
-        let parts: BTreeMap<_, _> = own.map(|part| (part.pair.service().clone(), part)).collect();
+        let parts: BTreeMap<_, _> = own.map(|part| (part.pair.service().clone(), part)).gather();
         (parts.len() == whole.parts).then_some(Self { whole, parts })
     }
 
@@ -64,7 +64,7 @@ impl RolloutRecord {
             let place = |&(side, number, slot)| (Instance { service: service.clone(), side, number }, slot);
             part.slots.iter().map(place).collect::<Vec<_>>()
         });
-        self.whole.places.iter().cloned().chain(of_parts).collect()
+        self.whole.places.iter().cloned().chain(of_parts).gather()
     }
 
     fn take(&mut self, newer: Self) {
@@ -86,7 +86,7 @@ impl Rollout {
     pub(super) fn take_change(&mut self) -> Option<RolloutRecord> {
         let whole = self.whole();
         let changed = self.machine.snapshot().pairs().iter().filter(|pair| !self.is_stored(pair));
-        let parts: BTreeMap<_, _> = changed.map(|pair| (pair.service().clone(), self.part(pair))).collect();
+        let parts: BTreeMap<_, _> = changed.map(|pair| (pair.service().clone(), self.part(pair))).gather();
         if parts.is_empty() && self.stored.as_ref().is_some_and(|stored| stored.whole.says(&whole)) {
             return None;
         }

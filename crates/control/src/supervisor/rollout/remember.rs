@@ -2,7 +2,7 @@
 //! instances of its services.
 
 use model::{
-    ServiceName,
+    Gather, ServiceName,
     api::{RolloutService, RolloutStatus},
 };
 use ports::streams::StreamsError;
@@ -75,7 +75,7 @@ impl Supervisor {
         let counted_anew = self.ending.as_mut().map(|ending| std::mem::take(&mut ending.counted_anew));
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
-            services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));
+            services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().gather())));
         let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
         self.beside("remember", async move {
             let written: Result<(), StreamsError> = async {

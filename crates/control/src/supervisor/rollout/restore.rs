@@ -8,6 +8,7 @@ use logic::{
     service,
 };
 use model::{
+    Gather,
     api::{RolloutPhase, RolloutStatus},
     spec::Side,
     status::Trouble,
@@ -103,7 +104,7 @@ impl Supervisor {
     /// the service's own until the end is remembered.
     fn restore_slots(&mut self) {
         let Some(rollout) = &self.rollout else { return };
-        let members: BTreeMap<_, _> = rollout.machine.snapshot().members().collect();
+        let members: BTreeMap<_, _> = rollout.machine.snapshot().members().gather();
         for (instance, slot) in rollout.places.clone() {
             let is_kept = members.get(&instance).copied();
             let wanted = is_kept.map(|_| self.wanted(&instance, slot));
@@ -132,7 +133,7 @@ impl Supervisor {
         let Some(rollout) = &mut self.rollout else { return };
         rollout.goes_on = true;
         // Only now can it be told what is not there any more.
-        rollout.begun = rollout.places.keys().cloned().collect();
+        rollout.begun = rollout.places.keys().cloned().gather();
         let services = rollout.services();
         services.iter().for_each(|name| self.observe(name));
         self.tell_rollout(Event::Due);

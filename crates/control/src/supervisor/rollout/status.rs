@@ -7,7 +7,7 @@ use logic::{
     service,
 };
 use model::{
-    Problem, ServiceName, Slot, Timestamp,
+    Gather, Problem, ServiceName, Slot, Timestamp,
     api::{RolloutPhase, RolloutService, RolloutSide, RolloutStatus},
     spec::{Side, Strategy, WEIGHT_MAX, Wait},
     status::Trouble,
@@ -193,7 +193,7 @@ impl Supervisor {
 
     fn previews(&self, rollout: &Rollout) -> std::collections::BTreeMap<ServiceName, std::net::SocketAddr> {
         let address = |name: ServiceName| Some((name.clone(), self.addresses.preview(&name)?));
-        rollout.services().into_iter().filter_map(address).collect()
+        rollout.services().into_iter().filter_map(address).gather()
     }
 }
 
