@@ -114,6 +114,10 @@ async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseF
         match head {
             // That was said already.
             Head::Interim(response) if response.status() == StatusCode::CONTINUE && flow.call.invited.get() => {}
+            Head::Interim(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let detail = "it switched to another protocol, which HTTP/2 has no way for";
+                return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+            }
             Head::Interim(response) => back.inform(flow, response).await?,
             Head::Final(response) => {
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));

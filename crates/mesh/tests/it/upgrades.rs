@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::Reason;
+use model::{Reason, spec::Protocol};
 use ports::traffic::{Drained, Traffic};
 
-use crate::rig::*;
+use crate::{http2_client, rig::*};
 
 const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\n";
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n\r\n";
@@ -136,4 +136,28 @@ async fn a_websocket_is_told_when_its_instance_goes_away() {
     }
     let figures = figures();
     assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::DrainTimeout, 1)].into()));
+}
+
+/// RFC 9113 section 8.6: there is no 101 in HTTP/2.
+#[tokio::test]
+async fn an_instance_of_http2_that_switches() {
+    let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
+    let target = rig
+        .server(|conn| async move {
+            let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let switching = http::Response::builder().status(101).body(()).unwrap();
+                respond.send_informational(switching).unwrap();
+                let _ = respond.send_response(http::Response::new(()), true);
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for head in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", UPGRADE] {
+        let problem = rig.client().await.problem(head).await;
+        assert_eq!((problem.reason.as_str(), problem.status), (Reason::BadResponse.code(), 502));
+    }
+    let mut client = http2_client::connect(&rig, rig.gateway).await;
+    let (status, head, _) = http2_client::send(&mut client, http2_client::request("GET", "/", "")).await;
+    assert_eq!((status, &head.headers()["x-isles-reason"]), (502, &Reason::BadResponse.code().parse().unwrap()));
 }

@@ -41,7 +41,7 @@ async fn connections_to_one_instance() {
     while connections.load(SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
-    let late = "GET / HTTP/1.1\r\nhost: a\r\nx-isles-timeout-ms: 50\r\n\r\n";
+    let late = "GET / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 50m\r\n\r\n";
     for _ in 0..6 {
         let problem = rig.client().await.problem(late).await;
         assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
