@@ -46,10 +46,12 @@ pub(crate) enum Writer<'a> {
     Tls(&'a Secure),
 }
 
-/// A write that failed; what the host says of it is of no use.
+/// A write that failed; what else the host says of it is of no use.
 pub(crate) struct WriteFailed {
     /// Whether some bytes were taken before.
     pub(crate) begun: bool,
+    /// The peer has cut its own stream off too. The host says so once, so who reads on finds an ordinary end.
+    pub(crate) reset: bool,
 }
 
 impl Socket {
@@ -204,6 +206,12 @@ impl Reader<'_> {
     }
 }
 
+impl WriteFailed {
+    fn of(error: &io::Error, begun: bool) -> Self {
+        Self { begun, reset: error.kind() == io::ErrorKind::ConnectionReset }
+    }
+}
+
 impl Writer<'_> {
     /// Writes all parts, in as few system calls as the peer allows.
     pub(crate) async fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), WriteFailed> {
@@ -214,12 +222,13 @@ impl Writer<'_> {
         while !rest.is_empty() {
             match poll_fn(|context| self.poll_write(context, rest)).await {
                 Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
-                Ok(0) | Err(_) => return Err(WriteFailed { begun }),
+                Ok(0) => return Err(WriteFailed { begun, reset: false }),
+                Err(error) => return Err(WriteFailed::of(&error, begun)),
             }
             begun = true;
         }
         if let Self::Tls(stream) = self {
-            stream.flush().await.map_err(|_| WriteFailed { begun })?;
+            stream.flush().await.map_err(|error| WriteFailed::of(&error, begun))?;
         }
         Ok(())
     }
