@@ -260,7 +260,11 @@ impl<'a> Flow<'a> {
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
         if !self.answered.get() && !matches!(stop, Stop::Cut) {
-            self.local.observe_at_least(now.since(self.began.get()), now);
+            let took = now.since(self.began.get());
+            self.local.observe_at_least(took, now);
+            if matches!(&stop, Stop::Fault(fault) if self.call.had_its_time(fault.reason)) {
+                self.call.connection.shared.load.observe(took, now);
+            }
         }
         let fault = match stop {
             Stop::Cut => return self.cut_off(),

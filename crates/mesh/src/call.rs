@@ -66,7 +66,7 @@ pub(crate) struct Call {
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
     /// The time from the request's arrival until then.
-    limit: Duration,
+    pub(crate) limit: Duration,
     pub(crate) reason: Reason,
     /// When the caller itself gives up; then the body's progress gains no time.
     pub(crate) caller: Option<Instant>,
@@ -178,6 +178,24 @@ impl Call {
         view.pick(worker, self, &tried)
     }
 
+    /// Whether it took the callee too long: the time of its policy, or about as much of a caller that passes its own deadline on and so
+    /// gives up first.
+    pub(crate) fn had_its_time(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Timeout => true,
+            Reason::DeadlineExceeded => self.deadline.limit >= self.connection.policy().timeout / 2,
+            _ => false,
+        }
+    }
+
+    /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
+    /// passed before an instance had the request.
+    pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
+        let deadline =
+            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        reason.blames_callee() || deadline()
+    }
+
     /// Takes a retry out of the connection's budget.
     pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
         self.connection.shared.guard.retries.withdraw(worker.now())
@@ -203,14 +221,13 @@ impl Drop for Call {
 }
 
 impl Ended {
-    /// What it says of the instance that was tried last.
-    pub(crate) fn says_of_instance(&self) -> Option<health::Outcome> {
-        let reason = match self {
-            Self::Gone => return None,
-            Self::Broken(reason) => *reason,
-            Self::Fault(fault) => fault.reason,
-        };
-        reason.blames_callee().then_some(health::Outcome::Failure)
+    /// Why, unless it was the client's will.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Gone => None,
+            Self::Broken(reason) => Some(*reason),
+            Self::Fault(fault) => Some(fault.reason),
+        }
     }
 }
 
