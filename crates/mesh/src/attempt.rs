@@ -107,7 +107,7 @@ pub(crate) async fn run(
     let result = transfer(&flow, client, &mut upstream.socket, scratch).await;
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
-        Downloaded::Upgraded => Ok(upgraded(&flow, client, upstream, scratch).await),
+        Downloaded::Upgraded => upgraded(&flow, client, upstream, scratch).await,
     }
 }
 
@@ -212,17 +212,25 @@ pub(crate) fn finish(
     }
 }
 
-async fn upgraded(flow: &Flow<'_>, client: &mut Socket, mut upstream: Upstream, scratch: &mut Scratch) -> Next {
+async fn upgraded(
+    flow: &Flow<'_>,
+    client: &mut Socket,
+    mut upstream: Upstream,
+    scratch: &mut Scratch,
+) -> Result<Next, Failed> {
     let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let after_end = flow.call.connection.policy().idle_timeout;
     let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
     let Scratch { input, reply, .. } = scratch;
-    let ended = tunnel::run(client, &mut upstream.socket, input, reply, &terms).await;
-    if ended == tunnel::Ended::CutOff {
-        flow.local.shared.cut_off.fetch_add(1, Relaxed);
-        flow.call.cut_off.set(true);
+    match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
+        tunnel::Ended::ByPeers => {}
+        tunnel::Ended::Broken(peer) => return Err(Failed::Over(peer.ended())),
+        tunnel::Ended::CutOff => {
+            flow.local.shared.cut_off.fetch_add(1, Relaxed);
+            flow.call.cut_off.set(true);
+        }
     }
-    Next::Linger
+    Ok(Next::Linger)
 }
 
 impl<'a> Flow<'a> {
@@ -252,7 +260,11 @@ impl<'a> Flow<'a> {
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
         if !self.answered.get() && !matches!(stop, Stop::Cut) {
-            self.local.observe_at_least(now.since(self.began.get()), now);
+            let took = now.since(self.began.get());
+            self.local.observe_at_least(took, now);
+            if matches!(&stop, Stop::Fault(fault) if self.call.had_its_time(fault.reason)) {
+                self.call.connection.shared.load.observe(took, now);
+            }
         }
         let fault = match stop {
             Stop::Cut => return self.cut_off(),

@@ -179,6 +179,29 @@ impl Call {
         view.pick(worker, self, &tried)
     }
 
+    /// The time from its arrival until the answer is due.
+    pub(crate) fn patience(&self) -> Duration {
+        self.deadline.due.since(self.arrived)
+    }
+
+    /// Whether it took the callee too long: the time of its policy, or about as much of a caller that passes its own deadline on and so
+    /// gives up first.
+    pub(crate) fn had_its_time(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Timeout => true,
+            Reason::DeadlineExceeded => self.patience() >= self.connection.policy().timeout / 2,
+            _ => false,
+        }
+    }
+
+    /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
+    /// passed before an instance had the request.
+    pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
+        let deadline =
+            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        reason.blames_callee() || deadline()
+    }
+
     /// Takes a retry out of the connection's budget.
     pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
         self.connection.shared.guard.retries.withdraw(worker.now())
@@ -204,14 +227,13 @@ impl Drop for Call {
 }
 
 impl Ended {
-    /// What it says of the instance that was tried last.
-    pub(crate) fn says_of_instance(&self) -> Option<health::Outcome> {
-        let reason = match self {
-            Self::Gone => return None,
-            Self::Broken(reason) => *reason,
-            Self::Fault(fault) => fault.reason,
-        };
-        reason.blames_callee().then_some(health::Outcome::Failure)
+    /// Why, unless it was the client's will.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Gone => None,
+            Self::Broken(reason) => Some(*reason),
+            Self::Fault(fault) => Some(fault.reason),
+        }
     }
 }
 

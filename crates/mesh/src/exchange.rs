@@ -159,8 +159,14 @@ pub(crate) async fn attempts(
                 (last, reuse) = (fault, true);
             }
             Err(Failed::Over(ended)) => {
-                call.judge(worker, lease.local(), ended.says_of_instance());
                 call.tried.push(lease.local().shared.id.clone());
+                if let Some(reason) = ended.reason().filter(|reason| call.blames_callee(*reason)) {
+                    // Who fails at once must not look fast. Of lost time the average knows.
+                    if !call.had_its_time(reason) {
+                        lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.now());
+                    }
+                    call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                }
                 return Err(ended);
             }
         }

@@ -52,7 +52,7 @@ pub(crate) fn find(
         return Err(refused(Fault::new(Reason::UpgradeRefused, String::from_utf8_lossy(protocol))));
     }
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
-    let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
+    let trace = trace(request, head).is_none().then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
     let waits = caller_timeout(request, head, edge.is_none_or(|edge| edge.trusted));
@@ -129,10 +129,11 @@ fn caller_timeout(request: &RequestHead, head: &[u8], trusted: bool) -> Option<D
     ours.chain(grpc).min()
 }
 
-/// Whether the request belongs to a trace already: to one, not to several.
-fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
+/// The trace that the request belongs to already: one, not several.
+pub(crate) fn trace<'a>(request: &RequestHead, head: &'a [u8]) -> Option<&'a [u8]> {
     let mut values = request.values_of(head, FieldKind::Traceparent);
-    values.next().is_some_and(trace::is_valid) && values.next().is_none()
+    let first = values.next().filter(|value| trace::is_valid(value))?;
+    values.next().is_none().then_some(first)
 }
 
 impl Worker {

@@ -58,7 +58,7 @@ fn side(call: &Call) -> Option<Side> {
 fn health_of(call: &Call, outcome: Outcome) -> Option<health::Outcome> {
     match outcome {
         Outcome::Status(_) => Some(call.health()),
-        Outcome::Failed(reason) => reason.blames_callee().then_some(health::Outcome::Failure),
+        Outcome::Failed(reason) => call.blames_callee(reason).then_some(health::Outcome::Failure),
         Outcome::Cancelled => None,
     }
 }

@@ -111,6 +111,7 @@ impl Requester for Tcp<'_> {
         let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
             tunnel::Ended::ByPeers => Ok(Next::Close),
+            tunnel::Ended::Broken(peer) => Err(Failed::Over(peer.ended())),
             tunnel::Ended::CutOff => {
                 upstream.socket.reset_on_close();
                 local.shared.cut_off.fetch_add(1, Relaxed);

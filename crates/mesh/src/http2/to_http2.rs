@@ -62,7 +62,11 @@ pub(super) async fn run<S: Source, B: Back>(
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = links::place(worker, lease, call).await?;
+    let place = tokio::select! {
+        biased;
+        place = links::place(worker, lease, call) => place?,
+        () = passage.source.gone() => return Err(Failed::Over(Ended::Gone)),
+    };
     if !local.serving.get() {
         return Err(Failed::Left);
     }

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use model::{Reason, spec::Protocol};
-use ports::traffic::{Drained, Traffic};
+use ports::traffic::{Drained, Target, Traffic};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::{http2_client, rig::*};
 
@@ -160,4 +165,29 @@ async fn an_instance_of_http2_that_switches() {
     let mut client = http2_client::connect(&rig, rig.gateway).await;
     let (status, head, _) = http2_client::send(&mut client, http2_client::request("GET", "/", "")).await;
     assert_eq!((status, &head.headers()["x-isles-reason"]), (502, &Reason::BadResponse.code().parse().unwrap()));
+}
+
+#[tokio::test]
+async fn whichever_side_cuts_a_tunnel_off_the_other_one_is_reset() {
+    for by_instance in [true, false] {
+        let rig = Rig::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
+        let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+        instance.write_all(SWITCH.as_bytes()).await.unwrap();
+        timeout(PATIENCE, client.read_exact(&mut [0; SWITCH.len()])).await.unwrap().unwrap();
+        let (gone, mut told) = if by_instance { (instance, client) } else { (client, instance) };
+        reset(gone);
+        assert!(is_reset(&mut told).await, "by the instance: {by_instance}");
+        let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
+        while figures().requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        let (outcomes, reasons) = (figures().outcomes, figures().reasons);
+        let failed = u64::from(by_instance);
+        assert_eq!((outcomes.failed, outcomes.cancelled), (failed, 1 - failed));
+        assert_eq!(reasons.get(&Reason::Reset), by_instance.then_some(&1));
+    }
 }
