@@ -17,6 +17,8 @@ use ports::{
     traffic::{Target, Traffic},
 };
 
+use tokio::time::timeout;
+
 use crate::{
     http2_client::{self, connect},
     rig::*,
@@ -58,9 +60,12 @@ fn with_body(method: &str, body: &str) -> String {
 
 /// A request is counted once its answer is out.
 async fn until_retries(rig: &Rig, expected: u64) {
-    while rig.mesh.connections()[0].retries < expected {
-        tokio::task::yield_now().await;
-    }
+    let reached = async {
+        while rig.mesh.connections()[0].retries < expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, reached).await.unwrap();
     assert_eq!(rig.mesh.connections()[0].retries, expected);
 }
 
