@@ -1,6 +1,7 @@
 //! The command line as clap reads it.
 
 mod messages;
+mod process;
 mod releases;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
@@ -26,7 +27,7 @@ pub struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// The manifest or its folder [default: the nearest isles.toml upward]
     #[arg(short, long, global = true, value_name = "PATH")]
@@ -89,14 +90,14 @@ pub enum Command {
     /// Whether this Isles could run a system (internal)
     #[command(hide = true)]
     Probe(InnerArgs),
-    /// What follows a keeper (internal)
-    #[command(hide = true)]
+    /// What follows a keeper (internal: `Command::of_process`)
+    #[command(skip)]
     Successor(InnerArgs),
-    /// The keeper process (internal)
-    #[command(hide = true)]
+    /// The keeper process (internal: `Command::of_process`)
+    #[command(skip)]
     Keeper(InnerArgs),
-    /// The platform process (internal)
-    #[command(hide = true)]
+    /// The platform process (internal: `Command::of_process`)
+    #[command(skip)]
     Platform(InnerArgs),
     /// The view of a system in the foreground (internal)
     #[command(hide = true)]

@@ -11,7 +11,7 @@ use std::{
 use clap::Parser;
 
 use crate::{
-    args::{Arguments, ColorChoice, Command, UpArgs},
+    args::{Arguments, ColorChoice, Command, Global, UpArgs},
     exit::ExitCode,
     project::Project,
     report::UserError,
@@ -68,7 +68,11 @@ impl Environment {
 /// # Errors
 /// When it is wrong, or asks for help or the version; see [`refuse`].
 pub fn from_env(args: impl IntoIterator<Item = OsString>, env: &Environment) -> Result<Settings, clap::Error> {
-    let Arguments { global, command } = Arguments::try_parse_from(args)?;
+    let args: Vec<_> = args.into_iter().collect();
+    let Arguments { global, command } = match Command::of_process(&args) {
+        Some(command) => Arguments { global: Global::default(), command },
+        None => Arguments::try_parse_from(args)?,
+    };
     let plain = env.is_set("NO_COLOR") || env.has_dumb_terminal();
     let color = if global.color == ColorChoice::Auto && plain { ColorChoice::Never } else { global.color };
     Ok(Settings {

@@ -72,14 +72,28 @@ async fn a_deploy_shows_its_rollout_through_a_restart_of_the_platform() {
         system(),
         ("POST /v1/deploys ", accepted(&rollout("preparing", 0))),
         build(),
-        ("GET /v1/rollout/watch ", broken(&[rollout("advancing", 1)])),
-        ("GET /v1/rollout/watch ", lines(&[rollout("advancing", 1), rollout("promoted", 2)])),
+        ("GET /v1/rollout/watch?number=7 ", broken(&[rollout("advancing", 1)])),
+        ("GET /v1/rollout/watch?number=7 ", lines(&[rollout("advancing", 1), rollout("promoted", 2)])),
     ]);
     let (code, out, err) = folder.run(&["deploy", "users", "--if-match", "42"]).await;
     assert_eq!((code, out.as_str()), (ExitCode::Ok, "release 12 runs, after 5.0s\n"));
     assert_eq!(err.replace("users build  | compiling\n", ""), PROGRESS);
     let body = r#"{"services":["users"],"dry_run":false,"if_match":42,"conflict":"queue"}"#;
     assert!(server.requests()[2].ends_with(body), "{:?}", server.requests()[2]);
+}
+
+#[tokio::test]
+async fn a_rollout_that_has_ended_unseen() {
+    let folder = Folder::new(SHOP);
+    let release = json!({ "number": 12, "at": 1, "state": "retired", "bundles": {}, "changed": [] });
+    let _server = folder.serve(&[
+        ("POST /v1/rollbacks ", accepted(&rollout("preparing", 0))),
+        ("GET /v1/rollout/watch?number=7 ", broken(&[rollout("advancing", 1)])),
+        ("GET /v1/rollout/watch?number=7 ", problem(404, "no-rollout", "it is not kept any more")),
+        ("GET /v1/releases ", ok(json!([release]))),
+    ]);
+    let (code, out, _) = folder.run(&["rollback"]).await;
+    assert_eq!((code, out.as_str()), (ExitCode::Ok, "release 12 runs, and another rollout has begun\n"));
 }
 
 #[tokio::test]
@@ -92,7 +106,7 @@ async fn a_deploy_that_is_taken_back() {
         system(),
         ("POST /v1/deploys ", accepted(&rollout("preparing", 0))),
         build(),
-        ("GET /v1/rollout/watch ", lines(&[taken_back()])),
+        ("GET /v1/rollout/watch?number=7 ", lines(&[taken_back()])),
     ]);
     let (code, out, err) = folder.run(&["deploy"]).await;
     assert_eq!((code, out.as_str()), (ExitCode::RolledBack, ""));
@@ -196,7 +210,7 @@ async fn the_last_rollout_says_why_it_went_back() {
 #[tokio::test(start_paused = true)]
 async fn when_the_time_is_over_the_rollout_goes_on() {
     let folder = Folder::new(SHOP);
-    let endless = || ("GET /v1/rollout/watch ", lines(&[rollout("advancing", 1)]));
+    let endless = || ("GET /v1/rollout/watch?number=7 ", lines(&[rollout("advancing", 1)]));
     let first = ("GET /v1/rollout ", ok(rollout("advancing", 1)));
     let _server = folder.serve(&[vec![first], (0..100).map(|_| endless()).collect()].concat());
     let (code, _, err) = folder.run(&["rollout", "--watch", "--timeout", "1s"]).await;

@@ -163,23 +163,37 @@ async fn output_that_cannot_be_written() {
     assert!(full.text().starts_with("error: standard output cannot be written: "), "{}", full.text());
 }
 
+/// One of `users` that is under way.
+fn rollout() -> Value {
+    let side =
+        |side: &str| json!({ "side": side, "wanted": 2, "instances": 2, "healthy": 2, "requests": 0, "failures": 0 });
+    json!({
+        "number": 1, "from": 2, "to": 3, "strategy": "rolling", "phase": "advancing", "what": "", "paused": false,
+        "began_at": 1, "queued": 0,
+        "services": [{ "service": "users", "sides": [side("old"), side("new")] }],
+    })
+}
+
 #[tokio::test]
 async fn restart_and_scale() {
     let folder = Folder::new(SHOP);
     let server = folder.serve(&[
         ("GET /v1/services/users ", ok(service("healthy", 2))),
+        ("GET /v1/rollout ", problem(404, "there was none")),
         ("POST /v1/services/users/restart ", ok(service("healthy", 2))),
         ("GET /v1/services/users ", ok(service("healthy", 2))),
+        ("GET /v1/rollout ", ok(rollout())),
         ("POST /v1/services/users/scale ", ok(service("healthy", 2))),
         ("GET /v1/services/users ", ok(service("healthy", 2))),
         ("GET /v1/services/userz ", problem(404, "there is no service `userz`")),
     ]);
+    let waits = "users  waits for the end of the rollout of release 3\n";
     let done = |progress: &str| (ExitCode::Ok, "users  healthy 2/2\n".to_owned(), progress.to_owned());
     assert_eq!(folder.run(&["restart", "users"]).await, done("users  restarting\n"));
-    assert_eq!(folder.run(&["scale", "users=2"]).await, done("users  scaling to 2\n"));
+    assert_eq!(folder.run(&["scale", "users=2"]).await, done(&format!("users  scaling to 2\n{waits}")));
     let refused = "error: there is no service `userz`\nhint: a hint\n";
     assert_eq!(folder.run(&["restart", "users", "userz"]).await, (ExitCode::Failed, String::new(), refused.into()));
-    assert!(server.requests()[3].ends_with("\r\n\r\n{\"replicas\":2}"), "{:?}", server.requests()[3]);
+    assert!(server.requests()[5].ends_with("\r\n\r\n{\"replicas\":2}"), "{:?}", server.requests()[5]);
 }
 
 fn connections(requests: u64) -> String {

@@ -18,7 +18,7 @@ impl Client {
     /// Builds what changed, stores it as a release and begins to roll it out; or says what that would do.
     ///
     /// # Errors
-    /// See [`ClientError`]. Nothing has changed then.
+    /// See [`ClientError`]. Nothing has changed then, but for `not-stored`: it is done once it can be stored.
     pub async fn deploy(&self, deploy: &Deploy) -> Result<Deployed, ClientError> {
         let exchange = self.exchange(Method::POST, "/v1/deploys", Some(deploy)).await?;
         if exchange.answer.status() == StatusCode::ACCEPTED {
@@ -30,7 +30,7 @@ impl Client {
     /// Begins to go back to an earlier release.
     ///
     /// # Errors
-    /// See [`ClientError`]. Nothing has changed then.
+    /// See [`ClientError`]. Nothing has changed then, but for `not-stored`: it is done once it can be stored.
     pub async fn rollback(&self, rollback: &Rollback) -> Result<RolloutStatus, ClientError> {
         self.post("/v1/rollbacks", Some(rollback)).await
     }
@@ -43,12 +43,12 @@ impl Client {
         self.get("/v1/rollout").await
     }
 
-    /// The same now and after every change, until it has ended.
+    /// The rollout of this number, now and after every change, until it has ended.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn watch_rollout(&self) -> Result<Lines<RolloutStatus>, ClientError> {
-        self.lines("/v1/rollout/watch").await
+    pub async fn watch_rollout(&self, number: u64) -> Result<Lines<RolloutStatus>, ClientError> {
+        self.lines(&format!("/v1/rollout/watch?number={number}")).await
     }
 
     /// Lets a rollout that waits for a person go on.

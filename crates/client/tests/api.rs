@@ -123,7 +123,7 @@ fn refusal() -> Response {
 }
 
 fn log_line(text: &str) -> LogLine {
-    LogLine { at: Timestamp(1), service: name("users"), instance: None, text: text.into() }
+    LogLine { at: Timestamp(1), service: name("users"), instance: None, migration: false, text: text.into() }
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ async fn requests() {
     for queued in [None, Some(2)] {
         assert_eq!(client.abort(queued).await.unwrap().unwrap().number, 3);
     }
-    assert_eq!(client.watch_rollout().await.unwrap().next().await.unwrap().unwrap().to, 12);
+    assert_eq!(client.watch_rollout(3).await.unwrap().next().await.unwrap().unwrap().to, 12);
     assert!(client.releases().await.is_err(), "it is no list");
     assert_eq!(client.diff(11, 12).await.unwrap().to, 12);
     for expected in [
@@ -82,7 +82,7 @@ async fn requests() {
         "POST /v1/rollout/resume ",
         "POST /v1/rollout/abort ",
         "POST /v1/rollout/abort?queued=2 ",
-        "GET /v1/rollout/watch ",
+        "GET /v1/rollout/watch?number=3 ",
         "GET /v1/releases ",
         "GET /v1/releases/11/diff/12 ",
     ] {

@@ -88,7 +88,7 @@ pub struct Engines {
     pub probes: Arc<dyn Probes>,
     /// Remembers.
     pub streams: Arc<dyn KeyValue>,
-    /// Topics and the buckets of services, if any service has to do with them.
+    /// Topics and the buckets of services; without it no service has to do with them.
     pub messages: Option<ServiceStreams>,
     /// The time.
     pub clock: Arc<dyn Clock>,

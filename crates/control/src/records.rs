@@ -11,7 +11,7 @@ use model::{
     spec::{Scaling, Service},
 };
 use ports::{
-    streams::{Expect, KeyValue, StreamsError},
+    streams::{Expect, KeyValue, StreamsError, Write},
     traffic::Target,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -20,12 +20,14 @@ use logic::release::Ledger;
 
 use crate::{
     release::{BundleId, ReleaseRecord},
-    supervisor::RolloutRecord,
+    supervisor::{Part, RolloutRecord, Whole},
 };
 
 const BUCKET: &str = "system";
 /// The key of how releases fare.
 const LEDGER: &str = "releases:";
+/// The key of a rollout, and the prefix of those of its parts.
+const ROLLOUT: &str = "rollout:";
 
 /// The records of a system.
 #[derive(Clone)]
@@ -97,6 +99,7 @@ impl Records {
 
     pub(crate) async fn load(&self) -> Result<Remembered, StreamsError> {
         let mut all = Remembered::default();
+        let (mut rollout, mut parts): (Option<Whole>, Vec<Part>) = Default::default();
         for entry in self.0.list(BUCKET, "").await? {
             let Some((kind, name)) = entry.key.split_once(':') else { continue };
             match kind {
@@ -106,12 +109,14 @@ impl Records {
                 "scale" => all.scales.extend(name.parse().ok().zip(read(&entry.value))),
                 "slots" => all.slots.extend(name.parse().ok().zip(read(&entry.value))),
                 "migration" => all.migrations.extend(name.parse().ok().zip(read(&entry.value))),
-                "rollout" => all.rollout = read(&entry.value),
+                "rollout" if name.is_empty() => rollout = read(&entry.value),
+                "rollout" => parts.extend(read::<Part>(&entry.value)),
                 "last-rollout" => all.last_rollout = read(&entry.value),
                 "came-up" => all.came_up = true,
                 _ => {}
             }
         }
+        all.rollout = rollout.and_then(|whole| RolloutRecord::read(whole, parts));
         for id in all.instances.keys() {
             let last = all.last_runs.entry(id.slot.clone()).or_default();
             *last = (*last).max(id.run);
@@ -169,12 +174,19 @@ impl Records {
         self.delete(format!("release:{number}")).await
     }
 
-    pub(crate) async fn put_rollout(&self, rollout: &RolloutRecord) -> Result<(), StreamsError> {
-        self.put("rollout:".into(), rollout).await
+    /// Writes what changed of a rollout, all of it or nothing.
+    pub(crate) async fn put_rollout(&self, changed: &RolloutRecord) -> Result<(), StreamsError> {
+        let mut writes = vec![Write { key: ROLLOUT.into(), value: Some(bytes(&changed.whole)?) }];
+        for (service, part) in &changed.parts {
+            writes.push(Write { key: format!("{ROLLOUT}{service}"), value: Some(bytes(part)?) });
+        }
+        self.0.write_all(BUCKET, writes).await
     }
 
     pub(crate) async fn forget_rollout(&self) -> Result<(), StreamsError> {
-        self.delete("rollout:".into()).await
+        let listed = self.0.list(BUCKET, ROLLOUT).await?;
+        let writes = listed.into_iter().map(|entry| Write { key: entry.key, value: None });
+        self.0.write_all(BUCKET, writes.collect()).await
     }
 
     pub(crate) async fn put_last_rollout(&self, last: &RolloutStatus) -> Result<(), StreamsError> {
@@ -194,13 +206,16 @@ impl Records {
     }
 
     async fn put(&self, key: String, value: &impl Serialize) -> Result<(), StreamsError> {
-        let bytes = serde_json::to_vec(value).map_err(|error| StreamsError::Invalid(error.to_string()))?;
-        self.0.put(BUCKET, &key, bytes, Expect::Any).await.map(drop)
+        self.0.put(BUCKET, &key, bytes(value)?, Expect::Any).await.map(drop)
     }
 
     async fn delete(&self, key: String) -> Result<(), StreamsError> {
         self.0.delete(BUCKET, &key, Expect::Any).await.map(drop)
     }
+}
+
+fn bytes(value: &impl Serialize) -> Result<Vec<u8>, StreamsError> {
+    serde_json::to_vec(value).map_err(|error| StreamsError::Invalid(error.to_string()))
 }
 
 fn read<T: DeserializeOwned>(value: &[u8]) -> Option<T> {

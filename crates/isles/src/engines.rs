@@ -37,7 +37,7 @@ const PORT_TRIES: u32 = 100;
 pub(crate) struct Started {
     pub(crate) engines: Engines,
     pub(crate) events: WorkloadEvents,
-    /// Serves topics and buckets, if there are any and it is in this process.
+    /// Serves topics and buckets, if that is in this process.
     pub(crate) messages: Option<Arc<dyn Messages>>,
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) api: UnixListener,
@@ -66,13 +66,6 @@ impl Connected {
 pub(crate) async fn connect(tasks: &Tasks) -> anyhow::Result<Connected> {
     let (keeper, inventory, events) = runtime::connect(keeper::PLATFORM_FD, tasks).await?;
     Ok(Connected { keeper, inventory, events })
-}
-
-/// What the node remembers; with room for messages, unless the system is known not to keep any here.
-pub(crate) fn buckets(system: Option<&System>, state: &State) -> Arc<Buckets> {
-    let buckets = Buckets::new(state.buckets());
-    let beside_messages = system.is_none_or(messages::are_embedded);
-    Arc::new(if beside_messages { buckets.beside_messages() } else { buckets })
 }
 
 /// Starts every engine.
@@ -125,7 +118,7 @@ pub(crate) async fn start(
         traffic: mesh.clone(),
         probes: mesh.clone(),
         streams,
-        messages: service_streams,
+        messages: Some(service_streams),
         clock,
         tasks: tasks.clone(),
     };

@@ -23,7 +23,7 @@ use ports::{
     workloads::Workloads,
 };
 use runtime::KeeperClient;
-use streams::ConnectError;
+use streams::{Buckets, ConnectError};
 use tokio::{
     net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -141,7 +141,7 @@ async fn prepare(
     let Place { folder, state, .. } = place;
     let text = std::fs::read_to_string(state.manifest()).context("the manifest in force cannot be read")?;
     let stated = manifest::parse(&text, &Disk::new(folder)).system;
-    let buckets = engines::buckets(stated.as_ref(), state);
+    let buckets = Arc::new(Buckets::new(state.buckets()));
     let releases = Releases::open(buckets.clone(), folder.clone(), state.0.clone()).await?;
     let first = match recorded(&releases, resume, connected.is_resumed()).await? {
         Some(release) => First { system: release.system().clone(), text: String::new(), recorded: Some(release) },

@@ -19,6 +19,7 @@ use crate::{
     options::Options,
     queue::Queue,
     read::{self, Records},
+    store::lock,
     stream::{Bounds, Extent},
     ticker::Ticker,
     writer::{Request, Writer},
@@ -107,6 +108,15 @@ impl Journal {
         let moving = (self.core.backlog_bytes() + unwritten as u64).saturating_mul(100) / options.backlog_bytes.max(1);
         let waiting = (waiting as u64).saturating_mul(100) / (options.waiting_bytes as u64).max(1);
         moving.max(waiting)
+    }
+
+    /// Makes the reserve as large as this, in bytes, unless it is; on a full disk as far as there is room. Waits for the disk, and so
+    /// does who writes meanwhile. It stays so large, whatever the options say when the journal is opened again.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn enlarge_reserve(&self, bytes: u64) -> Result<(), JournalError> {
+        lock(&self.core.reserve).enlarge(&*self.core.disk, bytes).map_err(JournalError::io("enlarge", "the reserve"))
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {

@@ -16,7 +16,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The log holds at most so much that has not been moved; then ordinary batches get [`crate::JournalError::Backlog`].
     pub backlog_bytes: u64,
-    /// Preallocated for batches of [`crate::Batch::for_reserve`] on a full disk.
+    /// Preallocated for batches of [`crate::Batch::for_reserve`] on a full disk; a reserve that is there and larger stays.
     pub reserve_bytes: u64,
     /// Batches of at most so many bytes wait for the disk.
     pub waiting_bytes: usize,

@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use crate::{
     disk::{Disk, DiskFile, publish},
     names,
+    open::is_full,
 };
 
 const STEP_BYTES_MIN: u64 = 1 << 20;
@@ -19,20 +20,54 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Of at most so many bytes. `found` are the files that are there: those of a reserve of another size are not taken for
-    /// steps, and those that are too many are removed.
+    /// Of so many bytes, or as large as it is if that is more. `found` are the files that are there: those of a smaller reserve
+    /// are not taken for steps, and those that are too many are removed.
     pub(crate) fn open(disk: &dyn Disk, bytes: u64, found: &[u64]) -> io::Result<Self> {
-        let step_bytes = (bytes / STEPS).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
-        let mut reserve = Self { step_bytes, steps: bytes / step_bytes, held: Vec::new() };
-        for step in found {
-            let name = names::reserve(*step);
-            if *step >= reserve.steps {
-                disk.remove(&name)?;
-            } else if disk.open(&name)?.length()? == step_bytes {
-                reserve.held.push(*step);
+        let length = |step: &u64| Ok((*step, disk.open(&names::reserve(*step))?.length()?));
+        let found = found.iter().map(length).collect::<io::Result<Vec<_>>>()?;
+        let mut reserve = Self::of(bytes).max(Self::there(&found));
+        for (step, length) in found {
+            if step >= reserve.steps {
+                disk.remove(&names::reserve(step))?;
+            } else if length == reserve.step_bytes {
+                reserve.held.push(step);
             }
         }
         Ok(reserve)
+    }
+
+    fn of(bytes: u64) -> Self {
+        let step_bytes = (bytes / STEPS).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
+        Self { step_bytes, steps: bytes / step_bytes, held: Vec::new() }
+    }
+
+    /// That of which these are steps, by their lengths: the largest ones, if it was being made larger.
+    fn there(found: &[(u64, u64)]) -> Self {
+        let step_bytes = found.iter().map(|(_, length)| *length).max().unwrap_or_default();
+        let last = found.iter().filter(|(_, length)| *length == step_bytes).map(|(step, _)| *step).max();
+        Self { step_bytes, steps: last.map_or(0, |last| last + 1), held: Vec::new() }
+    }
+
+    fn max(self, other: Self) -> Self {
+        if other.bytes() > self.bytes() { other } else { self }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.steps * self.step_bytes
+    }
+
+    /// Makes it as large as this, unless it is. On a full disk what finds no room is missing; a small one that is there is better
+    /// than a large one of which nothing is.
+    pub(crate) fn enlarge(&mut self, disk: &dyn Disk, bytes: u64) -> io::Result<()> {
+        if self.bytes() >= bytes {
+            return Ok(());
+        }
+        let mut larger = Self::open(disk, bytes, &self.held)?;
+        let refilled = larger.refill(disk);
+        if self.held.is_empty() || !larger.held.is_empty() {
+            *self = larger;
+        }
+        refilled.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })
     }
 
     /// How many steps are not there.

@@ -103,7 +103,7 @@ impl Writer {
     fn take(&mut self, batch: &mut Batch, plan: &mut Plan) -> Result<(), JournalError> {
         self.core.check()?;
         let bytes = frame_bytes(batch.body.len()) as u64;
-        let reserve = if batch.may_use_reserve { self.core.options.reserve_bytes } else { 0 };
+        let reserve = if batch.may_use_reserve { lock(&self.core.reserve).bytes() } else { 0 };
         if self.core.backlog_bytes() + self.buffer.len() as u64 + bytes > self.core.options.backlog_bytes + reserve {
             self.core.to_move.set();
             return Err(JournalError::Backlog);

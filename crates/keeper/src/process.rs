@@ -94,7 +94,8 @@ impl Process {
 
     /// Reads what was written and appends it to the log. What cannot be logged is dropped: the program must not stop.
     pub(crate) fn copy_output(&mut self) {
-        let mut buffer = [0; 64 * 1024];
+        // In the loop's frame its pages would stay.
+        let mut buffer = vec![0; 64 * 1024];
         match rustix::io::read(&self.output, &mut buffer) {
             Ok(0) => {
                 self.ended = true;

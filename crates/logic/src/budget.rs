@@ -53,7 +53,7 @@ impl Budget {
             return (slot, balance);
         }
         let idle = (u64::from(self.min_per_second) * RETRY * SECONDS_KEPT) as f64;
-        let kept = KEPT_PER_SLOT.powf((current - slot) as f64);
+        let kept = KEPT_PER_SLOT.powi((current - slot).try_into().unwrap_or(i32::MAX));
         #[expect(clippy::cast_possible_truncation, reason = "between two numbers that fit; pack bounds it")]
         let balance = (idle + (balance as f64 - idle) * kept) as u64;
         (current, balance)

@@ -9,12 +9,12 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, sync_channel},
     },
 };
 
 use model::{InstanceId, Reason, Timestamp};
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 /// Lines that may wait for the disk.
 const WAITING_MAX: usize = 4096;
@@ -49,7 +49,7 @@ pub(crate) struct Line<'a> {
 /// Where workers put their lines.
 #[derive(Clone)]
 pub(crate) struct AccessLog {
-    lines: SyncSender<Vec<u8>>,
+    lines: mpsc::Sender<Vec<u8>>,
     lost: Arc<AtomicU64>,
 }
 
@@ -59,10 +59,11 @@ impl AccessLog {
     /// # Errors
     /// When the file cannot be written, or the host gives no thread.
     pub(crate) fn start(path: &Path) -> io::Result<Self> {
-        let (lines, waiting) = sync_channel(WAITING_MAX);
+        // Not `std`'s channel: it takes the memory for all that may wait.
+        let (lines, waiting) = mpsc::channel(WAITING_MAX);
         let lost = Arc::new(AtomicU64::new(0));
         let writer = Writer { file: Rotated::open(path.into())?, lost: lost.clone() };
-        std::thread::Builder::new().name("access-log".into()).spawn(move || writer.run(&waiting))?;
+        std::thread::Builder::new().name("access-log".into()).spawn(move || writer.run(waiting))?;
         Ok(Self { lines, lost })
     }
 
@@ -81,8 +82,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, lines: &Receiver<Vec<u8>>) {
-        while let Ok(line) = lines.recv() {
+    fn run(mut self, mut lines: mpsc::Receiver<Vec<u8>>) {
+        while let Some(line) = lines.blocking_recv() {
             let lost = self.lost.swap(0, Relaxed);
             let note = if lost > 0 { format!("{{\"lost\":{lost}}}\n") } else { String::new() };
             if self.file.append(note.as_bytes()).and_then(|()| self.file.append(&line)).is_err() {

@@ -29,15 +29,13 @@ pub(crate) async fn pass(
 ) -> Result<usize, PassFailed> {
     let compacted = body.compact(buffer.data_mut()).map_err(PassFailed::Malformed)?;
     let data = &buffer.data()[compacted.data];
-    let line = ChunkHead::new(data.len());
-    let (line, end) = match framing {
-        Framing::Chunked if !data.is_empty() => (line.as_bytes(), CHUNK_END),
-        _ => (&b""[..], &b""[..]),
-    };
+    let chunk = (framing == Framing::Chunked && !data.is_empty()).then(|| ChunkHead::new(data.len()));
+    let (line, end) = chunk.as_ref().map_or((&b""[..], &b""[..]), |line| (line.as_bytes(), CHUNK_END));
     let last = if compacted.done && framing == Framing::Chunked { LAST_CHUNK } else { b"" };
     let written = before.len() + line.len() + data.len() + end.len() + last.len();
     if written <= JOINED_MAX {
-        [line, data, end, last].into_iter().for_each(|part| before.extend_from_slice(part));
+        let parts = [line, data, end, last].into_iter().filter(|part| !part.is_empty());
+        parts.for_each(|part| before.extend_from_slice(part));
         to.write_all([before]).await
     } else {
         to.write_all([before, line, data, end, last]).await

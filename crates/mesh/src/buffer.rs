@@ -30,6 +30,11 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// Whether there is no room behind the data, nor where data was.
+    pub(crate) fn is_full(&self) -> bool {
+        self.end == self.bytes.len() && self.start == self.held && self.end >= CAPACITY
+    }
+
     /// Uses up bytes from the front.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
@@ -40,6 +45,7 @@ impl Buffer {
     }
 
     /// Where to read to; empty if the buffer is full.
+    #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.bytes.len() < CAPACITY {
             self.bytes.resize(CAPACITY, 0);

@@ -66,8 +66,8 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
-    /// The time from the request's arrival until then.
-    limit: Duration,
+    /// The same, as the next hop is told how long that is.
+    due: Timestamp,
     pub(crate) reason: Reason,
     /// When the caller itself gives up; then the body's progress gains no time.
     pub(crate) caller: Option<Instant>,
@@ -107,9 +107,10 @@ impl Call {
         line: RequestLine,
         (key, lot): (u64, Lot),
         caller_waits: Option<Duration>,
+        received: usize,
     ) -> Result<Self, Fault> {
         let arrived = worker.now();
-        let deadline = Deadline::new(worker.instant(arrived), connection.policy().timeout, caller_waits)?;
+        let deadline = Deadline::new(worker, arrived, connection.policy().timeout, caller_waits)?;
         let passed = connection.shared.guard.admit(arrived)?;
         connection.busy().begin(arrived);
         Ok(Self {
@@ -129,7 +130,7 @@ impl Call {
             invited: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
-            received: Cell::new(0),
+            received: Cell::new(received as u64),
             sent: Cell::new(0),
             cut_off: Cell::new(false),
             ended: Cell::new(arrived),
@@ -151,8 +152,8 @@ impl Call {
 
     /// How the request goes on to an instance now.
     pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
-        let left = self.deadline.limit.saturating_sub(worker.recent().since(self.arrived));
-        RequestLine { timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)), ..self.line }
+        let left_micros = self.deadline.due.0.saturating_sub(worker.recent().0);
+        RequestLine { timeout_ms: Some(left_micros / 1000), ..self.line }
     }
 
     /// How it ended, after an answer.
@@ -233,7 +234,7 @@ impl Ended {
 
 impl Deadline {
     /// That of the policy, or of the caller if it waits less.
-    fn new(now: Instant, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
+    fn new(worker: &Worker, now: Timestamp, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
         let caller = caller.filter(|caller| *caller < policy);
         let (limit, reason) = match caller {
             None => (policy, Reason::Timeout),
@@ -242,7 +243,8 @@ impl Deadline {
             }
             Some(left) => (left, Reason::DeadlineExceeded),
         };
-        let at = now + limit;
-        Ok(Self { at, limit, reason, caller: caller.map(|_| at) })
+        let due = now + limit;
+        let at = worker.instant(due);
+        Ok(Self { at, due, reason, caller: caller.map(|_| at) })
     }
 }

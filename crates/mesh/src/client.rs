@@ -49,8 +49,10 @@ pub(crate) enum Next {
     Break,
 }
 
-/// How long a client may be quiet until its connection gives up the room that a request takes.
+/// How long a client may be quiet until its connection gives up the room that a request takes. It is so much more with each request
+/// that came before, up to a bound: whoever is busy is seldom looked after.
 const QUIET: Duration = Duration::from_millis(10);
+const QUIET_MAX: Duration = Duration::from_millis(160);
 /// How long the rest of a request is read and thrown away, so that the client gets the answer to it.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
@@ -185,8 +187,9 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
 
 /// One request after the other, until there is none for a while.
 pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit, scratch: &mut Scratch) -> Left {
+    let mut quiet = QUIET;
     loop {
-        if let Some(next) = first_bytes(worker, &mut visit.client, scratch).await {
+        if let Some(next) = first_bytes(worker, &mut visit.client, scratch, quiet).await {
             return Left { visit, next, first: Bytes::new() };
         }
         let mut next = Next::Keep;
@@ -194,6 +197,7 @@ pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit, scratch: &mu
             next = serve_one(worker, &mut visit.client, scratch, visit.fresh).await;
             (visit.idle_since, visit.fresh) = (worker.recent(), false);
         }
+        quiet = (quiet + QUIET).min(QUIET_MAX);
         if next != Next::Keep {
             let first = if next == Next::Http2 { scratch.input.data() } else { &[] };
             return Left { visit, next, first: Bytes::copy_from_slice(first) };
@@ -202,8 +206,8 @@ pub(crate) async fn requests(worker: &Rc<Worker>, mut visit: Visit, scratch: &mu
 }
 
 /// Reads the first bytes of a request, or says why there are none.
-async fn first_bytes(worker: &Worker, client: &mut Client, scratch: &mut Scratch) -> Option<Next> {
-    let quiet = worker.instant(worker.recent() + QUIET);
+async fn first_bytes(worker: &Worker, client: &mut Client, scratch: &mut Scratch, quiet: Duration) -> Option<Next> {
+    let quiet = worker.instant(worker.recent() + quiet);
     let (mut reader, _) = client.socket.split();
     poll_fn(|context| match reader.poll_read(context, scratch.input.space()) {
         Poll::Ready(Ok(count @ 1..)) => {
@@ -294,7 +298,7 @@ fn look(scratch: &mut Scratch, limits: &HeadLimits, fresh: bool) -> Result<Optio
 
 /// Room for more of a head. The parser refuses a head before it reaches the limit.
 pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u8] {
-    if buffer.space().is_empty() {
+    if buffer.is_full() {
         let count = (buffer.data().len() * 2).min(head_bytes_max.max(buffer.data().len() + 1));
         buffer.reserve(count);
     }

@@ -149,7 +149,7 @@ impl Applied {
         let table = &self.view.table;
         let name = |index: usize| self.view.connections[index].shared.name.to_string();
         let routes = table.gateway.as_ref().map(|gateway| {
-            let found = REQUESTS.map(|(host, path)| gateway.routes.find(|| host, path));
+            let found = REQUESTS.map(|(host, path)| gateway.routes.find(|| host, path.as_bytes()));
             found.map(|found| {
                 let found = found?;
                 let way = gateway.targets[found.index];

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -71,30 +71,36 @@ pub(crate) async fn before_deadline<T>(
     .await
 }
 
-pub(crate) async fn read_head(
+pub(crate) fn read_head(
     flow: &Flow<'_>,
     from: &mut Reader<'_>,
     reply: &mut Buffer,
     response: &mut ResponseHead,
-) -> Result<(), Stop> {
+) -> impl Future<Output = Result<(), Stop>> {
     let limits = &flow.call.connection.shared.heads.response;
     let broken = |detail: &str| Stop::Fault(Fault::new(Reason::Reset, format!("{}: {detail}", flow.local.shared.id)));
-    loop {
-        let parsed =
-            if reply.is_empty() { Ok(false) } else { response.parse(reply.data(), flow.facts.to_head, limits) };
-        match parsed {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(error) => return Err(Stop::Fault(Fault::of_response(error))),
+    poll_fn(move |context| {
+        loop {
+            let parsed =
+                if reply.is_empty() { Ok(false) } else { response.parse(reply.data(), flow.facts.to_head, limits) };
+            match parsed {
+                Ok(true) => return Poll::Ready(Ok(())),
+                Ok(false) => {}
+                Err(error) => return Poll::Ready(Err(Stop::Fault(Fault::of_response(error)))),
+            }
+            let ended = match ready!(from.poll_read(context, grown_space(reply, limits.head_bytes_max))) {
+                Ok(count @ 1..) => {
+                    reply.filled(count);
+                    flow.received.set(true);
+                    continue;
+                }
+                Ok(0) if flow.received.get() => broken("it closed the connection in the middle of a head"),
+                Ok(0) => broken("it closed the connection without an answer"),
+                Err(error) => broken(&error.to_string()),
+            };
+            return Poll::Ready(Err(ended));
         }
-        match from.read(grown_space(reply, limits.head_bytes_max)).await {
-            Ok(0) if flow.received.get() => return Err(broken("it closed the connection in the middle of a head")),
-            Ok(0) => return Err(broken("it closed the connection without an answer")),
-            Err(error) => return Err(broken(&error.to_string())),
-            Ok(count) => reply.filled(count),
-        }
-        flow.received.set(true);
-    }
+    })
 }
 
 /// A response before the final one: HTTP/1.0 knows none (RFC 9110 section 15.2).

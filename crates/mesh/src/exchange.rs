@@ -78,14 +78,15 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     facts.keep_alive &= !client.has_retired(worker);
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
-    let found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
+    let mut found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
         true => Err(Fault::new(Reason::Http2Required, "").into()),
         false => find::check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
             .map_err(Refusal::from)
             .and_then(|()| find::find(worker, client.entry, client.peer, &scratch.request, head)),
     };
-    let mut call = match found {
-        Ok(call) => call,
+    let call = match found {
+        // It is large, and stays where it is.
+        Ok(ref mut call) => call,
         Err(Refusal { fault, connection }) => {
             let (reason, refused) = (fault.reason, refused::whose(connection.as_deref(), client.entry));
             let next = answer(worker, client, scratch, Some(&facts), refused.as_ref(), fault).await;
@@ -96,7 +97,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
         }
     };
     let mut request = Http1 { client, scratch, facts: &facts };
-    let (outcome, next) = match attempts(worker, &mut request, &mut call).await {
+    let (outcome, next) = match attempts(worker, &mut request, call).await {
         Ok(next) => (call.outcome(), next),
         Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
         Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
@@ -107,7 +108,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
             (Outcome::Failed(reason), next)
         }
     };
-    record::write_down(worker, client.peer, &call, outcome, &scratch.request, scratch.input.held());
+    record::write_down(worker, client.peer, call, outcome, &scratch.request, scratch.input.held());
     scratch.input.release();
     next
 }

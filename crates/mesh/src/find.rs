@@ -9,7 +9,7 @@ use model::{
 };
 use wire::{
     http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine},
-    trace,
+    trace::{self, Trace},
 };
 
 use crate::{
@@ -56,9 +56,7 @@ pub(crate) fn find(
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
     let waits = caller_timeout(request, head);
-    let call = Call::new(worker, entry, connection.clone(), line, (key, lot), waits).map_err(refused)?;
-    call.count_received(request.length());
-    Ok(call)
+    Call::new(worker, entry, connection.clone(), line, (key, lot), waits, request.length()).map_err(refused)
 }
 
 /// Where the route of a request leads, and how much of the path is taken off.
@@ -67,10 +65,11 @@ fn find_route(view: &View, request: &RequestHead, head: &[u8]) -> Result<(Way, u
     if view.table.shutting_down {
         return Err(Fault::new(Reason::ShuttingDown, ""));
     }
-    let (host, path) = (|| http1::host_name(request.host(head)), request.path(head));
+    let (host, path) = (|| http1::host_name(request.host(head)), request.path_bytes(head));
     let gateway = view.table.gateway.as_ref();
     let found = gateway.and_then(|gateway| Some((gateway, gateway.routes.find(host, path)?)));
-    let (gateway, found) = found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{}{path}", host())))?;
+    let (gateway, found) =
+        found.ok_or_else(|| Fault::new(Reason::NoRoute, format!("{}{}", host(), request.path(head))))?;
     Ok((gateway.targets[found.index], found.strip))
 }
 
@@ -96,7 +95,7 @@ fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
     let of_values = match key {
         HashKey::Header(name) => hash_all(request.values(head, name)),
         HashKey::Cookie(name) => hash_all(cookies(request, head, name)),
-        HashKey::Path => return balance::hash(request.path(head).as_bytes()),
+        HashKey::Path => return balance::hash(request.path_bytes(head)),
     };
     of_values.unwrap_or_else(|| balance::hash(b""))
 }
@@ -141,9 +140,9 @@ impl Worker {
         Edge { peer, scheme: self.gateway_scheme(), trusted }
     }
 
-    fn begin_trace(&self) -> [u8; trace::LENGTH] {
+    fn begin_trace(&self) -> Trace {
         let [high, low, parent] = self.random_bits();
-        trace::begin(u128::from(high) << 64 | u128::from(low), parent)
+        Trace::begin(u128::from(high) << 64 | u128::from(low), parent)
     }
 }
 

@@ -80,34 +80,42 @@ pub(crate) async fn acquire(
 ) -> Result<Option<Lease>, Ended> {
     let connection = call.connection.clone();
     loop {
-        if let Some(local) = available(worker, request, call).await? {
-            if call.permit.try_complete(&connection) {
-                return Ok(Some(Lease::new(local)));
-            }
-        } else {
-            return Ok(None);
+        // Who need not wait makes no room for waiting.
+        let local = match available(worker, call) {
+            Some(local) => Some(local),
+            None => Box::pin(wait_for_instance(worker, request, call)).await?,
+        };
+        let Some(local) = local else { return Ok(None) };
+        if call.permit.try_complete(&connection) {
+            return Ok(Some(Lease::new(local)));
         }
-        wait_for_room(request, call).await?;
+        Box::pin(wait_for_room(request, call)).await?;
     }
 }
 
-/// An instance, once there is one.
-async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -> Result<Option<Rc<Local>>, Ended> {
+/// An instance, if there is one now.
+fn available(worker: &Worker, call: &Call) -> Option<Rc<Local>> {
+    let view = worker.view();
+    let service = view.table.service(call.connection.shared.service);
+    let closed = service.is_some_and(|service| service.hold) && !view.table.shutting_down;
+    // What has been tried goes on.
+    if closed && call.tried.is_empty() { None } else { view.pick(worker, call, &call.tried) }
+}
+
+/// An instance, once there is one; `None` if all of them have failed the request.
+async fn wait_for_instance(
+    worker: &Worker,
+    request: &mut impl Requester,
+    call: &Call,
+) -> Result<Option<Rc<Local>>, Ended> {
     let shared = &call.connection.shared;
     let (mut place, mut told) = (None, false);
     loop {
-        let view = worker.view();
-        let service = view.table.service(shared.service);
-        let closed = service.is_some_and(|service| service.hold) && !view.table.shutting_down;
-        // What has been tried goes on.
-        if !(closed && call.tried.is_empty())
-            && let Some(local) = view.pick(worker, call, &call.tried)
-        {
-            return Ok(Some(local));
-        }
         if !call.tried.is_empty() {
             return Ok(None);
         }
+        let view = worker.view();
+        let service = view.table.service(shared.service);
         let Some(service) = service.filter(|service| service.is_waited_for()) else {
             return Err(fault(Reason::NoUpstream, String::new()));
         };
@@ -128,6 +136,9 @@ async fn available(worker: &Worker, request: &mut impl Requester, call: &Call) -
         let late = || fault(Reason::NotReady, waited(call));
         first_of(changed, request, call, late).await?;
         worker.now();
+        if let Some(local) = available(worker, call) {
+            return Ok(Some(local));
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use logic::outcome as health;
 use model::spec::{AccessLog, Side};
-use wire::http1::{FieldKind, RequestHead};
+use wire::{
+    http1::{FieldKind, RequestHead},
+    trace::Trace,
+};
 
 use crate::{
     access_log::Line,
@@ -71,7 +74,8 @@ fn is_logged(worker: &Worker, call: &Call, outcome: Outcome) -> bool {
 
 fn log(worker: &Worker, peer: IpAddr, call: &Call, record: &Record, request: &RequestHead, head: &[u8]) {
     let Some(access_log) = &worker.access_log else { return };
-    let trace = call.line.trace.as_ref().map(|trace| &trace[..]);
+    let begun = call.line.trace.map(Trace::value);
+    let trace = begun.as_ref().map(|trace| &trace[..]);
     let trace = trace.or_else(|| request.values_of(head, FieldKind::Traceparent).next()).unwrap_or_default();
     let (status, reason) = match record.outcome {
         Outcome::Status(status) => (status, None),

@@ -13,10 +13,10 @@ use std::{
 use ports::traffic::Target;
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, socket_with, sockopt},
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with, sockopt},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::{TcpStream, tcp},
 };
 
@@ -194,40 +194,64 @@ impl Reader<'_> {
 
     /// As [`Reader::read`].
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut filled = ReadBuf::new(space);
-        ready!(match self {
-            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut filled),
-            Self::Unix(stream) => return stream.poll_read(context, space),
-            Self::Tls(stream) => stream.poll_read(context, &mut filled),
-        })?;
-        Poll::Ready(Ok(filled.filled().len()))
+        match self {
+            Self::Tcp(half) => read_tcp(half.as_ref(), context, space),
+            Self::Unix(stream) => stream.poll_read(context, space),
+            Self::Tls(stream) => {
+                let mut filled = ReadBuf::new(space);
+                ready!(stream.poll_read(context, &mut filled))?;
+                Poll::Ready(Ok(filled.filled().len()))
+            }
+        }
+    }
+}
+
+/// Without the way through the standard library, where every call is a point of cancellation.
+fn read_tcp(stream: &TcpStream, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let mut read = Err(Errno::WOULDBLOCK);
+        let _ = stream.try_io(Interest::READABLE, || {
+            read = recv(stream, &mut *space, RecvFlags::empty()).map(|(count, _)| count);
+            // Less than there is room for is all that there was: it need not be asked again.
+            let is_all = read.is_ok_and(|count| (1..space.len()).contains(&count));
+            if is_all { Err(io::ErrorKind::WouldBlock.into()) } else { read.map_err(io::Error::from) }
+        });
+        if read != Err(Errno::WOULDBLOCK) {
+            return Poll::Ready(read.map_err(Into::into));
+        }
     }
 }
 
 impl Writer<'_> {
     /// Writes all parts, in as few system calls as the peer allows.
     pub(crate) async fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), WriteFailed> {
-        let mut slices = parts.map(IoSlice::new);
-        let mut rest = &mut slices[..];
-        let mut begun = false;
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            match poll_fn(|context| self.poll_write(context, rest)).await {
-                Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
-                Ok(0) | Err(_) => return Err(WriteFailed { begun }),
+        let total: usize = parts.iter().map(|part| part.len()).sum();
+        let mut sent = 0;
+        poll_fn(|context| {
+            while sent < total {
+                match ready!(self.poll_write(context, &behind(parts, sent))) {
+                    Ok(count @ 1..) => sent += count,
+                    Ok(0) | Err(_) => return Poll::Ready(Err(WriteFailed { begun: sent > 0 })),
+                }
             }
-            begun = true;
-        }
+            Poll::Ready(Ok(()))
+        })
+        .await?;
         if let Self::Tls(stream) = self {
-            stream.flush().await.map_err(|_| WriteFailed { begun })?;
+            stream.flush().await.map_err(|_| WriteFailed { begun: sent > 0 })?;
         }
         Ok(())
     }
 
-    /// Writes some of the parts: one alone takes the kernel less than a list of one.
+    /// Writes some of the parts: one alone takes the kernel less than a list of one, and the poller is asked only if it does not go at
+    /// once.
     fn poll_write(&mut self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match (self, parts) {
-            (Self::Tcp(half), [one]) => Pin::new(half).poll_write(context, one),
+            (Self::Tcp(half), [one]) => match send(half.as_ref(), one, SendFlags::NOSIGNAL) {
+                Err(Errno::WOULDBLOCK) => Pin::new(half).poll_write(context, one),
+                sent => Poll::Ready(sent.map_err(Into::into)),
+            },
             (Self::Tcp(half), _) => Pin::new(half).poll_write_vectored(context, parts),
             (Self::Unix(stream), _) => stream.poll_write(context, parts),
             (Self::Tls(stream), _) => stream.poll_write_vectored(context, parts),
@@ -242,4 +266,13 @@ impl Writer<'_> {
             Self::Tls(stream) => stream.shutdown().await,
         }
     }
+}
+
+/// The parts without so many bytes at the front.
+fn behind<const N: usize>(parts: [&[u8]; N], mut count: usize) -> [IoSlice<'_>; N] {
+    parts.map(|part| {
+        let gone = count.min(part.len());
+        count -= gone;
+        IoSlice::new(&part[gone..])
+    })
 }

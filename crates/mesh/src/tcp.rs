@@ -45,7 +45,8 @@ pub(crate) fn connection(worker: &Worker, entry: Entry) -> Option<Declared> {
 /// Connects the caller to an instance until both are done. Where that fails, the caller's connection is reset.
 pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, side): Declared) {
     let line = RequestLine { upgrade: false, ..RequestLine::AS_IT_CAME };
-    let mut call = match Call::new(&worker, client.entry, connection.clone(), line, (0, Lot::new(side, None)), None) {
+    let mut call = match Call::new(&worker, client.entry, connection.clone(), line, (0, Lot::new(side, None)), None, 0)
+    {
         Ok(call) => call,
         Err(fault) => {
             client.socket.reset_on_close();

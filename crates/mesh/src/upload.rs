@@ -1,6 +1,11 @@
 //! From the client to the instance: the head, the body, and then an eye on the client.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use model::{Reason, spec::MessageLimits};
 use tokio::time::Instant;
@@ -43,14 +48,19 @@ pub(crate) async fn run(
 }
 
 /// Ends when the client has gone. What it sends meanwhile is kept for later; when there is no more room, it waits.
-pub(crate) async fn watch(from: &mut Reader<'_>, input: &mut Buffer) {
-    while !input.space().is_empty() {
-        match from.read(input.space()).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => input.filled(count),
+pub(crate) fn watch(from: &mut Reader<'_>, input: &mut Buffer) -> impl Future<Output = ()> {
+    poll_fn(|context| {
+        loop {
+            let space = input.space();
+            if space.is_empty() {
+                return Poll::Pending;
+            }
+            match ready!(from.poll_read(context, space)) {
+                Ok(count @ 1..) => input.filled(count),
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
         }
-    }
-    std::future::pending::<()>().await;
+    })
 }
 
 async fn send(

@@ -6,16 +6,16 @@ use std::{
     io,
     net::Ipv4Addr,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, mpsc::sync_channel},
 };
 
 use bytes::{Bytes, BytesMut};
 use model::{InstanceId, Timestamp};
 use ports::{clock::Clock, messages::Messages};
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, LocalOptions, LocalRuntime},
     sync::{mpsc, oneshot},
-    task::{JoinHandle, LocalSet},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -122,18 +122,27 @@ pub(crate) struct Worker {
 /// When the host gives no thread or no poller.
 pub(crate) fn start(number: usize, shared: Shared, entrances: Arc<Entrances>, inbox: Inbox) -> io::Result<Handle> {
     let (handle, commands) = mpsc::channel(COMMANDS_MAX);
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
-    let run = move || {
-        let worker = Worker::new(number, shared, attestor, entrances);
-        run(&runtime, Rc::new(worker), commands, inbox);
+    let (tell, made) = sync_channel(1);
+    // A runtime of one thread is made there.
+    let run = move || match Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())
+    {
+        Ok(runtime) => {
+            let _ = tell.send(Ok(()));
+            let worker = Worker::new(number, shared, attestor, entrances);
+            run(&runtime, Rc::new(worker), commands, inbox);
+        }
+        Err(error) => {
+            let _ = tell.send(Err(error));
+        }
     };
     std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
+    made.recv().map_err(io::Error::other)??;
     Ok(handle)
 }
 
-fn run(runtime: &Runtime, worker: Rc<Worker>, commands: mpsc::Receiver<Command>, inbox: Inbox) {
-    LocalSet::new().block_on(runtime, async {
+fn run(runtime: &LocalRuntime, worker: Rc<Worker>, commands: mpsc::Receiver<Command>, inbox: Inbox) {
+    runtime.block_on(async {
         worker.spawn(listener::take_over(worker.clone(), inbox));
         obey(worker, commands).await;
     });

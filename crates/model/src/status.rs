@@ -62,7 +62,7 @@ pub struct ServiceStatus {
     pub name: ServiceName,
     /// Where it stands.
     pub phase: ServicePhase,
-    /// The instances asked for.
+    /// The instances asked for: of one release, while a rollout has some of two.
     pub replicas: u32,
     /// Whether a person has fixed that number, although it would follow the load: `isles scale SERVICE --auto` ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

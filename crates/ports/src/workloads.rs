@@ -85,7 +85,7 @@ pub struct StartError {
 pub trait Workloads: Send + Sync + 'static {
     /// What was running before, adopted. Called once, before anything else.
     async fn adopt(&self) -> Vec<Held>;
-    /// Starts a program; returns its process id.
+    /// Starts a program; returns its process id. When the keeper is gone it does not return: the platform ends.
     async fn start(&self, workload: Workload) -> Result<u32, StartError>;
     /// Asks the leader to end: SIGTERM.
     async fn terminate(&self, id: &WorkloadId);

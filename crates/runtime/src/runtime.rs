@@ -136,7 +136,11 @@ impl Runtime {
             Ok(spawned) => spawned,
             Err(error) => {
                 self.drop_all_of(&running).await;
-                return Err(start_error::start_error(error, &workload));
+                let Some(error) = start_error::start_error(error, &workload) else {
+                    // This process ends, and until then nobody shall take it for a fault of the program.
+                    return std::future::pending().await;
+                };
+                return Err(error);
             }
         };
         running.has_pid(pid);

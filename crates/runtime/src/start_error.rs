@@ -6,12 +6,12 @@ use ports::{
 };
 use rustix::io::Errno;
 
-/// What the keeper's refusal means for the workload.
-pub(crate) fn start_error(error: KeeperError, workload: &Workload) -> StartError {
+/// What the keeper's refusal means for the workload; `None` if there is no keeper any more.
+pub(crate) fn start_error(error: KeeperError, workload: &Workload) -> Option<StartError> {
     match error {
-        KeeperError::Refused(refusal) => refused(&refusal, workload),
-        KeeperError::TooLarge(_) => new(error.to_string(), "give the program less in `env` or `env_file`", false),
-        KeeperError::Gone => new("the keeper is gone".into(), "run `isles up` again", false),
+        KeeperError::Refused(refusal) => Some(refused(&refusal, workload)),
+        KeeperError::TooLarge(_) => Some(new(error.to_string(), "give the program less in `env` or `env_file`", false)),
+        KeeperError::Gone => None,
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
         ] {
             let refusal =
                 Refusal { step: step.into(), errno: errno.raw_os_error(), cause: "said by the keeper".into() };
-            let error = start_error(KeeperError::Refused(refusal), &workload);
+            let error = start_error(KeeperError::Refused(refusal), &workload).unwrap();
             assert_eq!((error.cause.as_str(), error.retry), (cause, retry));
             assert!(!error.hint.is_empty());
         }

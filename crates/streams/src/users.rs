@@ -4,6 +4,8 @@
 //! for nothing can be said of names that begin with it; ephemeral ones are for buckets and object stores. What a request's body says is
 //! not looked at: a service learns the names of all streams, and may have its own consumers push to any subject.
 
+use std::sync::Arc;
+
 use logic::access::{Access, Stream};
 use model::{
     Login, ServiceName,
@@ -18,7 +20,8 @@ const ALWAYS: [&str; 2] = ["$JS.API.INFO", "$JS.API.STREAM.NAMES"];
 pub fn nats_users(system: &System) -> Option<String> {
     let nats = system.nats.as_ref().filter(|nats| nats.users)?;
     let Some(Login::User { name: admin, .. }) = nats.url.login() else { return None };
-    let services: String = system.services.keys().filter_map(|name| user(system, nats, name)).collect();
+    let shared = Arc::new(system.clone());
+    let services: String = system.services.keys().filter_map(|name| user(&shared, nats, name)).collect();
     Some(format!(
         "# What the services of {} may do: `isles nats-users` prints it.\nauthorization {{\n  users: [\n    \
          # Isles itself, with the password in `url`\n    {{ user: {}, password: $NATS_PASSWORD }}\n{services}  ]\n}}\n",
@@ -27,7 +30,7 @@ pub fn nats_users(system: &System) -> Option<String> {
     ))
 }
 
-fn user(system: &System, nats: &Nats, name: &ServiceName) -> Option<String> {
+fn user(system: &Arc<System>, nats: &Nats, name: &ServiceName) -> Option<String> {
     let secret = nats.secret(name, system.services.get(name)?)?;
     let access = Access::new(system, name);
     let publish = lines(publishes(&access, name.as_str()));

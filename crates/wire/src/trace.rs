@@ -19,13 +19,26 @@ pub fn is_valid(value: &[u8]) -> bool {
         && !is_zero(parent)
 }
 
-/// The value that begins a trace. It is marked as sampled, which is what a program that begins one itself does by default. Zero ids, which stand
-/// for none, become one.
-pub fn begin(trace: u128, parent: u64) -> [u8; LENGTH] {
-    let mut value = *b"00-00000000000000000000000000000000-0000000000000000-01";
-    write_hex(&trace.max(1).to_be_bytes(), &mut value[3..35]);
-    write_hex(&parent.max(1).to_be_bytes(), &mut value[36..52]);
-    value
+/// A trace that begins here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    id: u128,
+    parent: u64,
+}
+
+impl Trace {
+    /// A trace of these ids. Zero, which stands for none, becomes one.
+    pub fn begin(id: u128, parent: u64) -> Self {
+        Self { id: id.max(1), parent: parent.max(1) }
+    }
+
+    /// What the field says. It is marked as sampled, which is what a program that begins one itself does by default.
+    pub fn value(self) -> [u8; LENGTH] {
+        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-01";
+        write_hex(&self.id.to_be_bytes(), &mut value[3..35]);
+        write_hex(&self.parent.to_be_bytes(), &mut value[36..52]);
+        value
+    }
 }
 
 /// The two digits of each byte.
@@ -72,8 +85,10 @@ mod tests {
 
     #[test]
     fn a_new_one_is_valid() {
-        let value = begin(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c, 0xb7ad_6b71_6920_3331);
-        assert_eq!(&value, b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        assert!(is_valid(&begin(0, 0)) && is_valid(&begin(u128::MAX, u64::MAX)));
+        let trace = Trace::begin(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c, 0xb7ad_6b71_6920_3331);
+        assert_eq!(&trace.value(), b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        for (id, parent) in [(0, 0), (u128::MAX, u64::MAX)] {
+            assert!(is_valid(&Trace::begin(id, parent).value()));
+        }
     }
 }

@@ -28,6 +28,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Arrows of tests alone, each with its reason.
 const IN_TESTS: &[(&str, &str)] = &[
+    // What control remembers is read back from the journal.
+    ("control", "streams"),
     // A runtime is tested below a real keeper.
     ("runtime", "keeper"),
     // An engine of streams is tested against a real server.

@@ -160,6 +160,8 @@ fn nonsense_is_refused_as_a_problem() {
         ("GET", "/v1/logs?services=nobody", "", 404, "unknown-service"),
         ("GET", "/v1/connections?service=nobody", "", 404, "unknown-service"),
         ("GET", "/v1/connections?caller=web", "", 400, "bad-query"),
+        ("GET", "/v1/rollout/watch?number=1", "", 404, "no-rollout"),
+        ("GET", "/v1/rollout/watch?number=last", "", 400, "bad-query"),
         ("GET", "/v1/topics/nothing", "", 404, "unknown-topic"),
         ("GET", "/v1/topics/a.b/messages?from=then", "", 400, "bad-query"),
         ("POST", "/v1/topics/nothing/messages", r#"{"payload": ""}"#, 404, "unknown-topic"),

@@ -89,6 +89,29 @@ fn a_system_does_not_come_up_without_its_nats_server() {
     done.never_says("secret");
 }
 
+/// Nobody waits for a server that no service needs, and the first topic needs it.
+#[test]
+fn the_first_topic_is_made_in_a_debian_nats_server() {
+    let server = server();
+    let stored = MANIFEST.replace("python3 service.py\"\n", "python3 service.py\"\nartifact = [\"service.py\"]\n");
+    let up = |url: &str| {
+        let with = format!("{stored}url = \"{url}\"\n");
+        let uses =
+            ["publishes = [\"orders.placed\"]\n", "subscribes = [\"orders.placed\"]\n", "buckets = [\"sent\"]\n"];
+        let sandbox = Sandbox::new(&uses.iter().fold(with.clone(), |manifest, line| manifest.replace(line, "")));
+        sandbox.up();
+        sandbox.manifest(&with);
+        sandbox
+    };
+    let nowhere = up("nats://127.0.0.1:1");
+    nowhere.isles(&["deploy"]).code(1).says(&["the NATS server at 127.0.0.1:1 cannot be reached", "hint: see whether"]);
+    let sandbox = up(&format!("nats://127.0.0.1:{}", server.client_port()));
+    // It may still be on its way to the server.
+    wait::until("a deploy", || (sandbox.isles(&["deploy"]).code == Some(0)).then_some(()));
+    let ack = sandbox.publish("orders", "orders.placed", "order-7", "seq");
+    assert!(ack.contains(r#""stream":"orders_placed","#), "{ack}");
+}
+
 /// An ordinary nats-server serves no JetStream.
 #[test]
 fn a_system_does_not_come_up_with_a_debian_nats_server_without_streams() {

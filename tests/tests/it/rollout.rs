@@ -3,8 +3,10 @@
 mod abort;
 mod back;
 mod crash;
+mod messages;
 mod pinned;
 mod policy;
+mod reboot;
 mod supersede;
 
 use std::{net::SocketAddr, thread};

@@ -5,7 +5,8 @@ use model::{
     api::{
         AbortQuery, Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter,
         DeadLetterId, DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published,
-        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutStatus, Scale, TopicStatus, WhichDead, Why,
+        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutQuery, RolloutStatus, Scale, TopicStatus,
+        WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -26,7 +27,7 @@ macro_rules! types {
 types! {
     AbortQuery Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
     Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff Replay
-    Replayed Rollback RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
+    Replayed Rollback RolloutQuery RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
 }
 
 /// The schema of each type by its name.

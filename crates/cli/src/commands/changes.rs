@@ -10,26 +10,42 @@ use crate::{
 
 const HEAD: [&str; 5] = ["SERVICE", "CHANGE", "INSTANCES", "AT MOST", "WHAT"];
 
+/// What differs.
+pub(super) struct Changes<'a> {
+    pub(super) services: &'a [PlannedService],
+    pub(super) others: &'a [String],
+    /// Whether that is what a rollout would do, with so many instances at the most.
+    pub(super) is_plan: bool,
+}
+
 /// A line a service, and one for each other thing.
-pub(super) fn render(services: &[PlannedService], others: &[String], columns: Option<usize>, paint: Paint) -> String {
+pub(super) fn render(changes: &Changes<'_>, columns: Option<usize>, paint: Paint) -> String {
+    let Changes { services, others, is_plan } = *changes;
     let mut text = String::new();
     if !services.is_empty() {
-        text.push_str(&table::render(&HEAD, services.iter().map(row).collect(), columns, paint));
+        let head: Vec<_> = HEAD.into_iter().filter(|name| is_plan || *name != "AT MOST").collect();
+        text.push_str(&table::render(
+            &head,
+            services.iter().map(|service| row(service, is_plan)).collect(),
+            columns,
+            paint,
+        ));
     }
     others.iter().for_each(|other| text.push_str(&format!("{other}\n")));
     text
 }
 
-fn row(service: &PlannedService) -> Vec<Cell> {
+fn row(service: &PlannedService, is_plan: bool) -> Vec<Cell> {
     let PlannedService { old, new, most, .. } = service;
     let instances = if old == new { new.to_string() } else { format!("{old} -> {new}") };
-    vec![
-        Cell::plain(service.service.as_str()),
-        Cell::new(text::word(&service.change), style(service.change)),
-        Cell::plain(instances),
-        Cell::plain(most.to_string()),
-        Cell::plain(what(service)),
-    ]
+    let cells = [
+        Some(Cell::plain(service.service.as_str())),
+        Some(Cell::new(text::word(&service.change), style(service.change))),
+        Some(Cell::plain(instances)),
+        is_plan.then(|| Cell::plain(most.to_string())),
+        Some(Cell::plain(what(service))),
+    ];
+    cells.into_iter().flatten().collect()
 }
 
 fn what(service: &PlannedService) -> String {

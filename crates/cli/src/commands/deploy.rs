@@ -3,7 +3,10 @@ use std::pin::pin;
 use client::{Client, Deployed};
 use model::api::{Conflict, Deploy, DeployPlan, LogQuery};
 
-use super::{changes, rollout};
+use super::{
+    changes::{self, Changes},
+    rollout,
+};
 use crate::{
     Context,
     args::DeployArgs,
@@ -94,7 +97,8 @@ pub(crate) fn render(plan: &DeployPlan, columns: Option<usize>, paint: Paint) ->
     }
     let strategy = plan.strategy.as_deref().unwrap_or("no instance is replaced");
     let head = format!("from release {}, index {}: {strategy}\n", plan.from, plan.index);
-    head + &changes::render(&plan.services, &plan.others, columns, paint) + &cost(plan)
+    let changes = Changes { services: &plan.services, others: &plan.others, is_plan: true };
+    head + &changes::render(&changes, columns, paint) + &cost(plan)
 }
 
 fn cost(plan: &DeployPlan) -> String {

@@ -1,6 +1,6 @@
 use model::api::ReleaseDiff;
 
-use super::changes;
+use super::changes::{self, Changes};
 use crate::{Context, args::DiffArgs, exit::ExitCode, paint::Paint};
 
 pub(crate) async fn run(context: Context<'_>, args: &DiffArgs) -> anyhow::Result<ExitCode> {
@@ -15,6 +15,7 @@ pub(crate) async fn run(context: Context<'_>, args: &DiffArgs) -> anyhow::Result
 }
 
 pub(crate) fn render(diff: &ReleaseDiff, columns: Option<usize>, paint: Paint) -> String {
-    let text = changes::render(&diff.services, &diff.others, columns, paint);
+    let changes = Changes { services: &diff.services, others: &diff.others, is_plan: false };
+    let text = changes::render(&changes, columns, paint);
     if text.is_empty() { format!("nothing differs between {} and {}\n", diff.from, diff.to) } else { text }
 }

@@ -48,7 +48,7 @@ async fn ask(client: &Client) -> Result<(), ClientError> {
 }
 
 async fn follow(client: &Client, mut before: SystemStatus, mut say: impl FnMut(&str)) -> Result<(), ClientError> {
-    let mut watch = Watch::new(client);
+    let mut watch = Watch::new(client, ());
     while let Some(status) = watch.next().await? {
         say(&plain::changes(Some(&before), &status));
         before = status;

@@ -30,7 +30,7 @@ use std::io::Read;
 use client::{Client, ClientError};
 use model::{ServiceName, api::Content};
 
-use crate::{Context, args::Verb, exit::ExitCode, report::UserError};
+use crate::{Context, args::Verb, exit::ExitCode, report::UserError, terminal::Terminal};
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -72,6 +72,16 @@ async fn expect<'a>(client: &Client, services: impl IntoIterator<Item = &'a Serv
         client.service(service).await?;
     }
     Ok(())
+}
+
+/// A change of a service that is rolled out waits for the end of that, as long as somebody waits for the change.
+async fn say_what_it_waits_for(terminal: &mut Terminal, client: &Client, service: &ServiceName) {
+    if let Ok(status) = client.rollout().await
+        && status.ended_at.is_none()
+        && status.services.iter().any(|one| one.service == *service)
+    {
+        terminal.say(&format!("{service}  waits for the end of the rollout of release {}\n", status.to));
+    }
 }
 
 /// What an argument says, or what is on standard input if it is `-`.

@@ -63,7 +63,9 @@ pub(super) async fn begun(
     if !detach {
         return follow(context, client, status).await;
     }
-    context.terminal.say(&(goes_on(context.settings) + "\n"));
+    if status.ended_at.is_none() {
+        context.terminal.say(&(goes_on(context.settings) + "\n"));
+    }
     print(context, &status, "")
 }
 

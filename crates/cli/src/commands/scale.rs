@@ -1,4 +1,11 @@
-use crate::{Context, args::ScaleArgs, commands::expect, exit::ExitCode, report::UserError, view::plain};
+use crate::{
+    Context,
+    args::ScaleArgs,
+    commands::{expect, say_what_it_waits_for},
+    exit::ExitCode,
+    report::UserError,
+    view::plain,
+};
 
 pub(crate) async fn run(context: Context<'_>, args: &ScaleArgs) -> anyhow::Result<ExitCode> {
     if let Some((service, replicas)) = args.targets.iter().find(|(_, replicas)| replicas.is_some() == args.auto) {
@@ -14,6 +21,7 @@ pub(crate) async fn run(context: Context<'_>, args: &ScaleArgs) -> anyhow::Resul
     for (service, replicas) in &args.targets {
         let what = replicas.map_or("follows the load again".into(), |replicas| format!("scaling to {replicas}"));
         context.terminal.say(&format!("{service}  {what}\n"));
+        say_what_it_waits_for(context.terminal, &client, service).await;
         let status = client.scale(service, *replicas).await?;
         plain::result(context.terminal, &status, context.settings.json)?;
     }

@@ -1,5 +1,6 @@
 use model::{
     Timestamp,
+    api::RolloutStatus,
     status::{ServiceStatus, SystemStatus},
 };
 
@@ -10,7 +11,7 @@ use crate::{
     paint::{Paint, Style},
     table::{self, Cell},
     text,
-    view::phase,
+    view::{phase, replicas, rollout::brief},
 };
 
 const HEAD: [&str; 6] = ["SERVICE", "PHASE", "REPLICAS", "INBOUND", "CALLS", "PROBLEM"];
@@ -22,22 +23,26 @@ pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
         context.terminal.print_json(&status)?;
     } else {
         let topics = summary::ask(&client).await?;
-        let text = render(&status, topics, (context.now)(), context.columns(), context.terminal.out.paint);
+        let rollout = client.rollout().await.ok().filter(|rollout| rollout.ended_at.is_none());
+        let more = (rollout.as_ref(), topics);
+        let text = render(&status, more, (context.now)(), context.columns(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
     Ok(ExitCode::Ok)
 }
 
-/// The system's lines, that of its topics, an empty one, and the services, whose lines are at most `columns` wide.
+/// The system's lines, that of a rollout under way, that of its topics, an empty one, and the services, whose lines are at most
+/// `columns` wide.
 pub(crate) fn render(
     status: &SystemStatus,
-    topics: Option<Cell>,
+    (rollout, topics): (Option<&RolloutStatus>, Option<Cell>),
     now: Timestamp,
     columns: Option<usize>,
     paint: Paint,
 ) -> String {
     let services = table::render(&HEAD, status.services.iter().map(row).collect(), columns, paint);
     let mut head = head(status, now);
+    head.extend(rollout.map(|rollout| field("rollout", brief(rollout))));
     head.extend(topics.map(summary::row));
     format!("{}\n{services}", table::render_rows(head, None, paint))
 }
@@ -69,7 +74,7 @@ fn row(service: &ServiceStatus) -> Vec<Cell> {
     vec![
         Cell::plain(service.name.to_string()),
         Cell::new(text::word(&service.phase), phase::of_service(service.phase)),
-        Cell::plain(format!("{}/{}{}", service.healthy, service.replicas, if service.fixed { " fixed" } else { "" })),
+        Cell::plain(format!("{}{}", replicas(service), if service.fixed { " fixed" } else { "" })),
         Cell::plain(text::word(&service.inbound)),
         Cell::plain(calls.join(",")),
         Cell::plain(service.problem.as_ref().map(|trouble| trouble.cause.clone()).unwrap_or_default()),

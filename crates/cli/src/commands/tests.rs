@@ -58,7 +58,7 @@ SERVICE  PHASE       REPLICAS   INBOUND    CALLS        PROBLEM
 orders   healthy     2/2 fixed  mesh-only  stock,users  -
 users    crash-loop  0/1        open       -            exited with code 1, again
 ";
-    assert_eq!(status::render(&status, None, NOW, None, PLAIN), expected);
+    assert_eq!(status::render(&status, (None, None), NOW, None, PLAIN), expected);
     status.problem = Some(from(trouble("port 8080 is in use")));
     let expected = "\
 system   shop starting, up 3m12s, isles 0.1.0, pid 4242
@@ -71,7 +71,7 @@ SERVICE  PHASE       REPLICAS   INBOUND    CALLS        PROBLEM
 orders   healthy     2/2 fixed  mesh-only  stock,users  -
 users    crash-loop  0/1        open       -            exited with\u{2026}
 ";
-    assert_eq!(status::render(&status, None, NOW, Some(68), PLAIN), expected);
+    assert_eq!(status::render(&status, (None, None), NOW, Some(68), PLAIN), expected);
 }
 
 #[test]
@@ -192,7 +192,16 @@ the routes of the gateway change
     let expected = format!("from release 11, index 42: canary\n{table}at most 4 more instances meanwhile\n");
     assert_eq!(deploy::render(&from(plan), None, PLAIN), expected);
     let diff = json!({ "from": 11, "to": 12, "services": services, "others": others });
-    assert_eq!(diff::render(&from(diff), None, PLAIN), table);
+    let differs = "\
+SERVICE   CHANGE    INSTANCES  WHAT
+users     replaced  2          artifact, env.COLOUR
+orders    second    2          a second set, for it lies between services that change
+payments  added     0 -> 1     -
+stock     adjusted  2          drain_timeout
+mailer    removed   2 -> 0     -
+the routes of the gateway change
+";
+    assert_eq!(diff::render(&from(diff), None, PLAIN), differs, "nothing is rolled out");
     let adjusted = json!({ "index": 42, "from": 11, "services": [planned("stock", "adjusted", json!({}))] });
     let text = deploy::render(&from(adjusted), None, PLAIN);
     assert!(text.starts_with("from release 11, index 42: no instance is replaced\n"), "{text}");

@@ -2,8 +2,8 @@ use clap::CommandFactory;
 
 use super::*;
 use crate::args::{
-    AbortArgs, CallArgs, DeployArgs, DiffArgs, GraphArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs, ScaleArgs,
-    ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
+    AbortArgs, CallArgs, DeployArgs, DiffArgs, GraphArgs, InnerArgs, KvVerb, RestartArgs, RollbackArgs, RolloutArgs,
+    ScaleArgs, ServiceVerb, TopArgs, TopicVerb, UpgradeArgs, Verb,
 };
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -81,8 +81,21 @@ fn commands() {
     ] {
         assert_eq!(parse(line).unwrap().command, command, "{line}");
     }
-    let Command::Platform(inner) = parse("isles platform --control 3 x").unwrap().command else { panic!() };
-    assert_eq!(inner.args, ["--control", "3", "x"]);
+}
+
+#[test]
+fn processes_of_a_system() {
+    let inner = |args: &[&str]| InnerArgs { args: args.iter().map(Into::into).collect() };
+    for (line, command) in [
+        ("isles keeper -- /a/isles.toml", Command::Keeper(inner(&["/a/isles.toml"]))),
+        ("isles platform -- /a/isles.toml resume", Command::Platform(inner(&["/a/isles.toml", "resume"]))),
+        ("isles successor -- check 5", Command::Successor(inner(&["check", "5"]))),
+    ] {
+        assert_eq!(parse(line).unwrap().command, command, "{line}");
+    }
+    for line in ["isles keeper", "isles platform /a/isles.toml", "isles --json keeper -- /a/isles.toml"] {
+        assert!(parse(line).unwrap_err().to_string().contains("unrecognized subcommand"), "{line}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Feed {
 impl Feed {
     /// The status only; with ticks if asked.
     pub(crate) fn new(client: &Client, ticks: bool) -> Self {
-        Self { watch: Some(next_status(Watch::new(client))), tail: None, tick: ticks.then(|| interval(TICK)) }
+        Self { watch: Some(next_status(Watch::new(client, ()))), tail: None, tick: ticks.then(|| interval(TICK)) }
     }
 
     /// Adds the logs.

@@ -40,7 +40,8 @@ impl Lines {
 }
 
 fn label(line: &LogLine) -> String {
-    line.instance.as_ref().map_or_else(|| format!("{} build", line.service), |instance| instance.slot.to_string())
+    let beside = if line.migration { "migrate" } else { "build" };
+    line.instance.as_ref().map_or_else(|| format!("{} {beside}", line.service), |instance| instance.slot.to_string())
 }
 
 /// Always the same for a service: from its name's FNV-1a hash.

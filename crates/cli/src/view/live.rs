@@ -74,7 +74,7 @@ fn row(live: &Live, service: &ServiceStatus, now: Timestamp) -> Vec<Cell> {
         Cell::new(mark(live.frame, service.phase), style),
         Cell::plain(service.name.as_str()),
         Cell::new(text::word(&service.phase), style),
-        Cell::plain(format!("{}/{}", service.healthy, service.replicas)),
+        Cell::plain(super::replicas(service)),
         Cell::new(text::age(until.since(live.begun)), Style::Dim),
         detail(service),
     ]

@@ -15,6 +15,12 @@ pub(crate) mod trouble;
 pub(crate) mod watch;
 
 pub use attach::{Attach, Outcome, attach};
+use model::status::ServiceStatus;
+
+/// `2/3`: of the instances asked for, those that take requests. While a rollout lasts there may be more of them.
+pub(crate) fn replicas(service: &ServiceStatus) -> String {
+    format!("{}/{}", service.healthy.min(service.replicas), service.replicas)
+}
 
 #[cfg(test)]
 mod tests;

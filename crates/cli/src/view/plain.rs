@@ -28,6 +28,6 @@ fn state(service: &ServiceStatus) -> String {
     match service.phase {
         ServicePhase::Waiting | ServicePhase::Building | ServicePhase::BuildFailed | ServicePhase::Stopped => word,
         ServicePhase::Asleep | ServicePhase::Stopping => word,
-        _ => format!("{word} {}/{}", service.healthy, service.replicas),
+        _ => format!("{word} {}", super::replicas(service)),
     }
 }

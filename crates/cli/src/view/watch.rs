@@ -11,32 +11,41 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// A status that the API streams.
 pub(crate) trait Watched: DeserializeOwned {
+    /// Which one, where there are several.
+    type Which;
+
     /// Opens its stream.
-    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError>;
+    async fn watch(client: &Client, which: &Self::Which) -> Result<Lines<Self>, ClientError>;
 }
 
 impl Watched for SystemStatus {
-    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError> {
+    type Which = ();
+
+    async fn watch(client: &Client, (): &()) -> Result<Lines<Self>, ClientError> {
         client.watch().await
     }
 }
 
 impl Watched for RolloutStatus {
-    async fn watch(client: &Client) -> Result<Lines<Self>, ClientError> {
-        client.watch_rollout().await
+    /// Its number: another one may be under way when the platform is back.
+    type Which = u64;
+
+    async fn watch(client: &Client, number: &u64) -> Result<Lines<Self>, ClientError> {
+        client.watch_rollout(*number).await
     }
 }
 
 /// A status, now and after every change, until the system has ended.
-pub(crate) struct Watch<T> {
+pub(crate) struct Watch<T: Watched> {
     client: Client,
+    which: T::Which,
     open: Option<Lines<T>>,
     opened: bool,
 }
 
 impl<T: Watched> Watch<T> {
-    pub(crate) fn new(client: &Client) -> Self {
-        Self { client: client.clone(), open: None, opened: false }
+    pub(crate) fn new(client: &Client, which: T::Which) -> Self {
+        Self { client: client.clone(), which, open: None, opened: false }
     }
 
     /// The next status; `None` when the system has ended. May be cancelled without loss.
@@ -54,7 +63,7 @@ impl<T: Watched> Watch<T> {
 
     async fn read(&mut self) -> Result<Option<T>, ClientError> {
         if self.open.is_none() {
-            self.open = Some(T::watch(&self.client).await?);
+            self.open = Some(T::watch(&self.client, &self.which).await?);
             self.opened = true;
         }
         match &mut self.open {

@@ -44,7 +44,7 @@ pub struct Api {
     pub releases: Releases,
     /// What counts its requests.
     pub traffic: Arc<dyn Traffic>,
-    /// Its topics and buckets, if it has any.
+    /// Its topics and buckets.
     pub messaging: Option<ServiceStreams>,
     /// The time.
     pub clock: Arc<dyn Clock>,

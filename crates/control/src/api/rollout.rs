@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use logic::rollout::Command;
-use model::api::{AbortQuery, RolloutStatus};
+use model::api::{AbortQuery, RolloutQuery, RolloutStatus};
 
 use super::{
     Api, Refused, bad_query,
@@ -50,8 +50,15 @@ pub(super) async fn abort(
     })
 }
 
-pub(super) async fn watch(State(api): State<Api>) -> Result<Response, Refused> {
-    let first = api.system.rollout().await?;
+pub(super) async fn watch(
+    State(api): State<Api>,
+    query: Result<Query<RolloutQuery>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(RolloutQuery { number }) = query.map_err(|error| bad_query(&error))?;
+    let first = match number {
+        Some(number) => api.system.rollout_of(number).await?,
+        None => api.system.rollout().await?,
+    };
     let tasks = api.streams.clone();
     Ok(stream::respond(&tasks, |objects| feed(api, first, objects)))
 }
@@ -65,7 +72,7 @@ async fn feed(api: Api, mut status: RolloutStatus, mut objects: Objects) {
         if let Ok(Err(_)) = tokio::time::timeout(WATCH_PAUSE_MAX, changes.changed()).await {
             return;
         }
-        let Some(next) = api.system.rollout_of(number).await else { return };
+        let Ok(next) = api.system.rollout_of(number).await else { return };
         status = next;
     }
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use model::{Problem, ServiceName, status::Trouble};
+use ports::streams::StreamsError;
 
 use super::{ReleaseError, StoreError};
 use crate::build::BuildError;
@@ -71,6 +72,16 @@ impl Failed {
     /// The manifest, an `env_file` or a secret is not what it must be.
     pub(super) fn manifest(trouble: Trouble) -> Self {
         Self::of(&MANIFEST_INVALID, trouble)
+    }
+
+    /// A topic or bucket cannot be made, or not be what the manifest says.
+    pub(super) fn streams(error: &StreamsError) -> Self {
+        let hint = if error.may_pass() {
+            "see whether what keeps the messages works, the disk or the server that `[streams]` names, and deploy again"
+        } else {
+            "change it back, or give it another name: what exists keeps its messages"
+        };
+        Self::new(&STREAMS_REFUSED, error.to_string(), hint)
     }
 
     pub(super) fn not_restorable(service: &ServiceName, cause: &str) -> Self {

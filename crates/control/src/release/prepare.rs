@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     Artifact, Failed, Look, Release, Releases, Vault, Way,
     document::Parts,
-    failed::{CALLERS_LEFT, NOT_IN_PLACE, STREAMS_REFUSED},
+    failed::{CALLERS_LEFT, NOT_IN_PLACE},
     releases::NewRelease,
     view::{view, view_of},
     wanted::{self, Wanted},
@@ -80,11 +80,15 @@ impl Preparer {
         Ok(Prepared { release, way: Way::Forward, secrets: wanted.secrets })
     }
 
-    /// The recorded release with which the system goes on, whole.
-    pub(crate) async fn again(&self, release: Arc<Release>) -> Result<Prepared, Failed> {
+    /// The recorded release with which the system goes on, whole; and the one that is rolled out, if any is and as far as that can be.
+    pub(crate) async fn again(&self, release: Arc<Release>, coming: Option<Arc<Release>>) -> Result<Prepared, Failed> {
         // A platform that is replaced has instances that run there; a host that comes up may have lost some of what was written last.
         let look = if self.config.resumed { Look::Mark } else { Look::Content };
         self.releases.restore_all(&release, look).await?;
+        if let Some(coming) = coming {
+            // What is missing fails at its start, and the release is taken back with that reason.
+            let _ = self.releases.restore_all(&coming, look).await;
+        }
         let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
         Ok(Prepared { release, way: Way::Forward, secrets })
     }
@@ -157,10 +161,7 @@ impl Preparer {
     /// Makes the topics and buckets that there are not yet; others stay.
     async fn ensure(&self, system: &System) -> Result<(), Failed> {
         let Some(streams) = &self.streams else { return Ok(()) };
-        streams.all(system).await.map_err(|error| {
-            let hint = "change it back, or give it another name: what exists keeps its messages";
-            Failed::new(&STREAMS_REFUSED, error.to_string(), hint)
-        })
+        streams.all(system).await.map_err(|error| Failed::streams(&error))
     }
 
     /// What is wanted, of all services or of some.

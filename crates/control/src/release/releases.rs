@@ -10,7 +10,7 @@ use std::{
 use logic::release::Ledger;
 use model::{
     ServiceName, Timestamp,
-    api::ReleaseDiff,
+    api::{Change, PlannedService, ReleaseDiff},
     spec::{Kept, System},
 };
 use ports::streams::{KeyValue, StreamsError};
@@ -21,6 +21,7 @@ use super::{
     document::{Folders, Parts, ReleaseDocument},
     keep,
     store::{Batch, ObjectId, Store},
+    tree::Tree,
     view::view,
 };
 use crate::{config::Recorded, records::Records};
@@ -215,8 +216,30 @@ impl Releases {
     pub(crate) async fn diff(&self, from: u64, to: u64) -> Result<ReleaseDiff, ReleaseError> {
         let (old, new) = (self.read(from).await?, self.read(to).await?);
         let differences = logic::release::compare(&view(&old), &view(&new));
-        let services = logic::release::planned(&differences, &old.system, &new.system, &BTreeMap::new());
-        Ok(ReleaseDiff { from, to, services, others: logic::release::others(&old.system, &new.system) })
+        let mut services = logic::release::planned(&differences, &old.system, &new.system, &BTreeMap::new());
+        // A second set is not of a release, but of the way from one to the other.
+        services.retain(|service| service.change != Change::Second);
+        let this = self.clone();
+        let others = logic::release::others(&old.system, &new.system);
+        blocking(move || {
+            services.iter_mut().try_for_each(|service| this.name_files(service, &old, &new))?;
+            Ok(ReleaseDiff { from, to, services, others })
+        })
+        .await
+    }
+
+    /// Says which files of an artifact differ.
+    fn name_files(&self, service: &mut PlannedService, old: &Release, new: &Release) -> Result<(), ReleaseError> {
+        let tree = |release: &Release| {
+            let artifact = release.bundles.get(&service.service).and_then(|bundle| bundle.artifact.as_ref());
+            artifact.map(|artifact| Tree::read(&self.store, &artifact.files)).transpose()
+        };
+        if let (Some(old), Some(new)) = (tree(old)?, tree(new)?)
+            && let Some(at) = service.parts.iter().position(|part| part == "artifact")
+        {
+            service.parts.splice(at..=at, old.differs(&new));
+        }
+        Ok(())
     }
 
     /// Forgets releases that are too many or too old, and what only they needed.

@@ -161,7 +161,7 @@ async fn what_a_forgotten_release_alone_needed_is_removed() {
     assert_eq!(objects, 2 * 4, "of two releases: a file, the tree, the bundle and the document");
     assert_eq!(releases.read(4).await.unwrap().bundles.len(), 1);
     let diff = releases.diff(3, 4).await.unwrap();
-    assert_eq!((diff.services.len(), diff.services[0].parts.join(" ")), (1, "artifact".into()));
+    assert_eq!((diff.services.len(), diff.services[0].parts.join(" ")), (1, "artifact/run".into()));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A folder as it is stored: where its files lie, and what is in them.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, ErrorKind},
     os::unix::fs::{PermissionsExt, symlink},
@@ -10,6 +11,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::store::{Batch, ObjectId, Store, StoreError, at, hash_of_file};
+
+/// How many files that differ are named.
+const NAMED_MAX: usize = 5;
 
 /// What is in a folder, by path within it; folders come before what is in them.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +67,18 @@ impl Tree {
             }
         }
         if is_mended { self.set_modes(root) } else { Ok(()) }
+    }
+
+    /// What differs from another one, the first paths by name: `artifact/PATH`.
+    pub(super) fn differs(&self, other: &Self) -> Vec<String> {
+        let [one, another] = [self, other].map(|tree| tree.0.iter().map(|(path, entry)| (path, entry)).collect());
+        let (one, another): (BTreeMap<_, _>, BTreeMap<_, _>) = (one, another);
+        let all: BTreeSet<_> = one.keys().chain(another.keys()).collect();
+        let mut paths: Vec<_> = all.into_iter().filter(|path| one.get(*path) != another.get(*path)).collect();
+        let more = paths.len().saturating_sub(NAMED_MAX);
+        paths.truncate(NAMED_MAX);
+        let named = paths.into_iter().map(|path| format!("artifact/{}", path.display()));
+        named.chain((more > 0).then(|| format!("artifact ({more} more)"))).collect()
     }
 
     fn set_modes(&self, root: &Path) -> Result<(), StoreError> {
@@ -160,6 +176,22 @@ mod tests {
         assert_eq!(fs::read_to_string(again.join("link")).unwrap(), "program");
         fs::set_permissions(again.join("bin"), fs::Permissions::from_mode(0o755)).unwrap();
         assert_ne!(Tree::store(&again, &mut batch).unwrap(), id, "a mode counts");
+    }
+
+    #[test]
+    fn the_first_paths_that_differ_are_named() {
+        let tree = |files: &[(&str, &str)]| {
+            let file = |text: &str| Entry::File { mode: 0o644, content: ObjectId(text.into()) };
+            Tree(files.iter().map(|(path, text)| (path.into(), file(text))).collect())
+        };
+        let old = tree(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        assert_eq!(
+            old.differs(&tree(&[("a", "1"), ("b", "2"), ("d", "1")])),
+            ["artifact/b", "artifact/c", "artifact/d"]
+        );
+        let many: Vec<_> = ["e", "f", "g", "h", "i", "j"].map(|name| (name, "1")).into();
+        let named = old.differs(&tree(&many));
+        assert_eq!((named.len(), named[5].as_str()), (6, "artifact (4 more)"));
     }
 
     #[test]

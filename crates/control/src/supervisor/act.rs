@@ -130,7 +130,7 @@ impl Supervisor {
         let slot_is_gone = is_last && !service.machine.is_wanted(id.slot.index);
         if slot_is_gone || is_last && self.stop.is_some() {
             self.routing.disconnect(&id.slot);
-            self.message_server().into_iter().for_each(|server| server.release(&id.slot, None));
+            self.message_server().into_iter().for_each(|server| server.dismiss(&id.slot));
         }
         let caller = Caller::Slot(id.slot.clone());
         let addresses = if slot_is_gone { self.addresses.release(&caller) } else { Vec::new() };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use logic::release::Counts;
+use logic::release::{Counts, Ledger};
 use model::{
     Problem, Slot,
     api::Deploy,
@@ -17,7 +17,7 @@ use super::{
     input::Input,
     queue::{Making, Outcome, Waiter, Work, when_stored},
     request::stopping,
-    rollout::Rollout,
+    rollout::{Rollout, RolloutRecord},
     service::Build,
 };
 use crate::release::{Deployed, Failed, Prepared, Release, Running};
@@ -35,26 +35,34 @@ impl Supervisor {
         self.release.as_ref().map_or(&self.config.system, |release| &release.system)
     }
 
-    /// Notes that the system comes up, unless it was up already.
-    pub(super) async fn remember_coming_up(&self) -> Result<(), StreamsError> {
-        match &self.release {
-            Some(_) if self.config.resumed => Ok(()),
-            Some(release) => self.releases.change(|ledger| ledger.comes_up_with(release.number, BTreeSet::new())).await,
-            None => self.releases.change(|ledger| ledger.comes_up()).await,
-        }
+    /// Notes that the system comes up, unless it was up already. A rollout that goes on is noted as it was.
+    pub(super) async fn remember_coming_up(&self, rollout: Option<&RolloutRecord>) -> Result<(), StreamsError> {
+        let written = match self.release.as_ref().map(|release| release.number) {
+            Some(_) if self.config.resumed => return Ok(()),
+            Some(from) => {
+                let to = rollout.filter(|rollout| rollout.whole.from == from).map(|rollout| rollout.whole.to);
+                self.releases.change(|ledger| match to {
+                    Some(to) => ledger.begins(to),
+                    None => ledger.comes_up_with(from, BTreeSet::new()),
+                })
+            }
+            None => self.releases.change(Ledger::comes_up),
+        };
+        written.await
     }
 
     /// Begins to make the first release, or to make sure that the recorded one is whole.
     pub(super) fn begin(&mut self) {
         let preparer = self.preparer.clone();
         let recorded = self.release.clone();
+        let coming = self.rollout.as_ref().map(Rollout::coming);
         for service in self.services.values_mut().filter(|_| recorded.is_none()) {
             service.build = Build::Running;
         }
         self.deploys.making = Some(Making::new(None, preparer.builder.closing.clone()));
         self.beside("deploy", async move {
             let prepared = match recorded {
-                Some(release) => preparer.again(release).await,
+                Some(release) => preparer.again(release, coming).await,
                 None => preparer.first().await,
             };
             Input::Deployed(Box::new(Ended { made: prepared.map(Deployed::Release), waiter: None }))
@@ -102,6 +110,7 @@ impl Supervisor {
                     }
                 }
                 self.take_up(release);
+                self.resume_rollout();
             }
             Ok(Deployed::Nothing(_)) => {}
             Err(failed) => self.cannot_start(failed),
@@ -132,15 +141,10 @@ impl Supervisor {
         self.beside("remember", async move { remembered(written.await) });
     }
 
-    /// What services may do with messages from now on. What runs still keeps what it had.
-    pub(super) fn allow_messages(&self, release: &Release) {
-        self.message_server().into_iter().for_each(|server| server.allow(&release.system));
-    }
-
-    /// The messages of a slot tell its release from now on.
-    pub(super) fn tell_release(&self, slot: &Slot) {
+    /// The server of messages knows from now on which release a slot is of; one that still ends stays what it was.
+    pub(super) fn admit_to_messages(&self, slot: &Slot) {
         if let (Some(server), (Some(release), _)) = (self.message_server(), self.release_of(slot)) {
-            server.release(slot, Some(release));
+            server.admit(slot, release.number, &release.system);
         }
     }
 
@@ -151,8 +155,7 @@ impl Supervisor {
     /// This release runs: all slots that are of no other one are of it.
     fn take_up(&mut self, release: Arc<Release>) {
         self.release = Some(release);
-        let slots: Vec<_> = self.routing.slots_with_messages().cloned().collect();
-        slots.iter().for_each(|slot| self.tell_release(slot));
+        self.routing.slots_with_messages().for_each(|slot| self.admit_to_messages(slot));
     }
 
     /// The rollout to this release is over, and it serves alone. The end of the rollout writes it down.
@@ -164,9 +167,6 @@ impl Supervisor {
 
     /// The rollout that was under way went back, in words why. The end of the rollout writes it down.
     pub(super) fn release_went_back(&mut self, why: &str) {
-        if let Some(release) = self.release.clone() {
-            self.allow_messages(&release);
-        }
         self.releases.edit(|ledger| ledger.went_back(why));
     }
 

@@ -57,7 +57,7 @@ pub(crate) use request::Answer;
 pub use request::SystemHandle;
 use request::Version;
 use rollout::Rollout;
-pub(crate) use rollout::RolloutRecord;
+pub(crate) use rollout::{Part, RolloutRecord, Whole};
 use routing::Change;
 use service::ServiceState;
 
@@ -194,11 +194,11 @@ impl Supervisor {
         if !came_up {
             self.records.put_came_up(false).await?;
         }
-        self.remember_coming_up().await?;
+        self.remember_coming_up(remembered.rollout.as_ref()).await?;
         self.addresses = Addresses::new(self.config.connection_port, remembered.addresses.clone());
         self.make_services(&remembered).await?;
         remembered.last_rollout.iter().for_each(|last| self.recall(last));
-        self.take_up_rollout(remembered.rollout.clone()).await;
+        self.take_up_rollout(remembered.rollout.clone(), came_up).await;
         self.forget_unbegun().await?;
         self.adopt(&remembered, held).await;
         if came_up {
@@ -212,7 +212,9 @@ impl Supervisor {
     pub async fn run(mut self) -> u8 {
         self.begin();
         self.watch_sleepers();
-        self.resume_rollout();
+        if self.config.resumed {
+            self.resume_rollout();
+        }
         self.settle().await;
         let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
         let mut set_for = None;

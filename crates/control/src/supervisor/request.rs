@@ -21,6 +21,8 @@ use crate::records::ScaleRecord;
 
 /// The most instances of a service.
 const REPLICAS_MAX: u32 = 1000;
+/// Requests that may wait for one thing.
+pub(super) const WAITERS_MAX: usize = 64;
 
 /// An answer, or why there is none.
 pub(crate) type Answer<T> = Result<T, Box<Problem>>;
@@ -33,7 +35,7 @@ pub(crate) enum Request {
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Scale { name: ServiceName, replicas: Option<u32>, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Rollout { answer: oneshot::Sender<Answer<RolloutStatus>> },
-    RolloutOf { number: u64, answer: oneshot::Sender<Option<RolloutStatus>> },
+    RolloutOf { number: u64, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Say { command: Command, answer: oneshot::Sender<Answer<RolloutStatus>> },
     Abort { queued: Option<u32>, answer: Aborter },
     Change { work: Work, answer: oneshot::Sender<Answer<Outcome>> },
@@ -108,11 +110,9 @@ impl SystemHandle {
         self.ask(|answer| Request::Rollout { answer }).await
     }
 
-    /// The rollout of this number; `None` once it is not kept any more, or the supervisor has ended.
-    pub(crate) async fn rollout_of(&self, number: u64) -> Option<RolloutStatus> {
-        let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Request(Request::RolloutOf { number, answer })).await.ok()?;
-        answered.await.ok()?
+    /// The rollout of this number, as long as it is kept.
+    pub(crate) async fn rollout_of(&self, number: u64) -> Answer<RolloutStatus> {
+        self.ask(|answer| Request::RolloutOf { number, answer }).await
     }
 
     /// A person's word about the rollout under way. Answers when it is kept.
@@ -137,8 +137,31 @@ impl SystemHandle {
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Answer<T>>) -> Request) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| stopping())?;
-        answered.await.unwrap_or_else(|_| Err(stopping()))
+        let ended = || if self.last().is_some() { stopping() } else { replaced() };
+        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Request {
+    /// Whether whoever asked for a change of a service has gone.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            Self::Restart { answer, .. } | Self::Scale { answer, .. } => answer.is_closed(),
+            _ => false,
+        }
+    }
+}
+
+/// Lets one more wait, unless too many do: what was asked for is done all the same.
+fn wait<T>(waiters: &mut Vec<oneshot::Sender<Answer<T>>>, answer: oneshot::Sender<Answer<T>>) {
+    waiters.retain(|waiter| !waiter.is_closed());
+    if waiters.len() < WAITERS_MAX {
+        waiters.push(answer);
+    } else {
+        let hint = "it is done all the same: `isles ps`";
+        let problem = Problem::new(429, "too-many-requests", "too many requests wait for this service", hint);
+        let _ = answer.send(Err(Box::new(problem)));
     }
 }
 
@@ -170,7 +193,7 @@ impl Supervisor {
         // A restart under way ends first, and tells those who wait for it.
         self.tell(name, Event::Restart);
         let Some(service) = self.services.get_mut(name) else { return };
-        service.restart_waiters.push(answer);
+        wait(&mut service.restart_waiters, answer);
         if service.machine.is_settled() {
             self.restart_ended(name, Ok(()));
         }
@@ -196,7 +219,7 @@ impl Supervisor {
             return drop(answer.send(Err(problem)));
         }
         let Some(service) = self.services.get_mut(name) else { return };
-        service.scale_waiters.push(answer);
+        wait(&mut service.scale_waiters, answer);
         self.pending.insert(name.clone());
         let scale = replicas.map(|replicas| ScaleRecord::new(replicas, &service.spec));
         service.fixed = scale.clone().filter(|scale| scale.scaling.is_some());
@@ -284,6 +307,12 @@ fn check_replicas(replicas: u32) -> Answer<()> {
 fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
     let problem = Problem::new(409, reason, "the change failed", format!("run `isles why {name}`"));
     Box::new(Problem { detail, ..problem })
+}
+
+/// The supervisor has ended without the system: nothing of what it was asked is known.
+fn replaced() -> Box<Problem> {
+    let hint = "the services run on; see `isles releases` for what was still done, and try again";
+    Box::new(Problem::new(503, "being-replaced", "Isles is being replaced, and gives up what is not done yet", hint))
 }
 
 pub(super) fn stopping() -> Box<Problem> {

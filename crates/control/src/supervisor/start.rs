@@ -90,7 +90,7 @@ impl Supervisor {
         if spec.uses_messages() && self.config.system.nats.is_none() {
             let (address, made) = self.addresses.of_messages(&caller);
             self.routing.connect_messages(id.slot.clone(), address);
-            self.tell_release(&id.slot);
+            self.admit_to_messages(&id.slot);
             reach.messages = Some(address);
             new.extend(made);
         }

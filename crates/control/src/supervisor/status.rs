@@ -24,6 +24,7 @@ impl Supervisor {
         let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
+        notices.extend(self.rollout_notice());
         SystemStatus {
             name: self.config.system.name.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -54,7 +55,7 @@ impl Supervisor {
         Some(ServiceStatus {
             name: name.clone(),
             phase,
-            replicas: service.machine.wanted(),
+            replicas: self.asked_in_rollout(name).unwrap_or_else(|| service.machine.wanted()),
             fixed: service.fixed.is_some(),
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
@@ -87,7 +88,7 @@ impl Supervisor {
             crashes,
             in_flight: self.engines.traffic.in_flight(&i.id),
             memory_bytes: workload.and_then(|workload| self.engines.workloads.memory_bytes(&workload)),
-            release,
+            release: release.map(|release| release.number),
             side,
             problem: service.troubles.get(&i.id.slot.index).map(|(_, trouble)| trouble.clone()),
         }
@@ -114,7 +115,7 @@ impl Supervisor {
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
         if self.phase != SystemPhase::Starting
-            || !self.services.values().all(|s| s.told_to_go && s.machine.is_settled())
+            || !self.services.values().all(|s| s.told_to_go && s.machine.has_come_up())
         {
             return;
         }

@@ -64,7 +64,8 @@ impl Supervisor {
         }
         drop(slot);
         service.troubles.insert(id.slot.index, (id.run, trouble.clone()));
-        if give_up {
+        // What becomes of a service that is rolled out is for the rollout to say.
+        if give_up && !self.is_rolled_out(name) {
             self.cannot_come_up(&name.clone(), trouble);
         }
     }

@@ -1,7 +1,9 @@
 //! A full disk, the reserve, and the bound of the log.
 
+use std::sync::Arc;
+
 use super::rig::{Rig, SMALL};
-use crate::{Batch, Bounds, FaultyDisk, JournalError, Options};
+use crate::{Batch, Bounds, FaultyDisk, Journal, JournalError, Options};
 
 const RESERVED: Options = Options { reserve_bytes: 2 << 20, ..SMALL };
 
@@ -147,12 +149,35 @@ fn removed_records_free_their_space() {
 }
 
 #[test]
-fn a_reserve_of_another_size_takes_the_place_of_the_one_that_is_there() {
+fn a_larger_reserve_takes_the_place_of_the_one_that_is_there_and_stays() {
     let disk = FaultyDisk::new(3);
-    for (bytes, steps, step) in [(2 << 20, 2, 1 << 20), (24 << 20, 8, 3 << 20), (3 << 20, 3, 1 << 20), (0, 0, 0)] {
+    for (bytes, steps, step) in [(0, 0, 0), (2 << 20, 2, 1 << 20), (24 << 20, 8, 3 << 20), (3 << 20, 8, 3 << 20)] {
         drop(Rig::open(&disk, &Options { reserve_bytes: bytes, ..SMALL }).unwrap());
-        let lengths = |number: u64| disk.content(&crate::names::reserve(number)).map(|content| content.len());
-        let found: Vec<_> = (0..10).filter_map(lengths).collect();
-        assert_eq!(found, vec![step; steps], "{bytes}");
+        assert_eq!(reserve(&disk), vec![step; steps], "{bytes}");
+    }
+}
+
+/// The lengths of its steps.
+fn reserve(disk: &FaultyDisk) -> Vec<usize> {
+    let length = |number: u64| disk.content(&crate::names::reserve(number)).map(|content| content.len());
+    (0..10).filter_map(length).collect()
+}
+
+#[test]
+fn a_reserve_is_enlarged_while_the_journal_is_open() {
+    const LARGE: u64 = 24 << 20;
+    let disk = FaultyDisk::new(3);
+    let journal = Journal::open(Arc::new(disk.clone()), RESERVED).unwrap();
+    for (room, expected) in [(1, vec![1 << 20; 2]), (7, vec![3 << 20; 3])] {
+        disk.set_bytes_max(disk.used_bytes() + (room << 20));
+        journal.enlarge_reserve(LARGE).unwrap();
+        assert_eq!(reserve(&disk), expected, "{room}");
+    }
+    disk.set_bytes_max(u64::MAX);
+    drop(journal);
+    let journal = Journal::open(Arc::new(disk.clone()), RESERVED).unwrap();
+    for bytes in [LARGE, 1 << 20] {
+        journal.enlarge_reserve(bytes).unwrap();
+        assert_eq!(reserve(&disk), vec![3 << 20; 8]);
     }
 }

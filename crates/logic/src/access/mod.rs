@@ -8,7 +8,7 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     ServiceName, TopicName,
@@ -23,11 +23,10 @@ pub use operation::{ConsumerWish, Operation};
 const INBOXES: &str = "_INBOX.>";
 
 /// The rights of one service.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Access {
-    service: Box<str>,
-    /// All services of the system.
-    services: BTreeSet<Box<str>>,
+    service: ServiceName,
+    system: Arc<System>,
     streams: BTreeMap<Box<str>, Stream>,
 }
 
@@ -46,9 +45,8 @@ pub struct Stream {
 
 impl Access {
     /// The rights of a service of a system; none if there is no such service.
-    pub fn new(system: &System, name: &ServiceName) -> Self {
-        let services = system.services.keys().map(|name| name.as_str().into()).collect();
-        let mut access = Self { service: name.as_str().into(), services, streams: BTreeMap::new() };
+    pub fn new(system: &Arc<System>, name: &ServiceName) -> Self {
+        let mut access = Self { service: name.clone(), system: system.clone(), streams: BTreeMap::new() };
         let Some(service) = system.services.get(name) else { return access };
         for topic in &service.publishes {
             access.topic(topic).publishes = true;
@@ -119,7 +117,7 @@ impl Access {
     fn may_create(&self, stream: &Stream, wish: &ConsumerWish<'_>) -> bool {
         let within = |filter: &&str| stream.subjects.iter().any(|of| is_subset(filter.as_bytes(), of.as_bytes()));
         let is_own = if wish.durable && !stream.owns {
-            self.owner(wish.name) == Some(&*self.service)
+            self.owner(wish.name) == Some(self.service.as_str())
         } else {
             self.may_use(stream, wish.name)
         };
@@ -128,12 +126,12 @@ impl Access {
     }
 
     fn owner<'a>(&self, consumer: &'a str) -> Option<&'a str> {
-        owner(consumer, |name| self.services.contains(name))
+        owner(consumer, |name| name.parse().is_ok_and(|name: ServiceName| self.system.services.contains_key(&name)))
     }
 
     /// Whether a consumer is its own, or nobody's by its name.
     fn may_use(&self, stream: &Stream, consumer: &str) -> bool {
-        stream.owns || self.owner(consumer).is_none_or(|owner| *owner == *self.service)
+        stream.owns || self.owner(consumer).is_none_or(|owner| owner == self.service.as_str())
     }
 }
 

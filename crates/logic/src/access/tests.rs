@@ -42,7 +42,7 @@ fn used<'a>(stream: &'a str, consumer: &'a str) -> Operation<'a> {
 #[test]
 fn operations() {
     use Operation::*;
-    let system = system();
+    let system = Arc::new(system());
     let [orders, mailer, other] =
         ["orders", "mailer", "mailer-old"].map(|name| Access::new(&system, &name.parse().unwrap()));
     let (placed, kv, obj) = ("orders_placed", "KV_sent", "OBJ_mails");
@@ -120,7 +120,7 @@ fn operations() {
 #[test]
 fn subscriptions() {
     use crate::subject::SubscribeVerdict::{Allowed, Denied};
-    let system = system();
+    let system = Arc::new(system());
     let may = |service: &str, filter: &str| {
         Access::new(&system, &service.parse().unwrap()).permissions().may_subscribe(filter.as_bytes())
     };

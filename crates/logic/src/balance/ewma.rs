@@ -47,7 +47,7 @@ impl Ewma {
     fn weight(&self, now: Timestamp) -> f64 {
         let part = now.since(self.at).as_secs_f64() / DECAY.as_secs_f64();
         // Between two requests it is as good as a line.
-        if part < 1e-4 { 1.0 - part } else { (-part).exp() }
+        if part < 1e-4 { 1.0 - part } else { libm::exp(-part) }
     }
 }
 

@@ -73,7 +73,7 @@ impl Breaker {
     }
 
     fn slot(&self, now: Timestamp) -> u64 {
-        let width = u64::try_from(self.window.as_micros()).unwrap_or(u64::MAX) / BUCKETS as u64;
+        let width = (Timestamp(0) + self.window).0 / BUCKETS as u64;
         now.0 / width.max(1)
     }
 }

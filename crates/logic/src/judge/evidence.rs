@@ -7,6 +7,8 @@
 //! Ville's inequality their product ever exceeds x with a probability of at most 1/x. The rate of the first group is
 //! taken from the blocks before; the ratio of the odds is one of a few, and the products are averaged.
 
+use libm::{exp, log};
+
 /// How many times higher the odds may be.
 const RATIOS: [f64; 5] = [1.5, 2.0, 4.0, 10.0, 40.0];
 
@@ -21,7 +23,7 @@ impl Counts {
     /// The logarithm of how many times likelier this is with a rate than with another.
     fn log_ratio(self, rate: f64, other: f64) -> f64 {
         let (hits, misses) = (self.hits as f64, (self.all - self.hits) as f64);
-        hits * (rate / other).ln() + misses * ((1.0 - rate) / (1.0 - other)).ln()
+        hits * log(rate / other) + misses * log((1.0 - rate) / (1.0 - other))
     }
 }
 
@@ -57,7 +59,7 @@ impl Evidence {
 
     /// Whether it ever exceeded this.
     pub(super) fn is_beyond(&self, factor: f64) -> bool {
-        self.peak >= factor.ln()
+        self.peak >= log(factor)
     }
 }
 
@@ -72,7 +74,7 @@ fn log_factor(first: Counts, second: Counts, rate: f64, ratio: f64) -> f64 {
 /// The logarithm of the mean of numbers that are given by theirs.
 fn log_mean(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    most + (logs.iter().map(|log| (log - most).exp()).sum::<f64>() / logs.len() as f64).ln()
+    most + log(logs.iter().map(|log| exp(log - most)).sum::<f64>() / logs.len() as f64)
 }
 
 #[cfg(test)]

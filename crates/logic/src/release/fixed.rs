@@ -16,7 +16,6 @@ pub fn fixed(old: &System, new: &System) -> Option<Fixed> {
     let listen = |gateway: &Gateway| gateway.listen;
     let tls = |gateway: &Gateway| gateway.tls.clone();
     let (old_gateway, new_gateway) = (old.gateway.as_ref(), new.gateway.as_ref());
-    let messages = |system: &System| system.services.values().any(Service::uses_messages);
     [
         (old.name != new.name, "the system's name", "it names processes, cgroups and addresses of what runs"),
         (old_gateway.is_some() != new_gateway.is_some(), "whether there is a gateway", "its socket is opened once"),
@@ -27,11 +26,6 @@ pub fn fixed(old: &System, new: &System) -> Option<Fixed> {
             "its socket speaks TLS or not; a renewed file of the same name is taken up as it is",
         ),
         (old.nats != new.nats, "`url` of [streams]", "topics and buckets stay where they are"),
-        (
-            messages(new) && !messages(old),
-            "that a service uses topics, buckets or object stores, while none did",
-            "the server of messages is started with the system",
-        ),
         (
             speaks_otherwise(old, new),
             "the `protocol` of a service",

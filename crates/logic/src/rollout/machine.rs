@@ -167,9 +167,15 @@ impl Snapshot {
         all.filter(|(_, member)| !member.is_gone()).map(|(instance, member)| (instance, member.is_kept()))
     }
 
-    /// Whether anything but the time of the last event differs.
-    pub fn differs(&self, other: &Self) -> bool {
-        Self { seen_at: other.seen_at, ..self.clone() } != *other
+    /// As it goes on when the system comes up again: nothing runs, so everything is asked for anew and has its time anew. The time
+    /// in which nothing ran was no standstill.
+    pub fn asked_anew(mut self, now: Timestamp) -> Self {
+        self.pairs.iter_mut().flat_map(|pair| [&mut pair.old, &mut pair.new]).for_each(|set| set.ask_anew(now));
+        if matches!(self.migration, MigrationState::Running(_)) {
+            self.migration = MigrationState::Waiting;
+        }
+        self.progressed_at = self.progressed_at.max(now);
+        self
     }
 
     fn handle(&mut self, event: Event, now: Timestamp) {

@@ -28,10 +28,12 @@ mod event;
 mod machine;
 mod note;
 mod outcome;
+mod parts;
 mod pending;
 mod plan;
 mod restore;
 mod set;
+mod storing;
 #[cfg(test)]
 mod tests;
 
@@ -39,5 +41,7 @@ pub use action::{Action, Routing, Traffic};
 pub use event::{Command, Event, Report, State, Verdict};
 pub use machine::{Machine, Phase, Snapshot};
 pub use outcome::{Cause, Outcome};
+pub use parts::Head;
 pub use plan::{Invalid, Migration, Plan, Target, Waves};
-pub use set::Instance;
+pub use set::{Instance, Pair};
+pub use storing::Storing;

@@ -9,8 +9,10 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 const STEPS_MAX: usize = 100;
-const TARGETS_MAX: usize = 10_000;
-const REPLICAS_MAX: u32 = 10_000;
+/// With these two bounds, the state of a rollout can be stored at once, whatever happens in it.
+const TARGETS_MAX: usize = 2_500;
+/// Of both releases.
+const INSTANCES_MAX: u32 = 10_000;
 
 /// What a rollout shall do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +72,10 @@ pub struct Migration {
 /// Why a plan makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
-    /// It has no service, more than 10,000, or one twice.
+    /// It has no service, or one twice.
     Targets,
-    /// A service has more than 10,000 instances.
-    Replicas(usize),
+    /// It has more than 2,500 services, or 10,000 instances of both releases together.
+    TooLarge,
     /// `max_surge` and `max_unavailable` are both 0, or exceed 10,000.
     NoRoom(usize),
     /// `min_healthy_time` is not below `healthy_deadline`.
@@ -98,8 +100,12 @@ impl Plan {
     /// Whether it makes sense. The number is that of the target.
     pub fn check(&self) -> Result<(), Invalid> {
         let names: BTreeSet<_> = self.targets.iter().map(|target| &target.service).collect();
-        if names.is_empty() || names.len() != self.targets.len() || names.len() > TARGETS_MAX {
+        if names.is_empty() || names.len() != self.targets.len() {
             return Err(Invalid::Targets);
+        }
+        let counts = self.targets.iter().flat_map(|target| [target.old, target.new]);
+        if names.len() > TARGETS_MAX || counts.fold(0, u32::saturating_add) > INSTANCES_MAX {
+            return Err(Invalid::TooLarge);
         }
         self.targets.iter().enumerate().try_for_each(|(at, target)| self.check_target(at, target))?;
         if let Strategy::Canary { steps, .. } = &self.strategy {
@@ -112,12 +118,9 @@ impl Plan {
         Ok(())
     }
 
-    fn check_target(&self, at: usize, Target { old, new, terms, .. }: &Target) -> Result<(), Invalid> {
-        let counts = [*old, *new, terms.max_surge, terms.max_unavailable];
-        if counts[..2].iter().any(|count| *count > REPLICAS_MAX) {
-            return Err(Invalid::Replicas(at));
-        }
-        if counts[2..] == [0, 0] || counts[2..].iter().any(|count| *count > REPLICAS_MAX) {
+    fn check_target(&self, at: usize, Target { terms, .. }: &Target) -> Result<(), Invalid> {
+        let room = [terms.max_surge, terms.max_unavailable];
+        if room == [0, 0] || room.iter().any(|count| *count > INSTANCES_MAX) {
             return Err(Invalid::NoRoom(at));
         }
         if terms.min_healthy_time >= terms.healthy_deadline {

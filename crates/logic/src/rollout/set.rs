@@ -26,7 +26,7 @@ impl fmt::Display for Instance {
 
 /// The two sets of one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pair {
+pub struct Pair {
     pub(super) target: Target,
     pub(super) old: Set,
     pub(super) new: Set,
@@ -76,7 +76,14 @@ pub(super) struct Member {
 
 impl Set {
     pub(super) fn start(&mut self, now: Timestamp) {
-        self.0.push(Member { asked_at: now, stops: false, report: None, was_ready: false });
+        self.0.push(Member::new(now));
+    }
+
+    /// Nothing is known any more of those that have not ended.
+    pub(super) fn ask_anew(&mut self, now: Timestamp) {
+        for member in self.0.iter_mut().filter(|member| !member.is_gone()) {
+            *member = Member { stops: member.stops, ..Member::new(now) };
+        }
     }
 
     /// Those that shall run.
@@ -113,6 +120,10 @@ impl Set {
 }
 
 impl Member {
+    fn new(asked_at: Timestamp) -> Self {
+        Self { asked_at, stops: false, report: None, was_ready: false }
+    }
+
     pub(super) fn is_healthy(&self) -> bool {
         self.state() == Some(&State::Healthy)
     }

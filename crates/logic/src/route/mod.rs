@@ -47,7 +47,7 @@ impl Routes {
     }
 
     /// The route for a host name without port, in any case, and a canonical path. The host is asked for only where it matters.
-    pub fn find<'a>(&self, host: impl FnOnce() -> &'a str, path: &str) -> Option<Matched> {
+    pub fn find<'a>(&self, host: impl FnOnce() -> &'a str, path: &[u8]) -> Option<Matched> {
         let tree = if self.by_host.is_empty() { None } else { self.of_host(host()) };
         tree.and_then(|tree| tree.find(path)).or_else(|| self.any_host.find(path))
     }

@@ -9,7 +9,7 @@ use super::Matched;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
-    children: HashMap<Box<str>, Tree, BuildHasherDefault<Fnv>>,
+    children: HashMap<Box<[u8]>, Tree, BuildHasherDefault<Fnv>>,
     route: Option<Matched>,
 }
 
@@ -18,18 +18,18 @@ impl Tree {
         let prefix = prefix.trim_end_matches('/');
         let mut node = self;
         for segment in segments(prefix) {
-            node = node.children.entry(segment.into()).or_default();
+            node = node.children.entry(segment.as_bytes().into()).or_default();
         }
         let strip = if strip { prefix.len() } else { 0 };
         node.route.get_or_insert(Matched { index, strip });
     }
 
-    pub(super) fn find(&self, path: &str) -> Option<Matched> {
+    pub(super) fn find(&self, path: &[u8]) -> Option<Matched> {
         let mut node = self;
         let mut found = self.route;
-        let mut rest = path.strip_prefix('/');
+        let mut rest = path.strip_prefix(b"/");
         while let Some(path) = rest.filter(|_| !node.children.is_empty()) {
-            let end = path.bytes().position(|byte| byte == b'/').unwrap_or(path.len());
+            let end = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
             let Some(child) = node.children.get(&path[..end]) else { break };
             node = child;
             found = child.route.or(found);

@@ -20,6 +20,8 @@ pub enum Event {
     Settle(Settings),
     /// Every instance shall be replaced, one after the other.
     Restart,
+    /// A restart under way shall not go on; what it has replaced stays replaced.
+    EndRestart,
     /// All instances shall stop, for good.
     Stop,
     /// An instance of an earlier platform process runs still; since when it was healthy then.

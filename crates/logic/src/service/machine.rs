@@ -14,7 +14,7 @@ use super::{
 /// Failed checks in a row after which a healthy instance leaves.
 const MISSES_MAX: u32 = 3;
 /// Failures in a row after which a slot is in a crash loop.
-const CRASH_LOOP: u32 = 3;
+pub(super) const CRASH_LOOP: u32 = 3;
 /// The time for which an instance must be healthy before its slot's failures are forgotten.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
 /// The time after which a starting instance that fails its checks is said to be in trouble.
@@ -89,6 +89,7 @@ impl Machine {
             Event::Settle(settings) => self.settle(settings),
             Event::Stop => self.stop(actions),
             Event::Restart => self.begin_restart(now, actions),
+            Event::EndRestart => self.end_restart(actions),
             Event::Due => return self.due(now, actions),
             Event::Adopted(id, healthy_since) => return self.adopt(id, healthy_since, now, actions),
             Event::Started(id) => return self.on_instance(&id, now, actions, Self::started),
@@ -125,11 +126,6 @@ impl Machine {
         self.last_runs.iter().map(|(index, run)| self.id(*index, *run))
     }
 
-    /// Whether a slot fails again and again.
-    pub fn is_in_crash_loop(&self) -> bool {
-        self.slots.values().any(|slot| slot.failures >= CRASH_LOOP)
-    }
-
     /// Whether any instance was ever healthy.
     pub fn has_been_healthy(&self) -> bool {
         self.has_been_healthy
@@ -159,12 +155,6 @@ impl Machine {
     pub fn instance_in(&self, index: u32) -> Option<&Instance> {
         let instances = &self.slots.get(&index)?.instances;
         instances.iter().rfind(|instance| !instance.is_leaving()).or(instances.last())
-    }
-
-    /// Whether it has exactly the healthy instances that are asked for, and nothing is under way.
-    pub fn is_settled(&self) -> bool {
-        let healthy = self.instances().filter(|(i, _)| i.phase == Phase::Healthy).count();
-        self.restart.is_none() && healthy == self.wanted() as usize && self.instances().count() == healthy
     }
 
     pub(super) fn id(&self, index: u32, run: u64) -> InstanceId {
@@ -380,9 +370,7 @@ impl Machine {
 
     fn stop(&mut self, actions: &mut Vec<Action>) {
         self.stopping = true;
-        if self.restart.take().is_some() {
-            actions.push(Action::RestartEnded(Err(Cause::Interrupted)));
-        }
+        self.end_restart(actions);
     }
 
     fn step_all(&mut self, now: Timestamp, actions: &mut Vec<Action>) {

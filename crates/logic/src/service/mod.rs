@@ -6,6 +6,7 @@ mod event;
 mod instance;
 mod machine;
 mod restart;
+mod settled;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -31,11 +31,15 @@ impl Machine {
         if self.stopping {
             return actions.push(Action::RestartEnded(Err(Cause::Interrupted)));
         }
+        self.end_restart(actions);
+        self.restart = Some(Restart { slots: self.wants.own().collect(), current: None });
+        self.advance_restart(now, actions);
+    }
+
+    pub(super) fn end_restart(&mut self, actions: &mut Vec<Action>) {
         if self.restart.take().is_some() {
             actions.push(Action::RestartEnded(Err(Cause::Interrupted)));
         }
-        self.restart = Some(Restart { slots: self.wants.own().collect(), current: None });
-        self.advance_restart(now, actions);
     }
 
     /// Goes on as far as it can go now.

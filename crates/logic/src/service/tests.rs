@@ -260,6 +260,16 @@ fn a_failed_restart_keeps_the_old_instance() {
 }
 
 #[test]
+fn a_restart_that_is_ended_leaves_one_instance_in_its_slot() {
+    let mut w = World::healthy(2);
+    assert_eq!(w.tell(Event::EndRestart), "", "none is under way");
+    w.tell(Event::Restart);
+    assert_eq!(w.tell(Event::EndRestart), "restart failed (it was asked to stop), terminate 1#2");
+    assert_eq!(w.tell(Event::Exited(id(1, 2), Ending::Signal(15))), "remove 1#2");
+    assert_eq!(w.phases(), ["1#1 Healthy", "2#1 Healthy"]);
+}
+
+#[test]
 fn stops_whatever_it_was_doing() {
     let mut w = World::healthy(2);
     w.tell(Event::Restart);
@@ -322,6 +332,33 @@ fn an_instance_of_another_release_that_cannot_start_does_not_end_the_system() {
     w.tell(Event::Want(1, Wanted::Once(other())));
     let did = w.tell(Event::StartFailed(id(1, 1), not_started(false)));
     assert_eq!(did, "trouble 1#1 (no), remove 1#1, vacated 1 (no)");
+}
+
+#[test]
+fn nobody_waits_for_an_instance_of_another_release_that_fails() {
+    let mut w = World::new(1);
+    w.tell(Event::Go);
+    w.tell(Event::Want(2, Wanted::Other(other())));
+    w.bring_up(1, 1);
+    assert!(!w.machine.has_come_up(), "it may come up yet");
+    for run in 1..=3 {
+        w.tell(Event::Started(id(2, run)));
+        w.tell(Event::Exited(id(2, run), Ending::Code(1)));
+        assert!(w.machine.has_come_up() && !w.machine.is_settled() && !w.machine.is_in_crash_loop());
+        while w.phases().len() == 1 {
+            w.next();
+        }
+        assert!(w.machine.has_come_up(), "it is started again");
+    }
+    for run in 1..=3 {
+        w.tell(Event::Exited(id(1, run), Ending::Code(1)));
+        assert!(!w.machine.has_come_up(), "the service's own is missing");
+        while w.phases().len() == 1 {
+            w.next();
+        }
+        w.tell(Event::Started(id(1, run + 1)));
+    }
+    assert!(w.machine.is_in_crash_loop());
 }
 
 #[test]

@@ -88,7 +88,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "POST",
         path: "/v1/deploys",
         what: "Builds what changed, stores it as a release and begins to roll it out: 202 and RolloutStatus. With `dry_run`, or if \
-               nothing differs: 200 and what would happen. Nothing is changed by an error.",
+               nothing differs: 200 and what would happen. Nothing is changed by an error, but for `not-stored`: then it is \
+               rolled out once that can be stored.",
         query: None,
         request: Some("Deploy"),
         answer: "RolloutStatus or DeployPlan",
@@ -128,8 +129,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/v1/rollout/watch",
-        what: "Its state now, after every change and every second, until it has ended.",
-        query: None,
+        what: "Its state now, after every change and every second, until it has ended; 404 with `no-rollout` if it is not kept \
+               any more, as the last 32 are, and after a restart the last one.",
+        query: Some("RolloutQuery"),
         request: None,
         answer: "NDJSON of RolloutStatus",
     },

@@ -14,7 +14,7 @@ pub use content::{Content, InvalidContent};
 pub use endpoints::{ENDPOINTS, Endpoint};
 pub use releases::{
     AbortQuery, Change, Conflict, Deploy, DeployPlan, PlannedService, Release, ReleaseDiff, ReleaseState, Rollback,
-    RolloutPhase, RolloutService, RolloutSide, RolloutStatus,
+    RolloutPhase, RolloutQuery, RolloutService, RolloutSide, RolloutStatus,
 };
 pub use start::{ParseStartError, Start};
 pub use topics::{
@@ -86,6 +86,9 @@ pub struct LogLine {
     /// The instance that wrote it; none for a build or a migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
+    /// Whether a migration wrote it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub migration: bool,
     /// The text, without the line end; bytes that are not UTF-8 are replaced.
     pub text: String,
 }

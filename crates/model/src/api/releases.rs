@@ -84,7 +84,8 @@ pub struct PlannedService {
     pub service: ServiceName,
     /// What happens.
     pub change: Change,
-    /// What differs: `artifact`, `run`, `env.NAME`, `secrets.NAME`, `calls.stock.timeout` …
+    /// What differs: `artifact`, or `artifact/PATH` for the first five files between two releases, `run`, `env.NAME`, `secrets.NAME`,
+    /// `calls.stock.timeout` …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
     /// Its instances before.
@@ -161,6 +162,16 @@ pub struct ReleaseDiff {
     /// What differs beside services, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<String>,
+}
+
+/// Which rollout is watched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RolloutQuery {
+    /// Its number; without one, that which is under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
 }
 
 /// A rollout: the one that is under way, or the last one.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::Counts;
-use crate::streams::{Change, Entry, Expect, KeyValue, StreamsError};
+use crate::streams::{Change, Entry, Expect, KeyValue, StreamsError, Write};
 
 /// Keeps every bucket in one map; nothing here writes on a condition.
 #[derive(Debug)]
@@ -44,6 +44,16 @@ impl KeyValue for Memory {
 
     async fn delete(&self, bucket: &str, key: &str, _: Expect) -> Result<u64, StreamsError> {
         Ok(self.change(|entries| drop(entries.remove(&(bucket.into(), key.into())))))
+    }
+
+    async fn write_all(&self, bucket: &str, writes: Vec<Write>) -> Result<(), StreamsError> {
+        for Write { key, value } in writes {
+            match value {
+                Some(value) => self.put(bucket, &key, value, Expect::Any).await?,
+                None => self.delete(bucket, &key, Expect::Any).await?,
+            };
+        }
+        Ok(())
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {

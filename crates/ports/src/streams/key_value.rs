@@ -41,6 +41,15 @@ pub enum Expect {
     Revision(u64),
 }
 
+/// A key and its new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The key.
+    pub key: String,
+    /// The value; `None` deletes the key, if it is there.
+    pub value: Option<Vec<u8>>,
+}
+
 /// Buckets of keys. A write is as durable as the engine promises when it returns; that to the node's journal is on disk.
 #[async_trait]
 pub trait KeyValue: Send + Sync + 'static {
@@ -50,6 +59,11 @@ pub trait KeyValue: Send + Sync + 'static {
     async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError>;
     /// Deletes a key; no error if there is none (unless a revision is expected).
     async fn delete(&self, bucket: &str, key: &str, expect: Expect) -> Result<u64, StreamsError>;
+    /// Writes all of these, or none of them. Only the node's buckets can; others answer [`StreamsError::Unsupported`].
+    async fn write_all(&self, bucket: &str, writes: Vec<Write>) -> Result<(), StreamsError> {
+        let _ = (bucket, writes);
+        Err(StreamsError::Unsupported("writes of several keys at once"))
+    }
     /// All entries whose key begins with the prefix, by key.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError>;
     /// All entries now, then every change, in the order of revisions. Of the node's buckets nothing is lost; of those of services,

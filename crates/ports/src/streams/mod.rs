@@ -11,6 +11,6 @@ mod message;
 mod topics;
 
 pub use error::StreamsError;
-pub use key_value::{Change, Entry, Expect, KeyValue};
+pub use key_value::{Change, Entry, Expect, KeyValue, Write};
 pub use message::{Ack, DeadLetter, Headers, Message, Publish, Start};
 pub use topics::{Capabilities, ConsumerState, Durability, StreamState, Topics};

@@ -78,6 +78,7 @@ impl LogKey {
             at: Timestamp(at),
             service: self.service.clone(),
             instance: slot.zip(run).map(|(slot, run)| InstanceId { slot, run }),
+            migration: self.part == Part::Migrations,
             text: String::from_utf8_lossy(text).into_owned(),
         })
     }

@@ -20,10 +20,8 @@ use super::{
 
 /// How far a watcher may fall behind, in changes.
 const WATCHER_LAG_MAX: usize = 1024;
-/// Values of about so many bytes are written together; a batch of the journal takes somewhat more.
+/// Writes of so many bytes go together; a batch of the journal takes more.
 const WAVE_BYTES: usize = 4 << 20;
-/// What an operation takes beyond its key and value.
-const OPERATION_BYTES: usize = 64;
 
 type Answer = oneshot::Sender<Result<u64, StreamsError>>;
 type Outcome = (Result<u64, StreamsError>, Answer);
@@ -42,7 +40,7 @@ struct State {
     is_created: bool,
     /// Whether a batch is being written.
     is_writing: bool,
-    waiting: VecDeque<(Operation, Answer)>,
+    waiting: VecDeque<(Vec<Operation>, Answer)>,
     watchers: Vec<mpsc::Sender<Change>>,
 }
 
@@ -75,10 +73,11 @@ impl Bucket {
         receiver
     }
 
-    /// Returns when the write is durable. A caller that goes away leaves nothing half done.
-    pub(super) async fn write(self: &Arc<Self>, operation: Operation) -> Result<u64, StreamsError> {
+    /// Returns the last revision when all of it is durable; what expects something comes alone. A caller that goes away leaves
+    /// nothing half done.
+    pub(super) async fn write(self: &Arc<Self>, operations: Vec<Operation>) -> Result<u64, StreamsError> {
         let (answer, answered) = oneshot::channel();
-        self.state().waiting.push_back((operation, answer));
+        self.state().waiting.push_back((operations, answer));
         self.begin();
         answered.await.unwrap_or_else(|_| Err(self.failed(JournalError::Closed)))
     }
@@ -156,14 +155,16 @@ impl Bucket {
 }
 
 impl State {
-    /// Decides on what waits, as far as it fits into one batch.
+    /// Decides on what waits, as far as it fits into one batch; what is larger comes alone.
     fn next_wave(&mut self) -> (Wave, Vec<Outcome>) {
         let (mut wave, mut outcomes, mut bytes) = (Wave::default(), Vec::new(), 0);
-        while bytes < WAVE_BYTES
-            && let Some((operation, answer)) = self.waiting.pop_front()
-        {
-            bytes += OPERATION_BYTES + operation.key.len() + operation.value.as_ref().map_or(0, Vec::len);
-            outcomes.push((self.content.decide(&mut wave, operation), answer));
+        while let Some((operations, answer)) = self.waiting.pop_front_if(|(operations, _)| {
+            bytes += operations.iter().map(Operation::bytes).sum::<usize>();
+            bytes <= WAVE_BYTES || outcomes.is_empty()
+        }) {
+            let revision = self.content.revision;
+            let decided = operations.into_iter().try_fold(revision, |_, one| self.content.decide(&mut wave, one));
+            outcomes.push((decided, answer));
         }
         (wave, outcomes)
     }

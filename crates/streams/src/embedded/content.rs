@@ -4,12 +4,22 @@ use std::collections::BTreeMap;
 
 use ports::streams::{Change, Entry, Expect, StreamsError};
 
+/// What an operation takes beyond its key and value, in bytes.
+const OPERATION_BYTES: usize = 64;
+
 /// A write.
 pub(super) struct Operation {
     pub(super) key: String,
     /// `None` deletes.
     pub(super) value: Option<Vec<u8>>,
     pub(super) expect: Expect,
+}
+
+impl Operation {
+    /// What it takes in a batch at the most.
+    pub(super) fn bytes(&self) -> usize {
+        OPERATION_BYTES + self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// A bucket's content.

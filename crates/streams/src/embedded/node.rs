@@ -20,6 +20,10 @@ use crate::engine::FIRST_STREAM;
 
 /// The folder of the journal in that of the buckets.
 pub(super) const JOURNAL: &str = "journal";
+/// Stands for a bucket in what is said of the journal when messages need it.
+pub(super) const MESSAGES: &str = "messages";
+/// What a node remembers is small, and so is what it takes to stop it on a full disk.
+const RESERVE_BYTES: u64 = 2 << 20;
 /// A stream with this and a name as its description is the bucket of that name.
 const BUCKET: &[u8] = b"bucket:";
 
@@ -34,12 +38,12 @@ pub(super) struct Node {
 impl Node {
     /// Opens the journal in a folder, and moves over what lies there in the older format. Errors name the bucket that needs
     /// it.
-    pub(super) async fn open(folder: PathBuf, reserve_bytes: u64, bucket: &str) -> Result<Arc<Self>, StreamsError> {
+    pub(super) async fn open(folder: PathBuf, bucket: &str) -> Result<Arc<Self>, StreamsError> {
         let bucket = bucket.to_owned();
         blocking(move || {
             let path = folder.join(JOURNAL);
             let failed = |error| from_journal(error, &bucket, &path);
-            let node = Self::with(Arc::new(open(&path, reserve_bytes).map_err(failed)?), path.clone());
+            let node = Self::with(Arc::new(open(&path).map_err(failed)?), path.clone());
             move_over(node, &folder)
         })
         .await
@@ -53,6 +57,16 @@ impl Node {
         let bucket = |(stream, description): (u64, _)| Some((bucket_name(description)?, stream));
         let buckets = streams.into_iter().map(|(stream, description)| (stream, description.to_vec()));
         Self { journal, folder, buckets: buckets.filter_map(bucket).collect(), next_stream }
+    }
+
+    /// The journal, with a reserve of at least so many bytes.
+    pub(super) async fn for_messages(&self, reserve_bytes: u64) -> Result<Arc<Journal>, StreamsError> {
+        let (journal, folder) = (self.journal.clone(), self.folder.clone());
+        blocking(move || {
+            let enlarged = journal.enlarge_reserve(reserve_bytes);
+            enlarged.map(|()| journal).map_err(|error| from_journal(error, MESSAGES, &folder))
+        })
+        .await
     }
 
     /// The stream of a bucket, and whether there is one already.
@@ -88,11 +102,11 @@ fn bucket_name(description: Vec<u8>) -> Option<String> {
     String::from_utf8(description.strip_prefix(BUCKET)?.to_vec()).ok()
 }
 
-fn open(path: &Path, reserve_bytes: u64) -> Result<Journal, JournalError> {
+fn open(path: &Path) -> Result<Journal, JournalError> {
     let failed =
         |error: io::Error| JournalError::Io { doing: "cannot open the journal".into(), source: Arc::new(error) };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-    let options = Options { reserve_bytes, ..Options::default() };
+    let options = Options { reserve_bytes: RESERVE_BYTES, ..Options::default() };
     Journal::open(Arc::new(Folder::open(path).map_err(failed)?), options)
 }
 

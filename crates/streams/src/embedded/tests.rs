@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use journal::{Fault, FaultyDisk, Journal, Options};
-use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError};
+use ports::streams::{Change, Entry, Expect, KeyValue, StreamsError, Write};
 use proptest::prelude::*;
 
 use super::{
@@ -131,6 +131,56 @@ async fn a_failed_write_is_an_error_and_changes_nothing() {
     disk.restart();
     let again = open();
     assert_eq!(again.put("b", "k", b"3".into(), Expect::Revision(1)).await.unwrap(), 2);
+}
+
+fn write(key: &str, value: Option<&[u8]>) -> Write {
+    Write { key: key.into(), value: value.map(<[u8]>::to_vec) }
+}
+
+#[tokio::test]
+async fn writes_of_several_keys_are_one() {
+    let (folder, buckets) = folder();
+    let all = [write("a", Some(b"1")), write("gone", Some(b"1")), write("a", Some(b"2")), write("gone", None)];
+    buckets.write_all("b", all.into()).await.unwrap();
+    buckets.write_all("b", vec![]).await.unwrap();
+    // The most that may be written: it takes a batch of its own.
+    let large = |count: u32| (0..count).map(|n| write(&format!("large{n}"), Some(&[0; 1_048_000]))).collect();
+    buckets.write_all("b", large(7)).await.unwrap();
+    let too_long = vec![write("a", None), write("b", Some(&[0; (1 << 20) + 1]))];
+    for refused in [large(8), too_long, vec![write("a", None), write("", None)]] {
+        let refused = buckets.write_all("b", refused).await;
+        assert!(matches!(refused, Err(StreamsError::Invalid(_))), "{refused:?}");
+    }
+    drop(buckets);
+    let entries = Buckets::new(folder.path().into()).list("b", "").await.unwrap();
+    assert_eq!((entries.len(), entries[0].value.as_slice()), (8, b"2".as_slice()));
+}
+
+#[tokio::test]
+async fn of_writes_that_fail_all_are_there_or_none() {
+    let mut seen = [false; 2];
+    for calls in 0..20 {
+        let disk = FaultyDisk::new(calls.into());
+        let options = || Options { reserve_bytes: 0, ..Options::default() };
+        let open = || Buckets::over(Arc::new(Journal::open(Arc::new(disk.clone()), options()).unwrap()));
+        let buckets = open();
+        buckets.put("b", "a", b"old".into(), Expect::Any).await.unwrap();
+        disk.fail_after(calls, Fault::Power);
+        let new = || vec![write("a", Some(b"new")), write("b", Some(b"new"))];
+        let outcomes = [buckets.write_all("b", new()).await, buckets.write_all("c", new()).await];
+        drop(buckets);
+        disk.restart();
+        let again = open();
+        for (bucket, outcome) in ["b", "c"].into_iter().zip(outcomes) {
+            let entries = again.list(bucket, "").await.unwrap();
+            let is_new = entries.len() == 2 && entries.iter().all(|entry| entry.value == b"new");
+            let is_old =
+                if bucket == "b" { entries.len() == 1 && entries[0].value == b"old" } else { entries.is_empty() };
+            assert!(is_new || is_old && outcome.is_err(), "{calls}: {outcome:?}, {entries:?}");
+            seen[usize::from(is_new)] = true;
+        }
+    }
+    assert_eq!(seen, [true; 2]);
 }
 
 #[tokio::test]

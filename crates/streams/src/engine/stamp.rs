@@ -11,10 +11,10 @@ use crate::server::{Message, Origin, PAYLOAD_BYTES_MAX};
 const FIELD: &str = "Isles-Release";
 
 /// The headers of a message to a topic with the release of the instance that it is from. `None` where they stay as they are: it is from
-/// nobody whose release is known, goes to a bucket or an object store, or has no room for them.
+/// no instance of a release, goes to a bucket or an object store, or has no room for them.
 pub(super) fn stamped(message: &Message<'_>, from: &Origin) -> Option<Vec<u8>> {
     let release = from.identity.release.as_ref()?.load(Ordering::Relaxed);
-    if release == 0 || message.subject.starts_with(b"$") {
+    if message.subject.starts_with(b"$") {
         return None;
     }
     let headers = with_release(message.headers, &release.to_string())?;
@@ -73,7 +73,6 @@ mod tests {
     #[test]
     fn all_others_stay_as_they_are() {
         check(None, "orders.placed", "", b"{}", None);
-        check(Some(0), "orders.placed", "", b"{}", None);
         check(Some(12), "$KV.sent.a", "", b"{}", None);
         check(Some(12), "orders.placed", "no block", b"{}", None);
         let room = PAYLOAD_BYTES_MAX - "NATS/1.0\r\nIsles-Release: 12\r\n\r\n".len();

@@ -14,10 +14,11 @@ use ports::streams::{Capabilities, Durability, Headers, StreamsError};
 use tokio::{sync::oneshot, time::timeout};
 use wire::nats::HeaderBlock;
 
+use super::running::{Running, Starter};
 use crate::{
     client::{Link, block},
-    engine::{Atomic, Inside, Wish},
-    server::{Batch, Handle, Message, Origin, Outgoing, PAYLOAD_BYTES_MAX, Service},
+    engine::{Atomic, Wish},
+    server::{Batch, Message, Origin, Outgoing, PAYLOAD_BYTES_MAX, Service},
 };
 
 /// Where answers arrive. No client may publish there.
@@ -68,30 +69,32 @@ impl Service for Answers {
     }
 }
 
-/// Asks.
+/// Asks the server, which starts if it does not run.
 pub(super) struct Desk {
-    handle: Handle,
-    inside: Inside,
-    answers: Answers,
+    starter: Arc<Starter>,
     last: AtomicU64,
 }
 
 impl Desk {
-    pub(super) fn new(handle: Handle, inside: Inside, answers: Answers) -> Self {
-        Self { handle, inside, answers, last: AtomicU64::new(0) }
+    pub(super) fn new(starter: Arc<Starter>) -> Self {
+        Self { starter, last: AtomicU64::new(0) }
     }
 
     /// Sends something with a subject for its answer, which is waited for.
-    async fn ask(&self, send: impl AsyncFnOnce(String) -> Option<()>) -> Result<Answer, StreamsError> {
+    async fn ask(
+        &self,
+        running: &Running,
+        send: impl AsyncFnOnce(String) -> Option<()>,
+    ) -> Result<Answer, StreamsError> {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let answer = self.answers.expect(number);
+        let answer = running.answers.expect(number);
         let stopped = || StreamsError::Unreachable("the server of messages has stopped".into());
         let silent = |_| StreamsError::Unreachable("the server of messages does not answer".into());
         let answer = match send(format!("{ANSWERS}{number}")).await {
             Some(()) => timeout(PATIENCE, answer).await.map_err(silent),
             None => Err(stopped()),
         };
-        self.answers.take(number);
+        running.answers.take(number);
         answer?.map_err(|_| stopped())
     }
 }
@@ -106,23 +109,25 @@ impl Link for Desk {
         let headers = block(headers);
         check_size(&headers, &payload)?;
         let subject = subject.as_bytes();
+        let running = self.starter.running().await?;
         let send = async |reply: String| {
             let (mut batch, reply) = (Batch::default(), Some(reply.as_bytes()));
             batch.push(&Message { subject, reply, headers: &headers, payload: &payload });
-            self.handle.publish(batch).await.ok()
+            running.handle.publish(batch).await.ok()
         };
-        self.ask(send).await
+        self.ask(running, send).await
     }
 
     async fn ask_inside(&self, wish: Wish) -> Result<Option<Vec<u8>>, StreamsError> {
         if let Wish::Write(Atomic { messages, .. }) = &wish {
             messages.iter().try_for_each(|message| check_size(&message.headers, &message.payload))?;
         }
+        let running = self.starter.running().await?;
         let send = async |reply: String| {
-            let is_heard = self.inside.ask(&reply, wish).await;
-            self.handle.settle().await.ok().filter(|()| is_heard)
+            let is_heard = running.inside.ask(&reply, wish).await;
+            running.handle.settle().await.ok().filter(|()| is_heard)
         };
-        self.ask(send).await
+        self.ask(running, send).await
     }
 }
 

@@ -85,6 +85,8 @@ fn outside(subject: &str) -> Option<Operation<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use model::spec::{Service, System, Topic};
 
     use super::*;
@@ -100,7 +102,7 @@ mod tests {
         let services = [(name.clone(), mailer), ("orders".parse().unwrap(), Service::new("x"))].into();
         let topics = [(topic, Topic::default())].into();
         let system = System { services, topics, ..System::new("shop".parse().unwrap()) };
-        Gate::new(Access::new(&system, &name))
+        Gate::new(Access::new(&Arc::new(system), &name))
     }
 
     #[track_caller]

@@ -1,19 +1,20 @@
 //! The server of messages in the platform: `ports::messages` over the NATS server and the streams of the node's journal.
 //!
-//! Its clients are the instances, each known by the address that it came in at, so none has to say who it is.
+//! Its clients are the instances, each known by the address that it came in at, so none has to say who it is. It starts when it is
+//! first needed: a system without messages has no thread for them, and may get its first topic at any time.
 
 mod desk;
 mod gate;
 mod refusal;
+mod running;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::BTreeMap,
-    io,
     net::TcpStream,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,66 +22,52 @@ use std::{
 
 use async_trait::async_trait;
 use logic::access::Access;
-use model::{InstanceId, ServiceName, Slot, spec::System};
+use model::{InstanceId, Slot, SystemName, spec::System};
 use ports::{
     clock::Clock,
     messages::Messages,
-    streams::{KeyValue, StreamsError, Topics},
+    streams::{KeyValue, Topics},
 };
 
 use crate::{
     Buckets,
     client::Client,
-    engine::{self, OpenError},
-    server::{self, Config, Handle, Identity, InboxRule, Listeners},
+    server::{Identity, InboxRule},
 };
-use desk::{Answers, Desk};
+use desk::Desk;
 use gate::Gate;
-
-/// Why the server of messages does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The node's journal cannot be opened.
-    #[error(transparent)]
-    Journal(#[from] StreamsError),
-    /// The streams in it cannot be read.
-    #[error("the streams of topics and buckets cannot be read: {0}")]
-    Streams(#[from] OpenError),
-    /// The host gives no thread.
-    #[error("the server of messages cannot be started: {0}")]
-    Host(#[from] io::Error),
-}
+pub use running::StartError;
+use running::Starter;
 
 /// The server, until it is stopped.
 pub struct MessageServer {
-    handle: Handle,
+    starter: Arc<Starter>,
     client: Client,
-    /// What the instances of each service may do.
-    identities: RwLock<BTreeMap<ServiceName, Identity>>,
-    /// The release of each slot, which its connections share.
-    releases: Mutex<BTreeMap<Slot, Arc<AtomicU64>>>,
+    places: Mutex<BTreeMap<Slot, Place>>,
+}
+
+/// What the instances of a slot are, as long as it is there.
+struct Place {
+    /// The number of their release, which its connections share.
+    release: Arc<AtomicU64>,
+    /// The system as their release has it.
+    system: Arc<System>,
 }
 
 impl MessageServer {
-    /// Starts it over the journal that holds the buckets. The seed chooses members of queue groups.
+    /// One over the journal that holds the buckets, of which it needs nothing before it starts. The seed chooses members of queue
+    /// groups.
+    pub fn new(buckets: &Arc<Buckets>, system: &SystemName, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
+        let starter = Arc::new(Starter::new(buckets, system.to_string(), clock, seed));
+        Arc::new(Self { client: Client::new(Desk::new(starter.clone())), starter, places: Mutex::default() })
+    }
+
+    /// Starts it, if it does not run. Otherwise it starts when somebody asks it for something.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub async fn start(
-        buckets: &Buckets,
-        system: &System,
-        clock: Arc<dyn Clock>,
-        seed: u64,
-    ) -> Result<Arc<Self>, StartError> {
-        let (engine, courier) = engine::open_in(buckets.journal().await?, clock.clone())?;
-        let (inside, answers) = (engine.inside(), Answers::default());
-        let services = vec![Box::new(engine) as Box<dyn server::Service>, Box::new(answers.clone())];
-        let config = Config { server_name: system.name.to_string(), jetstream: true, ..Config::default() };
-        let handle = server::start(config, services, Listeners::default(), clock, seed)?;
-        courier.start(&handle)?;
-        let identities = RwLock::new(identities(system).collect());
-        let client = Client::new(Desk::new(handle.clone(), inside, answers));
-        Ok(Arc::new(Self { client, handle, identities, releases: Mutex::default() }))
+    pub async fn start(&self) -> Result<(), StartError> {
+        self.starter.running().await.map(drop)
     }
 
     /// Its streams, as the platform sees them.
@@ -93,35 +80,53 @@ impl MessageServer {
         Arc::new(self.client.clone())
     }
 
-    fn release_of(&self, slot: &Slot) -> Arc<AtomicU64> {
-        self.releases.lock().unwrap_or_else(PoisonError::into_inner).entry(slot.clone()).or_default().clone()
+    fn places(&self) -> MutexGuard<'_, BTreeMap<Slot, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose a connection of the slot is, if the slot was admitted.
+    fn identity(&self, slot: &Slot, instance: Option<InstanceId>) -> Option<Identity> {
+        let places = self.places();
+        let Place { release, system } = places.get(slot)?;
+        let access = Access::new(system, &slot.service);
+        Some(Identity {
+            name: slot.to_string(),
+            instance,
+            service: Some(slot.service.clone()),
+            release: Some(release.clone()),
+            permissions: access.permissions(),
+            inboxes: InboxRule::Own,
+            guard: Some(Arc::new(Gate::new(access))),
+        })
     }
 }
 
 #[async_trait]
 impl Messages for MessageServer {
     async fn serve(&self, socket: TcpStream, slot: &Slot, instance: Option<InstanceId>) {
-        let known = self.identities.read().unwrap_or_else(PoisonError::into_inner).get(&slot.service).cloned();
-        let Some(identity) = known else { return };
-        let release = Some(self.release_of(slot));
-        let identity = Identity { name: slot.to_string(), instance, release, ..identity };
-        // A server that has stopped closes it.
-        let _ = self.handle.serve_socket(socket, Arc::new(identity)).await;
-    }
-
-    fn allow(&self, system: &System) {
-        self.identities.write().unwrap_or_else(PoisonError::into_inner).extend(identities(system));
-    }
-
-    fn release(&self, slot: &Slot, release: Option<u64>) {
-        match release {
-            Some(number) => self.release_of(slot).store(number, Ordering::Relaxed),
-            None => drop(self.releases.lock().unwrap_or_else(PoisonError::into_inner).remove(slot)),
+        let Some(identity) = self.identity(slot, instance) else { return };
+        match self.starter.running().await {
+            // A server that has stopped closes it.
+            Ok(running) => drop(running.handle.serve_socket(socket, Arc::new(identity)).await),
+            Err(error) => self.refuse(socket, &error.to_string()).await,
         }
     }
 
+    fn admit(&self, slot: &Slot, release: u64, system: &Arc<System>) {
+        let mut places = self.places();
+        let number = places.get(slot).map(|place| place.release.clone()).unwrap_or_default();
+        number.store(release, Ordering::Relaxed);
+        places.insert(slot.clone(), Place { release: number, system: system.clone() });
+    }
+
+    fn dismiss(&self, slot: &Slot) {
+        self.places().remove(slot);
+    }
+
     async fn drain(&self, instance: &InstanceId, limit: Duration) {
-        self.handle.drain(instance.clone(), limit).await;
+        if let Some(running) = self.starter.started() {
+            running.handle.drain(instance.clone(), limit).await;
+        }
     }
 
     async fn refuse(&self, socket: TcpStream, why: &str) {
@@ -130,18 +135,8 @@ impl Messages for MessageServer {
     }
 
     async fn stop(&self) {
-        self.handle.stop().await;
+        if let Some(running) = self.starter.started() {
+            running.handle.stop().await;
+        }
     }
-}
-
-fn identities(system: &System) -> impl Iterator<Item = (ServiceName, Identity)> {
-    system.services.keys().map(|name| (name.clone(), identity(system, name)))
-}
-
-/// What the instances of a service may do; the name is still that of nobody.
-fn identity(system: &System, name: &ServiceName) -> Identity {
-    let access = Access::new(system, name);
-    let (permissions, inboxes) = (access.permissions(), InboxRule::Own);
-    let (service, guard) = (Some(name.clone()), Some(Arc::new(Gate::new(access)) as _));
-    Identity { service, permissions, inboxes, guard, ..Identity::default() }
 }

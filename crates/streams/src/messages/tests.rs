@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use journal::{Fault, FaultyDisk, Journal, Options};
-use model::{spec::System, streams::ConsumerConfig};
+use model::streams::ConsumerConfig;
 use ports::{
     clock::HostClock,
     streams::{
@@ -25,9 +25,10 @@ impl OnFaultyDisk {
     async fn start(disk: Arc<FaultyDisk>) -> Self {
         let options = Options { reserve_bytes: 0, ..Options::default() };
         let journal = Journal::open(disk.clone(), options).expect("the disk works");
-        let clock = Arc::new(HostClock::start());
-        let server = MessageServer::start(&Buckets::over(Arc::new(journal)), &system(), clock, 7).await;
-        Self { disk, server: Some(server.expect("it starts")) }
+        let buckets = Arc::new(Buckets::over(Arc::new(journal)));
+        let server = server(&buckets);
+        server.start().await.expect("it starts");
+        Self { disk, server: Some(server) }
     }
 
     async fn new() -> Self {
@@ -70,8 +71,21 @@ impl Rig for OnFaultyDisk {
     }
 }
 
-fn system() -> System {
-    System::new("conformance".parse().expect("a name"))
+fn server(buckets: &Arc<Buckets>) -> Arc<MessageServer> {
+    let name = "conformance".parse().expect("a name");
+    MessageServer::new(buckets, &name, Arc::new(HostClock::start()), 7)
+}
+
+/// A process that leaves its journal to the next one starts nothing in it any more.
+#[tokio::test]
+async fn without_its_journal_nothing_starts() {
+    let disk = Arc::new(FaultyDisk::new(1));
+    let options = Options { reserve_bytes: 0, ..Options::default() };
+    let buckets = Arc::new(Buckets::over(Arc::new(Journal::open(disk, options).unwrap())));
+    let server = server(&buckets);
+    drop(buckets);
+    let refused = server.topics().list().await.unwrap_err();
+    assert_eq!(refused.to_string(), "the system is stopping");
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ pub struct Identity {
     pub instance: Option<InstanceId>,
     /// The service of a system that it belongs to.
     pub service: Option<ServiceName>,
-    /// The release that the instance is of, as it changes; 0 while that is not known.
+    /// The release that the instance is of, as it changes.
     pub release: Option<Arc<AtomicU64>>,
     /// What it may publish and subscribe to.
     pub permissions: Permissions,

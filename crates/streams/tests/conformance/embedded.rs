@@ -4,6 +4,7 @@ use std::{io::ErrorKind, sync::Arc};
 
 use async_trait::async_trait;
 use model::{
+    Slot,
     spec::{Service, System, Topic},
     streams::ConsumerConfig,
 };
@@ -37,8 +38,7 @@ impl Rig {
         let address = listener.local_addr().expect("an address");
         let accepted = async {
             let (socket, _) = listener.accept().await.expect("a client");
-            let slot = format!("{}/1", conformance::CONSUMER).parse().expect("a slot");
-            self.server().serve(socket.into_std().expect("a socket"), &slot, None).await;
+            self.server().serve(socket.into_std().expect("a socket"), &slot(), None).await;
         };
         let (client, ()) = tokio::join!(async_nats::connect(format!("nats://{address}")), accepted);
         client.expect("it is served")
@@ -74,15 +74,21 @@ impl conformance::Rig for Rig {
 /// What the server before held is free soon after it was dropped.
 async fn serve(folder: &tempfile::TempDir) -> Arc<MessageServer> {
     loop {
-        let buckets = Buckets::new(folder.path().into());
-        match MessageServer::start(&buckets, &system(), Arc::new(HostClock::start()), 7).await {
-            Ok(server) => return server,
+        let (buckets, system) = (Arc::new(Buckets::new(folder.path().into())), Arc::new(system()));
+        let server = MessageServer::new(&buckets, &system.name, Arc::new(HostClock::start()), 7);
+        server.admit(&slot(), 1, &system);
+        match server.start().await {
+            Ok(()) => return server,
             Err(StartError::Journal(StreamsError::Io { source, .. })) if source.kind() == ErrorKind::ResourceBusy => {
                 tokio::task::yield_now().await;
             }
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+fn slot() -> Slot {
+    format!("{}/1", conformance::CONSUMER).parse().expect("a slot")
 }
 
 fn system() -> System {

@@ -1,6 +1,6 @@
 //! A system with a server of messages, and clients of its services.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_nats::{
     Client, ConnectOptions, Event, ServerError,
@@ -46,25 +46,45 @@ fn system() -> System {
 
 pub(crate) struct Rig {
     pub(crate) server: Arc<MessageServer>,
-    buckets: Buckets,
+    /// The release of each slot that is not of the first one.
+    releases: BTreeMap<Slot, (u64, Arc<System>)>,
+    buckets: Arc<Buckets>,
     _folder: tempfile::TempDir,
 }
 
 impl Rig {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let buckets = Buckets::new(folder.path().into());
-        let server = serve(&buckets).await;
-        for stream in system().streams() {
-            server.topics().ensure(stream).await.expect("it is made");
-        }
-        Self { server, buckets, _folder: folder }
+        let buckets = Arc::new(Buckets::new(folder.path().into()));
+        let rig = Self { server: serve(&buckets), releases: BTreeMap::new(), buckets, _folder: folder };
+        rig.ensure(&system()).await;
+        rig
     }
 
-    /// Another server over the same journal.
+    /// Another server over the same journal, which starts with its first client.
     pub(crate) async fn restart(&mut self) {
         self.server.stop().await;
-        self.server = serve(&self.buckets).await;
+        self.server = serve(&self.buckets);
+    }
+
+    /// From now on the slot is of this release, in which `orders` publishes this.
+    pub(crate) async fn release(&mut self, slot: &str, release: u64, publishes: &[&str]) {
+        let mut system = system();
+        let orders = system.services.get_mut(&"orders".parse().expect("a service")).expect("it is there");
+        orders.publishes = publishes.iter().map(|name| name.parse().expect("a topic")).collect();
+        for name in &orders.publishes {
+            system.topics.entry(name.clone()).or_default();
+        }
+        self.ensure(&system).await;
+        let (slot, system) = (slot.parse::<Slot>().expect("a slot"), Arc::new(system));
+        self.server.admit(&slot, release, &system);
+        self.releases.insert(slot, (release, system));
+    }
+
+    async fn ensure(&self, system: &System) {
+        for stream in system.streams() {
+            self.server.topics().ensure(stream).await.expect("it is made");
+        }
     }
 
     /// A client of the instance in a slot.
@@ -100,6 +120,8 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (server, slot) = (self.server.clone(), slot.parse::<Slot>().expect("a slot"));
+        let (release, system) = self.releases.get(&slot).cloned().unwrap_or_else(|| (1, Arc::new(system())));
+        server.admit(&slot, release, &system);
         let accepted = async move {
             let (socket, _) = listener.accept().await.expect("a client");
             server.serve(socket.into_std().expect("a socket"), &slot, instance).await;
@@ -109,9 +131,8 @@ impl Rig {
     }
 }
 
-async fn serve(buckets: &Buckets) -> Arc<MessageServer> {
-    let clock = Arc::new(HostClock::start());
-    MessageServer::start(buckets, &system(), clock, 7).await.expect("it starts")
+fn serve(buckets: &Arc<Buckets>) -> Arc<MessageServer> {
+    MessageServer::new(buckets, &system().name, Arc::new(HostClock::start()), 7)
 }
 
 fn context(client: Client) -> Context {

@@ -93,6 +93,31 @@ async fn an_ephemeral_consumer_is_of_the_service_that_made_it() {
     }
 }
 
+/// While two releases run, also for who connects again; and once a slot is another one's, for who connects then.
+#[tokio::test]
+async fn an_instance_has_the_rights_of_its_own_release() {
+    let mut rig = Rig::start().await;
+    rig.release("orders/2", 2, &["orders.returned"]).await;
+    let publish = async |context: &jetstream::Context, subject: &'static str| {
+        context.publish(subject, "x".into()).await.unwrap().await
+    };
+    for _ in 0..2 {
+        let (mut old, mut new) = (rig.suspect("orders/1").await, rig.suspect("orders/2").await);
+        let (one, two) = (old.context.clone(), new.context.clone());
+        publish(&one, "orders.placed").await.unwrap();
+        publish(&two, "orders.returned").await.unwrap();
+        old.fails(publish(&one, "orders.returned"), "orders.returned").await;
+        new.fails(publish(&two, "orders.placed"), "orders.placed").await;
+    }
+    let open = rig.context("orders/1").await;
+    rig.release("orders/1", 2, &["orders.returned"]).await;
+    let mut next = rig.suspect("orders/1").await;
+    let context = next.context.clone();
+    next.fails(publish(&context, "orders.placed"), "orders.placed").await;
+    publish(&context, "orders.returned").await.unwrap();
+    publish(&open, "orders.placed").await.unwrap();
+}
+
 #[tokio::test]
 async fn answers_and_deliveries_go_to_own_inboxes_only() {
     let rig = Rig::start().await;

@@ -95,13 +95,22 @@ pub(crate) fn run(input: &[u8], from: usize, class: u16) -> Run {
     Run { end, met }
 }
 
-/// The token that begins at `from`: where it ends, and whether a `_` is in it.
-pub(crate) fn token(input: &[u8], from: usize) -> (usize, bool) {
-    let plain = run(input, from, PLAIN).end;
+/// How many bytes at the beginning are a token, looked at four at a time, and whether a `_` is in it.
+pub(crate) fn token(input: &[u8]) -> (usize, bool) {
+    let fours = input.as_chunks::<4>().0;
+    let is_mixed = |four: &[u8; 4]| four.iter().fold(PLAIN, |all, byte| all & of(*byte)) == 0;
+    let whole = fours.iter().position(is_mixed).unwrap_or(fours.len());
+    let plain = run(input, whole * 4, PLAIN).end;
     match input.get(plain) {
         Some(b'_') => (run(input, plain, TOKEN).end, true),
         _ => (plain, false),
     }
+}
+
+/// The number that digits make; `None` if there is anything else, or more than surely fits.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0'));
+    (1..=19).contains(&digits.len()).then_some(digits)?.iter().try_fold(0, add)
 }
 
 /// Eight times the same byte.
@@ -109,25 +118,21 @@ const fn eight(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Where the run of [`TEXT`] ends that begins at `from`: eight bytes at a time.
-pub(crate) fn text_end(input: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(bytes) = input.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+/// How many bytes at the beginning are [`TEXT`], looked at eight at a time.
+pub(crate) fn text(input: &[u8]) -> usize {
+    let mut at = 0;
+    for bytes in input.as_chunks::<8>().0 {
         let word = u64::from_le_bytes(*bytes);
         // The highest bit of each byte that is a control character; bytes above the first such one may be marked falsely.
         let below_blank = word.wrapping_sub(eight(b' ')) & !word;
         let unlike_delete = word ^ eight(0x7F);
         let delete = unlike_delete.wrapping_sub(eight(1)) & !unlike_delete;
         let marked = (below_blank | delete) & eight(0x80);
-        if marked == 0 {
-            at += 8;
-            continue;
+        if marked != 0 {
+            at += marked.trailing_zeros() as usize / 8;
+            break;
         }
-        at += marked.trailing_zeros() as usize / 8;
-        if input[at] != b'\t' {
-            return at;
-        }
-        at += 1;
+        at += 8;
     }
     run(input, at, TEXT).end
 }
@@ -144,7 +149,7 @@ mod tests {
                 input.push(byte);
                 input.extend(vec![0xC3; after]);
                 let expected = run(&input, 0, TEXT).end;
-                assert_eq!(text_end(&input, 0), expected, "{byte:#x} behind {before}, before {after}");
+                assert_eq!(text(&input), expected, "{byte:#x} behind {before}, before {after}");
             }
         }
     }
@@ -157,7 +162,7 @@ mod tests {
         for (input, end, has) in
             [("a-b:", 3, false), ("_a:", 2, true), ("a__b c", 4, true), (":", 0, false), ("a_", 2, true)]
         {
-            assert_eq!(token(input.as_bytes(), 0), (end, has), "{input}");
+            assert_eq!(token(input.as_bytes()), (end, has), "{input}");
         }
     }
 }

@@ -39,17 +39,30 @@ impl Fields {
         self.options = ConnectionOptions::default();
         let mut has_underscore = false;
         loop {
-            match ends(head, at) {
-                Some(true) => break,
-                None => return Ok(None),
-                Some(false) if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
-                Some(false) => {}
+            let rest = head.get(at..).unwrap_or_default();
+            let (name, underscore) = bytes::token(rest);
+            let text = match &rest[name..] {
+                [] => return Ok(None),
+                [b'\r'] if name == 0 => return Ok(None),
+                [b'\r', b'\n', ..] if name == 0 => break,
+                _ if self.list.len() == most => return Err(HeadError::too_large("too many fields")),
+                [b':', text @ ..] if name > 0 => text,
+                [b':', ..] => return Err(HeadError::malformed("a field has no name")),
+                _ => {
+                    let detail = "a field name is not a token, or a blank stands before the colon";
+                    return Err(HeadError::malformed(detail));
+                }
+            };
+            let length = bytes::text(text);
+            match &text[length..] {
+                [b'\r', b'\n', ..] => {}
+                [] | [b'\r'] => return Ok(None),
+                [b'\r', ..] => return Err(HeadError::malformed("a line does not end with CR LF")),
+                _ => return Err(HeadError::malformed("a field value contains a control character")),
             }
-            let Some((field, next, underscore)) = line(head, at)? else { return Ok(None) };
-            self.kinds |= field.kind.bit();
-            self.list.push(field);
+            self.put(at, &rest[..name], &text[..length])?;
             has_underscore |= underscore;
-            at = next;
+            at += name + 1 + length + 2;
         }
         if has_underscore {
             self.refuse_look_alikes(head)?;
@@ -58,6 +71,23 @@ impl Fields {
             self.read_options(head)?;
         }
         Ok(Some(at + 2))
+    }
+
+    /// Takes the field whose name stands at `at`, with the text behind its colon.
+    fn put(&mut self, at: usize, name: &[u8], text: &[u8]) -> Result<(), HeadError> {
+        let kind = FieldKind::of(name);
+        let rest = text.trim_ascii_start();
+        let (before, length) = (text.len() - rest.len(), rest.trim_ascii_end().len());
+        // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
+        if kind.decides_where_to() && [&text[..before], &rest[length..]].iter().any(|blanks| blanks.contains(&b'\t')) {
+            let detail = "a tab stands around the value of a field that frames or directs the message";
+            return Err(HeadError::malformed(detail));
+        }
+        self.kinds |= kind.bit();
+        let name_end = at + name.len();
+        let start = name_end + 1 + before;
+        self.list.push(Field { name: Span::new(at, name_end), value: Span::new(start, start + length), kind });
+        Ok(())
     }
 
     pub(crate) fn has(&self, kind: FieldKind) -> bool {
@@ -136,49 +166,4 @@ impl Fields {
         }
         Ok(())
     }
-}
-
-/// Whether a line ends at `at`; `None` if that cannot be told yet.
-fn ends(head: &[u8], at: usize) -> Option<bool> {
-    match head.get(at)? {
-        b'\r' => head.get(at + 1).map(|next| *next == b'\n'),
-        _ => Some(false),
-    }
-}
-
-/// The field line at `at`, where the next one begins, and whether a `_` is in its name; `None` if it is not complete.
-fn line(head: &[u8], at: usize) -> Result<Option<(Field, usize, bool)>, HeadError> {
-    let (name_end, has_underscore) = bytes::token(head, at);
-    match head.get(name_end) {
-        None => return Ok(None),
-        Some(b':') if name_end == at => return Err(HeadError::malformed("a field has no name")),
-        Some(b':') => {}
-        Some(_) => {
-            return Err(HeadError::malformed("a field name is not a token, or a blank stands before the colon"));
-        }
-    }
-    let mut start = name_end + 1;
-    while matches!(head.get(start), Some(b' ' | b'\t')) {
-        start += 1;
-    }
-    let line_end = bytes::text_end(head, start);
-    match ends(head, line_end) {
-        Some(true) => {}
-        None => return Ok(None),
-        Some(false) if head[line_end] == b'\r' => return Err(HeadError::malformed("a line does not end with CR LF")),
-        Some(false) => return Err(HeadError::malformed("a field value contains a control character")),
-    }
-    let mut end = line_end;
-    while end > start && matches!(head[end - 1], b' ' | b'\t') {
-        end -= 1;
-    }
-    let kind = FieldKind::of(&head[at..name_end]);
-    let blanks = || head[name_end + 1..start].iter().chain(&head[end..line_end]);
-    // Tabs are blanks (RFC 9110 section 5.6.3), but some servers take them for a part of the value.
-    if kind.decides_where_to() && blanks().any(|byte| *byte == b'\t') {
-        let detail = "a tab stands around the value of a field that frames or directs the message";
-        return Err(HeadError::malformed(detail));
-    }
-    let field = Field { name: Span::new(at, name_end), value: Span::new(start, end), kind };
-    Ok(Some((field, line_end + 2, has_underscore)))
 }

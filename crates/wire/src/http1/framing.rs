@@ -1,6 +1,7 @@
 //! How long a body is (RFC 9112 section 6.3).
 
 use super::{
+    bytes,
     error::HeadError,
     field::FieldKind,
     fields::{Fields, Several},
@@ -50,11 +51,7 @@ pub(crate) fn declared(head: &[u8], fields: &Fields, version: Version) -> Result
 
 /// Digits, nothing else; no sign, no list, no overflow.
 fn content_length(value: &[u8]) -> Result<u64, HeadError> {
-    let digits = (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-    if !digits {
-        return Err(HeadError::malformed("content-length is not one number"));
-    }
-    Ok(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+    bytes::number(value).ok_or(HeadError::malformed("content-length is not one number"))
 }
 
 /// `chunked` alone. Other codings are real but not supported; anything else is malformed.

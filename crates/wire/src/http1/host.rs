@@ -43,10 +43,7 @@ fn name_end(host: &[u8]) -> Option<usize> {
 }
 
 fn is_port(digits: &[u8]) -> bool {
-    let number = |number: u32, digit: &u8| number * 10 + u32::from(digit - b'0');
-    (1..=5).contains(&digits.len())
-        && digits.iter().all(u8::is_ascii_digit)
-        && digits.iter().fold(0, number) <= u32::from(u16::MAX)
+    digits.len() <= 5 && bytes::number(digits).is_some_and(|number| number <= u16::MAX.into())
 }
 
 #[cfg(test)]

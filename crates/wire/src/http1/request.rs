@@ -21,6 +21,8 @@ pub struct RequestHead {
     version: Version,
     framing: Framing,
     host: Span,
+    /// The host field that was found valid last: nearly all requests of a client have the same.
+    known_host: Vec<u8>,
     upgrade: Option<Span>,
     expects_continue: bool,
     pub(crate) fields: Fields,
@@ -85,14 +87,19 @@ impl RequestHead {
         Ok(Some(line_end + 2))
     }
 
-    fn find_host(&self, head: &[u8]) -> Result<Span, HeadError> {
-        let Ok(Some(host)) = self.fields.only(FieldKind::Host) else {
+    fn find_host(&mut self, head: &[u8]) -> Result<Span, HeadError> {
+        let Ok(Some(&Field { value, .. })) = self.fields.only(FieldKind::Host) else {
             return Err(HeadError::malformed("there must be exactly one host field"));
         };
-        if !host::is_valid(host.value.of_head(head)) {
-            return Err(HeadError::malformed("the host field is invalid"));
+        let host = value.of_head(head);
+        if host.is_empty() || host != self.known_host {
+            if !host::is_valid(host) {
+                return Err(HeadError::malformed("the host field is invalid"));
+            }
+            self.known_host.clear();
+            self.known_host.extend_from_slice(host);
         }
-        Ok(self.target.authority.unwrap_or(host.value))
+        Ok(self.target.authority.unwrap_or(value))
     }
 
     fn expects(&self, head: &[u8]) -> Result<bool, HeadError> {
@@ -130,6 +137,11 @@ impl RequestHead {
 
     /// The canonical path: what routes, policies and the upstream all see.
     pub fn path<'a>(&'a self, head: &'a [u8]) -> &'a str {
+        std::str::from_utf8(self.path_bytes(head)).unwrap_or("/")
+    }
+
+    /// The same as bytes.
+    pub fn path_bytes<'a>(&'a self, head: &'a [u8]) -> &'a [u8] {
         self.target.path(head)
     }
 

@@ -70,7 +70,7 @@ impl ResponseHead {
         };
         self.version = Version::at(start).ok_or(odd)?;
         let line_end = match head.get(STATUS_BYTES) {
-            Some(b' ') => bytes::text_end(head, STATUS_BYTES),
+            Some(b' ') => STATUS_BYTES + bytes::text(&head[STATUS_BYTES..]),
             _ => STATUS_BYTES,
         };
         match (start, head.get(line_end..).unwrap_or_default()) {

@@ -63,10 +63,10 @@ impl Target {
     }
 
     /// The canonical path: begins with `/` (or is `*`), has no dot segments, and no encoded unreserved characters.
-    pub(crate) fn path<'a>(&'a self, head: &'a [u8]) -> &'a str {
+    pub(crate) fn path<'a>(&'a self, head: &'a [u8]) -> &'a [u8] {
         match &self.rewritten {
-            Some(path) => path,
-            None => std::str::from_utf8(self.path.of_head(head)).unwrap_or("/"),
+            Some(path) => path.as_bytes(),
+            None => self.path.of_head(head),
         }
     }
 
@@ -184,11 +184,8 @@ mod tests {
         let met = bytes::run(target.as_bytes(), 0, bytes::VISIBLE).met;
         let at = 0..target.len();
         parsed.parse(target.as_bytes(), at, met, b"GET", escaped_slashes).map_err(|error| error.detail)?;
-        Ok(format!(
-            "{}{}",
-            parsed.path(target.as_bytes()),
-            String::from_utf8_lossy(parsed.query.of_head(target.as_bytes()))
-        ))
+        let parts = [parsed.path(target.as_bytes()), parsed.query.of_head(target.as_bytes())];
+        Ok(String::from_utf8_lossy(&parts.concat()).into_owned())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::IpAddr};
 
-use crate::trace;
+use crate::trace::Trace;
 
 use super::{
     field::{Field, FieldKind},
@@ -24,7 +24,7 @@ pub struct RequestLine {
     /// How long the answer is waited for, in milliseconds: what the next hop is told.
     pub timeout_ms: Option<u64>,
     /// The trace that begins here; `None` where the request belongs to one.
-    pub trace: Option<[u8; trace::LENGTH]>,
+    pub trace: Option<Trace>,
 }
 
 impl RequestLine {
@@ -63,8 +63,8 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         write_edge(head, request, edge, out);
     }
     write_timeout(request, line.timeout_ms, out);
-    if let Some(trace) = &line.trace {
-        put(out, [b"traceparent: ", trace, b"\r\n"]);
+    if let Some(trace) = line.trace {
+        put(out, [b"traceparent: ", &trace.value(), b"\r\n"]);
     }
     if request.framing() == Framing::Chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -114,11 +114,11 @@ fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mu
     if is_canonical {
         out.extend_from_slice(request.target.raw.of_head(head));
     } else {
-        let path = request.path(head).get(strip..).unwrap_or_default();
-        if !path.starts_with(['/', '*']) {
+        let path = request.path_bytes(head).get(strip..).unwrap_or_default();
+        if !matches!(path.first(), Some(b'/' | b'*')) {
             out.push(b'/');
         }
-        put(out, [path.as_bytes(), request.target.query.of_head(head)]);
+        put(out, [path, request.target.query.of_head(head)]);
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     first_field(request.fields(), request.length())

@@ -24,13 +24,14 @@ fn promoted(status: &RolloutStatus, ended_at: Timestamp) -> String {
 fn taken_back(status: &RolloutStatus, paint: Paint) -> UserError {
     let (to, from) = (status.to, status.from);
     let Some(trouble) = &status.problem else {
-        return UserError::new(ExitCode::RolledBack, format!("release {to} was taken back, release {from} runs"), "");
+        return rolled_back(format!("release {to} was taken back, release {from} runs"), "");
     };
     let cause = format!("release {to} was taken back, release {from} runs: {}", trouble.cause);
-    UserError {
-        details: trouble::evidence(trouble, paint),
-        ..UserError::new(ExitCode::RolledBack, cause, &trouble.hint)
-    }
+    UserError { details: trouble::evidence(trouble, paint), ..rolled_back(cause, &trouble.hint) }
+}
+
+fn rolled_back(cause: String, hint: &str) -> UserError {
+    UserError { reason: Some("rolled-back".into()), ..UserError::new(ExitCode::RolledBack, cause, hint) }
 }
 
 /// The same of a rollout between these releases, as far as they tell. One that went back to `to` has taken `from` back.
@@ -40,14 +41,14 @@ pub(super) fn unseen(from: u64, to: u64, releases: &[Release]) -> Result<String,
     match find(to).map(|release| (release.state, release.reason.as_deref())) {
         Some((ReleaseState::RolledBack, reason)) => {
             let cause = format!("release {to} was taken back: {}", reason.unwrap_or("another one has taken its place"));
-            Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
+            Err(rolled_back(cause, "see `isles releases`"))
         }
         Some((ReleaseState::Running | ReleaseState::Retired, _)) if from < to || has_gone_back => {
             Ok(format!("release {to} runs, and another rollout has begun\n"))
         }
         Some((ReleaseState::Running | ReleaseState::Retired, _)) => {
             let cause = format!("release {to} does not run again: another rollout has taken its place");
-            Err(UserError::new(ExitCode::RolledBack, cause, "see `isles releases`"))
+            Err(rolled_back(cause, "see `isles releases`"))
         }
         Some((ReleaseState::Stored | ReleaseState::RollingOut, _)) | None => {
             let cause = format!("nobody has seen how the rollout of release {to} ended, and another one has begun");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::Client;
+use client::{Client, ClientError};
 use model::{
     Timestamp,
     api::{Release, RolloutStatus},
@@ -41,21 +41,21 @@ fn commands(settings: &Settings) -> String {
 /// Shows this rollout until it has ended or Ctrl-C is pressed. Progress goes to standard error: on a
 /// terminal a picture that is redrawn in place, else a line a change. Lives through restarts of the platform.
 pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: RolloutStatus) -> anyhow::Result<ExitCode> {
-    let settings = context.settings;
+    let (settings, number) = (context.settings, begun.number);
     let mut shown = Shown::new(context, &begun);
     if let Some(end) = shown.status(begun)? {
         return Ok(end);
     }
-    let mut watch = Watch::<RolloutStatus>::new(client);
+    let mut watch = Watch::<RolloutStatus>::new(client, number);
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
     let mut tick = interval(TICK);
     loop {
         tokio::select! {
             status = watch.next() => {
-                let status = status?.ok_or_else(|| UserError::failed("the system has ended", "start it with `isles up`"))?;
-                if status.number > shown.number {
+                if status.as_ref().is_err_and(is_kept_no_more) {
                     return shown.ended_unseen(&client.releases().await?);
                 }
+                let status = status?.ok_or_else(|| UserError::failed("the system has ended", "start it with `isles up`"))?;
                 if let Some(end) = shown.status(status)? {
                     return Ok(end);
                 }
@@ -70,13 +70,16 @@ pub(crate) async fn follow(context: Context<'_>, client: &Client, begun: Rollout
     }
 }
 
+fn is_kept_no_more(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api(problem) if problem.reason == "no-rollout")
+}
+
 /// What has been shown of it.
 pub(super) struct Shown<'a> {
     terminal: &'a mut Terminal,
     now: Now<'a>,
     json: bool,
     is_live: bool,
-    number: u64,
     /// The release that served, and the one that shall.
     from: u64,
     to: u64,
@@ -86,11 +89,11 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) fn new(context: Context<'a>, begun: &RolloutStatus) -> Self {
-        let &RolloutStatus { number, from, to, .. } = begun;
+        let &RolloutStatus { from, to, .. } = begun;
         let json = context.settings.json;
         let is_live = context.terminal.size().is_some() && !json;
         let Context { terminal, now, .. } = context;
-        Self { terminal, now, json, is_live, number, from, to, status: None, block: Block::default() }
+        Self { terminal, now, json, is_live, from, to, status: None, block: Block::default() }
     }
 
     /// Shows a status; says how the command ends if it is the last one.
@@ -101,7 +104,7 @@ impl<'a> Shown<'a> {
         if !self.is_live && !self.json {
             self.terminal.say(&lines::changes(before.as_ref(), status));
         }
-        let ended = end::end(status, self.terminal.err.paint).filter(|_| status.number == self.number);
+        let ended = end::end(status, self.terminal.err.paint);
         let Some(ended) = ended else { return Ok(None) };
         if self.json {
             self.terminal.print_json(status)?;

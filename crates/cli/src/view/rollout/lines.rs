@@ -29,7 +29,7 @@ pub(super) fn changes(before: Option<&RolloutStatus>, after: &RolloutStatus) -> 
 }
 
 fn instances(service: &RolloutService) -> Vec<(Side, u32, u32)> {
-    service.sides.iter().map(|side| (side.side, side.instances, side.healthy)).collect()
+    service.sides.iter().map(|side| (side.side, side.healthy, side.wanted)).collect()
 }
 
 /// `old 2/2 99.98% 4.2ms, new 1/2`.

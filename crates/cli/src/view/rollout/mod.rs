@@ -8,4 +8,4 @@ mod picture;
 mod tests;
 
 pub(crate) use follow::{follow, goes_on, is_given_up};
-pub(crate) use picture::picture;
+pub(crate) use picture::{brief, picture};

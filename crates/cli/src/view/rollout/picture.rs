@@ -22,7 +22,7 @@ pub(crate) fn picture(status: &RolloutStatus, now: Timestamp, columns: Option<us
 }
 
 fn head(status: &RolloutStatus, now: Timestamp) -> Vec<Vec<Cell>> {
-    let change = format!("release {} for {}, {}", status.to, status.from, strategy(status));
+    let change = change(status);
     let phase = Cell::new(format!("{}: {}", phase(status), status.what), style(status));
     let mut rows = vec![field("rollout", change), vec![Cell::new("phase", Style::Dim), phase]];
     rows.push(field("time", time(status, now)));
@@ -31,6 +31,15 @@ fn head(status: &RolloutStatus, now: Timestamp) -> Vec<Vec<Cell>> {
         rows.push(field("queue", format!("{} behind it", text::count(status.queued as usize, "deploy"))));
     }
     rows
+}
+
+/// The rollout in one line.
+pub(crate) fn brief(status: &RolloutStatus) -> String {
+    format!("{}: {}", change(status), phase(status))
+}
+
+fn change(status: &RolloutStatus) -> String {
+    format!("release {} for {}, {}", status.to, status.from, strategy(status))
 }
 
 fn field(name: &str, value: String) -> Vec<Cell> {

@@ -193,14 +193,6 @@ fn taken_back_with_the_reason() {
 }
 
 #[test]
-fn the_one_before_is_waited_for() {
-    let before = ended("rolled-back", json!({ "number": 6, "to": 10 }));
-    let (text, end) = follow_through("isles deploy", None, vec![before, ended("promoted", json!({}))]);
-    assert!(text.starts_with("release 10  ") && text.ends_with("release 12 runs, after 1m11s\n"), "{text}");
-    assert_eq!(end.unwrap(), ExitCode::Ok);
-}
-
-#[test]
 fn an_end_that_was_not_seen_is_told_by_the_release() {
     let releases = |states: &[(u64, &str)]| -> Vec<Release> {
         let release = |(number, state): &(u64, &str)| {

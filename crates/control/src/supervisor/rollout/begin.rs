@@ -1,17 +1,14 @@
 //! Begins to go from the release that runs to another.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use logic::{
     release::{self, Difference},
     rollout::{Event, Instance, Invalid, Machine, Plan, Target},
+    service,
 };
 use model::{
-    Problem,
+    Problem, ServiceName,
     spec::{Side, Strategy, Wait},
 };
 
@@ -48,7 +45,6 @@ impl Supervisor {
         }
         let machine = plan.map(|plan| Machine::new(plan, self.now()).map_err(invalid)).transpose()?;
         self.vault.take(secrets);
-        self.allow_messages(&to);
         if let Some(machine) = machine {
             self.begin_rollout(machine, from, to);
             self.note_targets(&differences);
@@ -63,33 +59,16 @@ impl Supervisor {
         // It is written after the first state of the rollout: who goes on with that knows it.
         self.releases.edit(|ledger| ledger.begins(to.number));
         let places = self.old_places(machine.snapshot().plan());
-        self.rollout = Some(Rollout {
-            number: self.next_rollout(),
-            from,
-            to,
-            began_at: self.now(),
-            machine,
-            begun: places.keys().cloned().collect(),
-            places,
-            told: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            confirming: BTreeSet::new(),
-            seq: 0,
-            migrated: BTreeSet::new(),
-            migrating: None,
-            judging: None,
-            problem: None,
-            waiting: Vec::new(),
-            waiters: Vec::new(),
-            stored: None,
-            is_storing: false,
-            gateway_is_new: None,
-            held: Vec::new(),
-        });
+        let begun = places.keys().cloned().collect();
+        let rollout = Rollout::new(self.next_rollout(), (from, to), self.now(), machine, places);
+        self.rollout = Some(Rollout { begun, goes_on: true, ..rollout });
         self.add_services();
         self.open_previews();
         let services = self.rollout.as_ref().map(Rollout::services).unwrap_or_default();
-        services.iter().for_each(|name| self.observe(name));
+        for name in &services {
+            self.overtake_restart(name);
+            self.observe(name);
+        }
     }
 
     /// The slots of the instances that serve before, in the order of their numbers.
@@ -114,6 +93,15 @@ impl Supervisor {
         }
     }
 
+    /// A restart under way would go through instances that are being replaced anyway.
+    fn overtake_restart(&mut self, name: &ServiceName) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        for waiter in std::mem::take(&mut service.restart_waiters) {
+            let _ = waiter.send(Err(overtaken(name)));
+        }
+        self.tell(name, service::Event::EndRestart);
+    }
+
     fn note_targets(&mut self, differences: &[Difference]) {
         let Some(rollout) = &self.rollout else { return };
         let what = format!("release {} takes the place of release {}", rollout.to.number, rollout.from.number);
@@ -130,6 +118,12 @@ fn back(plan: Plan) -> Plan {
     Plan { targets, strategy, migration: None, one_way: true, ..plan }
 }
 
+fn overtaken(name: &ServiceName) -> Box<Problem> {
+    let hint = "see `isles rollout`; if that goes back, restart it again";
+    let problem = Problem::new(409, "overtaken", "a rollout has begun that replaces the instances", hint);
+    Box::new(Problem { detail: format!("the restart of `{name}` is ended: a rollout of it has begun"), ..problem })
+}
+
 fn pinned_rolling() -> Box<Problem> {
     let hint = "use the strategy `blue-green` or `canary`, or take `pinned` out";
     let problem =
@@ -140,8 +134,8 @@ fn pinned_rolling() -> Box<Problem> {
 
 fn invalid(invalid: Invalid) -> Box<Problem> {
     let detail = match invalid {
-        Invalid::Targets => "it has more than 10,000 services",
-        Invalid::Replicas(_) => "a service has more than 10,000 instances",
+        Invalid::Targets => "it has no service, or one twice",
+        Invalid::TooLarge => return too_large(),
         Invalid::NoRoom(_) => "a service has `max_surge` and `max_unavailable` both 0, or above 10,000",
         Invalid::HealthyDeadline(_) => "a service's `min_healthy_time` is not below its `healthy_deadline`",
         Invalid::ProgressDeadline(_) => "a service's `healthy_deadline` is not below the `progress_deadline`",
@@ -149,5 +143,12 @@ fn invalid(invalid: Invalid) -> Box<Problem> {
     };
     let hint = "correct the tables `upgrade` of the manifest";
     let problem = Problem::new(422, "manifest-invalid", "the release cannot be rolled out", hint);
+    Box::new(Problem { detail: detail.into(), ..problem })
+}
+
+fn too_large() -> Box<Problem> {
+    let hint = "deploy fewer services at a time: `isles deploy SERVICE…`";
+    let problem = Problem::new(422, "rollout-too-large", "the release cannot be rolled out at once", hint);
+    let detail = "more than 2,500 services or 10,000 instances, of both releases together, would change";
     Box::new(Problem { detail: detail.into(), ..problem })
 }

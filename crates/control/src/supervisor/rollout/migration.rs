@@ -73,7 +73,7 @@ impl Supervisor {
             Ok(()) => {
                 rollout.migrated.insert(name.clone());
                 // The next one, once that is stored.
-                rollout.waiting.push(Action::Migrate);
+                rollout.waiting.insert(Action::Migrate);
                 self.note(name, None, "its migration has run".into());
             }
             Err(trouble) if stage == Stage::Stops => {

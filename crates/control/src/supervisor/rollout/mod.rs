@@ -29,11 +29,11 @@ use crate::release::{Bundle, Release};
 use judging::Judging;
 use logic::{
     release::Counts,
-    rollout::{Action, Instance, Machine, Phase, State, Target},
+    rollout::{Action, Instance, Machine, Phase, State, Storing, Target},
 };
 use migration::Migrating;
 use model::{InstanceId, ServiceName, Timestamp, spec::Side};
-pub(crate) use record::RolloutRecord;
+pub(crate) use record::{Part, RolloutRecord, Whole};
 pub(super) use remember::Ending;
 pub(super) use request::nothing_under_way;
 pub(crate) use settle::Stored;
@@ -46,6 +46,8 @@ pub(super) struct Rollout {
     to: Arc<Release>,
     began_at: Timestamp,
     machine: Machine,
+    /// Whether it goes on: when the system comes up, not before the release that runs is whole.
+    goes_on: bool,
     /// The slot of each instance.
     places: BTreeMap<Instance, u32>,
     /// Those that were told to run or to stop.
@@ -65,12 +67,14 @@ pub(super) struct Rollout {
     /// What went wrong, with the log that shows it.
     problem: Option<model::status::Trouble>,
     /// What the machine asked for and is not done yet.
-    waiting: Vec<Action>,
+    waiting: BTreeSet<Action>,
     /// Those who wait until what they said is stored.
     waiters: Vec<Waiter>,
-    /// The state that is stored, if any is.
+    /// The state that is stored, or is being stored; `None` if that is not known.
     stored: Option<RolloutRecord>,
-    is_storing: bool,
+    storing: Storing,
+    /// Why it cannot be stored, as a notice.
+    unstored: Option<String>,
     /// Whether the gateway routes as the new release says, once it does as this rollout wants it.
     gateway_is_new: Option<bool>,
     /// Requests that would get in its way; they are carried out when it is over.
@@ -78,6 +82,41 @@ pub(super) struct Rollout {
 }
 
 impl Rollout {
+    /// One of which nothing is stored, and of whose instances nothing is known but their slots.
+    fn new(
+        number: u64,
+        (from, to): (Arc<Release>, Arc<Release>),
+        began_at: Timestamp,
+        machine: Machine,
+        places: BTreeMap<Instance, u32>,
+    ) -> Self {
+        Self {
+            number,
+            from,
+            to,
+            began_at,
+            machine,
+            goes_on: false,
+            places,
+            begun: BTreeSet::new(),
+            told: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            confirming: BTreeSet::new(),
+            seq: 0,
+            migrated: BTreeSet::new(),
+            migrating: None,
+            judging: None,
+            problem: None,
+            waiting: BTreeSet::new(),
+            waiters: Vec::new(),
+            stored: None,
+            storing: Storing::Idle,
+            unstored: None,
+            gateway_is_new: None,
+            held: Vec::new(),
+        }
+    }
+
     /// Whether it is about this service.
     pub(super) fn has(&self, service: &ServiceName) -> bool {
         self.targets().any(|target| target.service == *service)
@@ -103,6 +142,11 @@ impl Rollout {
             Side::New => target.new,
         };
         self.targets().map(|target| (target.service.clone(), of(target))).collect()
+    }
+
+    /// The release to which it goes.
+    pub(super) fn coming(&self) -> Arc<Release> {
+        self.to.clone()
     }
 
     /// What the new instances of a service run.
@@ -143,8 +187,8 @@ impl Supervisor {
         self.rollout.is_some() && self.stop.is_none()
     }
 
-    /// The rollout, unless the system stops.
+    /// The rollout, unless the system stops or it does not go on yet.
     fn active(&mut self) -> Option<&mut Rollout> {
-        self.rollout.as_mut().filter(|_| self.stop.is_none())
+        self.rollout.as_mut().filter(|rollout| rollout.goes_on && self.stop.is_none())
     }
 }

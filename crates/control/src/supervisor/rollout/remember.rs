@@ -72,17 +72,17 @@ impl Supervisor {
     /// is cut short.
     pub(super) fn remember_end(&mut self, status: RolloutStatus) {
         self.keep_ended(status.clone());
+        let counted_anew = self.ending.as_mut().map(|ending| std::mem::take(&mut ending.counted_anew));
         let services = self.ending.iter().flat_map(|ending| &ending.services);
         let slots =
             services.filter_map(|name| Some((name.clone(), self.services.get(name)?.machine.own_slots().collect())));
         let (slots, records, releases) = (slots.collect::<Vec<_>>(), self.records.clone(), self.releases.clone());
-        let counted_anew: Vec<_> = self.ending.iter().flat_map(|ending| ending.counted_anew.clone()).collect();
         self.beside("remember", async move {
             let written: Result<(), StreamsError> = async {
                 for (name, slots) in slots {
                     records.put_slots(&name, &slots).await?;
                 }
-                for name in counted_anew {
+                for name in counted_anew.into_iter().flatten() {
                     records.forget_scale(&name).await?;
                 }
                 records.put_last_rollout(&status).await?;
@@ -102,7 +102,7 @@ impl Supervisor {
         for waiter in ending.waiters {
             waiter(self.rollout_status());
         }
-        for request in ending.held {
+        for request in ending.held.into_iter().filter(|request| !request.is_left()) {
             self.request(request);
         }
     }

@@ -7,17 +7,21 @@ use logic::{
 use model::{Problem, ServiceName, api::Rollback};
 
 use super::{
-    super::{Supervisor, request::Request},
+    super::{
+        Supervisor,
+        deploy::not_running,
+        request::{Request, WAITERS_MAX},
+    },
     Rollout, Waiter,
 };
 use crate::release::view;
 
-/// Requests that may wait for the end of a rollout.
-const HELD_MAX: usize = 64;
-
 impl Supervisor {
     /// A person's word. It is answered when it is stored.
     pub(in super::super) fn say(&mut self, command: Command, waiter: Waiter) {
+        if self.rollout.as_ref().is_some_and(|rollout| !rollout.goes_on) {
+            return waiter(Err(not_running()));
+        }
         if let Some(problem) = self.active().and_then(|rollout| rollout.is_deaf_to(command)) {
             return waiter(Err(problem));
         }
@@ -43,7 +47,9 @@ impl Supervisor {
     pub(in super::super) fn hold_request(&mut self, request: Request) -> Option<Request> {
         let (Request::Restart { name, .. } | Request::Scale { name, .. }) = &request else { return Some(request) };
         let Some(held) = self.held(name) else { return Some(request) };
-        if held.len() < HELD_MAX {
+        // Nobody would know that they are carried out.
+        held.retain(|waiting| !waiting.is_left());
+        if held.len() < WAITERS_MAX {
             held.push(request);
         } else if let Request::Restart { answer, .. } | Request::Scale { answer, .. } = request {
             let _ = answer.send(Err(too_many()));

@@ -1,9 +1,6 @@
 //! Goes on with a rollout that an earlier platform process began.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use logic::{
     release::strategy_name,
@@ -16,53 +13,40 @@ use model::{
     status::Trouble,
 };
 
-use super::{super::Supervisor, Rollout, RolloutRecord, status::over};
+use super::{super::Supervisor, Rollout, RolloutRecord, Whole, status::over};
 use crate::release::Release;
 
 impl Supervisor {
     /// Takes a rollout up, before instances are adopted: so each of them finds the bundle of its slot. One that began from
-    /// another release than the one that the system comes up with is of no use any more.
-    pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>) {
+    /// another release than the one that the system comes up with is of no use any more. If the system was not up, nothing ran.
+    pub(in super::super) async fn take_up_rollout(&mut self, record: Option<RolloutRecord>, was_up: bool) {
         let Some(record) = record else { return };
-        if self.releases.ledger().running() == Some(record.to) && !self.releases.ledger().is_rolling_out() {
+        let whole = &record.whole;
+        if self.releases.ledger().running() == Some(whole.to) && !self.releases.ledger().is_rolling_out() {
             // It had ended, all but this. It is looked at again at the next start, if it stays.
             return drop(self.records.forget_rollout().await);
         }
-        let (from, to) = match self.releases_of(&record).await {
+        let (from, to) = match self.releases_of(whole).await {
             Ok(both) => both,
             Err(why) => return self.give_rollout_up(&record, why).await,
         };
         let ledger = self.releases.ledger();
         if !ledger.is_rolling_out() && !ledger.is_coming_up() {
             // It was not written yet. The end of the rollout writes it down.
-            self.releases.edit(|ledger| ledger.begins(record.to));
+            self.releases.edit(|ledger| ledger.begins(whole.to));
         }
         self.take_up_secrets(&to);
-        self.allow_messages(&to);
-        let machine = Machine::restore(record.snapshot.clone(), []);
+        let snapshot = record.snapshot();
+        let snapshot = if was_up { snapshot } else { snapshot.asked_anew(self.now()) };
+        let machine = Machine::restore(snapshot, []);
         let routing = machine.routing();
+        // All of it is stored once more: an earlier Isles may have done that otherwise.
+        let rollout = Rollout::new(whole.number, (from, to), whole.began_at, machine, record.places());
         self.rollout = Some(Rollout {
-            number: record.number,
-            from,
-            to,
-            began_at: record.began_at,
-            machine,
-            begun: BTreeSet::new(),
-            places: record.places.clone(),
-            told: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            confirming: BTreeSet::new(),
-            seq: record.seq,
-            migrated: record.migrated.clone(),
-            migrating: None,
-            judging: None,
-            problem: record.problem.clone(),
-            waiting: Vec::new(),
-            waiters: Vec::new(),
-            stored: Some(record),
-            is_storing: false,
-            gateway_is_new: None,
-            held: Vec::new(),
+            seq: whole.seq,
+            migrated: whole.migrated.clone(),
+            problem: whole.problem.clone(),
+            ..rollout
         });
         self.add_services();
         // The first routing state of this process has it: else a pinned request could leave its release.
@@ -72,7 +56,7 @@ impl Supervisor {
     }
 
     /// The two releases of a rollout, or why it cannot go on.
-    async fn releases_of(&self, record: &RolloutRecord) -> Result<(Arc<Release>, Arc<Release>), String> {
+    async fn releases_of(&self, record: &Whole) -> Result<(Arc<Release>, Arc<Release>), String> {
         let from = match &self.release {
             None => return Err("the system was stopped meanwhile".into()),
             Some(running) if running.number != record.from => {
@@ -89,13 +73,18 @@ impl Supervisor {
 
     /// The rollout is over where it stands.
     async fn give_rollout_up(&mut self, record: &RolloutRecord, why: String) {
-        self.notices.insert(format!("the rollout of release {} does not go on: {why}", record.to));
-        let strategy = strategy_name(&record.snapshot.plan().strategy);
-        let over = over(record.number, (record.from, record.to), strategy, RolloutPhase::RolledBack, self.now());
+        let &Whole { number, from, to, began_at, .. } = &record.whole;
+        self.notices.insert(format!("the rollout of release {to} does not go on: {why}"));
+        let snapshot = record.snapshot();
+        let strategy = strategy_name(&snapshot.plan().strategy);
+        let over = over(number, (from, to), strategy, RolloutPhase::RolledBack, self.now());
         let problem = Some(Trouble::new(why.clone(), "`isles deploy` begins anew"));
-        let status = RolloutStatus { began_at: record.began_at, what: why, problem, ..over };
+        let status = RolloutStatus { began_at, what: why, problem, ..over };
         // If one of these cannot be written, it is looked at again at the next start.
         let _ = self.records.put_last_rollout(&status).await;
+        if self.releases.ledger().is_rolling_out() {
+            let _ = self.releases.change(|ledger| ledger.went_back(&status.what)).await;
+        }
         let _ = self.records.forget_rollout().await;
         self.keep_ended(status);
     }
@@ -126,9 +115,22 @@ impl Supervisor {
         }
     }
 
+    /// What `isles up --resume` says of a rollout that began before the system came up.
+    pub(in super::super) fn rollout_notice(&self) -> Option<String> {
+        let is_older = |began_at| began_at < self.started_at && !self.config.resumed;
+        if let Some(rollout) = self.rollout.as_ref().filter(|rollout| is_older(rollout.began_at)) {
+            return Some(format!("the rollout of release {} goes on: see `isles rollout --watch`", rollout.to.number));
+        }
+        let ended = |last: &&RolloutStatus| is_older(last.began_at) && last.ended_at >= Some(self.started_at);
+        let last = self.ended.back().filter(ended)?;
+        let why = last.problem.as_ref().map(|problem| format!(": {}", problem.cause)).unwrap_or_default();
+        Some(format!("the rollout of release {} went on and has ended: {}{why}", last.to, last.what))
+    }
+
     /// Begins to go on.
     pub(in super::super) fn resume_rollout(&mut self) {
         let Some(rollout) = &mut self.rollout else { return };
+        rollout.goes_on = true;
         // Only now can it be told what is not there any more.
         rollout.begun = rollout.places.keys().cloned().collect();
         let services = rollout.services();

@@ -18,6 +18,7 @@ use super::{
     super::{Supervisor, request::Answer},
     Rollout,
 };
+use crate::release::Release;
 
 impl Rollout {
     fn phase(&self) -> RolloutPhase {
@@ -51,6 +52,9 @@ impl Rollout {
 
     pub(super) fn what(&self) -> String {
         let (from, to) = (self.from.number, self.to.number);
+        if let Some(why) = &self.unstored {
+            return why.clone();
+        }
         match self.machine.phase() {
             _ if self.machine.is_paused() => "waits for a person: promote, resume or abort".into(),
             Phase::Preparing if self.migrating.is_some() => "the migration runs".into(),
@@ -104,9 +108,18 @@ impl Supervisor {
     }
 
     /// The rollout of this number, as long as it is kept.
-    pub(in super::super) fn status_of_rollout(&self, number: u64) -> Option<RolloutStatus> {
+    pub(in super::super) fn status_of_rollout(&self, number: u64) -> Answer<RolloutStatus> {
         let ended = || self.ended.iter().rev().find(|ended| ended.number == number).cloned();
-        self.current_status().filter(|current| current.number == number).or_else(ended)
+        let current = self.current_status().filter(|current| current.number == number);
+        current.or_else(ended).ok_or_else(|| not_kept(number))
+    }
+
+    /// How many instances a service shall have, while two sets of them are there.
+    pub(in super::super) fn asked_in_rollout(&self, name: &ServiceName) -> Option<u32> {
+        let rollout = self.rollout.as_ref()?;
+        let target = rollout.targets().find(|target| target.service == *name)?;
+        let is_back = *rollout.machine.phase() == Phase::Restoring || target.new == 0;
+        Some(if is_back { target.old } else { target.new })
     }
 
     /// The number of the next one.
@@ -114,15 +127,18 @@ impl Supervisor {
         self.ended.back().map_or(0, |last| last.number) + 1
     }
 
-    /// The release of a slot, and which of two that is while a rollout of its service is under way.
-    pub(in super::super) fn release_of(&self, slot: &Slot) -> (Option<u64>, Option<Side>) {
-        let running = self.release.as_ref().map(|release| release.number);
+    /// The release of a slot, and which of two that is while a rollout of its service is under way. One that a rollout has left,
+    /// where an instance still ends, is of none that serves.
+    pub(in super::super) fn release_of(&self, slot: &Slot) -> (Option<&Release>, Option<Side>) {
+        let running = self.release.as_deref();
         let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.has(&slot.service)) else {
-            return (running, None);
+            let service = self.services.get(&slot.service);
+            let is_left = service.is_some_and(|service| service.leaves || service.others.contains_key(&slot.index));
+            return (running.filter(|_| !is_left), None);
         };
         match rollout.instance_in(&slot.service, slot.index).map_or(Side::Old, |instance| instance.side) {
             Side::Old => (running, Some(Side::Old)),
-            Side::New => (Some(rollout.to.number), Some(Side::New)),
+            Side::New => (Some(&rollout.to), Some(Side::New)),
         }
     }
 
@@ -227,4 +243,10 @@ fn is_general(cause: &Cause) -> bool {
 fn no_rollout() -> Box<Problem> {
     let hint = "run `isles deploy` to begin one";
     Box::new(Problem::new(404, "no-rollout", "there was no rollout yet", hint))
+}
+
+fn not_kept(number: u64) -> Box<Problem> {
+    let hint = "see `isles releases` for what became of its release";
+    let problem = Problem::new(404, "no-rollout", "there is no such rollout, or it is not kept any more", hint);
+    Box::new(Problem { detail: format!("rollout {number} is not kept any more, or has not begun"), ..problem })
 }

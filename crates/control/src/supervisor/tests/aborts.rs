@@ -117,7 +117,7 @@ async fn that_one_was_aborted_is_known_after_a_kill() {
     // It begins once the end is remembered, and waits for a person itself.
     begun(world.deploy("3", Deploy::default()).await).await;
     let world = world.killed(Vec::new()).await;
-    assert_eq!(world.system.rollout_of(end.number).await, Some(end.clone()));
+    assert_eq!(world.system.rollout_of(end.number).await, Ok(end.clone()));
     let why = world.system.why("web".parse().unwrap()).await.unwrap();
     let known = why.events.iter().find(|event| event.what == "release 1 serves again: it was aborted");
     assert_eq!(known.map(|event| event.at), end.ended_at);

@@ -4,7 +4,9 @@ mod aborts;
 mod builds;
 mod counts;
 mod migrations;
+mod reboot;
 mod records;
+mod refusals;
 mod world;
 
 use logic::rollout::Command;
@@ -36,8 +38,8 @@ async fn a_rollout_begins_once_the_end_of_the_last_one_is_remembered() {
     assert_eq!(second.number, first.number + 1);
     world.rollout("the next preview", |it| it.paused).await;
     let end = world.system.rollout_of(first.number).await.map(|status| status.phase);
-    assert_eq!(end, Some(RolloutPhase::Promoted), "who watches it sees its end");
-    assert_eq!(world.system.rollout_of(9).await, None);
+    assert_eq!(end, Ok(RolloutPhase::Promoted), "who watches it sees its end");
+    assert_eq!(world.system.rollout_of(9).await.unwrap_err().reason, "no-rollout");
     let record = world.records.read("rollout:").await.expect("it is under way");
     assert_eq!(record["number"], second.number);
     assert_eq!(world.records.read("last-rollout:").await.expect("one ended")["number"], first.number);

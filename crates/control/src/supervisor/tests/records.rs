@@ -1,11 +1,11 @@
-//! Records in memory, of which one can be held back.
+//! Records in memory, of which one can be held back, or fail.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use async_trait::async_trait;
 use ports::{
     fakes::{Counts, Memory},
-    streams::{Change, Entry, Expect, KeyValue, StreamsError},
+    streams::{Change, Entry, Expect, KeyValue, StreamsError, Write},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -15,11 +15,14 @@ pub(super) struct Records {
     /// A key, and what the value says.
     held: watch::Sender<Option<(&'static str, &'static str)>>,
     reached: watch::Sender<bool>,
+    /// A key that cannot be written.
+    failing: watch::Sender<Option<&'static str>>,
 }
 
 impl Records {
     pub(super) fn new(counts: Arc<Counts>) -> Self {
-        Self { memory: Memory::new(counts), held: watch::Sender::new(None), reached: watch::Sender::new(false) }
+        let (held, reached, failing) = Default::default();
+        Self { memory: Memory::new(counts), held, reached, failing }
     }
 
     /// Holds writes of this key back from now on.
@@ -42,19 +45,28 @@ impl Records {
         self.held.send_replace(None);
     }
 
+    /// Lets writes of this key fail from now on; of none if there is none.
+    pub(super) fn fail(&self, key: Option<&'static str>) {
+        self.failing.send_replace(key);
+    }
+
     /// A record as it is now.
     pub(super) async fn read(&self, key: &str) -> Option<serde_json::Value> {
         let entry = self.memory.get("system", key).await.expect("it is in memory")?;
         Some(serde_json::from_slice(&entry.value).expect("records are JSON"))
     }
 
-    async fn pass(&self, key: &str, value: &[u8]) {
+    async fn pass(&self, key: &str, value: &[u8]) -> Result<(), StreamsError> {
+        if self.failing.borrow().is_some_and(|failing| failing == key) {
+            return Err(StreamsError::Io { doing: "the log".into(), source: ErrorKind::StorageFull.into() });
+        }
         let value = String::from_utf8_lossy(value);
         let is_free = |held: &Option<(&str, &str)>| !held.is_some_and(|(of, says)| of == key && value.contains(says));
         if !is_free(&self.held.borrow()) {
             self.reached.send_replace(true);
         }
         self.held.subscribe().wait_for(is_free).await.expect("its sender is here");
+        Ok(())
     }
 }
 
@@ -65,12 +77,19 @@ impl KeyValue for Records {
     }
 
     async fn put(&self, bucket: &str, key: &str, value: Vec<u8>, expect: Expect) -> Result<u64, StreamsError> {
-        self.pass(key, &value).await;
+        self.pass(key, &value).await?;
         self.memory.put(bucket, key, value, expect).await
     }
 
     async fn delete(&self, bucket: &str, key: &str, expect: Expect) -> Result<u64, StreamsError> {
         self.memory.delete(bucket, key, expect).await
+    }
+
+    async fn write_all(&self, bucket: &str, writes: Vec<Write>) -> Result<(), StreamsError> {
+        for Write { key, value } in &writes {
+            self.pass(key, value.as_deref().unwrap_or_default()).await?;
+        }
+        self.memory.write_all(bucket, writes).await
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Entry>, StreamsError> {

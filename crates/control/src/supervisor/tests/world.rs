@@ -35,6 +35,14 @@ pub(super) struct World {
     tasks: Tasks,
 }
 
+/// What a platform process begins with.
+enum With {
+    Manifest,
+    LastRelease,
+    /// What the keeper of the process before holds.
+    Held(Vec<Held>),
+}
+
 impl World {
     /// The service `web`, up, with these keys of its table `upgrade`.
     pub(super) async fn up(upgrade: &str) -> Self {
@@ -47,28 +55,40 @@ impl World {
         fs::write(folder.path().join("web/web"), "1").expect("the folder can be written");
         let counts = Arc::new(Counts::default());
         let records = Arc::new(Records::new(counts.clone()));
-        Self::start(folder, records, counts, None).await
+        Self::start(folder, records, counts, With::Manifest).await
     }
 
     /// Takes the system down, and up again.
     pub(super) async fn down_and_up(self) -> Self {
         self.system.down().await;
         self.until("the end", |system| async move { system.last().map(drop) }).await;
-        Self::start(self.folder, self.records, Arc::default(), None).await
+        Self::start(self.folder, self.records, Arc::default(), With::Manifest).await
     }
 
     /// Kills the platform process, and goes on with the next one, which finds these programs.
     pub(super) async fn killed(self, held: Vec<Held>) -> Self {
-        assert_eq!(self.tasks.stop(PATIENCE).await, 0, "it ends");
-        Self::start(self.folder, self.records, Arc::default(), Some(held)).await
+        self.end().await;
+        Self::start(self.folder, self.records, Arc::default(), With::Held(held)).await
     }
 
-    /// With what is held by the keeper of the platform process before, if there was one.
-    async fn start(folder: TempDir, records: Arc<Records>, counts: Arc<Counts>, held: Option<Vec<Held>>) -> Self {
+    /// Ends everything where it stands, as a host does that loses its power, and brings up what ran last.
+    pub(super) async fn reboot(self) -> Self {
+        self.end().await;
+        self.records.release();
+        Self::start(self.folder, self.records, Arc::default(), With::LastRelease).await
+    }
+
+    /// Ends the platform process where it stands.
+    pub(super) async fn end(&self) {
+        assert_eq!(self.tasks.stop(PATIENCE).await, 0, "it ends");
+    }
+
+    async fn start(folder: TempDir, records: Arc<Records>, counts: Arc<Counts>, with: With) -> Self {
         let text = fs::read_to_string(folder.path().join("isles.toml")).expect("the manifest is there");
         let (tasks, (events, received)) = (Tasks::default(), mpsc::channel(EVENTS_MAX));
-        let resumed = held.is_some();
-        let programs = Arc::new(Programs { counts: counts.clone(), events, held: held.unwrap_or_default() });
+        let resume = matches!(with, With::LastRelease);
+        let (resumed, held) = if let With::Held(held) = with { (true, held) } else { (false, Vec::new()) };
+        let programs = Arc::new(Programs { counts: counts.clone(), events, held });
         let engines = Engines {
             workloads: programs.clone(),
             logs: programs.clone(),
@@ -81,7 +101,11 @@ impl World {
         };
         let state = folder.path().join(".isles");
         let releases = Releases::open(records.clone(), folder.path().into(), state).await.expect("it is empty");
-        let recorded = if resumed { releases.gone_on_with().await.expect("it is in memory") } else { None };
+        let recorded = match (resumed, resume) {
+            (true, _) => releases.gone_on_with().await.expect("it is in memory"),
+            (_, true) => releases.last_run().await.expect("it is in memory"),
+            _ => None,
+        };
         let mut config = Config { resumed, ..config(folder.path(), text) };
         if let Some(recorded) = recorded {
             config.system = recorded.system().clone();
@@ -144,7 +168,11 @@ impl World {
         self.until(what, |system| async move { system.rollout().await.ok().filter(is_so) }).await
     }
 
-    async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, value: impl Fn(SystemHandle) -> F) -> T {
+    pub(super) async fn until<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        value: impl Fn(SystemHandle) -> F,
+    ) -> T {
         let mut changes = self.system.changes();
         let found = async {
             loop {

@@ -1,5 +1,6 @@
 //! Rollouts under a clock of their own: each rule by itself, and all of them in a world that goes wrong at random.
 
+mod anew;
 mod bench;
 mod rules;
 mod simulation;

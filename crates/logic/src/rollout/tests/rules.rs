@@ -467,7 +467,13 @@ fn plans_that_make_no_sense() {
     let terms = |change: &dyn Fn(&mut Terms)| with(&|plan| change(&mut plan.targets[1].terms));
     assert_eq!(with(&|plan| plan.targets.clear()), Invalid::Targets);
     assert_eq!(with(&|plan| plan.targets[1].service = plan.targets[0].service.clone()), Invalid::Targets);
-    assert_eq!(with(&|plan| plan.targets[1].new = 10_001), Invalid::Replicas(1));
+    for (targets, replicas, expected) in
+        [(2_500, 2, Ok(())), (2_501, 1, Err(Invalid::TooLarge)), (1_000, 5, Ok(())), (1_000, 6, Err(Invalid::TooLarge))]
+    {
+        let targets = (0..targets).map(|number| target(&format!("s{number}"), replicas, replicas)).collect();
+        assert_eq!(Plan { targets, ..good.clone() }.check(), expected);
+    }
+    assert_eq!(with(&|plan| plan.targets[1].new = u32::MAX), Invalid::TooLarge);
     assert_eq!(terms(&|terms| terms.max_surge = 0), Invalid::NoRoom(1));
     assert_eq!(terms(&|terms| terms.max_surge = u32::MAX), Invalid::NoRoom(1));
     assert_eq!(terms(&|terms| terms.min_healthy_time = seconds(60)), Invalid::HealthyDeadline(1));
