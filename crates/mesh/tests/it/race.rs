@@ -26,6 +26,8 @@ use crate::{
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
+const SLOW: &str = "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n";
+
 /// A rig whose time stands still, so that whatever closes closes at once.
 async fn still(policy: impl FnOnce(&mut Policy)) -> (Rig, Arc<FakeClock>) {
     let clock = Arc::new(FakeClock::default());
@@ -120,18 +122,17 @@ async fn what_cannot_or_must_not_be_sent_twice_is_not() {
     }
 }
 
-/// Instances that answer two requests each, and close when they have worked on what comes next for a second, once `together` of them
-/// do; and how many requests came that were not answered.
+/// Instances that close when they have worked on `/slow` for a second, once `together` of them do, and answer all else; and how many
+/// requests they did not answer.
 async fn slow(rig: &Rig, clock: &Arc<FakeClock>, together: u32) -> (Vec<(u64, Target)>, Arc<AtomicU32>) {
     let (mut targets, hits) = (Vec::new(), Arc::new(AtomicU32::new(0)));
-    let warm = Arc::new(AtomicU32::new(0));
     for run in 1..=2 {
-        let (clock, warm, hits) = (clock.clone(), warm.clone(), hits.clone());
+        let (clock, hits) = (clock.clone(), hits.clone());
         let script = move |mut conn: Conn| {
-            let (clock, warm, hits) = (clock.clone(), warm.clone(), hits.clone());
+            let (clock, hits) = (clock.clone(), hits.clone());
             async move {
-                while conn.request().await.is_some() {
-                    if warm.fetch_add(1, SeqCst) >= WARM {
+                while let Some((head, _)) = conn.request().await {
+                    if head.starts_with("GET /slow ") {
                         hits.fetch_add(1, SeqCst);
                         while hits.load(SeqCst) < together {
                             tokio::task::yield_now().await;
@@ -166,7 +167,7 @@ async fn what_closes_late_has_failed_and_is_not_asked_again() {
         for _ in 0..WARM {
             assert_eq!(client.get("/").await.0, 200);
         }
-        let problem = client.problem(GET).await;
+        let problem = client.problem(SLOW).await;
         assert_eq!((problem.reason.as_str(), problem.instances.len()), (Reason::Reset.code(), hits as usize));
         assert_eq!(seen.load(SeqCst), hits, "{retries} {percent}");
         until_retries(&rig, u64::from(hits) - 1).await;
@@ -187,10 +188,10 @@ async fn two_that_were_asked_at_once_and_failed_are_not_asked_again() {
             assert_eq!(client.get("/").await.0, 200);
         }
         let problem = match over_http2 {
-            false => client.problem(GET).await,
+            false => client.problem(SLOW).await,
             true => {
                 let mut sender = connect(&rig, rig.gateway).await;
-                let get = http2_client::request("GET", "/", "");
+                let get = http2_client::request("GET", "/slow", "");
                 serde_json::from_slice(&http2_client::send(&mut sender, get).await.2).unwrap()
             }
         };
