@@ -33,7 +33,7 @@ pub(crate) fn write_down(
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),
         received: call.received.get(),
         sent: call.sent.get(),
-        retries: call.retries,
+        retries: call.retries.get(),
         hedged: call.hedged.get(),
     };
     call.connection.record(&record);

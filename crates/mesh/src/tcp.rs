@@ -95,6 +95,9 @@ impl Requester for Tcp<'_> {
         std::future::pending::<()>().await;
     }
 
+    /// Nothing has gone where an attempt failed: there was no connection.
+    fn put_back(&mut self, _: &Call) {}
+
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
         let local = lease.local();
         let began = worker.now();
