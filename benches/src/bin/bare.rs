@@ -1,8 +1,8 @@
 //! A mesh without a platform around it, so that nothing but the mesh is measured. `bare WORKERS ROUTES` reads the addresses of the
-//! instances of one service, a line each, up to an empty line, and prints the gateway's address; `/route-1` to `/route-ROUTES` all lead
-//! to the service. After that each line `change` takes an instance out or in again, in turn, and prints how long it took until
-//! every worker had acknowledged that, in microseconds; `workers` prints the requests that each worker has carried. It ends with its
-//! input.
+//! instances of one service, a line each, up to an empty line, and prints the gateway's address, where `/route-1` to `/route-ROUTES` all
+//! lead to the service, and then an address that a caller has for the service, at which nobody is attested. After that each line
+//! `change` takes an instance out or in again, in turn, and prints how long it took until every worker had acknowledged that, in
+//! microseconds; `workers` prints the requests that each worker has carried at the gateway. It ends with its input.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use model::{
 };
 use ports::{
     clock::{Clock, HostClock},
-    traffic::{Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
+    traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
 };
 
 /// Warm pools are measured, also where a request reaches each of many instances only now and then.
@@ -33,14 +33,19 @@ async fn main() -> anyhow::Result<()> {
     let mut lines = std::io::stdin().lock().lines();
     let endpoints = endpoints(lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()))?;
     let service: ServiceName = "back".parse()?;
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = socket.local_addr()?;
-    let config = MeshConfig { workers, gateway: Some(socket.into()), ..MeshConfig::default() };
+    let [gateway_socket, calls] = [bind()?, bind()?];
+    let addresses = [gateway_socket.local_addr()?, calls.local_addr()?];
+    let config = MeshConfig {
+        workers,
+        gateway: Some(gateway_socket.into()),
+        connections: vec![calls.into()],
+        ..MeshConfig::default()
+    };
     let clock = Arc::new(HostClock::start());
     let mesh = Mesh::start(config, clock.clone()).await?;
     let gateway = Arc::new(gateway(&service, routes));
     mesh.apply(routing(&gateway, &service, &endpoints)).await;
-    println!("{address}");
+    addresses.iter().for_each(|address| println!("{address}"));
     let mut is_whole = true;
     while let Some(line) = lines.next().transpose()? {
         match line.as_str() {
@@ -58,9 +63,13 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn bind() -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
 /// The requests that each worker has carried.
 fn by_worker(mesh: &Mesh) -> String {
-    let figures = mesh.connections().into_iter().next();
+    let figures = mesh.connections().into_iter().find(|figures| figures.caller == "gateway");
     let requests = figures.map(|figures| figures.requests_by_worker).unwrap_or_default();
     requests.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
 }
@@ -97,8 +106,12 @@ fn routing(gateway: &Arc<GatewayRouting>, service: &ServiceName, endpoints: &[En
         endpoints: endpoints.to_vec(),
         ..Upstream::default()
     };
+    let caller = Caller::Slot(Slot { service: service.clone(), index: 1 });
+    let policy = Arc::default();
+    let connection = Connection { caller, callee: service.clone(), policy, socket: None, side: None };
     Routing {
         gateway: Some(gateway.clone()),
+        connections: Arc::new(BTreeMap::from([(Ipv4Addr::LOCALHOST, connection)])),
         services: BTreeMap::from([(service.clone(), Arc::new(upstream))]),
         ..Routing::default()
     }

@@ -79,7 +79,10 @@ fn breaker(figures: &ConnectionFigures) -> Option<Found> {
 fn since(figures: &ConnectionFigures) -> String {
     let errors = Some(figures.outcomes.server_error).filter(|count| *count > 0);
     let errors = errors.map(|count| format!("{count} answers with 5xx"));
-    let failures = ranked(&figures.reasons).into_iter().filter(|(reason, _)| reason.blames_callee());
+    // The deadlines of the gateway's clients open no breaker.
+    let opens =
+        |reason: Reason| reason.blames_callee() || reason == Reason::DeadlineExceeded && figures.caller != "gateway";
+    let failures = ranked(&figures.reasons).into_iter().filter(|(reason, _)| opens(*reason));
     let failures = failures.take(REASONS_MAX).map(|(reason, count)| format!("{count} {reason}"));
     let causes: Vec<_> = errors.into_iter().chain(failures).collect();
     if causes.is_empty() { String::new() } else { format!(" (after {})", causes.join(", ")) }

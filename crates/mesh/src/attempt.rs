@@ -10,7 +10,7 @@ use std::{
     task::Poll,
 };
 
-use model::{Reason, Timestamp};
+use model::{InstanceId, Reason, Timestamp};
 use ports::traffic::Target;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,7 +22,7 @@ use crate::{
     instance::{Lease, Local},
     pool::{self, Reserved, Upstream},
     problem::Fault,
-    retry::{self, Attempted},
+    retry::{self, Attempted, Sent},
     socket::Socket,
     timer::Timer,
     tunnel::{self, Terms},
@@ -35,12 +35,12 @@ use crate::{
 pub(crate) enum Failed {
     /// The instance left before anything was sent.
     Left,
-    /// A connection that had been idle was closed under the request: a new one may do.
+    /// A connection that had been idle was closed as the request came: a new one may do.
     Stale,
     /// There are as many connections to the instance as there may be.
     Full,
-    /// Another instance may do.
-    Again(Fault),
+    /// Another instance may do, but not the second one if one was asked too.
+    Again(Fault, Option<InstanceId>),
     /// Nothing more can be tried.
     Over(Ended),
 }
@@ -69,8 +69,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) began: Cell<Timestamp>,
     /// When the response's head is due.
     pub(crate) deadline: Cell<Instant>,
-    /// Some byte was sent to the instance.
-    pub(crate) sent: Cell<bool>,
+    /// What was sent to the instance.
+    pub(crate) sent: Cell<Sent>,
     /// The whole request was sent.
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
@@ -107,7 +107,7 @@ pub(crate) async fn run(
     let result = transfer(&flow, client, &mut upstream.socket, scratch).await;
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
-        Downloaded::Upgraded => Ok(upgraded(&flow, client, upstream, scratch).await),
+        Downloaded::Upgraded => upgraded(&flow, client, upstream, scratch).await,
     }
 }
 
@@ -125,11 +125,11 @@ pub(crate) async fn dial(lease: &Lease, call: &Call) -> Result<(Reserved, Socket
     let reserved = room.ok_or(Failed::Full)?;
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
         Ok(Ok(socket)) => Ok((reserved, socket)),
-        Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)))),
+        Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)), None)),
         Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
         Err(_) => {
             let detail = format!("no connection to {target} within {}", model::format_duration(limit));
-            Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail)))
+            Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail), None))
         }
     }
 }
@@ -212,17 +212,25 @@ pub(crate) fn finish(
     }
 }
 
-async fn upgraded(flow: &Flow<'_>, client: &mut Socket, mut upstream: Upstream, scratch: &mut Scratch) -> Next {
+async fn upgraded(
+    flow: &Flow<'_>,
+    client: &mut Socket,
+    mut upstream: Upstream,
+    scratch: &mut Scratch,
+) -> Result<Next, Failed> {
     let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let after_end = flow.call.connection.policy().idle_timeout;
     let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
     let Scratch { input, reply, .. } = scratch;
-    let ended = tunnel::run(client, &mut upstream.socket, input, reply, &terms).await;
-    if ended == tunnel::Ended::CutOff {
-        flow.local.shared.cut_off.fetch_add(1, Relaxed);
-        flow.call.cut_off.set(true);
+    match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
+        tunnel::Ended::ByPeers => {}
+        tunnel::Ended::Broken(peer) => return Err(Failed::Over(peer.ended())),
+        tunnel::Ended::CutOff => {
+            flow.local.shared.cut_off.fetch_add(1, Relaxed);
+            flow.call.cut_off.set(true);
+        }
     }
-    Next::Linger
+    Ok(Next::Linger)
 }
 
 impl<'a> Flow<'a> {
@@ -235,10 +243,17 @@ impl<'a> Flow<'a> {
             timer: None,
             began: Cell::new(now),
             deadline: Cell::new(call.deadline.at),
-            sent: Cell::new(false),
+            sent: Cell::new(Sent::Nothing),
             uploaded: Cell::new(false),
             received: Cell::new(false),
             answered: Cell::new(false),
+        }
+    }
+
+    /// Some byte was sent.
+    pub(crate) fn has_sent(&self) {
+        if self.sent.get() == Sent::Nothing {
+            self.sent.set(Sent::Kept);
         }
     }
 
@@ -252,7 +267,11 @@ impl<'a> Flow<'a> {
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
         if !self.answered.get() && !matches!(stop, Stop::Cut) {
-            self.local.observe_at_least(now.since(self.began.get()), now);
+            let took = now.since(self.began.get());
+            self.local.observe_at_least(took, now);
+            if matches!(&stop, Stop::Fault(fault) if self.call.had_its_time(fault.reason)) {
+                self.call.connection.shared.load.observe(took, now);
+            }
         }
         let fault = match stop {
             Stop::Cut => return self.cut_off(),
@@ -262,10 +281,10 @@ impl<'a> Flow<'a> {
             Stop::Fault(fault) => fault,
         };
         let attempted =
-            Attempted { sent: self.sent.get(), received: self.received.get(), repeatable: self.facts.repeatable };
+            Attempted { sent: self.sent.get(), received: self.received.get(), idempotent: self.facts.idempotent };
         match fault.reason == Reason::Reset && retry::is_safe(attempted) {
-            true if is_pooled => Failed::Stale,
-            true => Failed::Again(fault),
+            true if is_pooled && retry::is_race(attempted.sent, now.since(self.began.get())) => Failed::Stale,
+            true => Failed::Again(fault, None),
             false => Failed::Over(Ended::Fault(fault)),
         }
     }

@@ -93,6 +93,24 @@ impl Buffer {
         self.consume(count);
     }
 
+    /// Whether so many bytes of data can be held as well, and room is left.
+    pub(crate) fn can_hold(&self, count: u64) -> bool {
+        (self.held as u64).saturating_add(count) <= PIECE as u64
+    }
+
+    /// Holds bytes that were used up last, behind what is held.
+    pub(crate) fn hold_used(&mut self, count: usize) {
+        self.held += count;
+        self.start = self.held;
+        self.end = self.end.max(self.held);
+    }
+
+    /// Holds the first `count` bytes only; what is held behind them is data again.
+    pub(crate) fn hold_only(&mut self, count: usize) {
+        self.start -= self.held - count;
+        self.held = count;
+    }
+
     /// What is held.
     pub(crate) fn held(&self) -> &[u8] {
         &self.bytes[..self.held]
@@ -170,6 +188,27 @@ mod tests {
         assert_eq!(buffer.held(), b"head");
         buffer.release();
         assert_eq!((buffer.held(), buffer.data()), (&b""[..], &b"next"[..]));
+    }
+
+    #[test]
+    fn what_was_used_up_can_be_data_again() {
+        let mut buffer = Buffer::default();
+        fill(&mut buffer, b"headbo");
+        buffer.hold(4);
+        for (more, data) in [("dy", ""), ("!", "next")] {
+            let count = buffer.data().len();
+            buffer.consume(count);
+            buffer.hold_used(count);
+            fill(&mut buffer, [more, data].concat().as_bytes());
+            assert_eq!(buffer.data(), [more, data].concat().as_bytes());
+        }
+        buffer.consume(1);
+        buffer.hold_used(1);
+        assert_eq!((buffer.held(), buffer.data()), (&b"headbody!"[..], &b"next"[..]));
+        buffer.hold_only(4);
+        assert_eq!((buffer.held(), buffer.data()), (&b"head"[..], &b"body!next"[..]));
+        assert!(buffer.can_hold(PIECE as u64 - 4) && !buffer.can_hold(PIECE as u64 - 3));
+        assert!(!buffer.can_hold(u64::MAX));
     }
 
     #[test]

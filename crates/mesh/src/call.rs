@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use logic::outcome as health;
+use logic::{balance::GATEWAY_FAILURE_PENALTY, outcome as health};
 use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
@@ -23,7 +23,7 @@ pub(crate) struct Facts {
     pub(crate) keep_alive: bool,
     pub(crate) framing: Framing,
     /// It may be done twice.
-    pub(crate) repeatable: bool,
+    pub(crate) idempotent: bool,
     /// The protocol that it asks to change to.
     pub(crate) upgrade: Option<Box<[u8]>>,
 }
@@ -41,7 +41,8 @@ pub(crate) struct Call {
     pub(crate) answered: RefCell<Option<Rc<Local>>>,
     /// A second instance was asked because the first one took long.
     pub(crate) hedged: Cell<bool>,
-    pub(crate) retries: u32,
+    /// How often it was sent again.
+    pub(crate) retries: Cell<u32>,
     /// The hash of what the policy takes as the key.
     pub(crate) key: u64,
     pub(crate) lot: Lot,
@@ -90,7 +91,7 @@ impl Facts {
             version: request.version(),
             keep_alive: request.keep_alive(),
             framing: request.framing(),
-            repeatable: request.framing().is_empty() && retry::is_idempotent(method),
+            idempotent: retry::is_idempotent(method),
             upgrade: request.upgrade(head).map(Into::into),
         }
     }
@@ -121,7 +122,7 @@ impl Call {
             tried: Vec::new(),
             answered: RefCell::default(),
             hedged: Cell::new(false),
-            retries: 0,
+            retries: Cell::new(0),
             key,
             lot,
             passed,
@@ -166,10 +167,11 @@ impl Call {
     }
 
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
-    pub(crate) fn hedge_delay(&self, idempotent: bool) -> Option<Duration> {
+    pub(crate) fn hedge_delay(&self, facts: &Facts) -> Option<Duration> {
         let policy = self.connection.policy();
         let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
-        logic::hedge::hedge_after(idempotent, delay, policy.timeout)
+        let plain = facts.idempotent && facts.framing.is_empty() && facts.upgrade.is_none();
+        logic::hedge::hedge_after(plain, delay, policy.timeout)
     }
 
     /// An instance besides one that is being asked and those that failed.
@@ -179,9 +181,47 @@ impl Call {
         view.pick(worker, self, &tried)
     }
 
+    /// The time from its arrival until the answer is due.
+    pub(crate) fn patience(&self) -> Duration {
+        self.deadline.due.since(self.arrived)
+    }
+
+    /// Whether it took the callee too long: the time of its policy, or about as much of a caller that passes its own deadline on and so
+    /// gives up first.
+    pub(crate) fn had_its_time(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Timeout => true,
+            Reason::DeadlineExceeded => self.patience() >= self.connection.policy().timeout / 2,
+            _ => false,
+        }
+    }
+
+    /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
+    /// passed before an instance had the request.
+    pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
+        let deadline =
+            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        reason.blames_callee() || deadline()
+    }
+
     /// Takes a retry out of the connection's budget.
     pub(crate) fn may_retry(&self, worker: &Worker) -> bool {
         self.connection.shared.guard.retries.withdraw(worker.now())
+    }
+
+    pub(crate) fn count_retry(&self) {
+        self.retries.set(self.retries.get() + 1);
+    }
+
+    /// There was no instance left for the last one.
+    pub(crate) fn uncount_retry(&self) {
+        self.retries.set(self.retries.get() - 1);
+    }
+
+    /// Takes note of an instance that failed without an answer.
+    pub(crate) fn failed_by(&self, worker: &Worker, local: &Local) {
+        local.observe(GATEWAY_FAILURE_PENALTY, worker.now());
+        self.judge(worker, local, Some(health::Outcome::Failure));
     }
 
     /// Takes note of how an instance did.
@@ -204,14 +244,13 @@ impl Drop for Call {
 }
 
 impl Ended {
-    /// What it says of the instance that was tried last.
-    pub(crate) fn says_of_instance(&self) -> Option<health::Outcome> {
-        let reason = match self {
-            Self::Gone => return None,
-            Self::Broken(reason) => *reason,
-            Self::Fault(fault) => fault.reason,
-        };
-        reason.blames_callee().then_some(health::Outcome::Failure)
+    /// Why, unless it was the client's will.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Gone => None,
+            Self::Broken(reason) => Some(*reason),
+            Self::Fault(fault) => Some(fault.reason),
+        }
     }
 }
 

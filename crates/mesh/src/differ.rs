@@ -159,12 +159,13 @@ impl Applied {
         });
         let addresses = table.addresses.iter();
         let services = SERVICES.map(|name| {
-            let (place, load) = self.registry.service(&name.parse().expect("a name"), NOW);
-            let serving = table.service(place).map(|service| {
+            let known = self.registry.known_service(&name.parse().expect("a name"));
+            let serving = known.as_ref().and_then(|(place, load)| {
+                let service = table.service(*place)?;
                 let split = service.split.as_ref().map(|split| split.weight);
-                (service.is_waited_for(), load.limit().is_some(), split)
+                Some((service.is_waited_for(), load.limit().is_some(), split))
             });
-            let endpoints = self.view.endpoints.get(place);
+            let endpoints = known.and_then(|(place, _)| self.view.endpoints.get(place));
             let of = |side| endpoints.into_iter().flat_map(move |endpoints| endpoints.of(Some(side)));
             let seen = |local: &Rc<Local>| (local.shared.id.clone(), local.shared.target.clone());
             (serving, [Side::Old, Side::New].map(|side| of(side).map(seen).collect()))

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use logic::{balance::GATEWAY_FAILURE_PENALTY, outcome as health};
+use logic::outcome as health;
 use model::{Reason, spec::Protocol};
 use wire::http1;
 
@@ -27,6 +27,9 @@ pub(crate) trait Requester {
     /// Ends when the client has gone.
     async fn gone(&mut self);
 
+    /// Puts back what an attempt has taken of the request, as far as it is still here.
+    fn put_back(&mut self, call: &Call);
+
     /// Tries once: sends the request to the leased instance and the response to the client. With `reuse` a connection that
     /// was idle may be used.
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed>;
@@ -45,6 +48,12 @@ impl Requester for Http1<'_> {
         upload::watch(&mut reader, &mut self.scratch.input).await;
     }
 
+    fn put_back(&mut self, call: &Call) {
+        let head = self.scratch.request.length();
+        self.scratch.input.hold_only(head);
+        call.received.set(head as u64);
+    }
+
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
@@ -54,7 +63,7 @@ impl Requester for Http1<'_> {
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
             return Box::pin(attempt).await;
         }
-        match call.hedge_delay(self.facts.repeatable && self.facts.upgrade.is_none()) {
+        match call.hedge_delay(self.facts) {
             // Apart, as few ask for it.
             Some(delay) if reuse => {
                 Box::pin(hedge::run(worker, self.client, self.scratch, self.facts, call, lease, delay)).await
@@ -132,37 +141,55 @@ pub(crate) async fn attempts(
             Some(lease) => lease,
             None => match hold::acquire(worker, request, call).await? {
                 Some(lease) => lease,
-                None => return Err(Ended::Fault(last)),
+                None => {
+                    call.uncount_retry();
+                    return Err(Ended::Fault(last));
+                }
             },
         };
-        match request.attempt(worker, call, &lease, reuse).await {
+        let failed = match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => {
                 let local = call.answered.take().unwrap_or_else(|| lease.local().clone());
                 call.judge(worker, &local, Some(call.health()));
                 call.answered.replace(Some(local));
                 return Ok(next);
             }
-            Err(Failed::Left) => reuse = true,
-            Err(Failed::Stale) => (again, reuse) = (Some(lease), false),
-            Err(Failed::Full) => {
+            Err(failed) => failed,
+        };
+        match failed {
+            Failed::Left => reuse = true,
+            Failed::Stale => {
+                call.count_retry();
+                (again, reuse) = (Some(lease), false);
+            }
+            Failed::Full => {
                 hold::room(request, call, &lease).await?;
                 again = Some(lease);
             }
-            Err(Failed::Again(fault)) => {
-                lease.local().observe(GATEWAY_FAILURE_PENALTY, worker.now());
+            Failed::Again(fault, second) => {
+                call.failed_by(worker, lease.local());
                 call.tried.push(lease.local().shared.id.clone());
-                call.judge(worker, lease.local(), Some(health::Outcome::Failure));
-                if call.retries == call.connection.policy().retries || !call.may_retry(worker) {
+                call.tried.extend(second);
+                // The instances asked count, whether one after the other or two at once.
+                if call.tried.len() > call.connection.policy().retries as usize || !call.may_retry(worker) {
                     return Err(Ended::Fault(fault));
                 }
-                call.retries += 1;
+                call.count_retry();
                 (last, reuse) = (fault, true);
             }
-            Err(Failed::Over(ended)) => {
-                call.judge(worker, lease.local(), ended.says_of_instance());
+            Failed::Over(ended) => {
                 call.tried.push(lease.local().shared.id.clone());
+                if let Some(reason) = ended.reason().filter(|reason| call.blames_callee(*reason)) {
+                    // Who fails at once must not look fast. Of lost time the average knows.
+                    if call.had_its_time(reason) {
+                        call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                    } else {
+                        call.failed_by(worker, lease.local());
+                    }
+                }
                 return Err(ended);
             }
         }
+        request.put_back(call);
     }
 }

@@ -45,6 +45,11 @@ impl Failures {
         self.lock().get(service).and_then(last).is_none_or(|at| at + NEWS <= now)
     }
 
+    /// Forgets those of the other services.
+    pub(crate) fn keep(&self, is_known: impl Fn(&ServiceName) -> bool) {
+        self.lock().retain(|service, _| is_known(service));
+    }
+
     /// Those of a service, newest first.
     pub(crate) fn of(&self, service: &ServiceName) -> Vec<Failure> {
         self.lock().get(service).into_iter().flatten().cloned().collect()

@@ -52,10 +52,10 @@ pub(crate) fn find(
         return Err(refused(Fault::new(Reason::UpgradeRefused, String::from_utf8_lossy(protocol))));
     }
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
-    let trace = (!continues_trace(request, head)).then(|| worker.begin_trace());
+    let trace = trace(request, head).is_none().then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
     let key = key_of(request, head, &policy.balance);
-    let waits = caller_timeout(request, head);
+    let waits = caller_timeout(request, head, edge.is_none_or(|edge| edge.trusted));
     Call::new(worker, entry, connection.clone(), line, (key, lot), waits, request.length()).map_err(refused)
 }
 
@@ -121,18 +121,19 @@ fn cookies<'a>(request: &'a RequestHead, head: &'a [u8], name: &str) -> impl Ite
     pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
-/// How long the caller itself waits: the least of what it says.
-fn caller_timeout(request: &RequestHead, head: &[u8]) -> Option<Duration> {
+/// How long the caller itself waits: the least of what it says. From outside, only a trusted peer speaks as Isles does.
+fn caller_timeout(request: &RequestHead, head: &[u8], trusted: bool) -> Option<Duration> {
     let millis = |value| std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_millis);
-    let ours = request.values_of(head, FieldKind::IslesTimeout).filter_map(millis);
+    let ours = request.values_of(head, FieldKind::IslesTimeout).filter(|_| trusted).filter_map(millis);
     let grpc = request.values_of(head, FieldKind::GrpcTimeout).filter_map(deadline::parse_grpc_timeout);
     ours.chain(grpc).min()
 }
 
-/// Whether the request belongs to a trace already: to one, not to several.
-fn continues_trace(request: &RequestHead, head: &[u8]) -> bool {
+/// The trace that the request belongs to already: one, not several.
+pub(crate) fn trace<'a>(request: &RequestHead, head: &'a [u8]) -> Option<&'a [u8]> {
     let mut values = request.values_of(head, FieldKind::Traceparent);
-    values.next().is_some_and(trace::is_valid) && values.next().is_none()
+    let first = values.next().filter(|value| trace::is_valid(value))?;
+    values.next().is_none().then_some(first)
 }
 
 impl Worker {

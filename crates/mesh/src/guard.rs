@@ -54,9 +54,11 @@ impl Guard {
 
     /// Lets a request pass, or says why not.
     pub(crate) fn admit(&self, now: Timestamp) -> Result<Passed, Fault> {
-        self.rates.admit(now)?;
-        let pass = |breaker| self.evidence.pass(breaker, now);
-        let passed = self.breaker.as_ref().map_or(Ok(Passed::default()), pass)?;
+        let rate = || self.rates.admit(now);
+        let passed = match &self.breaker {
+            Some(breaker) => self.evidence.pass(breaker, now, rate)?,
+            None => rate().map(|()| Passed::default())?,
+        };
         self.retries.deposit(now);
         Ok(passed)
     }
@@ -101,16 +103,21 @@ fn breaker(policy: &Policy) -> Option<Breaker> {
 }
 
 impl Evidence {
-    fn pass(&self, breaker: &Breaker, now: Timestamp) -> Result<Passed, Fault> {
+    /// The rate is asked where the gate lets a request pass: what an open breaker refuses uses nothing up, and what the rate refuses is
+    /// no probe.
+    fn pass(&self, breaker: &Breaker, now: Timestamp, rate: impl Fn() -> Result<(), Fault>) -> Result<Passed, Fault> {
         let mut word = self.gate.0.load(SeqCst);
         loop {
             match breaker.admit(word, now) {
-                Admit::Yes => return Ok(Passed { word, probes: false }),
+                Admit::Yes => return rate().map(|()| Passed { word, probes: false }),
                 Admit::No { retry_at } => return Err(is_open(word, retry_at.since(now))),
-                Admit::Probe(probe) => match self.gate.0.compare_exchange(word, probe, SeqCst, SeqCst) {
-                    Ok(_) => return Ok(Passed { word: probe, probes: true }),
-                    Err(newer) => word = newer,
-                },
+                Admit::Probe(probe) => {
+                    rate()?;
+                    match self.gate.0.compare_exchange(word, probe, SeqCst, SeqCst) {
+                        Ok(_) => return Ok(Passed { word: probe, probes: true }),
+                        Err(newer) => word = newer,
+                    }
+                }
             }
         }
     }
@@ -227,6 +234,24 @@ mod tests {
             let probes = in_threads(workers, move || u32::from(guard.admit(later).is_ok()));
             prop_assert_eq!(probes, 1, "one probe at a time");
         }
+    }
+
+    #[test]
+    fn what_an_open_breaker_refuses_uses_up_no_rate() {
+        let per = Duration::from_secs(3600);
+        let guard = guard(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per, burst: 21 }));
+        for _ in 0..20 {
+            guard.ended(guard.admit(START).unwrap(), Some(Outcome::Failure), START, || 0.0);
+        }
+        for _ in 0..9 {
+            assert_eq!(guard.admit(START).unwrap_err().reason, Reason::BreakerOpen);
+        }
+        let later = START + Duration::from_secs(2);
+        let probe = guard.admit(later).expect("the rate still takes one");
+        guard.ended(probe, None, later, || 0.0);
+        let later = later + Duration::from_secs(60);
+        assert_eq!(guard.admit(later).unwrap_err().reason, Reason::RateLimited);
+        assert_eq!(guard.breaker(), BreakerState::Open, "what the rate refuses is no probe");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Dean and Barroso, 2013).
 //!
 //! Only for requests that may be done twice and have no body, and only within the retry budget. Up to the first byte of an answer both
-//! are under way; from there on it is a request like any other, and the other connection is closed.
+//! are under way; from there on it is a request like any other, and the other connection is closed. If both fail, neither is asked again.
 
 use std::{pin::pin, rc::Rc, time::Duration};
 
@@ -18,6 +18,7 @@ use crate::{
     instance::{Lease, Local},
     pool::Upstream,
     problem::Fault,
+    retry::{self, Sent},
     upload::{self, Stopped},
     worker::Worker,
 };
@@ -103,7 +104,8 @@ pub(crate) async fn ask_two(
 
 /// The flow of a request that was sent, and whose answer has begun.
 pub(crate) fn flow_of(flow: Flow<'_>) -> Flow<'_> {
-    [&flow.sent, &flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
+    flow.has_sent();
+    [&flow.uploaded, &flow.received].into_iter().for_each(|fact| fact.set(true));
     flow
 }
 
@@ -130,32 +132,55 @@ async fn race(
         answering = &mut first => Err(answering),
         answering = &mut second => Ok(answering),
     };
-    let answering = match won {
-        Err(Ok(answering)) => return Ok(answering),
+    // If one of them fails, the other one may still do it.
+    match won {
+        Err(Ok(answering)) => Ok(answering),
         Ok(Ok(answering)) => {
             lease.local().observe_at_least(delay + asked.elapsed(), worker.now());
-            answering
+            Ok(of_second(answering))
         }
-        // One of them failed: the other one may still do it.
-        Err(Err(_)) => second.as_mut().await?,
-        Ok(Err(_)) => return first.await,
-    };
-    Ok(Answering { lease: Some(Lease::new(answering.local.clone())), ..answering })
+        Err(Err(failed)) => match second.await {
+            Ok(answering) => {
+                call.failed_by(worker, lease.local());
+                Ok(of_second(answering))
+            }
+            Err(second) => Err(both(worker, call, &other, failed, &second)),
+        },
+        Ok(Err(second)) => first.await.map_err(|failed| both(worker, call, &other, failed, &second)),
+    }
 }
 
-/// Sends the head and waits for the first byte of an answer. A connection that was idle and closes is replaced once.
+fn of_second(answering: Answering) -> Answering {
+    Answering { lease: Some(Lease::new(answering.local.clone())), ..answering }
+}
+
+/// Both have failed, the other one so.
+fn both(worker: &Worker, call: &Call, other: &Lease, first: Failed, second: &Failed) -> Failed {
+    match (first, second) {
+        (Failed::Again(fault, _), Failed::Again(..)) => {
+            call.failed_by(worker, other.local());
+            Failed::Again(fault, Some(other.local().shared.id.clone()))
+        }
+        (first, _) => first,
+    }
+}
+
+/// Sends the head and waits for the first byte of an answer. A connection that was idle and closes as it is used is replaced once.
 async fn ask(worker: &Rc<Worker>, call: &Call, lease: &Lease, head: &[u8]) -> Result<Answering, Failed> {
     let local = lease.local();
-    if let Some(pooled) = local.pool.take(worker.recent())
-        && let Ok(answering) = ask_on(pooled, local, head).await
-    {
-        return Ok(answering);
+    let began = worker.now();
+    if let Some(pooled) = local.pool.take(began) {
+        match ask_on(pooled, local, head).await {
+            Ok(answering) => return Ok(answering),
+            Err(_) if retry::is_race(Sent::Kept, worker.now().since(began)) => call.count_retry(),
+            Err(fault) => return Err(Failed::Again(fault, None)),
+        }
     }
     let upstream = attempt::connect(lease, call).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
     }
-    ask_on(upstream, local, head).await.map_err(Failed::Again)
+    ask_on(upstream, local, head).await.map_err(|fault| Failed::Again(fault, None))
 }
 
 async fn ask_on(mut upstream: Upstream, local: &Rc<Local>, head: &[u8]) -> Result<Answering, Fault> {

@@ -133,7 +133,7 @@ async fn wait_for_instance(
         }
         told = asleep;
         let changed = worker.changed.wait();
-        let late = || fault(Reason::NotReady, waited(call));
+        let late = || late(call, Reason::NotReady, "not healthy yet");
         first_of(changed, request, call, late).await?;
         worker.now();
         if let Some(local) = available(worker, call) {
@@ -186,7 +186,7 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
             None => return Err(fault(Reason::Overloaded, format!("{}, and {most} wait", full(bound)))),
             Some(Entry::Inside) => {}
             Some(Entry::InLine(mut place)) => {
-                let late = || fault(Reason::Overloaded, format!("{}, {}", full(bound), waited(call)));
+                let late = || late(call, Reason::Overloaded, &full(bound));
                 first_of(place.entered(), request, call, late).await?;
             }
         }
@@ -200,13 +200,13 @@ pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Leas
     let (policy, instance) = (call.connection.policy(), &lease.local().shared);
     let most = policy.limits.upstream_connections;
     let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
-    let late = || fault(Reason::Overloaded, format!("{most} connections to {}, {}", instance.id, waited(call)));
+    let full = format!("{most} connections to {}", instance.id);
     match instance.connections.enter(0, most, u32::MAX) {
-        None => return Err(late()),
+        None => return Err(fault(Reason::QueueFull, full)),
         Some(Entry::Inside) => {}
         Some(Entry::InLine(mut place)) => {
             instance.wanted.notify_waiters();
-            first_of(place.entered(), request, call, late).await?;
+            first_of(place.entered(), request, call, || late(call, Reason::Overloaded, &full)).await?;
         }
     }
     lease.room.set(Some(Reserved::entered(instance)));
@@ -236,8 +236,10 @@ fn full(bound: &Bound) -> String {
     format!("{} in flight", bound.inside())
 }
 
-fn waited(call: &Call) -> String {
-    format!("waited {}", model::format_duration(call.connection.policy().timeout))
+/// What it waited for did not come in the time of its policy, or of its caller.
+fn late(call: &Call, reason: Reason, what: &str) -> Ended {
+    let reason = if call.deadline.caller.is_some() { call.deadline.reason } else { reason };
+    fault(reason, format!("{what}, waited {}", model::format_duration(call.patience())))
 }
 
 fn fault(reason: Reason, detail: String) -> Ended {

@@ -286,8 +286,9 @@ impl Traffic for Mesh {
         let table = Arc::new(Table::new(&current.table, &routing, &self.registry, self.clock.now()));
         current.table = table.clone();
         self.tell_all(|done| Command::Apply(table.clone(), done)).await;
-        self.registry.prune(&table);
         *self.in_force() = table.clone();
+        self.registry.prune(&table);
+        self.failures.keep(|service| self.registry.known_service(service).is_some());
         self.follow(&mut current.call_sockets, &routing).await;
         for listener in std::mem::take(&mut current.waiting) {
             // A worker that cannot poll a socket has no descriptors left; the others take its connections.

@@ -33,7 +33,7 @@ pub(crate) fn write_down(
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),
         received: call.received.get(),
         sent: call.sent.get(),
-        retries: call.retries,
+        retries: call.retries.get(),
         hedged: call.hedged.get(),
     };
     call.connection.record(&record);
@@ -58,7 +58,7 @@ fn side(call: &Call) -> Option<Side> {
 fn health_of(call: &Call, outcome: Outcome) -> Option<health::Outcome> {
     match outcome {
         Outcome::Status(_) => Some(call.health()),
-        Outcome::Failed(reason) => reason.blames_callee().then_some(health::Outcome::Failure),
+        Outcome::Failed(reason) => call.blames_callee(reason).then_some(health::Outcome::Failure),
         Outcome::Cancelled => None,
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     buffer::Scratch,
     connection,
     figures::{Count, Reasons},
+    find,
     listener::Entry,
     problem::Fault,
     worker::Worker,
@@ -78,6 +79,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) host: &'a str,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
+    /// The caller's `traceparent`, if it is valid: none is begun.
+    pub(crate) trace: &'a str,
     /// Bytes of the head from the client, and of the answer to it.
     pub(crate) received: usize,
     pub(crate) sent: usize,
@@ -91,7 +94,9 @@ impl<'a> Refused<'a> {
             return Self::default();
         }
         let method = std::str::from_utf8(request.method(head)).unwrap_or_default();
-        Self { host: request.host(head), method, path: request.path(head), received: head.len(), ..Self::default() }
+        let (host, path, trace) = (request.host(head), request.path(head), find::trace(request, head));
+        let trace = trace.and_then(|trace| std::str::from_utf8(trace).ok()).unwrap_or_default();
+        Self { host, method, path, trace, received: head.len(), ..Self::default() }
     }
 }
 
@@ -131,7 +136,7 @@ pub(crate) fn write_down(worker: &Worker, entry: Entry, peer: IpAddr, reason: Re
         received: refused.received as u64,
         sent: refused.sent as u64,
         retries: 0,
-        trace: "",
+        trace: refused.trace,
     });
 }
 

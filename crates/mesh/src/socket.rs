@@ -46,10 +46,12 @@ pub(crate) enum Writer<'a> {
     Tls(&'a Secure),
 }
 
-/// A write that failed; what the host says of it is of no use.
+/// A write that failed; what else the host says of it is of no use.
 pub(crate) struct WriteFailed {
     /// Whether some bytes were taken before.
     pub(crate) begun: bool,
+    /// The peer has cut its own stream off too. The host says so once, so who reads on finds an ordinary end.
+    pub(crate) reset: bool,
 }
 
 impl Socket {
@@ -223,6 +225,12 @@ fn read_tcp(stream: &TcpStream, context: &mut Context<'_>, space: &mut [u8]) -> 
     }
 }
 
+impl WriteFailed {
+    fn of(error: &io::Error, begun: bool) -> Self {
+        Self { begun, reset: error.kind() == io::ErrorKind::ConnectionReset }
+    }
+}
+
 impl Writer<'_> {
     /// Writes all parts, in as few system calls as the peer allows.
     pub(crate) async fn write_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), WriteFailed> {
@@ -232,14 +240,15 @@ impl Writer<'_> {
             while sent < total {
                 match ready!(self.poll_write(context, &behind(parts, sent))) {
                     Ok(count @ 1..) => sent += count,
-                    Ok(0) | Err(_) => return Poll::Ready(Err(WriteFailed { begun: sent > 0 })),
+                    Ok(0) => return Poll::Ready(Err(WriteFailed { begun: sent > 0, reset: false })),
+                    Err(error) => return Poll::Ready(Err(WriteFailed::of(&error, sent > 0))),
                 }
             }
             Poll::Ready(Ok(()))
         })
         .await?;
         if let Self::Tls(stream) = self {
-            stream.flush().await.map_err(|_| WriteFailed { begun: sent > 0 })?;
+            stream.flush().await.map_err(|error| WriteFailed::of(&error, sent > 0))?;
         }
         Ok(())
     }

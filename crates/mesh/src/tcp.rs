@@ -95,6 +95,9 @@ impl Requester for Tcp<'_> {
         std::future::pending::<()>().await;
     }
 
+    /// Nothing has gone where an attempt failed: there was no connection.
+    fn put_back(&mut self, _: &Call) {}
+
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, _: bool) -> Result<Next, Failed> {
         let local = lease.local();
         let began = worker.now();
@@ -111,6 +114,7 @@ impl Requester for Tcp<'_> {
         let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
             tunnel::Ended::ByPeers => Ok(Next::Close),
+            tunnel::Ended::Broken(peer) => Err(Failed::Over(peer.ended())),
             tunnel::Ended::CutOff => {
                 upstream.socket.reset_on_close();
                 local.shared.cut_off.fetch_add(1, Relaxed);

@@ -1,4 +1,5 @@
-//! After a 101, and for plain TCP: bytes both ways until both ends are done.
+//! After a 101, and for plain TCP: bytes both ways until both ends are done. Bytes have no framing, so an end is passed on only where the
+//! peer declared it; one that is cut off ends both ways, and the other peer is reset.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,12 +7,13 @@ use std::{
     time::Duration,
 };
 
+use model::Reason;
 use tokio::time::timeout;
 use wire::websocket::{Frames, GOING_AWAY_FROM_CLIENT, GOING_AWAY_FROM_SERVER};
 
 use crate::{
     buffer::Buffer,
-    call::Call,
+    call::{self, Call},
     signal::Signal,
     socket::{Reader, Socket, Writer},
 };
@@ -23,7 +25,16 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     ByPeers,
+    /// The connection of one broke. That to the instance is reset when it is closed; the client's is up to who serves it.
+    Broken(Peer),
     CutOff,
+}
+
+/// Who is at an end of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Client,
+    Instance,
 }
 
 /// What a tunnel is for, and when it ends.
@@ -44,6 +55,9 @@ struct Direction {
     writing: Cell<bool>,
 }
 
+/// Whose connection broke, once one did. What ends then was cut off, whatever the host says of it.
+type Broken = Cell<Option<Peer>>;
+
 /// Copies what is buffered and all that follows.
 pub(crate) async fn run(
     client: &mut Socket,
@@ -55,48 +69,71 @@ pub(crate) async fn run(
     let call = terms.call;
     client.keep_alive();
     upstream.keep_alive();
-    let (up, down) = (Direction::default(), Direction::default());
-    let was_cut = {
+    let (up, down, broken) = (Direction::default(), Direction::default(), Broken::default());
+    let ended = {
         let (mut client_reader, mut client_writer) = client.split();
         let (mut upstream_reader, mut upstream_writer) = upstream.split();
-        let mut to_upstream =
-            pin!(copy(&mut client_reader, &mut upstream_writer, input, &up, |count| call.count_received(count)));
-        let mut to_client =
-            pin!(copy(&mut upstream_reader, &mut client_writer, reply, &down, |count| call.count_sent(count)));
+        let to_upstream = copy(
+            (Peer::Client, &mut client_reader),
+            (Peer::Instance, &mut upstream_writer),
+            input,
+            &up,
+            &broken,
+            |count| call.count_received(count),
+        );
+        let to_client = copy(
+            (Peer::Instance, &mut upstream_reader),
+            (Peer::Client, &mut client_writer),
+            reply,
+            &down,
+            &broken,
+            |count| call.count_sent(count),
+        );
+        let (mut to_upstream, mut to_client) = (pin!(to_upstream), pin!(to_client));
         let both = async {
             tokio::select! {
-                () = &mut to_upstream => { let _ = timeout(terms.after_end, to_client).await; }
-                () = &mut to_client => { let _ = timeout(terms.after_end, to_upstream).await; }
+                // Who takes nothing more may have said something before.
+                () = &mut to_upstream => if broken.get() != Some(Peer::Client) {
+                    let _ = timeout(terms.after_end, to_client).await;
+                },
+                () = &mut to_client => if broken.get() != Some(Peer::Instance) {
+                    let _ = timeout(terms.after_end, to_upstream).await;
+                },
             }
         };
         tokio::select! {
             biased;
-            () = both => false,
-            () = terms.cut.wait() => true,
+            () = both => broken.get().map_or(Ended::ByPeers, Ended::Broken),
+            () = terms.cut.wait() => Ended::CutOff,
         }
     };
-    if !was_cut {
-        return Ended::ByPeers;
+    match ended {
+        Ended::CutOff if terms.websocket => {
+            say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await;
+            say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await;
+        }
+        Ended::Broken(_) => upstream.reset_on_close(),
+        Ended::CutOff | Ended::ByPeers => {}
     }
-    if terms.websocket {
-        say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await;
-        say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await;
-    }
-    Ended::CutOff
+    ended
 }
 
 /// Copies until the end, and passes the end on.
 async fn copy(
-    from: &mut Reader<'_>,
-    to: &mut Writer<'_>,
+    (source, from): (Peer, &mut Reader<'_>),
+    (sink, to): (Peer, &mut Writer<'_>),
     buffer: &mut Buffer,
     direction: &Direction,
+    broken: &Broken,
     count: impl Fn(usize),
 ) {
     loop {
         if !buffer.is_empty() {
             direction.writing.set(true);
-            if to.write_all([buffer.data()]).await.is_err() {
+            if let Err(failed) = to.write_all([buffer.data()]).await {
+                if failed.reset {
+                    broken.set(Some(sink));
+                }
                 return;
             }
             count(buffer.data().len());
@@ -105,11 +142,24 @@ async fn copy(
             buffer.consume(buffer.data().len());
         }
         match from.read(buffer.space()).await {
-            Ok(count @ 1..) => buffer.filled(count),
-            _ => break,
+            Ok(0) => break,
+            Ok(count) => buffer.filled(count),
+            Err(_) => return broken.set(Some(source)),
         }
     }
-    let _ = to.shutdown().await;
+    if broken.get().is_none() {
+        let _ = to.shutdown().await;
+    }
+}
+
+impl Peer {
+    /// How the request ends whose tunnel it broke.
+    pub(crate) fn ended(self) -> call::Ended {
+        match self {
+            Self::Client => call::Ended::Gone,
+            Self::Instance => call::Ended::Broken(Reason::Reset),
+        }
+    }
 }
 
 /// A frame of ours may only stand between two frames.

@@ -16,6 +16,7 @@ use crate::{
     body::{self, PassFailed},
     buffer::Buffer,
     problem::Fault,
+    retry::Sent,
     socket::{Reader, WriteFailed, Writer},
     timer::within,
 };
@@ -77,23 +78,30 @@ async fn send(
     if framing == Framing::Chunked || body.is_done() {
         let written = within(idle, pin!(to.write_all([head]))).await.map_err(|_| Stopped::Upstream)?;
         written.map_err(|failed| flow.not_written(&failed))?;
-        flow.sent.set(true);
+        flow.sent.set(if body.is_done() { Sent::Kept } else { Sent::Spent });
         head.clear();
     }
     if body.is_done() {
         return Ok(());
     }
+    let keeps = keeps(input, framing);
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, head);
         let passed = within(idle, pin!(passed)).await;
         match passed {
-            Ok(Ok(_)) => flow.sent.set(true),
+            Ok(Ok(_)) => flow.has_sent(),
             Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
             Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
             Err(_) => return Err(Stopped::Upstream),
         }
-        pace.passed(held - input.data().len())?;
+        let used = held - input.data().len();
+        match keeps {
+            true => input.hold_used(used),
+            false if used > 0 => flow.sent.set(Sent::Spent),
+            false => {}
+        }
+        pace.passed(used)?;
         if body.is_done() {
             flow.call.count_received(pace.bytes);
             return Ok(());
@@ -101,6 +109,11 @@ async fn send(
         pace.receive(from, input).await?;
         flow.progress();
     }
+}
+
+/// Whether the buffer holds a body to its end, so that another attempt can send it.
+pub(crate) fn keeps(input: &Buffer, framing: Framing) -> bool {
+    matches!(framing, Framing::Length(length) if input.can_hold(length))
 }
 
 /// How much of a body has come, and how long it was waited for.
@@ -166,7 +179,9 @@ impl<'a> Pace<'a> {
 
 impl Flow<'_> {
     fn not_written(&self, failed: &WriteFailed) -> Stopped {
-        self.sent.set(self.sent.get() || failed.begun);
+        if failed.begun {
+            self.has_sent();
+        }
         Stopped::Upstream
     }
 }

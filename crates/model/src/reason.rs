@@ -39,7 +39,7 @@ macro_rules! reasons {
 
 reasons! {
     /// The request is not HTTP/1.1 as RFC 9112 writes it.
-    BadRequest "bad-request" 400 "the request is malformed" "send a request that follows RFC 9112";
+    BadRequest "bad-request" 400 "the request is malformed" "send a request that follows RFC 9112; over TLS (https), where the port speaks it";
     /// No route of the gateway fits host and path.
     NoRoute "no-route" 404 "no route fits this host and path" "add a route to [gateway.routes], or check the path";
     /// The peer is not the instance that the address belongs to.
@@ -73,7 +73,7 @@ reasons! {
     HeadTooLarge "head-too-large" 431 "the request head is larger than allowed" "send fewer or shorter header fields";
     /// The method, the transfer coding or the version is not supported.
     NotImplemented "not-implemented" 501 "the request asks for something that is not supported"
-        "use a transfer coding of `chunked` or none, and HTTP/1.1";
+        "use a method in capital letters other than CONNECT, a transfer coding of `chunked` or none, and HTTP/1.1";
     /// The instance refused the connection.
     Refused "refused" 502 "the instance refused the connection" "see `isles why` and `isles logs` of the service";
     /// The connection to the instance broke before an answer.

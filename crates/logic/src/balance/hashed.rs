@@ -3,7 +3,7 @@
 //! Up to 32 instances by rendezvous (Thaler and Ravishankar, 1996), which is even and costs a hash for each; above that
 //! on a ring (Karger et al., 1997), which costs a search. In both, an instance that comes or goes moves no keys but its
 //! own. No instance takes much more than the average in flight; what is beyond that goes to the key's next one
-//! (Mirrokni, Thorup and Zadimoghaddam, 2016).
+//! (Mirrokni, Thorup and Zadimoghaddam, 2016). For the average the caller looks at all of them, at each pick.
 
 /// From here on the ring is used.
 const RENDEZVOUS_MAX: usize = 32;

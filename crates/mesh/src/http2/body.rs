@@ -4,11 +4,32 @@ use bytes::Bytes;
 use http::HeaderMap;
 use wire::http1::HeadError;
 
+/// The largest first piece of a body that is kept.
+const KEPT_MAX: usize = 8 * 1024;
+
 /// A piece of a body.
 pub(super) struct Piece {
     pub(super) data: Bytes,
     /// Nothing follows, not even trailers.
     pub(super) last: bool,
+}
+
+/// What has gone on of a body: its first piece is kept for another attempt, until a second one goes.
+#[derive(Default)]
+pub(super) enum Taken {
+    #[default]
+    Nothing,
+    First(Bytes),
+    More,
+}
+
+impl Taken {
+    pub(super) fn add(&mut self, piece: Bytes) {
+        *self = match self {
+            Self::Nothing if piece.len() <= KEPT_MAX => Self::First(piece),
+            _ => Self::More,
+        };
+    }
 }
 
 /// Why nothing more of a body comes.
@@ -34,8 +55,8 @@ pub(super) trait Source {
     /// The last piece has gone on.
     fn taken(&mut self);
 
-    /// Whether all of it is still to come, so that another attempt can send it.
-    fn is_untouched(&self) -> bool;
+    /// Whether some of it has gone that is not kept, so that no other attempt can send it.
+    fn is_spent(&self) -> bool;
 
     /// Ends when the sender has gone, once the body has ended.
     async fn gone(&mut self);

@@ -39,7 +39,7 @@ pub(crate) async fn run(
 ) -> Result<Next, Failed> {
     let Scratch { input, outgoing, response, answer, .. } = scratch;
     let (reader, writer) = client.split();
-    let source = Http1Source::new(reader, input, call.connection.shared.buffer, facts.framing);
+    let source = Http1Source::new(reader, input, call.connection.shared.buffer, facts.framing).kept(facts.framing);
     let mut passage = Passage { facts, head: outgoing, source, back: Http1Back { writer, response, answer } };
     let passed = to_http2::run(worker, &mut passage, call, lease, first).await?;
     Ok(match passed.keep && passed.uploaded {

@@ -22,12 +22,19 @@ pub(super) struct Http1Source<'a> {
     room: usize,
     body: Body,
     held: Option<Bytes>,
-    untouched: bool,
+    /// Whether the buffer holds what has gone on.
+    keeps: bool,
+    spent: bool,
 }
 
 impl<'a> Http1Source<'a> {
     pub(super) fn new(reader: Reader<'a>, buffer: &'a mut Buffer, room: usize, framing: Framing) -> Self {
-        Self { reader, buffer, room, body: Body::new(framing), held: None, untouched: true }
+        Self { reader, buffer, room, body: Body::new(framing), held: None, keeps: false, spent: false }
+    }
+
+    /// One that the buffer holds for another attempt, if it is small.
+    pub(super) fn kept(self, framing: Framing) -> Self {
+        Self { keeps: upload::keeps(self.buffer, framing), ..self }
     }
 
     /// What the buffer holds of the body, if it holds any.
@@ -35,8 +42,11 @@ impl<'a> Http1Source<'a> {
         let compacted = self.body.compact(self.buffer.data_mut()).map_err(Lost::Malformed)?;
         let data = &self.buffer.data()[compacted.data];
         let data = (!data.is_empty()).then(|| Bytes::copy_from_slice(data));
-        self.untouched &= compacted.consumed == 0;
         self.buffer.consume(compacted.consumed);
+        match self.keeps {
+            true => self.buffer.hold_used(compacted.consumed),
+            false => self.spent |= compacted.consumed > 0,
+        }
         Ok(data)
     }
 }
@@ -65,8 +75,8 @@ impl Source for Http1Source<'_> {
         self.held = None;
     }
 
-    fn is_untouched(&self) -> bool {
-        self.untouched
+    fn is_spent(&self) -> bool {
+        self.spent
     }
 
     async fn gone(&mut self) {

@@ -5,7 +5,7 @@ use h2::RecvStream;
 use http::HeaderMap;
 
 use super::{
-    body::{Lost, Piece, Source},
+    body::{Lost, Piece, Source, Taken},
     outlet::Outlet,
 };
 
@@ -13,12 +13,23 @@ use super::{
 pub(super) struct Inlet {
     body: RecvStream,
     held: Option<Bytes>,
-    untouched: bool,
+    taken: Taken,
+    /// So many bytes of what is held take room that the peer was granted.
+    counted: usize,
 }
 
 impl Inlet {
     pub(super) fn new(body: RecvStream) -> Self {
-        Self { body, held: None, untouched: true }
+        Self { body, held: None, taken: Taken::default(), counted: 0 }
+    }
+
+    /// Puts back what has gone on, if it is kept.
+    pub(super) fn put_back(&mut self) {
+        if !self.is_spent()
+            && let Taken::First(piece) = std::mem::take(&mut self.taken)
+        {
+            self.held = Some(piece);
+        }
     }
 }
 
@@ -30,7 +41,10 @@ impl Source for Inlet {
             }
             match self.body.data().await {
                 Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => self.held = Some(data),
+                Some(Ok(data)) => {
+                    self.counted = data.len();
+                    self.held = Some(data);
+                }
                 Some(Err(_)) => return Err(Lost::Gone),
                 None => return Ok(None),
             }
@@ -39,14 +53,19 @@ impl Source for Inlet {
 
     fn taken(&mut self) {
         if let Some(data) = self.held.take() {
-            self.untouched = false;
+            self.taken.add(data);
             // It fails where more is released than was received; that cannot be.
-            let _ = self.body.flow_control().release_capacity(data.len());
+            let _ = self.body.flow_control().release_capacity(std::mem::take(&mut self.counted));
         }
     }
 
-    fn is_untouched(&self) -> bool {
-        self.untouched
+    fn is_spent(&self) -> bool {
+        match self.taken {
+            Taken::Nothing => false,
+            // What came behind it would have to be kept as well.
+            Taken::First(_) => self.held.is_some(),
+            Taken::More => true,
+        }
     }
 
     /// The body itself does not tell: what came after it would.
@@ -55,6 +74,7 @@ impl Source for Inlet {
     }
 
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
+        self.taken = Taken::More;
         self.body.trailers().await.map_err(|_| Lost::Gone)
     }
 }
@@ -74,8 +94,8 @@ impl Source for Watched<'_> {
         self.inlet.taken();
     }
 
-    fn is_untouched(&self) -> bool {
-        self.inlet.is_untouched()
+    fn is_spent(&self) -> bool {
+        self.inlet.is_spent()
     }
 
     async fn gone(&mut self) {

@@ -134,7 +134,8 @@ async fn connect(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Result<Plac
     let io = Io::new(Bytes::new(), socket);
     let wire = io.wire();
     let handshake = settings(limits).handshake(io);
-    let broken = |detail: String| Failed::Again(Fault::new(Reason::Reset, format!("{}: {detail}", local.shared.id)));
+    let broken =
+        |detail: String| Failed::Again(Fault::new(Reason::Reset, format!("{}: {detail}", local.shared.id)), None);
     let (sender, connection) = match timeout_at(call.deadline.at, handshake).await {
         Ok(Ok(made)) => made,
         Ok(Err(error)) => return Err(broken(error.to_string())),

@@ -70,11 +70,13 @@ async fn pass(
 ) -> Result<(), Stopped> {
     match within(idle, pin!(sending)).await {
         Ok(Ok(())) => {
-            flow.sent.set(true);
+            flow.has_sent();
             Ok(())
         }
         Ok(Err(not_sent)) => {
-            flow.sent.set(flow.sent.get() || not_sent.begun);
+            if not_sent.begun {
+                flow.has_sent();
+            }
             Err(Stopped::Upstream)
         }
         Err(_) => Err(Stopped::Upstream),

@@ -50,12 +50,17 @@ impl Requester for Http2Request<'_> {
         self.outlet.gone().await;
     }
 
+    fn put_back(&mut self, call: &Call) {
+        self.inlet.put_back();
+        call.received.set(self.scratch.request.length() as u64);
+    }
+
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
         http1::write_request(input.held(), request, call.line(worker), outgoing);
         if call.connection.policy().protocol == Protocol::Http {
-            return match call.hedge_delay(self.facts.repeatable) {
+            return match call.hedge_delay(self.facts) {
                 // Apart, as few ask for it.
                 Some(delay) if reuse => Box::pin(hedged::run(worker, self, call, lease, delay)).await,
                 _ => to_http1::run(worker, self, call, lease, reuse).await,

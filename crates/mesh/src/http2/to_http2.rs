@@ -18,6 +18,7 @@ use crate::{
     download::before_deadline,
     instance::Lease,
     problem::Fault,
+    retry::Sent,
     worker::Worker,
 };
 
@@ -62,7 +63,11 @@ pub(super) async fn run<S: Source, B: Back>(
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = links::place(worker, lease, call).await?;
+    let place = tokio::select! {
+        biased;
+        place = links::place(worker, lease, call) => place?,
+        () = passage.source.gone() => return Err(Failed::Over(Ended::Gone)),
+    };
     if !local.serving.get() {
         return Err(Failed::Left);
     }
@@ -73,7 +78,8 @@ pub(super) async fn run<S: Source, B: Back>(
         Ok(opened) => opened,
         Err(error) => {
             place.give_up(local);
-            return Err(flow.judge(Stop::Fault(fault_of(&flow, &error)), is_pooled));
+            // Each one that takes no more streams is given up, so this ends.
+            return Err(flow.judge(Stop::Fault(fault_of(&flow, &error)), place.is_pooled));
         }
     };
     let Passage { source, back, .. } = passage;
@@ -86,7 +92,9 @@ pub(super) async fn run<S: Source, B: Back>(
         attempt::both(&flow, up, pin!(download(&flow, back, response))).await
     };
     let result = transfer.await.map_err(|stop| {
-        flow.sent.set(flow.sent.get() || !source.is_untouched());
+        if source.is_spent() {
+            flow.sent.set(Sent::Spent);
+        }
         flow.judge(stop, is_pooled)
     });
     if flow.received.get() {
@@ -114,6 +122,10 @@ async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseF
         match head {
             // That was said already.
             Head::Interim(response) if response.status() == StatusCode::CONTINUE && flow.call.invited.get() => {}
+            Head::Interim(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let detail = "it switched to another protocol, which HTTP/2 has no way for";
+                return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+            }
             Head::Interim(response) => back.inform(flow, response).await?,
             Head::Final(response) => {
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));
@@ -138,11 +150,14 @@ async fn next_head(flow: &Flow<'_>, response: &mut ResponseFuture) -> Result<Hea
     })
     .await
     .map_err(|error| {
-        // What the instance says it has not looked at may be sent again.
-        flow.sent.set(flow.sent.get() || !was_refused(&error));
+        match was_refused(&error) {
+            // What the instance says it has not looked at may be sent again.
+            true => flow.sent.set(Sent::Nothing),
+            false => flow.has_sent(),
+        }
         Stop::Fault(fault_of(flow, &error))
     })?;
-    flow.sent.set(true);
+    flow.has_sent();
     flow.received.set(true);
     Ok(head)
 }

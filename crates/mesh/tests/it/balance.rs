@@ -189,3 +189,52 @@ async fn the_limit_of_latency_stays_within_its_bounds() {
         assert_eq!(client.response().await.0, 200);
     }
 }
+
+/// What is not repeated is no retry, so only the average can keep it away.
+#[tokio::test]
+async fn who_fails_at_once_does_not_look_fast() {
+    let rig = Rig::with(|policy| (policy.breaker, policy.outlier) = (None, None)).await;
+    let resets = rig.server(|mut conn| async move { drop(conn.request_head().await) }).await;
+    let mut instances = vec![(1, resets)];
+    for run in 2..=4 {
+        instances.push((run, rig.server(named("good")).await));
+    }
+    rig.apply(&[("users", true, &instances)]).await;
+    let mut failed = 0;
+    for _ in 0..400 {
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\na").await;
+        failed += u32::from(client.response().await.0 == Reason::Reset.status());
+    }
+    // A fair share is a hundred; who looks fast gets about 185.
+    assert!((1..100).contains(&failed), "{failed}");
+}
+
+#[tokio::test]
+async fn requests_that_time_out_lower_the_limit() {
+    const LIMIT: u32 = 20;
+    let rig = Rig::with(|policy| {
+        (policy.breaker, policy.outlier, policy.timeout) = (None, None, Duration::from_secs(1));
+    })
+    .await;
+    let gate = Arc::new(Semaphore::new(30));
+    let target = gated(&rig, &gate).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
+    let users = routing.services.get_mut(&"users".parse().unwrap()).unwrap();
+    Arc::make_mut(users).adaptive_concurrency = AdaptiveConcurrency::Within { min: 1, max: LIMIT };
+    rig.mesh.apply(routing).await;
+    let mut client = rig.client().await;
+    for _ in 0..30 {
+        client.get("/").await;
+        // The latency is learned in windows of 100 ms.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let lowered = async {
+        while rig.mesh.connections()[0].concurrency_limit == Some(LIMIT) {
+            for client in &mut ask(&rig, 15).await {
+                assert_eq!(client.response().await.0, Reason::Timeout.status());
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, lowered).await.expect("a lower limit");
+}

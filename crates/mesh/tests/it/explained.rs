@@ -46,6 +46,25 @@ async fn refusals_name_their_connection() {
 }
 
 #[tokio::test]
+async fn nothing_is_told_of_a_service_that_is_gone() {
+    let rig = Rig::with(once_an_hour).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target.clone())])]).await;
+    let mut client = rig.client().await;
+    for status in [200, 429] {
+        assert_eq!(client.get("/").await.0, status);
+    }
+    assert_eq!(told(&rig).len(), 1);
+    let forgotten = async {
+        while !told(&rig).is_empty() {
+            // What a request is still on its way to is gone with the next state only.
+            rig.apply(&[("stock", true, &[(1, target.clone())])]).await;
+        }
+    };
+    timeout(PATIENCE, forgotten).await.unwrap();
+}
+
+#[tokio::test]
 async fn of_http_2_and_plain_tcp_too() {
     let rig = Rig::with(once_an_hour).await;
     rig.apply(&[("users", true, &[(1, rig.server(echo).await)])]).await;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -118,13 +118,18 @@ impl Frames {
 }
 
 /// The next frame: kind, stream and payload.
-pub(crate) async fn next(reader: &mut OwnedReadHalf) -> Option<(u8, u32, Vec<u8>)> {
+pub(crate) async fn next(reader: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u32, Vec<u8>)> {
+    next_flagged(reader).await.map(|(kind, _, stream, payload)| (kind, stream, payload))
+}
+
+/// The next frame: kind, flags, stream and payload.
+pub(crate) async fn next_flagged(reader: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8, u32, Vec<u8>)> {
     let mut head = [0; 9];
     timeout(PATIENCE, reader.read_exact(&mut head)).await.expect("the server says something").ok()?;
     let length = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap();
     let mut payload = vec![0; length];
     timeout(PATIENCE, reader.read_exact(&mut payload)).await.expect("the frame is whole").ok()?;
-    Some((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
+    Some((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
 }
 
 pub(crate) fn code(bytes: &[u8]) -> u32 {

@@ -43,7 +43,7 @@ async fn holding_is_bounded_by_the_timeout() {
     let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(100)).await;
     rig.apply(&[("users", false, &[])]).await;
     let problem = rig.client().await.problem(GET).await;
-    assert_eq!((problem.reason.as_str(), problem.detail.as_str()), ("not-ready", "waited 100ms"));
+    assert_eq!((problem.reason.as_str(), problem.detail.as_str()), ("not-ready", "not healthy yet, waited 100ms"));
 }
 
 #[tokio::test]

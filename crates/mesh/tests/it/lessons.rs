@@ -26,7 +26,7 @@ use model::{
     ByteSize, Reason,
     spec::{AccessLog, Balance, HashKey, Policy, Rate, Route},
 };
-use ports::traffic::{GatewayRouting, Target, Traffic};
+use ports::traffic::{GatewayRouting, Routing, Target, Traffic};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -226,6 +226,31 @@ async fn internal_fields_end_at_every_entry() {
         let (_, response, body) = send(&mut sender, get).await;
         assert!(!response.headers().contains_key("x-isles-reason"));
         only_the_time(&String::from_utf8(body).unwrap());
+    }
+}
+
+/// A deadline is taken from whoever gives one in gRPC's words, and in ours from callers and trusted peers.
+#[tokio::test]
+async fn who_may_shorten_the_time() {
+    const POLICY_MS: u64 = 300_000;
+    const OURS: &str = "x-isles-timeout-ms: 90000\r\n";
+    let rig = rig_with(|policy| policy.timeout = Duration::from_millis(POLICY_MS)).await;
+    let routing = rig.routing(&[("users", true, &[(1, rig.server(mirror).await)])]);
+    let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
+    for (trusted, said, from_gateway, from_caller) in [
+        ("10.0.0.0/8", OURS, POLICY_MS, 90_000),
+        ("10.0.0.0/8", "grpc-timeout: 90S\r\n", 90_000, 90_000),
+        ("127.0.0.0/8", OURS, 90_000, 90_000),
+    ] {
+        let trusted = vec![trusted.parse().unwrap()];
+        let gateway = Some(Arc::new(GatewayRouting { trusted, ..gateway.clone() }));
+        rig.mesh.apply(Routing { gateway, ..routing.clone() }).await;
+        for (mut conn, limit) in [(rig.client().await, from_gateway), (rig.caller().await, from_caller)] {
+            let head = seen(&mut conn, said).await;
+            let [left] = fields(&head, "x-isles-timeout-ms")[..] else { panic!("one line: {head}") };
+            let left: u64 = left.parse().unwrap();
+            assert!((limit - 89_999..=limit).contains(&left), "{said} of {limit} ms: {left}");
+        }
     }
 }
 

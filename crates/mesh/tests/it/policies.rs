@@ -292,3 +292,63 @@ async fn names_over_http2(sender: &mut http2_client::Sender, count: usize) -> Ve
     }
     names
 }
+
+/// Programs pass on what is left of their own time, so their callee never has all of the policy's.
+#[tokio::test]
+async fn a_deadline_of_a_caller_blames_the_callee_if_it_gave_time_enough() {
+    let servers = Rig::new().await;
+    let silent = servers.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
+    let policy = |policy: &mut Policy| {
+        policy.timeout = std::time::Duration::from_millis(200);
+        policy.breaker = Some(Breaker { consecutive: 3, ..Breaker::default() });
+        policy.outlier = Some(Outlier { consecutive: 3, ..Outlier::default() });
+    };
+    for (caller, millis, blamed) in [("gateway", 150, false), ("orders", 50, false), ("orders", 150, true)] {
+        let rig = rig_with(policy, &[silent.clone(), silent.clone()]).await;
+        for _ in 0..6 {
+            let mut client = if caller == "gateway" { rig.client().await } else { rig.caller().await };
+            let request = format!("GET / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: {millis}m\r\n\r\n");
+            let reason = client.problem(&request).await.reason;
+            assert!(reason == "deadline-exceeded" || blamed && reason == "breaker-open", "{reason}");
+        }
+        let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == caller).unwrap();
+        while figures().outcomes.failed < 6 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(figures().breaker == BreakerState::Open, blamed, "{caller} {millis}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_instance_is_ejected_whoever_gives_up_first() {
+    let servers = Rig::new().await;
+    let silent = servers.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
+    let good = servers.server(answers("200 OK", "good")).await;
+    let policy = |policy: &mut Policy| {
+        policy.timeout = std::time::Duration::from_secs(1);
+        policy.balance = Balance::RoundRobin;
+        policy.outlier = Some(Outlier { consecutive: 1, ..Outlier::default() });
+    };
+    let rig = rig_with(policy, &[silent, good]).await;
+    let request = "GET / HTTP/1.1\r\nhost: a\r\nx-isles-timeout-ms: 600\r\n\r\n";
+    let mut caller = rig.caller().await;
+    for _ in 0..2 {
+        caller.send(request).await;
+        caller.response().await;
+    }
+    let figures = rig.mesh.connections().into_iter().find(|one| one.caller == "orders").unwrap();
+    assert_eq!(figures.ejected, [id("users", 1)]);
+}
+
+#[tokio::test]
+async fn who_waits_for_room_is_told_how_long_it_waited() {
+    let servers = Rig::new().await;
+    let silent = servers.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
+    let rig = rig_with(|policy| policy.in_flight_max = 1, &[silent]).await;
+    let mut first = rig.client().await;
+    first.send(GET).await;
+    rig.until_in_flight(&id("users", 1), 1).await;
+    let problem = rig.client().await.problem("GET / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 50m\r\n\r\n").await;
+    assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504));
+    assert!(problem.detail.starts_with("1 in flight, waited ") && problem.detail.ends_with("ms"), "{}", problem.detail);
+}

@@ -128,3 +128,21 @@ async fn those_that_are_too_many_are_counted_but_not_logged_where_nothing_is() {
     until(&rig, &[("gateway", &[(Reason::TooManyConnections, 1)])]).await;
     assert_eq!(std::fs::read(rig.folder.path().join("access.log")).unwrap(), b"");
 }
+
+#[tokio::test]
+async fn what_is_refused_is_logged_with_the_trace_of_its_caller() {
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let (rig, _) = rig(AccessLog::Errors, ConnectionLimits::default()).await;
+    for (fields, path) in [("", "/users"), (TRACE, "/users"), (TRACE, "/none"), ("00-0-0-00", "/users"), ("", "/users")]
+    {
+        let traceparent = if fields.is_empty() { String::new() } else { format!("traceparent: {fields}\r\n") };
+        let mut client = rig.client().await;
+        client.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n{traceparent}\r\n")).await;
+        client.response().await;
+    }
+    let lines = lines(&rig, 4).await;
+    let mut traces: Vec<_> =
+        lines.iter().map(|line| (line["reason"].as_str().unwrap(), line["trace"].as_str().unwrap())).collect();
+    traces.sort_unstable();
+    assert_eq!(traces, [("no-route", TRACE), ("rate-limited", ""), ("rate-limited", ""), ("rate-limited", TRACE)]);
+}

@@ -78,28 +78,6 @@ async fn retries_end() {
     assert_eq!((problem.reason.as_str(), problem.instances.len()), ("refused", 3));
 }
 
-/// Each connection answers two requests and closes when the third one comes: the keep-alive race, every time.
-async fn tired(mut conn: Conn) {
-    for _ in 0..2 {
-        if conn.request().await.is_none() {
-            return;
-        }
-        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    }
-    conn.request().await;
-}
-
-#[tokio::test]
-async fn the_keep_alive_race_is_invisible_even_with_one_instance_and_no_retries() {
-    let rig = Rig::with(|policy| policy.retries = 0).await;
-    let target = rig.server(tired).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
-    let mut client = rig.client().await;
-    for number in 0..50 {
-        assert_eq!(client.get("/").await.0, 200, "request {number}");
-    }
-}
-
 #[tokio::test]
 async fn a_connection_that_its_peer_closed_is_not_used_again() {
     let rig = Rig::with(|policy| policy.retries = 0).await;

@@ -242,6 +242,17 @@ pub(crate) fn nowhere() -> Target {
     Target::Tcp(address)
 }
 
+/// Closes a connection as a program does that dies with something unread.
+pub(crate) fn reset(stream: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+}
+
+/// Whether the peer resets the connection, instead of ending it, after anything that it says.
+pub(crate) async fn is_reset(stream: &mut TcpStream) -> bool {
+    let read = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("an end");
+    read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+}
+
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

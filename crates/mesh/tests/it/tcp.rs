@@ -1,7 +1,7 @@
 //! Plain TCP.
 
-use model::{Reason, spec::Protocol};
-use ports::traffic::{Drained, Traffic};
+use model::{Reason, figures::ConnectionFigures, spec::Protocol};
+use ports::traffic::{Drained, Target, Traffic};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -18,7 +18,7 @@ async fn rig() -> Rig {
 async fn bytes_pass_both_ways_and_each_end_passes_alone() {
     let rig = rig().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = ports::traffic::Target::Tcp(listener.local_addr().unwrap());
+    let target = Target::Tcp(listener.local_addr().unwrap());
     rig.spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"the server speaks first").await.unwrap();
@@ -37,13 +37,55 @@ async fn bytes_pass_both_ways_and_each_end_passes_alone() {
     let mut echoed = Vec::new();
     timeout(PATIENCE, caller.read_to_end(&mut echoed)).await.unwrap().unwrap();
     assert!(echoed == body);
-    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "orders").unwrap();
+    let figures = until_one_request(&rig).await;
+    let counted = (figures.requests, figures.outcomes.success, figures.bytes_received, figures.bytes_sent);
+    assert_eq!(counted, (1, 1, 1 << 20, (1 << 20) + 23));
+}
+
+#[tokio::test]
+async fn what_an_instance_cuts_off_never_looks_whole() {
+    for much in [false, true] {
+        let rig = rig().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
+        let mut caller = TcpStream::connect(rig.connections).await.unwrap();
+        let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+        instance.write_all(b"half").await.unwrap();
+        timeout(PATIENCE, caller.read_exact(&mut [0; 4])).await.unwrap().unwrap();
+        // With more than fits on the way, it is a write that finds the instance gone.
+        while much && caller.try_write(&[0; 65536]).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        reset(instance);
+        assert!(is_reset(&mut caller).await, "{much}");
+        let figures = until_one_request(&rig).await;
+        assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::Reset, 1)].into()));
+        assert_eq!(rig.mesh.failures(&"users".parse().unwrap())[0].reason, Reason::Reset);
+    }
+}
+
+#[tokio::test]
+async fn what_a_caller_cuts_off_never_looks_whole() {
+    let rig = rig().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
+    let mut caller = TcpStream::connect(rig.connections).await.unwrap();
+    let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    caller.write_all(b"half").await.unwrap();
+    timeout(PATIENCE, instance.read_exact(&mut [0; 4])).await.unwrap().unwrap();
+    reset(caller);
+    assert!(is_reset(&mut instance).await);
+    let figures = until_one_request(&rig).await;
+    assert_eq!((figures.outcomes.cancelled, figures.reasons.len()), (1, 0), "it is no fault of the instance");
+}
+
+/// The figures of `orders`, once a connection has ended.
+async fn until_one_request(rig: &Rig) -> ConnectionFigures {
+    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "orders").expect("it is declared");
     while figures().requests == 0 {
         tokio::task::yield_now().await;
     }
-    let figures = figures();
-    let counted = (figures.requests, figures.outcomes.success, figures.bytes_received, figures.bytes_sent);
-    assert_eq!(counted, (1, 1, 1 << 20, (1 << 20) + 23));
+    figures()
 }
 
 #[tokio::test]

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use model::Reason;
-use ports::traffic::{Drained, Traffic};
+use model::{Reason, spec::Protocol};
+use ports::traffic::{Drained, Target, Traffic};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
-use crate::rig::*;
+use crate::{http2_client, rig::*};
 
 const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\n";
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n\r\n";
@@ -136,4 +141,53 @@ async fn a_websocket_is_told_when_its_instance_goes_away() {
     }
     let figures = figures();
     assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::DrainTimeout, 1)].into()));
+}
+
+/// RFC 9113 section 8.6: there is no 101 in HTTP/2.
+#[tokio::test]
+async fn an_instance_of_http2_that_switches() {
+    let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
+    let target = rig
+        .server(|conn| async move {
+            let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let switching = http::Response::builder().status(101).body(()).unwrap();
+                respond.send_informational(switching).unwrap();
+                let _ = respond.send_response(http::Response::new(()), true);
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for head in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", UPGRADE] {
+        let problem = rig.client().await.problem(head).await;
+        assert_eq!((problem.reason.as_str(), problem.status), (Reason::BadResponse.code(), 502));
+    }
+    let mut client = http2_client::connect(&rig, rig.gateway).await;
+    let (status, head, _) = http2_client::send(&mut client, http2_client::request("GET", "/", "")).await;
+    assert_eq!((status, &head.headers()["x-isles-reason"]), (502, &Reason::BadResponse.code().parse().unwrap()));
+}
+
+#[tokio::test]
+async fn whichever_side_cuts_a_tunnel_off_the_other_one_is_reset() {
+    for by_instance in [true, false] {
+        let rig = Rig::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
+        let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+        client.write_all(UPGRADE.as_bytes()).await.unwrap();
+        let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+        instance.write_all(SWITCH.as_bytes()).await.unwrap();
+        timeout(PATIENCE, client.read_exact(&mut [0; SWITCH.len()])).await.unwrap().unwrap();
+        let (gone, mut told) = if by_instance { (instance, client) } else { (client, instance) };
+        reset(gone);
+        assert!(is_reset(&mut told).await, "by the instance: {by_instance}");
+        let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
+        while figures().requests == 0 {
+            tokio::task::yield_now().await;
+        }
+        let (outcomes, reasons) = (figures().outcomes, figures().reasons);
+        let failed = u64::from(by_instance);
+        assert_eq!((outcomes.failed, outcomes.cancelled), (failed, 1 - failed));
+        assert_eq!(reasons.get(&Reason::Reset), by_instance.then_some(&1));
+    }
 }

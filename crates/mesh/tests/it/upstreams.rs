@@ -41,11 +41,12 @@ async fn connections_to_one_instance() {
     while connections.load(SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
-    let late = "GET / HTTP/1.1\r\nhost: a\r\nx-isles-timeout-ms: 50\r\n\r\n";
+    let late = "GET / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 50m\r\n\r\n";
     for _ in 0..6 {
         let problem = rig.client().await.problem(late).await;
-        assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
+        assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504));
         assert!(problem.detail.contains("2 connections to users/1#1"), "{}", problem.detail);
+        assert!(problem.detail.ends_with("waited 50ms"), "{}", problem.detail);
     }
     let mut third = rig.client().await;
     third.send(GET).await;
@@ -100,5 +101,28 @@ async fn a_connection_that_another_worker_keeps_idle_makes_room() {
             }
         }
         assert_eq!(rig.mesh.connections()[0].requests_by_worker.iter().filter(|requests| **requests > 0).count(), 2);
+    }
+}
+
+/// The instance never says how many streams it takes, so the second request waits for a place.
+#[tokio::test]
+async fn clients_that_leave_give_up_their_wait_for_a_stream() {
+    let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
+    let silent = |conn: Conn| async move {
+        let _held = conn;
+        std::future::pending::<()>().await;
+    };
+    let target = rig.server(silent).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    for body in ["\r\n", "content-length: 3\r\n\r\nab"] {
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            let mut client = rig.client().await;
+            client.send(&format!("POST / HTTP/1.1\r\nhost: a\r\n{body}")).await;
+            clients.push(client);
+        }
+        rig.until_in_flight(&id("users", 1), 6).await;
+        drop(clients);
+        rig.until_in_flight(&id("users", 1), 0).await;
     }
 }

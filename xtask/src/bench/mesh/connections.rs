@@ -1,32 +1,35 @@
 //! New connections, Unix sockets to instances, and HTTP/2 to clients.
 
+use anyhow::Context as _;
+
 use super::{
     load::{Load, Seat},
     rounds::{self, Contender},
     row::{Bar, Row},
     samples::{Measure, Samples},
     setup::Setup,
+    speaker::{self, Bare},
     stage::Stage,
 };
 
-/// A connection for each request: through an address, which looks at who calls, and through the gateway, which does not.
+/// A connection for each request, through an address: of the system, which looks at who calls, and of a mesh that does not. The load
+/// tool runs below an instance for both.
 pub(super) fn connect(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
-    let contender = |name, seat, origin: String| Contender {
+    let back = speaker::backend(setup, 1)?;
+    let bare = Bare::new(setup, &back.addresses).start(setup, &[])?;
+    let contender = |name, pids, origin: &str| Contender {
         name,
-        pids: stage.system.pids.clone(),
-        seat,
+        pids,
+        seat: stage.system.caller.clone(),
         url: format!("http://{origin}/"),
         load: Load::Http1 { connections: 64, script: None, close: true },
     };
-    let contenders = [
-        contender("gateway", Seat::Outside, stage.system.gateway.to_string()),
-        contender("address", stage.system.caller.clone(), "back".into()),
-    ];
-    let [gateway, address] = rounds::run(setup, contenders)?;
-    let what = "a connection for each request";
-    let mut rows = vec![address.against(&gateway, Measure::PerSecond, what, Bar::AtLeast(0.8))];
-    rows.push(address.against(&gateway, Measure::Cpu, what, Bar::None));
-    Ok(rows)
+    let open = bare.addresses.get(1).context("it has no address for a caller")?;
+    let contenders =
+        [contender("unattested", bare.started.pids()?, open), contender("address", stage.system.pids.clone(), "back")];
+    let [open, attested] = rounds::run(setup, contenders)?;
+    let row = |measure, bar| attested.against(&open, measure, "a connection for each request", bar);
+    Ok(vec![row(Measure::PerSecond, Bar::AtLeast(0.8)), row(Measure::Cpu, Bar::None)])
 }
 
 /// Instances that listen on a Unix socket and on a port: our own least back end, which as most programs on an event loop of Rust or

@@ -53,14 +53,14 @@ impl<'a> Bare<'a> {
         Self { cores: setup.proxy_core.to_string(), workers: 1, routes: 1, back }
     }
 
-    /// Starts it, below a wrapper if there is one.
+    /// Starts it, below a wrapper if there is one. Its addresses are that of the gateway and that of a caller.
     ///
     /// # Errors
     /// When it does not start.
     pub(super) fn start(&self, setup: &Setup, wrapper: &[&str]) -> anyhow::Result<Speaker> {
         let mut command = below(self.cores.clone(), wrapper, setup, "bare");
         let told: String = self.back.iter().map(|address| format!("{address}\n")).collect();
-        Speaker::start(command.args([self.workers, self.routes].map(|n| n.to_string())), &format!("{told}\n"), 1)
+        Speaker::start(command.args([self.workers, self.routes].map(|n| n.to_string())), &format!("{told}\n"), 2)
     }
 }
 
