@@ -149,6 +149,8 @@ fn the_keeper_is_killed_again_and_again() {
         sandbox.isles(&["call", "back", "/sql", "-d", &format!("INSERT INTO kept VALUES ({round})")]).ok();
         let before = sandbox.status();
         process::signal(before.keeper_pid, Signal::KILL);
+        // The kernel ends it in its own time.
+        wait::until_is("the end of the keeper", &false, || process::is_alive(before.keeper_pid));
         sandbox.up();
         let left: Vec<_> = pids(&before).into_iter().flatten().filter(|pid| process::is_alive(*pid)).collect();
         assert_eq!(left, [0; 0], "of the keeper before");
