@@ -120,9 +120,8 @@ fn a_migration_runs_once_and_requests_wait_for_it() {
     sandbox.write("a/migrate", "echo altering; sleep 60");
     deploy(&sandbox);
     let problem = ends(&sandbox, running, RolloutPhase::RolledBack, "one").problem.expect("it is said why");
-    assert_eq!(
-        (problem.cause.as_str(), problem.log),
-        ("the migration took too long: `a`", vec!["altering".to_owned()])
-    );
+    // Its own deadline and that of all have passed at once: either may be met first.
+    assert!(problem.cause.starts_with("the migration ") && problem.cause.contains("`a`"), "{}", problem.cause);
+    assert_eq!(problem.log, ["altering"]);
     assert!(problem.hint.contains("sh migrate"), "{}", problem.hint);
 }
