@@ -267,11 +267,8 @@ impl<'a> Flow<'a> {
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
         if !self.answered.get() && !matches!(stop, Stop::Cut) {
-            let took = now.since(self.began.get());
-            self.local.observe_at_least(took, now);
-            if matches!(&stop, Stop::Fault(fault) if self.call.had_its_time(fault.reason)) {
-                self.call.connection.shared.load.observe(took, now);
-            }
+            let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
+            self.call.unanswered(self.local, self.began.get(), now, reason);
         }
         let fault = match stop {
             Stop::Cut => return self.cut_off(),
