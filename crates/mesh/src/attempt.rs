@@ -96,7 +96,10 @@ pub(crate) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => connect(lease, call).await?,
+        None => {
+            let (mut reader, _) = client.split();
+            unless_gone(upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
+        }
     };
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -108,6 +111,18 @@ pub(crate) async fn run(
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
         Downloaded::Upgraded => upgraded(&flow, client, upstream, scratch).await,
+    }
+}
+
+/// What is waited for before anything is sent, unless the client has `gone` before.
+pub(crate) async fn unless_gone<T>(
+    gone: impl Future<Output = ()>,
+    ready: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    tokio::select! {
+        biased;
+        ready = ready => ready,
+        () = gone => Err(Failed::Over(Ended::Gone)),
     }
 }
 
