@@ -12,7 +12,9 @@ use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
     crew::Seat,
-    exchange, http2,
+    exchange,
+    guests::Guest,
+    http2,
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
@@ -31,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) timer: Timer,
     /// When it takes no more requests.
     pub(crate) retires: Option<Timestamp>,
+    /// Once it is counted.
+    pub(crate) guest: Option<Guest>,
     pub(crate) _seat: Seat,
 }
 
@@ -61,7 +65,7 @@ impl Client {
         // A tenth more or less, so that clients that came together do not leave together.
         let part = 0.9 + worker.chance() / 5.0;
         let retires = limits(worker, entry).0.client_age.map(|age| worker.now() + age.mul_f64(part));
-        Self { socket, entry, peer, timer: Timer::default(), retires, _seat: seat }
+        Self { socket, entry, peer, timer: Timer::default(), retires, guest: None, _seat: seat }
     }
 
     /// Whether it takes no more requests after this one.
@@ -109,15 +113,15 @@ impl Terms {
     }
 }
 
-/// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
-    match client.enter(&worker) {
-        Ok(_guest) => attend(worker, client).await,
-        Err(fault) if client.entry != Entry::Gateway => attest::refuse(&worker, client, fault),
+/// Serves a client until its connection ends, in a task of its own.
+pub(crate) fn serve(worker: &Rc<Worker>, mut client: Client) {
+    match client.enter(worker) {
+        Ok(()) => worker.spawn(attend(worker.clone(), client)),
+        Err(fault) if client.entry != Entry::Gateway => attest::refuse(worker, client, fault),
         Err(fault) => {
             let sent = turn_away(&mut client.socket, &fault);
             refused::write_down(
-                &worker,
+                worker,
                 client.entry,
                 client.peer,
                 fault.reason,
