@@ -132,23 +132,29 @@ pub(crate) fn serve(worker: &Rc<Worker>, mut client: Client) {
 }
 
 /// Serves a client that is counted.
-pub(crate) async fn attend(worker: Rc<Worker>, client: Client) {
-    if let Some(connection) = tcp::connection(&worker, client.entry) {
-        return Box::pin(tcp::serve(worker, client, connection)).await;
-    }
+pub(crate) fn attend(worker: Rc<Worker>, client: Client) -> impl Future<Output = ()> {
     // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
     let mut visit = Visit { client, idle_since: worker.now(), fresh: true };
-    while wakes(&worker, &visit).await {
-        let mut attendant = worker.take_attendant();
-        let left = attendant.serve(worker.clone(), visit).await;
-        worker.keep_attendant(attendant);
-        match left.next {
-            Next::Keep => visit = left.visit,
-            Next::Http2 => return Box::pin(http2::serve(worker, left.visit.client, left.first)).await,
-            next => return close(&worker, left.visit.client, next).await,
+    // A block has one place for what it takes, an async function two.
+    async move {
+        if let Some(connection) = tcp::connection(&worker, visit.client.entry) {
+            return Box::pin(tcp::serve(worker, visit.client, connection)).await;
         }
+        while wakes(&worker, &visit).await {
+            let mut attendant = worker.take_attendant();
+            let left = attendant.serve(worker.clone(), visit).await;
+            worker.keep_attendant(attendant);
+            match left.next {
+                Next::Keep => visit = left.visit,
+                Next::Http2 => return Box::pin(http2::serve(worker, left.visit.client, left.first)).await,
+                next => {
+                    visit = left.visit;
+                    return close(&worker, &mut visit.client, next).await;
+                }
+            }
+        }
+        visit.client.socket.take_leave();
     }
-    visit.client.socket.take_leave();
 }
 
 /// A client, and what is known of it from its requests so far.
@@ -186,7 +192,7 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
     let mut scratch = worker.take_scratch();
     let next = exchange::refuse(worker, &mut client, &mut scratch, fault).await;
     worker.keep_scratch(scratch);
-    close(worker, client, next).await;
+    close(worker, &mut client, next).await;
 }
 
 /// One request after the other, until there is none for a while.
@@ -224,7 +230,7 @@ async fn first_bytes(worker: &Worker, client: &mut Client, scratch: &mut Scratch
     .await
 }
 
-async fn close(worker: &Worker, mut client: Client, next: Next) {
+async fn close(worker: &Worker, client: &mut Client, next: Next) {
     match next {
         Next::Linger => Box::pin(linger(worker, &mut client.socket)).await,
         Next::Break => client.socket.reset_on_close(),
