@@ -112,7 +112,9 @@ async fn send(
         if body.is_done() {
             return Ok(());
         }
+        flow.listening.set(true);
         pace.receive(from, input).await?;
+        flow.listening.set(false);
         flow.progress();
     }
 }

@@ -38,7 +38,10 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
         pass(flow, idle, sink.send(Bytes::new(), false)).await?;
     }
     loop {
-        match pace.wait(source.piece()).await? {
+        flow.listening.set(true);
+        let piece = pace.wait(source.piece()).await?;
+        flow.listening.set(piece.is_err());
+        match piece {
             Ok(Some(piece)) => {
                 if std::mem::replace(&mut waited, true) {
                     flow.progress();
