@@ -78,4 +78,8 @@ async fn a_start_that_a_request_waits_for_is_a_cold_one() {
     world.system.scale("web".parse().unwrap(), Some(1)).await.unwrap();
     world.has("web", 1).await;
     assert_eq!(counts().await, [2], "nobody waited for it");
+    world.calls("web").await;
+    world.system.scale("web".parse().unwrap(), Some(2)).await.unwrap();
+    world.has("web", 2).await;
+    assert_eq!(counts().await, [2], "it did not sleep");
 }
