@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::Ipv4Addr,
+    pin::Pin,
     rc::Rc,
     sync::{Arc, mpsc::sync_channel},
 };
@@ -232,6 +233,8 @@ impl Worker {
 
     fn start(&self, future: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let witness = Witness(self.entrances.clone());
+        // The block keeps room for what it takes and for what it awaits; and it is compiled once.
+        let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
         tokio::task::spawn_local(async move {
             let _witness = witness;
             future.await;
