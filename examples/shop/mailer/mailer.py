@@ -9,7 +9,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nats
-from nats.errors import TimeoutError
 
 # The order's id is the key: a message that comes again makes no second mail.
 SCHEMA = "CREATE TABLE IF NOT EXISTS mails (order_id TEXT PRIMARY KEY, user INTEGER NOT NULL, text TEXT NOT NULL)"
@@ -65,7 +64,8 @@ async def consume(stream):
     while True:
         try:
             messages = await orders.fetch(10, timeout=5)
-        except TimeoutError:
+        except asyncio.TimeoutError:
+            # Not only the `nats.errors.TimeoutError` that is one: `fetch` raises both.
             continue
         for message in messages:
             order = json.loads(message.data)

@@ -1,8 +1,14 @@
+import asyncio
+import json
 import os
 import tempfile
 import unittest
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
-from mailer import database, keep, newest
+from nats.errors import TimeoutError
+
+from mailer import consume, database, keep, newest
 
 ORDER = {"id": "a1", "user": 1, "sku": "tea", "quantity": 2}
 
@@ -21,6 +27,16 @@ class Mails(unittest.TestCase):
         self.assertEqual(newest(self.store), [mail])
         keep(self.store, {**ORDER, "id": "a2"})
         self.assertEqual([mail["order"] for mail in newest(self.store)], ["a2", "a1"])
+
+    def test_it_goes_on_when_there_is_no_order_for_a_while(self):
+        message = SimpleNamespace(data=json.dumps(ORDER).encode(), ack=AsyncMock())
+        answers = [TimeoutError(), asyncio.TimeoutError(), [message], asyncio.CancelledError()]
+        stream = AsyncMock()
+        stream.pull_subscribe.return_value.fetch.side_effect = answers
+        with self.assertRaises(asyncio.CancelledError):
+            asyncio.run(consume(stream))
+        self.assertEqual(len(newest(self.store)), 1)
+        message.ack.assert_awaited_once()
 
 
 if __name__ == "__main__":
