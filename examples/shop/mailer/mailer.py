@@ -68,11 +68,21 @@ async def consume(stream):
             # Not only the `nats.errors.TimeoutError` that is one: `fetch` raises both.
             continue
         for message in messages:
-            order = json.loads(message.data)
-            if keep(store, order):
-                print(f"mail about order {order['id']}", flush=True)
-            # Only now: without it the message comes again.
-            await message.ack()
+            await take(store, message)
+
+
+async def take(store, message):
+    try:
+        order = json.loads(message.data)
+        is_new = keep(store, order)
+    except (ValueError, KeyError, TypeError) as error:
+        # It never will be an order: it becomes a dead letter, and those behind it go on.
+        print(f"no order: {error!r}", flush=True)
+        return await message.term()
+    if is_new:
+        print(f"mail about order {order['id']}", flush=True)
+    # Only now: without it the message comes again.
+    await message.ack()
 
 
 async def main():

@@ -8,9 +8,13 @@ from unittest.mock import AsyncMock
 
 from nats.errors import TimeoutError
 
-from mailer import consume, database, keep, newest
+from mailer import consume, database, keep, newest, take
 
 ORDER = {"id": "a1", "user": 1, "sku": "tea", "quantity": 2}
+
+
+def delivered(data):
+    return SimpleNamespace(data=data.encode(), ack=AsyncMock(), term=AsyncMock())
 
 
 class Mails(unittest.TestCase):
@@ -29,7 +33,7 @@ class Mails(unittest.TestCase):
         self.assertEqual([mail["order"] for mail in newest(self.store)], ["a2", "a1"])
 
     def test_it_goes_on_when_there_is_no_order_for_a_while(self):
-        message = SimpleNamespace(data=json.dumps(ORDER).encode(), ack=AsyncMock())
+        message = delivered(json.dumps(ORDER))
         answers = [TimeoutError(), asyncio.TimeoutError(), [message], asyncio.CancelledError()]
         stream = AsyncMock()
         stream.pull_subscribe.return_value.fetch.side_effect = answers
@@ -37,6 +41,14 @@ class Mails(unittest.TestCase):
             asyncio.run(consume(stream))
         self.assertEqual(len(newest(self.store)), 1)
         message.ack.assert_awaited_once()
+
+    def test_what_is_no_order_is_given_up(self):
+        for data in ["{bad", "7", '{"id": "a1"}']:
+            message = delivered(data)
+            asyncio.run(take(self.store, message))
+            message.term.assert_awaited_once()
+            message.ack.assert_not_awaited()
+        self.assertEqual(newest(self.store), [])
 
 
 if __name__ == "__main__":
