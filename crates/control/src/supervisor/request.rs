@@ -291,7 +291,7 @@ impl Supervisor {
         let known: Vec<_> = self.services.keys().map(ServiceName::as_str).collect();
         let hint = format!("its services are: {}", known.join(", "));
         let problem = Problem::new(404, "unknown-service", "there is no such service", hint);
-        Box::new(Problem { detail: format!("the system has no service `{name}`"), ..problem })
+        Box::new(problem.with_detail(format!("the system has no service `{name}`")))
     }
 }
 
@@ -301,12 +301,12 @@ fn check_replicas(replicas: u32) -> Answer<()> {
     }
     let hint = format!("ask for 0 to {REPLICAS_MAX}");
     let problem = Problem::new(422, "too-many-replicas", "so many instances are not possible", hint);
-    Err(Box::new(Problem { detail: format!("{replicas} instances were asked for"), ..problem }))
+    Err(Box::new(problem.with_detail(format!("{replicas} instances were asked for"))))
 }
 
 fn failed(reason: &str, detail: String, name: &ServiceName) -> Box<Problem> {
     let problem = Problem::new(409, reason, "the change failed", format!("run `isles why {name}`"));
-    Box::new(Problem { detail, ..problem })
+    Box::new(problem.with_detail(detail))
 }
 
 /// The supervisor has ended without the system: nothing of what it was asked is known.

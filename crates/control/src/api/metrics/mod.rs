@@ -23,7 +23,7 @@ use model::{
 use super::{Api, Refused};
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused> {
-    let status = api.system.status(true).await.ok_or_else(|| Box::new(Problem::of(Reason::ShuttingDown)))?;
+    let status = api.system.status(true).await.ok_or_else(|| Problem::of(Reason::ShuttingDown))?;
     let topics = match &api.messaging() {
         // What the server of messages does not tell leaves the others as they are.
         Some(messaging) => messaging.statuses().await.unwrap_or_default(),
