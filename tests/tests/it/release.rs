@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path};
 
-use model::{
-    api::{Change, DeployPlan, Release, ReleaseDiff, ReleaseState},
-    status::SystemPhase,
-};
+use model::api::{Change, DeployPlan, Release, ReleaseDiff, ReleaseState};
 use rustix::process::Signal;
 use tests::{http::Answer, process, sandbox::Sandbox, wait};
 
@@ -204,11 +201,7 @@ fn a_platform_that_is_killed_goes_on_with_what_is_recorded() {
     let (good, pids) = (sandbox.read("isles.toml"), [sandbox.pid("a"), sandbox.pid("b")]);
     sandbox.write("isles.toml", "not a manifest");
     fs::remove_dir_all(sandbox.path("a")).expect("the sources are there");
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
+    sandbox.kill_platform();
     assert_eq!([sandbox.pid("a"), sandbox.pid("b")], pids);
     sandbox.isles(&["restart", "a"]).ok();
     assert_eq!((version(&sandbox, "a"), releases(&sandbox).len()), ("one".into(), 1));
@@ -255,9 +248,7 @@ fn a_platform_that_is_killed_in_a_deploy_leaves_a_whole_release() {
             let socket = sandbox.path(".isles/api.sock");
             let _ = tests::http::request_unix(&socket, "POST", "/v1/deploys", b"{}");
         });
-        wait::until("another platform process", || {
-            sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-        });
+        sandbox.next_platform(killed);
         let whole = releases(&sandbox);
         assert_eq!(whole.iter().filter(|(_, state)| *state == ReleaseState::Running).count(), 1, "{whole:?}");
         assert_eq!(deploy(&sandbox, "{}").status / 100, 2);

@@ -134,7 +134,7 @@ fn what_does_not_start_goes_back_with_its_log() {
         assert!(problem.cause.starts_with("a/1 (new) "), "{problem:?}");
         assert!(problem.log.iter().any(|line| line.contains(says)) || says.is_empty(), "{problem:?}");
         assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
-        crash::kill(&sandbox);
+        sandbox.kill_platform();
         assert_eq!(rollout(&sandbox).problem, Some(problem.clone()), "it is known to the next platform process");
         sandbox.isles(&["rollout"]).ok().says(&[&problem.cause, says]);
         sandbox.isles(&["why", "a"]).ok().says(&[&format!("release 1 serves again: {}", problem.cause)]);

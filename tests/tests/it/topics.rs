@@ -121,9 +121,7 @@ fn a_tail_goes_on_whatever_dies_and_ends_with_ctrl_c() {
         wait::until_is("the messages", &count, || sandbox.read("tail.txt").lines().count());
     };
     shown(1);
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || sandbox.running().filter(|status| status.platform_pid != killed));
+    sandbox.kill_platform();
     publish("two");
     shown(2);
     process::signal(pid, Signal::INT);
@@ -254,9 +252,7 @@ fn a_kill_leaves_each_dead_letter_once() {
     let replay = "exec isles topic dead replay orders.placed --all > replay.txt 2>&1 & echo $!";
     let pid: u32 = sandbox.shell(replay).ok().out.trim().parse().expect("a process id");
     wait::until("the first of them", || (topic().messages > LETTERS).then_some(()));
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || sandbox.running().filter(|status| status.platform_pid != killed));
+    sandbox.kill_platform();
     wait::until_is("its end", &false, || process::is_alive(pid));
     let after = topic();
     assert_eq!(after.messages - LETTERS + after.dead, LETTERS, "{} are dead", after.dead);

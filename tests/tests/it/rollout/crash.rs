@@ -1,22 +1,9 @@
 //! Rollouts go on when the platform is killed.
 
-use model::{
-    api::{ReleaseState, RolloutPhase},
-    status::SystemPhase,
-};
-use rustix::process::Signal;
-use tests::{load::Load, process, sandbox::Sandbox, wait};
+use model::api::{ReleaseState, RolloutPhase};
+use tests::{load::Load, process, wait};
 
 use super::{CANARY, deploy, ended, one, reached, rollout, say, states, version};
-
-/// Kills the platform, and waits for the next one.
-pub(super) fn kill(sandbox: &Sandbox) {
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|next| next.platform_pid != killed && next.phase == SystemPhase::Running)
-    });
-}
 
 #[test]
 fn a_rollout_outlives_the_platform() {
@@ -30,7 +17,7 @@ fn a_rollout_outlives_the_platform() {
         let mut kills = 0;
         let running = Load::start(2, sandbox.gateway, "/pid");
         while rollout(&sandbox).ended_at.is_none() {
-            kill(&sandbox);
+            sandbox.kill_platform();
             kills += 1;
             running.wait_for(150);
         }
@@ -55,7 +42,7 @@ fn a_release_keeps_its_secrets_when_the_platform_is_killed() {
     sandbox.write("isles.toml", &manifest.replace("replicas = 2\n", "replicas = 2\nsecrets = [\"TOKEN\"]\n"));
     deploy(&sandbox);
     reached(&sandbox, "the first step", |status| status.weight_percent == Some(50.0));
-    kill(&sandbox);
+    sandbox.kill_platform();
     // The second instance of the new release starts only now.
     say(&sandbox, "promote");
     assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
@@ -75,7 +62,7 @@ fn a_migration_outlives_the_platform() {
     deploy(&sandbox);
     let begun = || sandbox.read("begun").lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>();
     wait::until_is("the migration", &1, || begun().len());
-    kill(&sandbox);
+    sandbox.kill_platform();
     assert!(process::is_alive(begun()[0]), "it runs on");
     assert_eq!(
         (rollout(&sandbox).phase, sandbox.pids("a")),
@@ -91,7 +78,7 @@ fn a_migration_outlives_the_platform() {
     sandbox.write("a/version", "two");
     deploy(&sandbox);
     wait::until_is("the next migration", &2, || begun().len());
-    kill(&sandbox);
+    sandbox.kill_platform();
     sandbox.write("go", "4");
     let status = ended(&sandbox);
     assert_eq!(status.phase, RolloutPhase::RolledBack);
