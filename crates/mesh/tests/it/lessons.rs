@@ -38,8 +38,7 @@ const SMUGGLED: &str = "GET /admin HTTP/1.1\r\nhost: a\r\n\r\n";
 
 async fn rig_with(policy: impl FnOnce(&mut Policy)) -> Rig {
     let rig = Rig::with(policy).await;
-    let target = rig.server(mirror).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(mirror).await;
     rig
 }
 
@@ -69,23 +68,21 @@ async fn cve_2026_2833_no_byte_goes_on_before_the_101() {
     let (told, mut asked) = mpsc::channel(1);
     let (lets, let_go) = mpsc::channel(1);
     let let_go = Arc::new(tokio::sync::Mutex::new(let_go));
-    let target = rig
-        .server(move |mut conn| {
-            let (told, let_go) = (told.clone(), let_go.clone());
-            async move {
-                conn.request().await;
-                told.send(()).await.unwrap();
-                tokio::select! {
-                    _ = conn.more() => panic!("bytes came before the 101"),
-                    _ = async { let_go.lock().await.recv().await } => {}
-                }
-                conn.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n").await;
-                assert_eq!(conn.exactly(SMUGGLED.len()).await, SMUGGLED.as_bytes());
-                conn.send("done").await;
+    rig.serves(move |mut conn| {
+        let (told, let_go) = (told.clone(), let_go.clone());
+        async move {
+            conn.request().await;
+            told.send(()).await.unwrap();
+            tokio::select! {
+                _ = conn.more() => panic!("bytes came before the 101"),
+                _ = async { let_go.lock().await.recv().await } => {}
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            conn.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n").await;
+            assert_eq!(conn.exactly(SMUGGLED.len()).await, SMUGGLED.as_bytes());
+            conn.send("done").await;
+        }
+    })
+    .await;
     let (mut client, mut other) = (rig.client().await, rig.client().await);
     client.send(&format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n{SMUGGLED}")).await;
     asked.recv().await.unwrap();
@@ -137,18 +134,16 @@ async fn an_instance_that_answers_before_the_body_is_not_used_again() {
     let rig = Rig::new().await;
     let connections = Arc::new(AtomicU32::new(0));
     let counted = connections.clone();
-    let target = rig
-        .server(move |mut conn: Conn| {
-            counted.fetch_add(1, SeqCst);
-            async move {
-                conn.request_head().await;
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-                let rest = conn.rest().await;
-                assert!("abc".starts_with(&rest), "no other request comes here: {rest}");
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn: Conn| {
+        counted.fetch_add(1, SeqCst);
+        async move {
+            conn.request_head().await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            let rest = conn.rest().await;
+            assert!("abc".starts_with(&rest), "no other request comes here: {rest}");
+        }
+    })
+    .await;
     for number in 1..=3 {
         let mut client = rig.client().await;
         client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc").await;
@@ -168,17 +163,15 @@ async fn an_instance_whose_framing_is_in_doubt_is_not_used_again() {
     ] {
         let rig = Rig::new().await;
         let (told, mut ended) = mpsc::channel(1);
-        let target = rig
-            .server(move |mut conn: Conn| {
-                let told = told.clone();
-                async move {
-                    conn.request().await;
-                    conn.send(&format!("HTTP/1.1 200 OK\r\n{bad}")).await;
-                    told.send(conn.ends().await).await.unwrap();
-                }
-            })
-            .await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(move |mut conn: Conn| {
+            let told = told.clone();
+            async move {
+                conn.request().await;
+                conn.send(&format!("HTTP/1.1 200 OK\r\n{bad}")).await;
+                told.send(conn.ends().await).await.unwrap();
+            }
+        })
+        .await;
         for _ in 0..2 {
             let mut client = rig.client().await;
             client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
@@ -314,21 +307,19 @@ async fn trailers_of_http_1_1_end_here() {
     const CHUNKS: &str = "2\r\nhe\r\n3\r\nllo\r\n0\r\nX-User: root\r\nX-Isles-Reason: a\r\n\r\n";
     let rig = Rig::new().await;
     let (told, mut seen) = mpsc::channel(1);
-    let target = rig
-        .server(move |mut conn| {
-            let told = told.clone();
-            async move {
-                conn.request_head().await;
-                let mut body = String::new();
-                while !body.ends_with("0\r\n\r\n") {
-                    body.push_str(&String::from_utf8(conn.exactly(1).await).unwrap());
-                }
-                told.send(body).await.unwrap();
-                conn.send(&format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{CHUNKS}")).await;
+    rig.serves(move |mut conn| {
+        let told = told.clone();
+        async move {
+            conn.request_head().await;
+            let mut body = String::new();
+            while !body.ends_with("0\r\n\r\n") {
+                body.push_str(&String::from_utf8(conn.exactly(1).await).unwrap());
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            told.send(body).await.unwrap();
+            conn.send(&format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{CHUNKS}")).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client
         .send(&format!("POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{CHUNKS}"))
@@ -433,15 +424,13 @@ async fn cve_2026_39350_names_are_compared_as_they_are() {
 #[tokio::test]
 async fn cve_2025_62409_both_sides_vanish_in_the_middle_of_bodies() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request_head().await;
-            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n").await;
-            let pour = async { while conn.send_bytes(&[b'x'; 65536]).await {} };
-            let _ = tokio::time::timeout(Duration::from_millis(100), pour).await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request_head().await;
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n").await;
+        let pour = async { while conn.send_bytes(&[b'x'; 65536]).await {} };
+        let _ = tokio::time::timeout(Duration::from_millis(100), pour).await;
+    })
+    .await;
     for _ in 0..4 {
         let mut client = rig.client().await;
         client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await;
