@@ -1,6 +1,9 @@
 //! What the control API tells of the system that runs, and the end of its platform process.
 
-use model::status::{InstancePhase, InstanceStatus, ServiceStatus, SystemPhase, SystemStatus};
+use model::{
+    api::{Release, ReleaseState, RolloutStatus},
+    status::{InstancePhase, InstanceStatus, ServiceStatus, SystemPhase, SystemStatus},
+};
 use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 
@@ -72,6 +75,44 @@ impl Sandbox {
         let pids = self.pids(service);
         assert_eq!(pids.len(), 1, "{pids:?}");
         pids[0]
+    }
+
+    /// The rollout under way, or the last one.
+    ///
+    /// # Panics
+    /// When there was none.
+    #[track_caller]
+    pub fn rollout(&self) -> RolloutStatus {
+        self.typed("/v1/rollout")
+    }
+
+    /// The rollout once it is so; it need not have begun yet.
+    ///
+    /// # Panics
+    /// When it is not so in time.
+    #[track_caller]
+    pub fn rollout_when(&self, what: &str, is_so: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
+        let now = || serde_json::from_slice(&self.api("GET", "/v1/rollout", "").body).ok();
+        wait::until(what, || now().filter(&is_so))
+    }
+
+    /// The rollout once it is over.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    #[track_caller]
+    pub fn rollout_ended(&self) -> RolloutStatus {
+        self.rollout_when("the end of the rollout", |rollout| rollout.ended_at.is_some())
+    }
+
+    /// The releases that are kept, and how they fare.
+    ///
+    /// # Panics
+    /// When the system does not answer.
+    #[track_caller]
+    pub fn releases(&self) -> Vec<(u64, ReleaseState)> {
+        let all: Vec<Release> = self.typed("/v1/releases");
+        all.into_iter().map(|release| (release.number, release.state)).collect()
     }
 
     /// Kills the platform process, and waits until the next one runs the system.

@@ -3,7 +3,7 @@
 use std::{net::TcpStream, thread};
 
 use model::{
-    api::{RolloutPhase, RolloutStatus},
+    api::RolloutPhase,
     status::{ServicePhase, SystemPhase, SystemStatus},
 };
 use rustix::process::Signal;
@@ -128,15 +128,12 @@ fn a_new_instance_that_ends_meanwhile_takes_its_release_back() {
     sandbox.up();
     sandbox.manifest(&built("two"));
     sandbox.isles(&["deploy", "--detach"]).ok();
-    let rollout = |is_so: fn(&RolloutStatus) -> bool| {
-        wait::until("the rollout", || Some(sandbox.typed::<RolloutStatus>("/v1/rollout")).filter(is_so))
-    };
-    rollout(|it| it.paused);
+    sandbox.rollout_when("the preview", |it| it.paused);
     let (platform, instances) = (sandbox.status().platform_pid, sandbox.pids("app"));
     process::signal(platform, Signal::KILL);
     process::signal(instances[1], Signal::KILL);
     sandbox.next_platform(platform);
-    let ended = rollout(|it| it.ended_at.is_some());
+    let ended = sandbox.rollout_ended();
     assert_eq!(ended.phase, RolloutPhase::RolledBack, "{ended:#?}");
     assert_eq!(sandbox.pids("app"), instances[..1]);
 }

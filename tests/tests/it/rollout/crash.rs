@@ -3,7 +3,7 @@
 use model::api::{ReleaseState, RolloutPhase};
 use tests::{load::Load, process, wait};
 
-use super::{CANARY, deploy, ended, one, reached, rollout, say, states, version};
+use super::{CANARY, deploy, one, say, states, version};
 
 #[test]
 fn a_rollout_outlives_the_platform() {
@@ -16,13 +16,13 @@ fn a_rollout_outlives_the_platform() {
         deploy(&sandbox);
         let mut kills = 0;
         let running = Load::start(2, sandbox.gateway, "/pid");
-        while rollout(&sandbox).ended_at.is_none() {
+        while sandbox.rollout().ended_at.is_none() {
             sandbox.kill_platform();
             kills += 1;
             running.wait_for(150);
         }
         drop(running.end());
-        let status = rollout(&sandbox);
+        let status = sandbox.rollout();
         assert_eq!(status.phase, RolloutPhase::Promoted, "after {kills} kills: {status:#?}");
         assert!(kills > 1);
         assert_eq!((version(&sandbox), sandbox.pids("a").len()), (wanted, 2));
@@ -41,11 +41,11 @@ fn a_release_keeps_its_secrets_when_the_platform_is_killed() {
     let manifest = sandbox.read("isles.toml");
     sandbox.write("isles.toml", &manifest.replace("replicas = 2\n", "replicas = 2\nsecrets = [\"TOKEN\"]\n"));
     deploy(&sandbox);
-    reached(&sandbox, "the first step", |status| status.weight_percent == Some(50.0));
+    sandbox.rollout_when("the first step", |status| status.weight_percent == Some(50.0));
     sandbox.kill_platform();
     // The second instance of the new release starts only now.
     say(&sandbox, "promote");
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     assert!((0..8).all(|_| sandbox.get("/env").json()["TOKEN"] == "new"));
 }
 
@@ -65,12 +65,12 @@ fn a_migration_outlives_the_platform() {
     sandbox.kill_platform();
     assert!(process::is_alive(begun()[0]), "it runs on");
     assert_eq!(
-        (rollout(&sandbox).phase, sandbox.pids("a")),
+        (sandbox.rollout().phase, sandbox.pids("a")),
         (RolloutPhase::Preparing, before.clone()),
         "nothing new has started"
     );
     sandbox.write("go", "0");
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     assert_eq!(begun().len(), 1, "it ran once");
 
     let before = sandbox.pids("a");
@@ -80,7 +80,7 @@ fn a_migration_outlives_the_platform() {
     wait::until_is("the next migration", &2, || begun().len());
     sandbox.kill_platform();
     sandbox.write("go", "4");
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     assert_eq!(status.phase, RolloutPhase::RolledBack);
     assert_eq!(status.problem.expect("it is said why").cause, "the migration failed: that of `a` exited with code 4");
     assert_eq!((begun().len(), version(&sandbox).as_str(), sandbox.pids("a")), (2, "one", before));

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr};
 use model::api::{RolloutPhase, TopicStatus};
 use tests::{http, sandbox::Sandbox};
 
-use super::{deploy, ended, reached, say};
+use super::{deploy, say};
 
 /// `orders`, `mailer` and `other`, the first two with these keys.
 fn manifest(orders: &str, mailer: &str) -> String {
@@ -110,7 +110,7 @@ fn each_instance_has_the_rights_of_its_own_release() {
     sandbox.up();
     sandbox.manifest(&manifest(&format!("{AFTER}{BLUE_GREEN}"), ""));
     deploy(&sandbox);
-    let waits = reached(&sandbox, "a preview", |status| status.paused);
+    let waits = sandbox.rollout_when("a preview", |status| status.paused);
     let preview: SocketAddr = *waits.preview.values().next().expect("there is an address");
     for killed in [false, true] {
         if killed {
@@ -120,10 +120,10 @@ fn each_instance_has_the_rights_of_its_own_release() {
         may(preview, "", "orders.returned", "orders.placed");
     }
     say(&sandbox, "promote");
-    reached(&sandbox, "the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
+    sandbox.rollout_when("the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
     may(sandbox.gateway, "/orders", "orders.returned", "orders.placed");
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::RolledBack);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::RolledBack);
     may(sandbox.gateway, "/orders", "orders.placed", "orders.returned");
 
     give(&sandbox, AFTER, "");
