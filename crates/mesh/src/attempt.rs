@@ -96,7 +96,10 @@ pub(crate) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => connect(lease, call).await?,
+        None => {
+            let (mut reader, _) = client.split();
+            unless_gone(upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
+        }
     };
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -108,6 +111,18 @@ pub(crate) async fn run(
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
         Downloaded::Whole { reusable, keep } => Ok(finish(worker, local, &flow, upstream, scratch, reusable, keep)),
         Downloaded::Upgraded => upgraded(&flow, client, upstream, scratch).await,
+    }
+}
+
+/// What is waited for before anything is sent, unless the client has `gone` before.
+pub(crate) async fn unless_gone<T>(
+    gone: impl Future<Output = ()>,
+    ready: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    tokio::select! {
+        biased;
+        ready = ready => ready,
+        () = gone => Err(Failed::Over(Ended::Gone)),
     }
 }
 
@@ -267,11 +282,8 @@ impl<'a> Flow<'a> {
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
         if !self.answered.get() && !matches!(stop, Stop::Cut) {
-            let took = now.since(self.began.get());
-            self.local.observe_at_least(took, now);
-            if matches!(&stop, Stop::Fault(fault) if self.call.had_its_time(fault.reason)) {
-                self.call.connection.shared.load.observe(took, now);
-            }
+            let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
+            self.call.unanswered(self.local, self.began.get(), now, reason);
         }
         let fault = match stop {
             Stop::Cut => return self.cut_off(),

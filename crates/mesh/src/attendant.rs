@@ -37,9 +37,9 @@ impl Default for Attendant {
 
 impl Attendant {
     /// Serves a client until it is quiet or its connection ends. To be ready for the next one it has to be waited for.
-    pub(crate) async fn serve(&mut self, worker: Rc<Worker>, visit: Visit) -> Left {
+    pub(crate) fn serve(&mut self, worker: Rc<Worker>, visit: Visit) -> impl Future<Output = Left> {
         self.desk.comes.set(Some((worker, visit)));
-        poll_fn(|context| self.poll(context)).await
+        poll_fn(|context| self.poll(context))
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Left> {

@@ -218,6 +218,16 @@ impl Call {
         self.retries.set(self.retries.get() - 1);
     }
 
+    /// Takes note of an instance that had the request since then and has not answered: it would have taken longer. If it had its
+    /// time, that limits what its service gets.
+    pub(crate) fn unanswered(&self, local: &Local, began: Timestamp, now: Timestamp, reason: Option<Reason>) {
+        let took = now.since(began);
+        local.observe_at_least(took, now);
+        if reason.is_some_and(|reason| self.had_its_time(reason)) {
+            self.connection.shared.load.observe(took, now);
+        }
+    }
+
     /// Takes note of an instance that failed without an answer.
     pub(crate) fn failed_by(&self, worker: &Worker, local: &Local) {
         local.observe(GATEWAY_FAILURE_PENALTY, worker.now());

@@ -12,7 +12,9 @@ use crate::{
     buffer::{Buffer, Scratch},
     connection::Heads,
     crew::Seat,
-    exchange, http2,
+    exchange,
+    guests::Guest,
+    http2,
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
@@ -31,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) timer: Timer,
     /// When it takes no more requests.
     pub(crate) retires: Option<Timestamp>,
+    /// Once it is counted.
+    pub(crate) guest: Option<Guest>,
     pub(crate) _seat: Seat,
 }
 
@@ -61,7 +65,7 @@ impl Client {
         // A tenth more or less, so that clients that came together do not leave together.
         let part = 0.9 + worker.chance() / 5.0;
         let retires = limits(worker, entry).0.client_age.map(|age| worker.now() + age.mul_f64(part));
-        Self { socket, entry, peer, timer: Timer::default(), retires, _seat: seat }
+        Self { socket, entry, peer, timer: Timer::default(), retires, guest: None, _seat: seat }
     }
 
     /// Whether it takes no more requests after this one.
@@ -109,15 +113,15 @@ impl Terms {
     }
 }
 
-/// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
-    match client.enter(&worker) {
-        Ok(_guest) => attend(worker, client).await,
-        Err(fault) if client.entry != Entry::Gateway => attest::refuse(&worker, client, fault),
+/// Serves a client until its connection ends, in a task of its own.
+pub(crate) fn serve(worker: &Rc<Worker>, mut client: Client) {
+    match client.enter(worker) {
+        Ok(()) => worker.spawn(attend(worker.clone(), client)),
+        Err(fault) if client.entry != Entry::Gateway => attest::refuse(worker, client, fault),
         Err(fault) => {
             let sent = turn_away(&mut client.socket, &fault);
             refused::write_down(
-                &worker,
+                worker,
                 client.entry,
                 client.peer,
                 fault.reason,
@@ -128,23 +132,29 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client) {
 }
 
 /// Serves a client that is counted.
-pub(crate) async fn attend(worker: Rc<Worker>, client: Client) {
-    if let Some(connection) = tcp::connection(&worker, client.entry) {
-        return Box::pin(tcp::serve(worker, client, connection)).await;
-    }
+pub(crate) fn attend(worker: Rc<Worker>, client: Client) -> impl Future<Output = ()> {
     // Bytes that are no part of a request yet, such as half a record of TLS, do not make it less idle.
     let mut visit = Visit { client, idle_since: worker.now(), fresh: true };
-    while wakes(&worker, &visit).await {
-        let mut attendant = worker.take_attendant();
-        let left = attendant.serve(worker.clone(), visit).await;
-        worker.keep_attendant(attendant);
-        match left.next {
-            Next::Keep => visit = left.visit,
-            Next::Http2 => return Box::pin(http2::serve(worker, left.visit.client, left.first)).await,
-            next => return close(&worker, left.visit.client, next).await,
+    // A block has one place for what it takes, an async function two.
+    async move {
+        if let Some(connection) = tcp::connection(&worker, visit.client.entry) {
+            return Box::pin(tcp::serve(worker, visit.client, connection)).await;
         }
+        while wakes(&worker, &visit).await {
+            let mut attendant = worker.take_attendant();
+            let left = attendant.serve(worker.clone(), visit).await;
+            worker.keep_attendant(attendant);
+            match left.next {
+                Next::Keep => visit = left.visit,
+                Next::Http2 => return Box::pin(http2::serve(worker, left.visit.client, left.first)).await,
+                next => {
+                    visit = left.visit;
+                    return close(&worker, &mut visit.client, next).await;
+                }
+            }
+        }
+        visit.client.socket.take_leave();
     }
-    visit.client.socket.take_leave();
 }
 
 /// A client, and what is known of it from its requests so far.
@@ -182,7 +192,7 @@ pub(crate) async fn refuse(worker: &Worker, mut client: Client, fault: Fault) {
     let mut scratch = worker.take_scratch();
     let next = exchange::refuse(worker, &mut client, &mut scratch, fault).await;
     worker.keep_scratch(scratch);
-    close(worker, client, next).await;
+    close(worker, &mut client, next).await;
 }
 
 /// One request after the other, until there is none for a while.
@@ -220,7 +230,7 @@ async fn first_bytes(worker: &Worker, client: &mut Client, scratch: &mut Scratch
     .await
 }
 
-async fn close(worker: &Worker, mut client: Client, next: Next) {
+async fn close(worker: &Worker, client: &mut Client, next: Next) {
     match next {
         Next::Linger => Box::pin(linger(worker, &mut client.socket)).await,
         Next::Break => client.socket.reset_on_close(),

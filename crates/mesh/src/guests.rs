@@ -46,19 +46,20 @@ pub(crate) struct Guest {
 
 impl Client {
     /// Counts it, unless there are too many: at the gateway, or of the instance whose address it entered by.
-    pub(crate) fn enter(&self, worker: &Worker) -> Result<Option<Guest>, Fault> {
+    pub(crate) fn enter(&mut self, worker: &Worker) -> Result<(), Fault> {
         let too_many = |detail| Fault::new(Reason::TooManyConnections, detail);
-        match self.entry {
+        self.guest = match self.entry {
             Entry::Gateway => {
                 let limits = worker.view().table.gateway.as_ref().map(|gateway| gateway.limits);
-                limits.map(|limits| worker.guests.enter(self.peer, limits)).transpose().map_err(too_many)
+                limits.map(|limits| worker.guests.enter(self.peer, limits)).transpose().map_err(too_many)?
             }
             Entry::Address(address) => {
                 let per_peer = client::limits(worker, self.entry).0.client_connections;
                 let entered = worker.callers.enter(address.into(), ConnectionLimits { total: u32::MAX, per_peer });
-                entered.map(Some).map_err(|_| too_many(format!("{per_peer} from {}", worker.caller(address))))
+                Some(entered.map_err(|_| too_many(format!("{per_peer} from {}", worker.caller(address))))?)
             }
-        }
+        };
+        Ok(())
     }
 }
 

@@ -93,12 +93,16 @@ pub(crate) async fn ask_two(
     delay: Duration,
     gone: impl Future<Output = ()>,
 ) -> Result<Answering, Failed> {
+    let (began, local) = (worker.recent(), lease.local());
     tokio::select! {
         biased;
         answering = race(worker, call, lease, head, delay) => answering,
         () = gone => Err(Failed::Over(Ended::Gone)),
-        () = lease.local().cut.wait() => Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, "")))),
-        () = sleep_until(call.deadline.at) => Err(Failed::Over(Ended::Fault(attempt::late(call)))),
+        () = local.cut.wait() => Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, "")))),
+        () = sleep_until(call.deadline.at) => {
+            call.unanswered(local, began, worker.now(), Some(call.deadline.reason));
+            Err(Failed::Over(Ended::Fault(attempt::late(call))))
+        }
     }
 }
 

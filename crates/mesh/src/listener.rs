@@ -154,7 +154,7 @@ fn enter_tcp(worker: &Rc<Worker>, kind: Kind, stream: TcpStream, peer: SocketAdd
         let client = client(Entry::Gateway, stream);
         match &worker.door {
             Some(door) => worker.spawn(tls::enter(worker.clone(), door.clone(), client)),
-            None => worker.spawn(client::serve(worker.clone(), client)),
+            None => client::serve(worker, client),
         }
     } else if let Ok(local) = stream.local_addr() {
         attest::admit(worker, client(Entry::Address(address(local.ip())), stream));

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use logic::{
-    balance::{self, Hashed, Weights},
+    balance::{self, Hashed, Load, Weights},
     outlier::{self, Outlier},
     panic,
 };
@@ -26,6 +26,7 @@ pub(crate) enum Picker {
     Weighted(Weights),
     Hash {
         ring: Hashed,
+        load: Cell<Load>,
         load_percent_max: u32,
     },
 }
@@ -88,7 +89,8 @@ impl Picker {
             }
             Balance::Hash { load_percent_max, .. } => {
                 let name = |local: &Rc<Local>| balance::hash(local.shared.id.slot.to_string().as_bytes());
-                Self::Hash { ring: Hashed::new(endpoints.iter().map(name)), load_percent_max: *load_percent_max }
+                let ring = Hashed::new(endpoints.iter().map(name));
+                Self::Hash { ring, load: Cell::default(), load_percent_max: *load_percent_max }
             }
         }
     }
@@ -143,10 +145,10 @@ impl Picker {
             }
             Self::RoundRobin => balance::rotate(all.len(), &mut next, share),
             Self::Weighted(weights) => weights.pick(&mut next, share),
-            Self::Hash { ring, load_percent_max } => {
+            Self::Hash { ring, load, load_percent_max } => {
                 let in_flight = |index: usize| at(index).map(|local| local.shared.in_flight());
-                let bound = load_bound((0..all.len()).filter_map(in_flight), *load_percent_max);
-                ring.pick(candidates.key, bound, in_flight)
+                load.set(load.get().next(all.len(), (0..all.len()).map(in_flight)));
+                ring.pick(candidates.key, load.get().bound(*load_percent_max), in_flight)
             }
         };
         turn.set(next);
@@ -173,12 +175,6 @@ fn ranks(endpoints: &[Rc<Local>]) -> Vec<usize> {
     slots.sort_unstable();
     let below = |least| slots.partition_point(|slot| *slot < least);
     endpoints.iter().map(slot).map(|(side, index)| below((side, index)) - below((side, 0))).collect()
-}
-
-/// How many requests one of the instances that may be picked may have in flight before the next one in order is taken.
-fn load_bound(in_flight: impl Iterator<Item = u32>, percent: u32) -> u32 {
-    let (count, total) = in_flight.fold((0, 0), |(count, total), one| (count + 1, total + u64::from(one)));
-    balance::load_bound(total, count, percent)
 }
 
 /// The rule of a policy.

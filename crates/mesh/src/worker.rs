@@ -232,6 +232,8 @@ impl Worker {
 
     fn start(&self, future: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let witness = Witness(self.entrances.clone());
+        // The block keeps room for what it takes and for what it awaits.
+        let future = Box::pin(future);
         tokio::task::spawn_local(async move {
             let _witness = witness;
             future.await;

@@ -3,12 +3,15 @@
 //! Up to 32 instances by rendezvous (Thaler and Ravishankar, 1996), which is even and costs a hash for each; above that
 //! on a ring (Karger et al., 1997), which costs a search. In both, an instance that comes or goes moves no keys but its
 //! own. No instance takes much more than the average in flight; what is beyond that goes to the key's next one
-//! (Mirrokni, Thorup and Zadimoghaddam, 2016). For the average the caller looks at all of them, at each pick.
+//! (Mirrokni, Thorup and Zadimoghaddam, 2016). For the average all of them are looked at: by each pick of a few, by every
+//! so many picks of many.
 
 /// From here on the ring is used.
 const RENDEZVOUS_MAX: usize = 32;
 /// The points of an instance on the ring.
 const POINTS: u64 = 64;
+/// How many instances a pick looks at for the average. Where there are more, it is as old as a part of as many picks.
+const LOOKED_AT: usize = 4;
 
 /// The instances of a service in a form to pick by key. Built once per epoch.
 #[derive(Debug, Clone)]
@@ -37,7 +40,7 @@ impl Hashed {
     /// The instance for the hash of a key: the first in the key's order that has room, else the first at all.
     ///
     /// `in_flight` gives the requests in flight of an index, or `None` if it must not be picked. `bound` is
-    /// [`load_bound`].
+    /// [`Load::bound`].
     pub fn pick(&self, key: u64, bound: u32, in_flight: impl Fn(usize) -> Option<u32>) -> Option<usize> {
         let fits = |index: usize| in_flight(index).is_some_and(|in_flight| in_flight < bound);
         self.first(key, fits).or_else(|| self.first(key, |index| in_flight(index).is_some()))
@@ -53,9 +56,39 @@ impl Hashed {
     }
 }
 
+/// The requests in flight of the instances that may be picked, as they were a few picks ago.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Load {
+    in_flight: u64,
+    available: usize,
+    /// How many more picks it is good for.
+    picks_left: usize,
+}
+
+impl Load {
+    /// That for the next pick. `loads` gives the requests in flight of each of `count` instances, unless it must not be picked.
+    #[must_use]
+    pub fn next(self, count: usize, loads: impl Iterator<Item = Option<u32>>) -> Self {
+        if let Some(picks_left) = self.picks_left.checked_sub(1) {
+            return Self { picks_left, ..self };
+        }
+        let new = Self { picks_left: (count / LOOKED_AT).saturating_sub(1), ..Self::default() };
+        loads.flatten().fold(new, |load, one| Self {
+            in_flight: load.in_flight + u64::from(one),
+            available: load.available + 1,
+            ..load
+        })
+    }
+
+    /// See [`load_bound`].
+    pub fn bound(&self, percent: u32) -> u32 {
+        load_bound(self.in_flight, self.available, percent)
+    }
+}
+
 /// How many requests an instance may have in flight, the new one among them, when those `available` have `in_flight`
 /// together: so many per cent of the average, at least 100, rounded up. 125 is usual; one of them always has room.
-pub fn load_bound(in_flight: u64, available: usize, percent: u32) -> u32 {
+fn load_bound(in_flight: u64, available: usize, percent: u32) -> u32 {
     let percents = (u128::from(in_flight) + 1) * u128::from(percent.max(100));
     u32::try_from(percents.div_ceil(100 * available.max(1) as u128)).unwrap_or(u32::MAX)
 }
@@ -144,6 +177,28 @@ mod tests {
             let most = f64::from(*in_flight.iter().max().unwrap());
             assert!(most <= (1000.0 / count as f64 * 1.25).ceil());
         }
+    }
+
+    /// With many instances it is looked up now and then, and no more of them than a few a pick.
+    #[test]
+    fn what_is_known_of_the_load_is_seldom_old() {
+        for count in [1, 7, 8, 15, 16, 100, 1000] {
+            let (table, mut in_flight) = (hashed(0..count), vec![0_u32; count]);
+            let (mut load, mut looked_at) = (Load::default(), 0);
+            let picks = 10 * count;
+            for number in 0..picks {
+                load = load.next(count, in_flight.iter().map(|one| Some(*one)).inspect(|_| looked_at += 1));
+                let exact = load_bound(number as u64, count, 125);
+                assert!((exact - 1..=exact).contains(&load.bound(125)), "{number} of {count}");
+                let picked = table.pick(key(7), load.bound(125), |index| Some(in_flight[index])).unwrap();
+                in_flight[picked] += 1;
+            }
+            assert!(looked_at <= picks * 2 * LOOKED_AT, "{looked_at} in {picks} picks of {count}");
+            let most = f64::from(*in_flight.iter().max().unwrap());
+            assert!(most <= (10.0_f64 * 1.25).ceil() + 1.0, "{most} of {count}");
+        }
+        let of_some = Load::default().next(3, [Some(4), None, Some(4)].into_iter());
+        assert_eq!(of_some.bound(100), load_bound(8, 2, 100));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod simulation;
 
 pub use ewma::Ewma;
 pub use failure::{GATEWAY_FAILURE_PENALTY, failure_penalty};
-pub use hashed::{Hashed, hash, load_bound};
+pub use hashed::{Hashed, Load, hash};
 pub use pick::pick;
 pub use rotate::{Weights, rotate};
 pub use share::{least_request_cost, slow_start_factor};

@@ -8,7 +8,6 @@ use ports::traffic::Caller;
 use super::{Attestor, Verdict, refuse};
 use crate::{
     client::{self, Client},
-    guests::Guest,
     listener::Entry,
     messages,
     problem::Fault,
@@ -16,14 +15,14 @@ use crate::{
 };
 
 /// Serves a client that was accepted, if it may use the address that it entered by.
-pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
+pub(crate) fn admit(worker: &Rc<Worker>, mut client: Client) {
     if let Entry::Address(address) = client.entry
         && let Some(slot) = worker.view().table.messages.get(&address)
     {
         return admit_to_messages(worker, client, slot.clone());
     }
     let (Some(attestor), Entry::Address(address)) = (&worker.attestor, client.entry) else {
-        return worker.spawn(client::serve(worker.clone(), client));
+        return client::serve(worker, client);
     };
     let view = worker.view();
     let Some(declared) = view.table.addresses.get(&address) else {
@@ -31,33 +30,33 @@ pub(crate) fn admit(worker: &Rc<Worker>, client: Client) {
         return refuse(worker, client, Fault::new(Reason::NotDeclared, address.to_string()));
     };
     match attestor.attest(&declared.caller, &client.socket) {
-        Verdict::Passed(_) => worker.spawn(client::serve(worker.clone(), client)),
+        Verdict::Passed(_) => client::serve(worker, client),
         Verdict::Refused(detail) => refuse(worker, client, Fault::new(Reason::NotAttested, detail)),
         Verdict::Unsettled(slot) => match client.enter(worker) {
-            Ok(guest) => admit_once_settled(worker, attestor, client, slot, guest),
+            Ok(()) => admit_once_settled(worker, attestor, client, slot),
             Err(fault) => refuse(worker, client, fault),
         },
     }
 }
 
-fn admit_to_messages(worker: &Rc<Worker>, client: Client, slot: Slot) {
+fn admit_to_messages(worker: &Rc<Worker>, mut client: Client, slot: Slot) {
     let Some(attestor) = &worker.attestor else { return messages::serve(worker, client, slot, None) };
     match attestor.attest(&Caller::Slot(slot.clone()), &client.socket) {
         Verdict::Passed(instance) => messages::serve(worker, client, slot, instance),
         Verdict::Refused(detail) => messages::refuse(worker, client, slot, Fault::new(Reason::NotAttested, detail)),
         Verdict::Unsettled(slot) => match client.enter(worker) {
-            Ok(guest) => admit_once_settled(worker, attestor, client, slot, guest),
+            Ok(()) => admit_once_settled(worker, attestor, client, slot),
             Err(fault) => messages::refuse(worker, client, slot, fault),
         },
     }
 }
 
 /// While it waits it counts as one of the slot's connections, whoever it is.
-fn admit_once_settled(worker: &Rc<Worker>, attestor: &Attestor, client: Client, slot: Slot, guest: Option<Guest>) {
+fn admit_once_settled(worker: &Rc<Worker>, attestor: &Attestor, mut client: Client, slot: Slot) {
     let (again, identities) = (worker.clone(), attestor.identities.clone());
     worker.spawn(async move {
         identities.settled(&slot).await;
-        drop(guest);
+        client.guest = None;
         admit(&again, client);
     });
 }

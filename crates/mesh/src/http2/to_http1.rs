@@ -42,7 +42,7 @@ pub(super) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => attempt::connect(lease, call).await?,
+        None => attempt::unless_gone(request.outlet.gone(), attempt::connect(lease, call)).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);

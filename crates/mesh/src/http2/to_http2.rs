@@ -63,11 +63,7 @@ pub(super) async fn run<S: Source, B: Back>(
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = tokio::select! {
-        biased;
-        place = links::place(worker, lease, call) => place?,
-        () = passage.source.gone() => return Err(Failed::Over(Ended::Gone)),
-    };
+    let place = attempt::unless_gone(passage.source.gone(), links::place(worker, lease, call)).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
     }

@@ -76,12 +76,11 @@ enum Entered {
 }
 
 /// Serves a client that has yet to shake hands, until its connection ends.
-pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, client: Client) {
+pub(crate) async fn enter(worker: Rc<Worker>, door: Arc<Door>, mut client: Client) {
     // An answer would take a handshake first, and who comes in too great numbers gets none.
-    let _guest = match client.enter(&worker) {
-        Ok(guest) => guest,
-        Err(fault) => return refused::write_down(&worker, client.entry, client.peer, fault.reason, Refused::default()),
-    };
+    if let Err(fault) = client.enter(&worker) {
+        return refused::write_down(&worker, client.entry, client.peer, fault.reason, Refused::default());
+    }
     // Another worker may have accepted it, without knowing how many there are here.
     worker.handshakes.room().await;
     let limit = client::limits(&worker, client.entry).0.head_timeout;

@@ -210,31 +210,56 @@ async fn who_fails_at_once_does_not_look_fast() {
     assert!((1..100).contains(&failed), "{failed}");
 }
 
-#[tokio::test]
-async fn requests_that_time_out_lower_the_limit() {
-    const LIMIT: u32 = 20;
+/// A rig whose service has answered so many requests at once, and answers no more.
+async fn stalled(hedge: bool, answered: u32) -> Rig {
     let rig = Rig::with(|policy| {
         (policy.breaker, policy.outlier, policy.timeout) = (None, None, Duration::from_secs(1));
+        policy.hedge = hedge;
     })
     .await;
-    let gate = Arc::new(Semaphore::new(30));
+    let gate = Arc::new(Semaphore::new(answered as usize));
     let target = gated(&rig, &gate).await;
     let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
     let users = routing.services.get_mut(&"users".parse().unwrap()).unwrap();
     Arc::make_mut(users).adaptive_concurrency = AdaptiveConcurrency::Within { min: 1, max: LIMIT };
     rig.mesh.apply(routing).await;
-    let mut client = rig.client().await;
-    for _ in 0..30 {
-        client.get("/").await;
-        // The latency is learned in windows of 100 ms.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    // Of each worker.
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(rig.client().await);
     }
+    for number in 0..answered as usize {
+        clients[number % 8].get("/").await;
+    }
+    rig
+}
+
+const LIMIT: u32 = 20;
+
+/// Asks for more than half of what may be in flight, and waits in vain.
+async fn time_out(rig: &Rig) {
+    for client in &mut ask(rig, 15).await {
+        assert_eq!(client.response().await.0, Reason::Timeout.status());
+    }
+}
+
+#[tokio::test]
+async fn requests_that_time_out_lower_the_limit() {
+    let rig = stalled(false, 30).await;
     let lowered = async {
         while rig.mesh.connections()[0].concurrency_limit == Some(LIMIT) {
-            for client in &mut ask(&rig, 15).await {
-                assert_eq!(client.response().await.0, Reason::Timeout.status());
-            }
+            time_out(&rig).await;
         }
     };
     tokio::time::timeout(PATIENCE, lowered).await.expect("a lower limit");
+}
+
+/// More than one in twenty would be usual, and hedged no more.
+#[tokio::test]
+async fn so_do_hedged_ones() {
+    let rig = stalled(true, 1200).await;
+    for _ in 0..3 {
+        time_out(&rig).await;
+    }
+    assert!(rig.mesh.connections()[0].concurrency_limit < Some(LIMIT));
 }

@@ -136,17 +136,8 @@ async fn nothing_listens() {
 #[tokio::test]
 async fn an_instance_that_does_not_accept() {
     let rig = Rig::with(|policy| policy.connect_timeout = Duration::from_millis(50)).await;
-    let full = tokio::net::TcpSocket::new_v4().unwrap();
-    full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = full.local_addr().unwrap();
-    let _listener = full.listen(1).unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) =
-        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
-    {
-        waiting.push(stream);
-    }
-    rig.apply(&[("users", true, &[(1, ports::traffic::Target::Tcp(address))])]).await;
+    let full = Full::new().await;
+    rig.apply(&[("users", true, &[(1, full.target())])]).await;
     assert_eq!(rig.client().await.problem(GET).await.reason, "connect-timeout");
 }
 

@@ -5,9 +5,12 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::SeqCst},
 };
 
-use model::{Reason, spec::Protocol};
+use model::{
+    Reason,
+    spec::{Policy, Protocol},
+};
 use ports::traffic::{Target, Traffic};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 
 use crate::rig::*;
 
@@ -104,10 +107,21 @@ async fn a_connection_that_another_worker_keeps_idle_makes_room() {
     }
 }
 
+/// Nothing but their leaving ends a wait.
+fn patient(policy: &mut Policy) {
+    for patience in [&mut policy.connect_timeout, &mut policy.timeout, &mut policy.limits.upstream_idle] {
+        *patience = 4 * PATIENCE;
+    }
+}
+
 /// The instance never says how many streams it takes, so the second request waits for a place.
 #[tokio::test]
 async fn clients_that_leave_give_up_their_wait_for_a_stream() {
-    let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
+    let rig = Rig::with(|policy| {
+        patient(policy);
+        policy.protocol = Protocol::Http2;
+    })
+    .await;
     let silent = |conn: Conn| async move {
         let _held = conn;
         std::future::pending::<()>().await;
@@ -123,6 +137,28 @@ async fn clients_that_leave_give_up_their_wait_for_a_stream() {
         }
         rig.until_in_flight(&id("users", 1), 6).await;
         drop(clients);
+        rig.until_in_flight(&id("users", 1), 0).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_leave_give_up_their_wait_for_a_connection() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = Rig::with(|policy| {
+            patient(policy);
+            policy.protocol = protocol;
+        })
+        .await;
+        let full = Full::new().await;
+        rig.apply(&[("users", true, &[(1, full.target())])]).await;
+        let mut client = rig.client().await;
+        client.send(GET).await;
+        let stream = TcpStream::connect(rig.gateway).await.unwrap();
+        let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+        rig.spawn(async move { drop(connection.await) });
+        let stream = sender.send_request(http::Request::get("http://a/").body(()).unwrap(), true).unwrap();
+        rig.until_in_flight(&id("users", 1), 2).await;
+        drop((client, stream));
         rig.until_in_flight(&id("users", 1), 0).await;
     }
 }

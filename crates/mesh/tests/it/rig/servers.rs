@@ -111,6 +111,30 @@ pub(crate) fn nowhere() -> Target {
     Target::Tcp(address)
 }
 
+/// A listener that accepts nothing, and whose queue is full: who connects waits.
+pub(crate) struct Full {
+    listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+impl Full {
+    pub(crate) async fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+        }
+        Self { listener, _waiting: waiting }
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target::Tcp(self.listener.local_addr().unwrap())
+    }
+}
+
 /// Closes a connection as a program does that dies with something unread.
 pub(crate) fn reset(stream: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
