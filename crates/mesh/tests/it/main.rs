@@ -14,6 +14,7 @@ mod expect;
 mod explained;
 mod figures;
 mod frames;
+mod framing;
 mod grpc;
 mod hold;
 mod hostile;
