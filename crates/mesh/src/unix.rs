@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    io::{self, IoSlice, Read as _, Write as _},
+    io::{self, IoSlice, Write as _},
     net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -18,7 +18,8 @@ use std::{
 };
 
 use rustix::net::{
-    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+    sockopt,
 };
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
 
@@ -61,13 +62,13 @@ impl Unix {
 
     /// Reads what is there; no system call unless the poller reported something.
     pub(crate) fn try_read(&self, space: &mut [u8]) -> io::Result<usize> {
-        self.readable.try_io(Interest::READABLE, |mut socket| socket.read(space))
+        self.readable.try_io(Interest::READABLE, |socket| read(socket, space))
     }
 
     pub(crate) fn poll_read(&self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.readable.poll_read_ready(context))?;
-            match ready.try_io(|socket| socket.get_ref().read(space)) {
+            match ready.try_io(|socket| read(socket.get_ref(), space)) {
                 Ok(Ok(count)) => {
                     // Less than there is room for is all that there was: it need not be asked again.
                     if (1..space.len()).contains(&count) {
@@ -122,6 +123,11 @@ impl Unix {
 #[expect(deprecated, reason = "its replacement is unsafe")]
 fn watch<T: Into<OwnedFd> + AsRawFd>(socket: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(socket, interest)
+}
+
+/// Not as one reads a file, which takes the kernel longer.
+fn read(socket: &UnixStream, space: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(socket, space, RecvFlags::empty())?.0)
 }
 
 fn connect_now(path: &Path) -> io::Result<UnixStream> {

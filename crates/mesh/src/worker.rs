@@ -6,6 +6,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     net::Ipv4Addr,
+    pin::Pin,
     rc::Rc,
     sync::Arc,
 };
@@ -152,8 +153,8 @@ impl Worker {
 
     fn start(&self, future: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         let witness = Witness(self.entrances.clone());
-        // The block keeps room for what it takes and for what it awaits.
-        let future = Box::pin(future);
+        // The block keeps room for what it takes and for what it awaits; and it is compiled once.
+        let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
         tokio::task::spawn_local(async move {
             let _witness = witness;
             future.await;

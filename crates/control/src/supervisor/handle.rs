@@ -6,6 +6,7 @@ use logic::rollout::Command;
 use model::{
     Problem, ServiceName,
     api::{RolloutStatus, Why},
+    figures::SystemFigures,
     spec::System,
     status::{ServiceStatus, SystemStatus},
 };
@@ -59,9 +60,12 @@ impl SystemHandle {
 
     /// The state; `None` once the supervisor has ended. `memory` asks for the instances' memory too.
     pub(crate) async fn status(&self, memory: bool) -> Option<SystemStatus> {
-        let (answer, answered) = oneshot::channel();
-        self.inputs.send(Input::Request(Request::Status { memory, answer })).await.ok()?;
-        answered.await.ok()
+        self.send(|answer| Request::Status { memory, answer }).await
+    }
+
+    /// What was counted; `None` once the supervisor has ended.
+    pub(crate) async fn figures(&self) -> Option<SystemFigures> {
+        self.send(|answer| Request::Figures { answer }).await
     }
 
     pub(crate) async fn service(&self, name: ServiceName) -> Answer<ServiceStatus> {
@@ -110,11 +114,17 @@ impl SystemHandle {
         let _ = self.inputs.send(Input::Request(Request::Down)).await;
     }
 
+    /// Asks what may be refused.
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Answer<T>>) -> Request) -> Answer<T> {
-        let (answer, answered) = oneshot::channel();
         let ended = || if self.last().is_some() { stopping() } else { replaced() };
-        self.inputs.send(Input::Request(request(answer))).await.map_err(|_| ended())?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        self.send(request).await.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// `None` once the supervisor has ended.
+    async fn send<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.inputs.send(Input::Request(request(answer))).await.ok()?;
+        answered.await.ok()
     }
 }
 

@@ -4,6 +4,7 @@ mod abort;
 mod act;
 mod adopt;
 mod deploy;
+mod figures;
 mod handle;
 mod input;
 mod migration;
@@ -30,6 +31,7 @@ use std::{
 use model::{
     ServiceName, Slot, Timestamp,
     api::RolloutStatus,
+    figures::RolloutOutcomes,
     spec::System,
     status::{SystemPhase, Trouble},
 };
@@ -88,6 +90,8 @@ pub struct Supervisor {
     ending: Option<rollout::Ending>,
     /// The last rollouts that ended, the newest one at the end.
     ended: VecDeque<RolloutStatus>,
+    /// How those ended that ended under this process.
+    outcomes: RolloutOutcomes,
     services: BTreeMap<ServiceName, ServiceState>,
     /// The migrations that run.
     migrations: BTreeMap<ServiceName, migration::Running>,
@@ -159,6 +163,7 @@ impl Supervisor {
             rollout: None,
             ending: None,
             ended: remembered.last_rollout.iter().cloned().collect(),
+            outcomes: RolloutOutcomes::default(),
             records,
             services: BTreeMap::new(),
             migrations: BTreeMap::new(),

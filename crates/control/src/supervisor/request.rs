@@ -4,6 +4,7 @@ use logic::{rollout::Command, service::Event};
 use model::{
     Problem, ServiceName,
     api::{RolloutStatus, Why},
+    figures::SystemFigures,
     status::{ServiceStatus, SystemStatus},
 };
 use tokio::sync::oneshot;
@@ -26,6 +27,7 @@ pub(crate) type Answer<T> = Result<T, Box<Problem>>;
 /// What can be asked.
 pub(crate) enum Request {
     Status { memory: bool, answer: oneshot::Sender<SystemStatus> },
+    Figures { answer: oneshot::Sender<SystemFigures> },
     Service { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
@@ -69,6 +71,7 @@ impl Supervisor {
             Request::Say { command, answer } => self.say(command, Box::new(|status| drop(answer.send(status)))),
             Request::Abort { queued, answer } => self.abort(queued, answer),
             Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
+            Request::Figures { answer } => drop(answer.send(self.figures())),
             Request::Service { name, answer } => {
                 drop(answer.send(self.service_status(&name, true).ok_or_else(|| self.unknown(&name))));
             }
