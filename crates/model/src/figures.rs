@@ -85,6 +85,9 @@ pub struct Outcomes {
     pub failed: u64,
     /// The caller went away first.
     pub cancelled: u64,
+    /// Strangers at an address that belongs to another instance (`not-attested`): neither side of the connection is at fault.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// Where a breaker stands.

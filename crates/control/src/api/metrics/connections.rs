@@ -59,6 +59,7 @@ fn requests(figures: &[ConnectionFigures]) -> Family {
             ("server_error", outcomes.server_error),
             ("failed", outcomes.failed),
             ("cancelled", outcomes.cancelled),
+            ("refused", outcomes.refused),
         ] {
             family.add(&with(figures, "outcome", outcome), count);
         }

@@ -36,7 +36,7 @@ fn busy() -> ConnectionFigures {
         json!({
             "requests": 10, "bytes_received": 1000, "bytes_sent": 2000, "retries": 2, "hedges": 1, "in_flight": 3,
             "concurrency_limit": 64, "queued": 4, "breaker": "open", "ejected": ["users/1#2"],
-            "outcomes": { "success": 6, "client_error": 1, "server_error": 1, "failed": 2, "cancelled": 0 },
+            "outcomes": { "success": 6, "client_error": 1, "server_error": 1, "failed": 2, "cancelled": 0, "refused": 3 },
             "reasons": { "timeout": 2 },
             "latency": {
                 "count": 10, "sum_micros": 1_234_567, "p50_micros": 0, "p90_micros": 0, "p99_micros": 0, "max_micros": 0,
@@ -123,6 +123,7 @@ isles_requests_total{caller="gateway",callee="users",route="/files",outcome="cli
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="server_error"} 1
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="failed"} 2
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="cancelled"} 0
+isles_requests_total{caller="gateway",callee="users",route="/files",outcome="refused"} 3
 # HELP isles_reasons_total Requests that Isles answered itself or broke off, by reason code.
 # TYPE isles_reasons_total counter
 isles_reasons_total{caller="gateway",callee="users",route="/files",reason="timeout"} 2
@@ -245,7 +246,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         assert_eq!(count(&connections(number, times)), none + number * each);
     }
     // Outcomes, single values without a limit, the histogram's, and one a reason.
-    assert_eq!(each, 5 + 8 + 5 + Reason::ALL.len());
+    assert_eq!(each, 6 + 8 + 5 + Reason::ALL.len());
 }
 
 #[test]
