@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{InstanceId, Reason, Slot, spec::Protocol};
+use model::{InstanceId, Reason, Slot, figures::Outcomes, spec::Protocol};
 use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::{Caller, Traffic},
@@ -155,8 +155,9 @@ async fn a_stranger_is_told_why_and_remembered() {
     let connections = rig.mesh.connections();
     let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
     assert_eq!(
-        (figures.requests, figures.outcomes.failed, &figures.reasons),
-        (3, 3, &[(Reason::NotAttested, 3)].into())
+        (figures.requests, figures.outcomes, &figures.reasons),
+        (3, Outcomes { refused: 3, ..Outcomes::default() }, &[(Reason::NotAttested, 3)].into()),
+        "the caller that the connection is of has not failed"
     );
     assert_eq!(rig.mesh.notices(), Vec::<String>::new());
 }

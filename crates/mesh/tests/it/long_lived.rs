@@ -1,6 +1,7 @@
 //! What stays open takes no room from requests.
 
 use model::spec::Protocol;
+use ports::traffic::Traffic;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rig::*;
@@ -37,6 +38,8 @@ async fn open_upgrades_leave_a_service_its_requests() {
     }
     assert_eq!(rig.client().await.get("/").await.0, 200);
     rig.until_in_flight(&id("users", 1), OPEN.try_into().unwrap()).await;
+    let figures = &rig.mesh.connections()[0];
+    assert_eq!((figures.in_flight as usize, figures.concurrency), (OPEN, 0), "nobody waits for an answer");
 }
 
 #[tokio::test]
