@@ -71,6 +71,10 @@ pub(crate) struct Flow<'a> {
     pub(crate) deadline: Cell<Instant>,
     /// What was sent to the instance.
     pub(crate) sent: Cell<Sent>,
+    /// The pieces of the request's body that came later than its head.
+    pub(crate) pieces: Cell<u32>,
+    /// The next piece is the client's to send.
+    pub(crate) awaits_client: Cell<bool>,
     /// The whole request was sent.
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
@@ -259,6 +263,8 @@ impl<'a> Flow<'a> {
             began: Cell::new(now),
             deadline: Cell::new(call.deadline.at),
             sent: Cell::new(Sent::Nothing),
+            pieces: Cell::new(0),
+            awaits_client: Cell::new(false),
             uploaded: Cell::new(false),
             received: Cell::new(false),
             answered: Cell::new(false),
@@ -272,16 +278,9 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
-    pub(crate) fn progress(&self) {
-        self.began.set(self.worker.now());
-        let extended = Instant::now() + self.call.connection.policy().timeout;
-        self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
-    }
-
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
-        if !self.answered.get() && !matches!(stop, Stop::Cut) {
+        if !self.answered.get() && !self.awaits_client.get() && !matches!(stop, Stop::Cut) {
             let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
             self.call.unanswered(self.local, self.began.get(), now, reason);
         }

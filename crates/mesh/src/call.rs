@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
-    problem::Fault, retry, split::Lot, worker::Worker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
+    picker, problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
     pub(crate) framing: Framing,
+    /// It is one of gRPC with messages.
+    pub(crate) grpc: bool,
     /// It may be done twice.
     pub(crate) idempotent: bool,
     /// The protocol that it asks to change to.
@@ -85,12 +87,13 @@ pub(crate) enum Ended {
 
 impl Facts {
     pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
-        let method = request.method(head);
+        let (method, framing) = (request.method(head), request.framing());
         Self {
             to_head: method == b"HEAD",
             version: request.version(),
             keep_alive: request.keep_alive(),
-            framing: request.framing(),
+            framing,
+            grpc: !framing.is_empty() && http2::grpc::is_request(request, head),
             idempotent: retry::is_idempotent(method),
             upgrade: request.upgrade(head).map(Into::into),
         }

@@ -171,16 +171,15 @@ async fn stream(
         if body.is_done() {
             break;
         }
-        let read = within(idle, pin!(from.read(reply.body_space(room)))).await;
+        let read = flow.unless_idle(pin!(from.read(reply.body_space(room)))).await?;
         match read {
-            Ok(Ok(0)) if body.may_close() => {
+            Ok(0) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
                 to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
                 break;
             }
-            Ok(Ok(count @ 1..)) => reply.filled(count),
-            Ok(_) => return Err(Stop::Truncated(Reason::Reset)),
-            Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),
+            Ok(count @ 1..) => reply.filled(count),
+            _ => return Err(Stop::Truncated(Reason::Reset)),
         }
     }
     Ok(Downloaded::Whole { reusable: response.keep_alive(), keep })

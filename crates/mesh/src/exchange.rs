@@ -79,7 +79,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     facts.keep_alive &= !client.has_retired(worker);
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
-    let mut found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
+    let mut found = match facts.grpc {
         true => Err(Fault::new(Reason::Http2Required, "").into()),
         false => find::check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
             .map_err(Refusal::from)

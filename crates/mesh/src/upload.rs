@@ -4,17 +4,15 @@ use std::{
     future::poll_fn,
     pin::pin,
     task::{Poll, ready},
-    time::Duration,
 };
 
-use model::{Reason, spec::MessageLimits};
-use tokio::time::Instant;
 use wire::http1::{Body, Framing};
 
 use crate::{
     attempt::Flow,
     body::{self, PassFailed},
     buffer::Buffer,
+    pace::Pace,
     problem::Fault,
     retry::Sent,
     socket::{Reader, WriteFailed, Writer},
@@ -73,7 +71,7 @@ async fn send(
     let framing = flow.facts.framing;
     let mut body = Body::new(framing);
     let mut pace = Pace::new(flow);
-    let idle = flow.call.connection.policy().idle_timeout;
+    let (idle, room) = (flow.call.connection.policy().idle_timeout, flow.call.connection.shared.buffer);
     // Reading chunks uses them up, so nothing is read before the instance has taken the head.
     if framing == Framing::Chunked || body.is_done() {
         let written = within(idle, pin!(to.write_all([head]))).await.map_err(|_| Stopped::Upstream)?;
@@ -103,10 +101,13 @@ async fn send(
         }
         pace.passed(used)?;
         if body.is_done() {
-            flow.call.count_received(pace.bytes);
+            flow.call.count_received(pace.bytes());
             return Ok(());
         }
-        pace.receive(from, input).await?;
+        match pace.wait(from.read(input.body_space(room))).await? {
+            Ok(count @ 1..) => input.filled(count),
+            _ => return Err(Stopped::Vanished),
+        }
         flow.progress();
     }
 }
@@ -114,67 +115,6 @@ async fn send(
 /// Whether the buffer holds a body to its end, so that another attempt can send it.
 pub(crate) fn keeps(input: &Buffer, framing: Framing) -> bool {
     matches!(framing, Framing::Length(length) if input.can_hold(length))
-}
-
-/// How much of a body has come, and how long it was waited for.
-pub(crate) struct Pace<'a> {
-    limits: &'a MessageLimits,
-    idle: Duration,
-    buffer: usize,
-    bytes: usize,
-    waited: Duration,
-}
-
-impl<'a> Pace<'a> {
-    pub(crate) fn new(flow: &Flow<'a>) -> Self {
-        let (policy, buffer) = (flow.call.connection.policy(), flow.call.connection.shared.buffer);
-        Self { limits: &policy.limits, idle: policy.idle_timeout, buffer, bytes: 0, waited: Duration::ZERO }
-    }
-
-    /// Takes note of bytes that went on, framing included.
-    pub(crate) fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
-        self.bytes += bytes;
-        match self.limits.body {
-            Some(most) if self.bytes as u64 > most.0 => {
-                Err(Stopped::Refused(Fault::new(Reason::BodyTooLarge, format!("{most} allowed"))))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The bytes that went on.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Reads the next piece.
-    async fn receive(&mut self, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
-        match self.wait(from.read(input.body_space(self.buffer))).await? {
-            Ok(count @ 1..) => input.filled(count),
-            _ => return Err(Stopped::Vanished),
-        }
-        Ok(())
-    }
-
-    /// Waits for the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
-    pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
-        let began = Instant::now();
-        let piece = within(self.patience(), pin!(piece)).await;
-        self.waited += began.elapsed();
-        piece.map_err(|_| self.too_slow())
-    }
-
-    /// How long the next piece may take.
-    fn patience(&self) -> Duration {
-        let Some(seconds) = (self.bytes as u64).checked_div(self.limits.progress.0) else { return self.idle };
-        let allowed = self.limits.progress_grace + Duration::from_secs(seconds);
-        allowed.saturating_sub(self.waited).min(self.idle)
-    }
-
-    fn too_slow(&self) -> Stopped {
-        let waited = model::format_duration(Duration::from_millis(u64::try_from(self.waited.as_millis()).unwrap_or(0)));
-        Stopped::Refused(Fault::new(Reason::BodyTooSlow, format!("{} bytes in {waited}", self.bytes)))
-    }
 }
 
 impl Flow<'_> {

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     attempt::{Flow, Stop},
+    pace::Pace,
     problem::Fault,
     timer::within,
-    upload::{Pace, Stopped},
+    upload::Stopped,
 };
 
 /// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
@@ -52,6 +53,7 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
                 }
             }
             Ok(None) => {
+                flow.progress();
                 let trailers = source.trailers().await.map_err(stopped)?;
                 pass(flow, idle, sink.finish(trailers)).await?;
                 break;
@@ -94,7 +96,7 @@ fn stopped(lost: Lost) -> Stopped {
 pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stop> {
     let idle = flow.call.connection.policy().idle_timeout;
     loop {
-        let piece = within(idle, pin!(source.piece())).await.map_err(|_| Stop::Truncated(Reason::IdleTimeout))?;
+        let piece = flow.unless_idle(pin!(source.piece())).await?;
         let Some(piece) = piece.map_err(truncated)? else { break };
         let (length, last) = (piece.data.len(), piece.last);
         deliver(idle, sink.send(piece.data, last)).await?;

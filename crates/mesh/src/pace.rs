@@ -1,0 +1,126 @@
+//! How fast a request's body has to come, and how long both sides of a stream may be silent.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use model::Reason;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    attempt::{Flow, Stop},
+    problem::Fault,
+    timer::within,
+    upload::Stopped,
+};
+
+/// How much of a body has come, and how long it was waited for.
+pub(crate) struct Pace<'a> {
+    flow: &'a Flow<'a>,
+    bytes: usize,
+    waited: Duration,
+}
+
+impl<'a> Pace<'a> {
+    pub(crate) fn new(flow: &'a Flow<'a>) -> Self {
+        Self { flow, bytes: 0, waited: Duration::ZERO }
+    }
+
+    /// Takes note of bytes that went on, framing included.
+    pub(crate) fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
+        self.bytes += bytes;
+        match self.flow.call.connection.policy().limits.body {
+            Some(most) if self.bytes as u64 > most.0 => {
+                Err(Stopped::Refused(Fault::new(Reason::BodyTooLarge, format!("{most} allowed"))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The bytes that went on.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Waits for the next piece. Only the time spent here counts as the client's, and none of it as the instance's. Once the answer
+    /// has begun, [`Flow::unless_idle`] looks after both.
+    pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut piece = pin!(piece);
+        if let Poll::Ready(piece) = poll_fn(|context| Poll::Ready(piece.as_mut().poll(context))).await {
+            return Ok(piece);
+        }
+        let (flow, began) = (self.flow, Instant::now());
+        flow.await_client();
+        let in_time = match flow.answered.get() {
+            true => None,
+            false => timeout(self.patience(), piece.as_mut()).await.ok(),
+        };
+        let came = match in_time {
+            None if flow.answered.get() => Some(piece.await),
+            in_time => in_time,
+        };
+        self.waited += began.elapsed();
+        flow.awaits_client.set(came.is_none());
+        came.ok_or_else(|| self.too_slow())
+    }
+
+    /// How long the next piece may take. A stream of gRPC is as slow as its messages.
+    fn patience(&self) -> Duration {
+        let policy = self.flow.call.connection.policy();
+        let (limits, idle) = (&policy.limits, policy.idle_timeout);
+        match (self.bytes as u64).checked_div(limits.progress.0) {
+            Some(seconds) if !self.flow.facts.grpc => {
+                let allowed = limits.progress_grace + Duration::from_secs(seconds);
+                allowed.saturating_sub(self.waited).min(idle)
+            }
+            _ => idle,
+        }
+    }
+
+    fn too_slow(&self) -> Stopped {
+        let waited = model::format_duration(Duration::from_millis(u64::try_from(self.waited.as_millis()).unwrap_or(0)));
+        Stopped::Refused(Fault::new(Reason::BodyTooSlow, format!("{} bytes in {waited}", self.bytes)))
+    }
+}
+
+impl Flow<'_> {
+    /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
+    pub(crate) fn progress(&self) {
+        self.began.set(self.worker.now());
+        self.pieces.set(self.pieces.get().wrapping_add(1));
+        self.due_in(self.call.connection.policy().timeout);
+    }
+
+    /// The client has longer than it may take, so that the instance is not found late first.
+    fn await_client(&self) {
+        self.awaits_client.set(true);
+        let policy = self.call.connection.policy();
+        self.due_in(policy.idle_timeout + policy.timeout);
+    }
+
+    /// The response's head is due then, or when the caller gives up.
+    fn due_in(&self, time: Duration) {
+        let due = Instant::now() + time;
+        self.deadline.set(self.call.deadline.caller.map_or(due, |caller| caller.min(due)));
+    }
+
+    /// The next piece of the answer, unless neither side says anything for too long.
+    pub(crate) async fn unless_idle<T>(&self, mut piece: Pin<&mut impl Future<Output = T>>) -> Result<T, Stop> {
+        let idle = self.call.connection.policy().idle_timeout;
+        loop {
+            let pieces = self.pieces.get();
+            match within(idle, piece.as_mut()).await {
+                Ok(piece) => return Ok(piece),
+                Err(_) if self.pieces.get() != pieces => {}
+                // The instance may be waiting for the client, as we are.
+                Err(_) if self.awaits_client.get() => {
+                    return Err(Stop::Fault(Fault::new(Reason::BodyTooSlow, "neither side said anything")));
+                }
+                Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),
+            }
+        }
+    }
+}
