@@ -194,6 +194,15 @@ impl Reader<'_> {
         poll_fn(|context| self.poll_read(context, space)).await
     }
 
+    /// Ends when the peer has broken the connection, whatever there is to read before. With TLS only reading tells.
+    pub(crate) async fn broken(&self) {
+        let _ = match self {
+            Self::Tcp(half) => half.as_ref().ready(Interest::ERROR).await.map(drop),
+            Self::Unix(stream) => stream.broken().await,
+            Self::Tls(_) => std::future::pending().await,
+        };
+    }
+
     /// As [`Reader::read`].
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {

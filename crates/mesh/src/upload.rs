@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     task::{Poll, ready},
 };
 
@@ -86,12 +86,10 @@ async fn send(
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, head);
-        let passed = within(idle, pin!(passed)).await;
-        match passed {
-            Ok(Ok(_)) => flow.has_sent(),
-            Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
-            Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
-            Err(_) => return Err(Stopped::Upstream),
+        match unless_broken(flow, pin!(passed), pin!(from.broken())).await? {
+            Ok(_) => flow.has_sent(),
+            Err(PassFailed::Malformed(error)) => return Err(Stopped::Refused(Fault::of_request(error))),
+            Err(PassFailed::Write(failed)) => return Err(flow.not_written(&failed)),
         }
         let used = held - input.data().len();
         match keeps {
@@ -110,6 +108,19 @@ async fn send(
         }
         flow.progress();
     }
+}
+
+/// Sends some of a body on, unless the instance takes nothing for too long, or the client has `broken` off meanwhile.
+pub(crate) async fn unless_broken<T>(
+    flow: &Flow<'_>,
+    mut sending: Pin<&mut impl Future<Output = T>>,
+    mut broken: Pin<&mut impl Future<Output = ()>>,
+) -> Result<T, Stopped> {
+    let sent = poll_fn(|context| match sending.as_mut().poll(context) {
+        Poll::Ready(sent) => Poll::Ready(Ok(sent)),
+        Poll::Pending => broken.as_mut().poll(context).map(|()| Err(Stopped::Vanished)),
+    });
+    within(flow.call.connection.policy().idle_timeout, pin!(sent)).await.unwrap_or(Err(Stopped::Upstream))
 }
 
 /// Whether the buffer holds a body to its end, so that another attempt can send it.

@@ -14,7 +14,7 @@ use crate::{
     pace::Pace,
     problem::Fault,
     timer::within,
-    upload::Stopped,
+    upload::{self, Stopped},
 };
 
 /// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
@@ -28,15 +28,14 @@ pub(super) async fn send(flow: &Flow<'_>, source: &mut impl Source, sink: &mut i
 }
 
 async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S) -> Result<(), Stopped> {
-    let idle = flow.call.connection.policy().idle_timeout;
     let mut pace = Pace::new(flow);
     if flow.facts.framing.is_empty() {
-        return pass(flow, idle, sink.finish(None)).await;
+        return pass(flow, source, sink.finish(None)).await;
     }
     let mut waited = !has_piece(source).await;
     if waited && S::WITH_HEAD {
         // The head does not wait for it.
-        pass(flow, idle, sink.send(Bytes::new(), false)).await?;
+        pass(flow, source, sink.send(Bytes::new(), false)).await?;
     }
     loop {
         match pace.wait(source.piece()).await? {
@@ -46,7 +45,7 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
                 }
                 pace.passed(piece.data.len())?;
                 let last = piece.last;
-                pass(flow, idle, sink.send(piece.data, last)).await?;
+                pass(flow, source, sink.send(piece.data, last)).await?;
                 source.taken();
                 if last {
                     break;
@@ -55,7 +54,7 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
             Ok(None) => {
                 flow.progress();
                 let trailers = source.trailers().await.map_err(stopped)?;
-                pass(flow, idle, sink.finish(trailers)).await?;
+                pass(flow, source, sink.finish(trailers)).await?;
                 break;
             }
             Err(lost) => return Err(stopped(lost)),
@@ -67,21 +66,20 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
 
 async fn pass(
     flow: &Flow<'_>,
-    idle: Duration,
+    source: &mut impl Source,
     sending: impl Future<Output = Result<(), NotSent>>,
 ) -> Result<(), Stopped> {
-    match within(idle, pin!(sending)).await {
-        Ok(Ok(())) => {
+    match upload::unless_broken(flow, pin!(sending), pin!(source.broken())).await? {
+        Ok(()) => {
             flow.has_sent();
             Ok(())
         }
-        Ok(Err(not_sent)) => {
+        Err(not_sent) => {
             if not_sent.begun {
                 flow.has_sent();
             }
             Err(Stopped::Upstream)
         }
-        Err(_) => Err(Stopped::Upstream),
     }
 }
 

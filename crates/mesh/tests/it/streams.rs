@@ -1,7 +1,17 @@
 //! Bodies as streams: large, slow, both ways at once, and cut short.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use http_body_util::channel::Channel;
+use hyper::{Request, body::Bytes};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use model::spec::Protocol;
+use ports::traffic::Traffic;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use wire::http1::Framing;
 
 use crate::rig::*;
@@ -127,8 +137,91 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
         client.send(request).await;
         rig.until_in_flight(&id("users", 1), 1).await;
         drop(client);
-        tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
+        timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
         rig.until_in_flight(&id("users", 1), 0).await;
+    }
+}
+
+/// Longer than a piece takes to go on, unless nobody reads.
+const STUCK: Duration = Duration::from_millis(500);
+
+/// Writes until nothing more goes.
+pub(crate) async fn fill(stream: &mut (impl AsyncWrite + Unpin)) {
+    let piece = vec![b'x'; PIECE];
+    while let Ok(written) = timeout(STUCK, stream.write(&piece)).await {
+        written.unwrap();
+    }
+}
+
+/// A service whose instance reads nothing of a body.
+async fn deaf(protocol: Protocol) -> Rig {
+    let rig = Rig::with(|policy| policy.protocol = protocol).await;
+    let target = rig
+        .server(move |mut conn| async move {
+            if protocol == Protocol::Http {
+                conn.request_head().await;
+                return std::future::pending().await;
+            }
+            let mut connection = h2::server::handshake(conn.into_stream()).await.unwrap();
+            let mut streams = Vec::new();
+            while let Some(Ok(stream)) = connection.accept().await {
+                streams.push(stream);
+            }
+        })
+        .await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig
+}
+
+/// The one request ends as one that the client gave up.
+pub(crate) async fn is_cancelled(rig: &Rig) {
+    rig.until_in_flight(&id("users", 1), 0).await;
+    let ended = async {
+        loop {
+            let connections = rig.mesh.connections();
+            match connections.into_iter().find(|figures| figures.requests > 0) {
+                Some(figures) => return figures,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let figures = timeout(PATIENCE, ended).await.unwrap();
+    assert_eq!((figures.outcomes.cancelled, figures.reasons.len()), (1, 0), "it is no fault of the instance");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_instance_reads_nothing() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = deaf(protocol).await;
+        let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+        let head = format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        fill(&mut client).await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        reset(client);
+        is_cancelled(&rig).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_given_up_while_the_instance_reads_nothing() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = deaf(protocol).await;
+        let stream = TcpStream::connect(rig.gateway).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        rig.spawn(async move {
+            let _ = connection.await;
+        });
+        let (mut pieces, body) = Channel::<Bytes, Infallible>::new(1);
+        let answer = sender.send_request(Request::put("http://shop.test/").body(body).unwrap());
+        let piece = Bytes::from(vec![b'x'; PIECE]);
+        while let Ok(sent) = timeout(STUCK, pieces.send_data(piece.clone())).await {
+            sent.unwrap();
+        }
+        rig.until_in_flight(&id("users", 1), 1).await;
+        drop(answer);
+        is_cancelled(&rig).await;
     }
 }
 
