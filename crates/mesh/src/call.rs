@@ -24,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) framing: Framing,
     /// It is one of gRPC with messages.
     pub(crate) grpc: bool,
+    /// It waits for `100 Continue` before it sends its body.
+    pub(crate) expects_continue: bool,
     /// It may be done twice.
     pub(crate) idempotent: bool,
     /// The protocol that it asks to change to.
@@ -94,6 +96,7 @@ impl Facts {
             keep_alive: request.keep_alive(),
             framing,
             grpc: !framing.is_empty() && http2::grpc::is_request(request, head),
+            expects_continue: request.expects_continue(),
             idempotent: retry::is_idempotent(method),
             upgrade: request.upgrade(head).map(Into::into),
         }

@@ -48,7 +48,10 @@ pub(crate) async fn run(
         before_deadline(flow, pin!(read_head(flow, &mut from, reply, response))).await?;
         match response.status() {
             101 => return switch(flow, &mut to, reply, response, answer).await,
-            100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
+            status @ 100..200 => {
+                flow.inform(status);
+                pass_interim(flow, &mut to, reply, response, answer).await?;
+            }
             status => {
                 flow.observe(status, retry_after(response, reply.data()));
                 return stream(flow, from, to, reply, response, answer).await;

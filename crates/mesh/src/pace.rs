@@ -49,7 +49,12 @@ impl<'a> Pace<'a> {
     /// has begun, [`Flow::unless_idle`] looks after both.
     pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
         let mut piece = pin!(piece);
-        if let Poll::Ready(piece) = poll_fn(|context| Poll::Ready(piece.as_mut().poll(context))).await {
+        let in_turn = poll_fn(|context| match piece.as_mut().poll(context) {
+            Poll::Ready(piece) => Poll::Ready(Some(piece)),
+            Poll::Pending if self.is_held_back() => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(piece) = in_turn.await {
             return Ok(piece);
         }
         let (flow, began) = (self.flow, Instant::now());
@@ -65,6 +70,12 @@ impl<'a> Pace<'a> {
         self.waited += began.elapsed();
         flow.awaits_client.set(came.is_none());
         came.ok_or_else(|| self.too_slow())
+    }
+
+    /// Whether the client waits for the instance to ask for its body.
+    fn is_held_back(&self) -> bool {
+        let flow = self.flow;
+        flow.facts.expects_continue && self.bytes == 0 && !flow.call.invited.get() && !flow.answered.get()
     }
 
     /// How long the next piece may take. A stream of gRPC is as slow as its messages.
@@ -87,6 +98,13 @@ impl<'a> Pace<'a> {
 }
 
 impl Flow<'_> {
+    /// A response before the final one goes to the client.
+    pub(crate) fn inform(&self, status: u16) {
+        if status == 100 {
+            self.call.invited.set(true);
+        }
+    }
+
     /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
     pub(crate) fn progress(&self) {
         self.began.set(self.worker.now());
