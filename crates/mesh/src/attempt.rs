@@ -73,8 +73,6 @@ pub(crate) struct Flow<'a> {
     pub(crate) sent: Cell<Sent>,
     /// The pieces of the request's body that came later than its head.
     pub(crate) pieces: Cell<u32>,
-    /// The next piece is the client's to send.
-    pub(crate) awaits_client: Cell<bool>,
     /// The whole request was sent.
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
@@ -145,7 +143,7 @@ pub(crate) async fn dial(lease: &Lease, call: &Call) -> Result<(Reserved, Socket
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
         Ok(Ok(socket)) => Ok((reserved, socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)), None)),
-        Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
+        Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call, call.deadline.at)))),
         Err(_) => {
             let detail = format!("no connection to {target} within {}", model::format_duration(limit));
             Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail), None))
@@ -160,14 +158,15 @@ fn refused(target: &Target, error: &io::Error) -> String {
     }
 }
 
-/// The request timed out.
-pub(crate) fn late(call: &Call) -> Fault {
+/// The request timed out: its answer was due then.
+pub(crate) fn late(call: &Call, due: Instant) -> Fault {
     let limit = model::format_duration(call.connection.policy().timeout);
-    let detail = match call.deadline.reason {
+    let reason = call.deadline.reason_at(due);
+    let detail = match reason {
         Reason::Timeout => format!("no response head within {limit}"),
         _ => String::new(),
     };
-    Fault::new(call.deadline.reason, detail)
+    Fault::new(reason, detail)
 }
 
 async fn transfer(
@@ -254,6 +253,7 @@ async fn upgraded(
 
 impl<'a> Flow<'a> {
     pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
+        call.awaits_client.set(false);
         Self {
             worker,
             facts,
@@ -264,7 +264,6 @@ impl<'a> Flow<'a> {
             deadline: Cell::new(call.deadline.at),
             sent: Cell::new(Sent::Nothing),
             pieces: Cell::new(0),
-            awaits_client: Cell::new(false),
             uploaded: Cell::new(false),
             received: Cell::new(false),
             answered: Cell::new(false),
@@ -280,7 +279,7 @@ impl<'a> Flow<'a> {
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
-        if !self.answered.get() && !self.awaits_client.get() && !matches!(stop, Stop::Cut) {
+        if !self.answered.get() && !self.call.awaits_client.get() && !matches!(stop, Stop::Cut) {
             let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
             self.call.unanswered(self.local, self.began.get(), now, reason);
         }

@@ -54,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) permit: Permit,
     /// The client was told to go on with its body.
     pub(crate) invited: Cell<bool>,
+    /// The next piece of its body is the client's to send.
+    pub(crate) awaits_client: Cell<bool>,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
@@ -134,6 +136,7 @@ impl Call {
             passed,
             permit: Permit::default(),
             invited: Cell::new(false),
+            awaits_client: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
             received: Cell::new(received as u64),
@@ -203,10 +206,10 @@ impl Call {
     }
 
     /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
-    /// passed before an instance had the request.
+    /// passed before an instance had the request, or while the client had to send more of it.
     pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
-        let deadline =
-            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        let had_request = || !self.tried.is_empty() && !self.awaits_client.get();
+        let deadline = || matches!(self.entry, Entry::Address(_)) && had_request() && self.had_its_time(reason);
         reason.blames_callee() || deadline()
     }
 
@@ -273,16 +276,20 @@ impl Ended {
 impl Deadline {
     /// That of the policy, or of the caller if it waits less.
     fn new(worker: &Worker, now: Timestamp, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
-        let caller = caller.filter(|caller| *caller < policy);
         let (limit, reason) = match caller {
-            None => (policy, Reason::Timeout),
             Some(Duration::ZERO) => {
                 return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
             }
-            Some(left) => (left, Reason::DeadlineExceeded),
+            Some(left) if left < policy => (left, Reason::DeadlineExceeded),
+            _ => (policy, Reason::Timeout),
         };
         let due = now + limit;
         let at = worker.instant(due);
-        Ok(Self { at, due, reason, caller: caller.map(|_| at) })
+        Ok(Self { at, due, reason, caller: caller.map(|left| worker.instant(now + left)) })
+    }
+
+    /// Why a request ends whose answer was due then: later than at first, if its body moved.
+    pub(crate) fn reason_at(&self, due: Instant) -> Reason {
+        if due > self.at && self.caller == Some(due) { Reason::DeadlineExceeded } else { self.reason }
     }
 }

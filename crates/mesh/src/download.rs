@@ -69,7 +69,10 @@ pub(crate) async fn before_deadline<T>(
     let timer = flow.timer.unwrap_or(&own);
     poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(result) => Poll::Ready(result),
-        Poll::Pending => timer.poll(flow.deadline.get(), context).map(|()| Err(Stop::Fault(attempt::late(flow.call)))),
+        Poll::Pending => {
+            let due = flow.deadline.get();
+            timer.poll(due, context).map(|()| Err(Stop::Fault(attempt::late(flow.call, due))))
+        }
     })
     .await
 }

@@ -68,7 +68,7 @@ impl<'a> Pace<'a> {
             in_time => in_time,
         };
         self.waited += began.elapsed();
-        flow.awaits_client.set(came.is_none());
+        flow.call.awaits_client.set(came.is_none());
         came.ok_or_else(|| self.too_slow())
     }
 
@@ -114,7 +114,7 @@ impl Flow<'_> {
 
     /// The client has longer than it may take, so that the instance is not found late first.
     fn await_client(&self) {
-        self.awaits_client.set(true);
+        self.call.awaits_client.set(true);
         let policy = self.call.connection.policy();
         self.due_in(policy.idle_timeout + policy.timeout);
     }
@@ -134,7 +134,7 @@ impl Flow<'_> {
                 Ok(piece) => return Ok(piece),
                 Err(_) if self.pieces.get() != pieces => {}
                 // The instance may be waiting for the client, as we are.
-                Err(_) if self.awaits_client.get() => {
+                Err(_) if self.call.awaits_client.get() => {
                     return Err(Stop::Fault(Fault::new(Reason::BodyTooSlow, "neither side said anything")));
                 }
                 Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use http_body_util::channel::Channel;
 use hyper::{Request, body::Bytes};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use model::spec::Protocol;
+use model::{Reason, spec::Protocol};
 use ports::traffic::Traffic;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -238,4 +238,20 @@ async fn an_upload_that_moves_does_not_time_out() {
         client.send(letter).await;
     }
     assert_eq!(client.response().await.2, b"POST / HTTP/1.1|abcdef");
+}
+
+#[tokio::test]
+async fn an_upload_that_moves_ends_when_its_caller_gives_up() {
+    let rig = Rig::with(|policy| policy.timeout = Duration::from_secs(1)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut caller = rig.caller().await;
+    caller.send("POST / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 2S\r\ncontent-length: 40\r\n\r\n").await;
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..39 {
+        tick.tick().await;
+        caller.send("x").await;
+    }
+    let problem = caller.problem("x").await;
+    assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504));
 }
