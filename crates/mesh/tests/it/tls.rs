@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{http2_client, rig::*};
+use crate::{http2_client, rig::*, streams};
 
 const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 
@@ -566,4 +566,23 @@ async fn without_a_name_and_with_a_development_certificate_any_host_will_do() {
         conn.send("GET / HTTP/1.1\r\nhost: other\r\n\r\n").await;
         assert_eq!(conn.response().await.0, 200);
     }
+}
+
+/// Its end is seen once the request would be late.
+#[tokio::test]
+async fn a_client_that_leaves_while_the_instance_reads_nothing() {
+    let files = Files::new();
+    let rig = Rig::secure(files.config(), |policy| policy.timeout = Duration::from_secs(5)).await;
+    let deaf = |mut conn: Conn| async move {
+        conn.request_head().await;
+        std::future::pending().await
+    };
+    let target = rig.server(deaf).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let mut client = connect(&rig, &files.client(BOTH, &["http/1.1"])).await;
+    client.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    streams::fill(&mut client).await;
+    rig.until_in_flight(&id("users", 1), 1).await;
+    reset(client.into_inner().0);
+    streams::is_cancelled(&rig).await;
 }
