@@ -5,7 +5,10 @@ use std::{convert::Infallible, time::Duration};
 use http_body_util::channel::Channel;
 use hyper::{Request, body::Bytes};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use model::{Reason, spec::Protocol};
+use model::{
+    Reason,
+    spec::{Breaker, Protocol},
+};
 use ports::traffic::Traffic;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -254,4 +257,20 @@ async fn an_upload_that_moves_ends_when_its_caller_gives_up() {
     }
     let problem = caller.problem("x").await;
     assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504));
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_while_it_has_to_send_opens_no_breaker() {
+    let breaker = Breaker { consecutive: 1, ..Breaker::default() };
+    let rig = Rig::with(|policy| (policy.timeout, policy.breaker) = (Duration::from_secs(1), Some(breaker))).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let request = "POST / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 2S\r\ncontent-length: 9\r\n\r\nabc";
+    let problem = rig.caller().await.problem(request).await;
+    assert_eq!(problem.reason, Reason::DeadlineExceeded.code());
+    let counted = || rig.mesh.connections().iter().any(|figures| figures.outcomes.failed == 1);
+    while !counted() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.caller().await.get("/").await.0, 200);
 }
