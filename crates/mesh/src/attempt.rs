@@ -253,7 +253,7 @@ async fn upgraded(
 
 impl<'a> Flow<'a> {
     pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
-        call.awaits_client.set(false);
+        call.listening.set(false);
         Self {
             worker,
             facts,
@@ -279,7 +279,7 @@ impl<'a> Flow<'a> {
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
-        if !self.answered.get() && !self.call.awaits_client.get() && !matches!(stop, Stop::Cut) {
+        if self.is_awaited(&stop) {
             let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
             self.call.unanswered(self.local, self.began.get(), now, reason);
         }
@@ -297,6 +297,12 @@ impl<'a> Flow<'a> {
             true => Failed::Again(fault, None),
             false => Failed::Over(Ended::Fault(fault)),
         }
+    }
+
+    /// Whether the instance was waited for, and not the client: whoever is slow with a request says nothing of the instance.
+    fn is_awaited(&self, stop: &Stop) -> bool {
+        let by_client = matches!(stop, Stop::Fault(fault) if fault.reason.status() < 500);
+        !(by_client || matches!(stop, Stop::Cut) || self.answered.get() || self.call.listening.get())
     }
 
     fn cut_off(&self) -> Failed {

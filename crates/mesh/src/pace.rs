@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::Reason;
+use model::{ByteSize, Reason};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -29,20 +29,24 @@ impl<'a> Pace<'a> {
         Self { flow, bytes: 0, waited: Duration::ZERO }
     }
 
-    /// Takes note of bytes that went on, framing included.
-    pub(crate) fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
-        self.bytes += bytes;
-        match self.flow.call.connection.policy().limits.body {
-            Some(most) if self.bytes as u64 > most.0 => {
-                Err(Stopped::Refused(Fault::new(Reason::BodyTooLarge, format!("{most} allowed"))))
-            }
-            _ => Ok(()),
-        }
+    /// How many bytes of the body may still go on.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.most().map_or(u64::MAX, |most| most.0.saturating_sub(self.bytes as u64))
     }
 
-    /// The bytes that went on.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Takes note of bytes of the body that went on.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// There are more than may go on.
+    pub(crate) fn too_large(&self) -> Stopped {
+        let most = self.most().map_or_else(String::new, |most| format!("{most} allowed"));
+        Stopped::Refused(Fault::new(Reason::BodyTooLarge, most))
+    }
+
+    fn most(&self) -> Option<ByteSize> {
+        self.flow.call.connection.policy().limits.body
     }
 
     /// Waits for the next piece. Only the time spent here counts as the client's, and none of it as the instance's. Once the answer
@@ -68,14 +72,13 @@ impl<'a> Pace<'a> {
             in_time => in_time,
         };
         self.waited += began.elapsed();
-        flow.call.awaits_client.set(came.is_none());
         came.ok_or_else(|| self.too_slow())
     }
 
     /// Whether the client waits for the instance to ask for its body.
     fn is_held_back(&self) -> bool {
         let flow = self.flow;
-        flow.facts.expects_continue && self.bytes == 0 && !flow.call.invited.get() && !flow.answered.get()
+        flow.facts.expects_continue && flow.pieces.get() == 0 && !flow.call.invited.get() && !flow.answered.get()
     }
 
     /// How long the next piece may take. A stream of gRPC is as slow as its messages.
@@ -107,6 +110,7 @@ impl Flow<'_> {
 
     /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
     pub(crate) fn progress(&self) {
+        self.call.listening.set(false);
         self.began.set(self.worker.now());
         self.pieces.set(self.pieces.get().wrapping_add(1));
         self.due_in(self.call.connection.policy().timeout);
@@ -114,7 +118,7 @@ impl Flow<'_> {
 
     /// The client has longer than it may take, so that the instance is not found late first.
     fn await_client(&self) {
-        self.call.awaits_client.set(true);
+        self.call.listening.set(true);
         let policy = self.call.connection.policy();
         self.due_in(policy.idle_timeout + policy.timeout);
     }
@@ -134,7 +138,7 @@ impl Flow<'_> {
                 Ok(piece) => return Ok(piece),
                 Err(_) if self.pieces.get() != pieces => {}
                 // The instance may be waiting for the client, as we are.
-                Err(_) if self.call.awaits_client.get() => {
+                Err(_) if self.call.listening.get() => {
                     return Err(Stop::Fault(Fault::new(Reason::BodyTooSlow, "neither side said anything")));
                 }
                 Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),

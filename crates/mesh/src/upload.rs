@@ -85,21 +85,27 @@ async fn send(
     let keeps = keeps(input, framing);
     loop {
         let held = input.data().len();
-        let passed = body::pass(&mut body, input, to, framing, head);
+        let passed = body::pass(&mut body, input, to, framing, head, pace.allowed());
         match unless_broken(flow, pin!(passed), pin!(from.broken())).await? {
-            Ok(_) => flow.has_sent(),
+            Ok(passed) => {
+                flow.has_sent();
+                pace.passed(passed.data);
+            }
+            Err(PassFailed::TooLarge(more)) => {
+                flow.call.count_received(more);
+                return Err(pace.too_large());
+            }
             Err(PassFailed::Malformed(error)) => return Err(Stopped::Refused(Fault::of_request(error))),
             Err(PassFailed::Write(failed)) => return Err(flow.not_written(&failed)),
         }
         let used = held - input.data().len();
+        flow.call.count_received(used);
         match keeps {
             true => input.hold_used(used),
             false if used > 0 => flow.sent.set(Sent::Spent),
             false => {}
         }
-        pace.passed(used)?;
         if body.is_done() {
-            flow.call.count_received(pace.bytes());
             return Ok(());
         }
         match pace.wait(from.read(input.body_space(room))).await? {

@@ -43,7 +43,12 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
                 if std::mem::replace(&mut waited, true) {
                     flow.progress();
                 }
-                pace.passed(piece.data.len())?;
+                let length = piece.data.len();
+                flow.call.count_received(length);
+                if length as u64 > pace.allowed() {
+                    return Err(pace.too_large());
+                }
+                pace.passed(length);
                 let last = piece.last;
                 pass(flow, source, sink.send(piece.data, last)).await?;
                 source.taken();
@@ -60,7 +65,6 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
             Err(lost) => return Err(stopped(lost)),
         }
     }
-    flow.call.count_received(pace.bytes());
     Ok(())
 }
 

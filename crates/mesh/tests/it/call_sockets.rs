@@ -258,7 +258,7 @@ async fn a_caller_that_leaves_while_the_instance_reads_nothing() {
     let mut called = Called::new(|_| {}, &[]).await;
     let deaf = |mut conn: Conn| async move {
         conn.request_head().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let target = called.rig.server(deaf).await;
     called.routing.services = called.rig.routing(&[("users", true, &[(1, target)])]).services;

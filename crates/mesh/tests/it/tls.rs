@@ -575,7 +575,7 @@ async fn a_client_that_leaves_while_the_instance_reads_nothing() {
     let rig = Rig::secure(files.config(), |policy| policy.timeout = Duration::from_secs(5)).await;
     let deaf = |mut conn: Conn| async move {
         conn.request_head().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let target = rig.server(deaf).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
