@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::{ByteSize, Reason};
+use model::{ByteSize, Reason, spec::Protocol};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -81,12 +81,12 @@ impl<'a> Pace<'a> {
         flow.facts.expects_continue && flow.pieces.get() == 0 && !flow.call.invited.get() && !flow.answered.get()
     }
 
-    /// How long the next piece may take. A stream of gRPC is as slow as its messages.
+    /// How long the next piece may take. A stream of gRPC is as slow as its messages, where the instance can speak it.
     fn patience(&self) -> Duration {
         let policy = self.flow.call.connection.policy();
         let (limits, idle) = (&policy.limits, policy.idle_timeout);
         match (self.bytes as u64).checked_div(limits.progress.0) {
-            Some(seconds) if !self.flow.facts.grpc => {
+            Some(seconds) if !(self.flow.facts.grpc && policy.protocol == Protocol::Http2) => {
                 let allowed = limits.progress_grace + Duration::from_secs(seconds);
                 allowed.saturating_sub(self.waited).min(idle)
             }

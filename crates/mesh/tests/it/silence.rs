@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use http_body_util::{BodyExt, channel::Channel};
+use http_body_util::{
+    BodyExt,
+    channel::{Channel, Sender},
+};
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
@@ -67,18 +70,26 @@ async fn echo_server(rig: &Rig, late: bool) -> Target {
     target
 }
 
-async fn echoes_after_silence(rig: &Rig, content_type: &str, late: bool) {
-    let target = echo_server(rig, late).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+/// A stream whose body comes piece by piece.
+async fn open(
+    rig: &Rig,
+    content_type: &str,
+) -> (Sender<Bytes>, impl Future<Output = hyper::Result<Response<Incoming>>>) {
     let stream = TcpStream::connect(rig.gateway).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     rig.spawn(async move {
         let _ = connection.await;
     });
-    let (mut pieces, body) = Channel::<Bytes, Infallible>::new(1);
+    let (pieces, body) = Channel::<Bytes, Infallible>::new(1);
     let call = Request::post("http://shop.test/a.B/C").header("content-type", content_type).body(body).unwrap();
-    let answer = sender.send_request(call);
+    (pieces, sender.send_request(call))
+}
+
+async fn echoes_after_silence(rig: &Rig, content_type: &str, late: bool) {
+    let target = echo_server(rig, late).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (mut pieces, answer) = open(rig, content_type).await;
     if late {
         sleep(LONG).await;
         pieces.send_data("first".into()).await.unwrap();
@@ -110,6 +121,17 @@ async fn a_stream_of_grpc_may_be_silent_before_its_answer() {
         policy.limits.progress_grace = Duration::from_millis(100);
     };
     echoes_after_silence(&Rig::with(http2).await, "application/grpc", true).await;
+}
+
+/// Anybody can name a content type.
+#[tokio::test]
+async fn grpc_where_no_instance_speaks_it_may_not_be_silent() {
+    let rig = Rig::with(|policy| policy.limits.progress_grace = Duration::from_millis(100)).await;
+    let target = rig.server(echo).await;
+    rig.apply(&[("users", true, &[(1, target)])]).await;
+    let (_pieces, answer) = open(&rig, "application/grpc").await;
+    let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+    assert_eq!(answer.headers()["x-isles-reason"], Reason::BodyTooSlow.code());
 }
 
 #[tokio::test]
