@@ -77,20 +77,18 @@ const LONG: Duration = Duration::from_secs(3);
 /// A service whose instance asks for the body when it has waited so long, if ever.
 async fn inviting(policy: impl FnOnce(&mut Policy), after: Option<Duration>) -> Rig {
     let rig = Rig::with(policy).await;
-    let target = rig
-        .server(move |mut conn| async move {
-            let (_, framing) = conn.request_head().await.unwrap();
-            if let Some(after) = after {
-                sleep(after).await;
-                conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
-            }
-            if let Some(body) = conn.body(framing).await {
-                assert_eq!(body, b"body");
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| async move {
+        let (_, framing) = conn.request_head().await.unwrap();
+        if let Some(after) = after {
+            sleep(after).await;
+            conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+        }
+        if let Some(body) = conn.body(framing).await {
+            assert_eq!(body, b"body");
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
     rig
 }
 

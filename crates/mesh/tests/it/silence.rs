@@ -33,17 +33,15 @@ const END: &str = "0\r\n\r\n";
 #[tokio::test]
 async fn a_client_that_is_answered_may_be_silent() {
     let rig = Rig::with(|policy| policy.limits.progress_grace = SHORT).await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request_head().await;
-            conn.send(ANSWER).await;
-            sleep(LONG).await;
-            conn.send(TICK).await;
-            assert_eq!(conn.exactly(TICK.len()).await, TICK.as_bytes());
-            conn.send(END).await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request_head().await;
+        conn.send(ANSWER).await;
+        sleep(LONG).await;
+        conn.send(TICK).await;
+        assert_eq!(conn.exactly(TICK.len()).await, TICK.as_bytes());
+        conn.send(END).await;
+    })
+    .await;
     let mut client = rig.client().await;
     client.send(POST).await;
     client.response_head("POST").await;
@@ -127,8 +125,7 @@ async fn a_stream_of_grpc_may_be_silent_before_its_answer() {
 #[tokio::test]
 async fn grpc_where_no_instance_speaks_it_may_not_be_silent() {
     let rig = Rig::with(|policy| policy.limits.progress_grace = Duration::from_millis(100)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (_pieces, answer) = open(&rig, "application/grpc").await;
     let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
     assert_eq!(answer.headers()["x-isles-reason"], Reason::BodyTooSlow.code());
@@ -139,19 +136,17 @@ async fn a_stream_on_which_neither_side_says_anything() {
     const TICKS: usize = 8;
     let rig = Rig::with(|policy| policy.idle_timeout = SHORT).await;
     let (told, mut heard) = tokio::sync::mpsc::channel(1);
-    let target = rig
-        .server(move |mut conn| {
-            let told = told.clone();
-            async move {
-                conn.request_head().await;
-                conn.send(ANSWER).await;
-                let ticks = conn.exactly(TICKS * TICK.len()).await;
-                told.send(ticks).await.unwrap();
-                conn.ends().await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| {
+        let told = told.clone();
+        async move {
+            conn.request_head().await;
+            conn.send(ANSWER).await;
+            let ticks = conn.exactly(TICKS * TICK.len()).await;
+            told.send(ticks).await.unwrap();
+            conn.ends().await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client.send(POST).await;
     client.response_head("POST").await;
