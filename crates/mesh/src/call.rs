@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
-    problem::Fault, retry, split::Lot, worker::Worker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
+    picker, problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -22,6 +22,10 @@ pub(crate) struct Facts {
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
     pub(crate) framing: Framing,
+    /// It is one of gRPC with messages.
+    pub(crate) grpc: bool,
+    /// It waits for `100 Continue` before it sends its body.
+    pub(crate) expects_continue: bool,
     /// It may be done twice.
     pub(crate) idempotent: bool,
     /// The protocol that it asks to change to.
@@ -50,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) permit: Permit,
     /// The client was told to go on with its body.
     pub(crate) invited: Cell<bool>,
+    /// The client is waited for, which has yet to send more of the body.
+    pub(crate) listening: Cell<bool>,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
@@ -122,12 +128,14 @@ pub(crate) enum Ended {
 
 impl Facts {
     pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
-        let method = request.method(head);
+        let (method, framing) = (request.method(head), request.framing());
         Self {
             to_head: method == b"HEAD",
             version: request.version(),
             keep_alive: request.keep_alive(),
-            framing: request.framing(),
+            framing,
+            grpc: !framing.is_empty() && http2::grpc::is_request(request, head),
+            expects_continue: request.expects_continue(),
             idempotent: retry::is_idempotent(method),
             upgrade: request.upgrade(head).map(Into::into),
         }
@@ -165,6 +173,7 @@ impl Call {
             passed,
             permit: Permit::default(),
             invited: Cell::new(false),
+            listening: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
             received: Passing::new(received),
@@ -234,10 +243,10 @@ impl Call {
     }
 
     /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
-    /// passed before an instance had the request.
+    /// passed before an instance had the request, or while the client had to send more of it.
     pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
-        let deadline =
-            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        let had_request = || !self.tried.is_empty() && !self.listening.get();
+        let deadline = || matches!(self.entry, Entry::Address(_)) && had_request() && self.had_its_time(reason);
         reason.blames_callee() || deadline()
     }
 
@@ -304,16 +313,20 @@ impl Ended {
 impl Deadline {
     /// That of the policy, or of the caller if it waits less.
     fn new(worker: &Worker, now: Timestamp, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
-        let caller = caller.filter(|caller| *caller < policy);
         let (limit, reason) = match caller {
-            None => (policy, Reason::Timeout),
             Some(Duration::ZERO) => {
                 return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
             }
-            Some(left) => (left, Reason::DeadlineExceeded),
+            Some(left) if left < policy => (left, Reason::DeadlineExceeded),
+            _ => (policy, Reason::Timeout),
         };
         let due = now + limit;
         let at = worker.instant(due);
-        Ok(Self { at, due, reason, caller: caller.map(|_| at) })
+        Ok(Self { at, due, reason, caller: caller.map(|left| worker.instant(now + left)) })
+    }
+
+    /// Why a request ends whose answer was due then: later than at first, if its body moved.
+    pub(crate) fn reason_at(&self, due: Instant) -> Reason {
+        if due > self.at && self.caller == Some(due) { Reason::DeadlineExceeded } else { self.reason }
     }
 }

@@ -238,7 +238,7 @@ fn full(bound: &Bound) -> String {
 
 /// What it waited for did not come in the time of its policy, or of its caller.
 fn late(call: &Call, reason: Reason, what: &str) -> Ended {
-    let reason = if call.deadline.caller.is_some() { call.deadline.reason } else { reason };
+    let reason = if call.deadline.reason == Reason::Timeout { reason } else { call.deadline.reason };
     fault(reason, format!("{what}, waited {}", model::format_duration(call.patience())))
 }
 

@@ -42,6 +42,7 @@ mod line;
 mod listener;
 mod load;
 mod messages;
+mod pace;
 mod picker;
 mod place;
 mod pool;

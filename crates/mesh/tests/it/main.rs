@@ -36,6 +36,7 @@ mod releases;
 mod retire;
 mod retries;
 mod rig;
+mod silence;
 mod split;
 mod statuses;
 mod streams;
