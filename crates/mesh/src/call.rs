@@ -6,13 +6,16 @@ use std::{
     time::Duration,
 };
 
-use logic::{balance::GATEWAY_FAILURE_PENALTY, outcome as health};
+use logic::{
+    balance::GATEWAY_FAILURE_PENALTY,
+    outcome::{self as health, Begun},
+};
 use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry,
     problem::Fault, retry, split::Lot, worker::Worker,
 };
 
@@ -48,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) lot: Lot,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
+    /// How its answer began, once it did.
+    pub(crate) begun: Cell<Option<Begun>>,
     /// The client was told to go on with its body.
     pub(crate) invited: Cell<bool>,
     /// What the instance answered, once it did.
@@ -127,6 +132,7 @@ impl Call {
             lot,
             passed,
             permit: Permit::default(),
+            begun: Cell::new(None),
             invited: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
@@ -231,19 +237,7 @@ impl Call {
     /// Takes note of an instance that failed without an answer.
     pub(crate) fn failed_by(&self, worker: &Worker, local: &Local) {
         local.observe(GATEWAY_FAILURE_PENALTY, worker.now());
-        self.judge(worker, local, Some(health::Outcome::Failure));
-    }
-
-    /// Takes note of how an instance did.
-    pub(crate) fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
-        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
-        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
-            return;
-        }
-        let view = worker.view();
-        let Some((all, _)) = view.candidates(worker, self) else { return };
-        let now = worker.recent();
-        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+        self.judge(worker, local, health::Outcome::Failure);
     }
 }
 

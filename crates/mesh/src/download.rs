@@ -228,6 +228,7 @@ impl Flow<'_> {
             }
         }
         self.call.permit.answered();
+        self.call.begins(self.worker, self.local, now);
     }
 }
 

@@ -66,6 +66,7 @@ mod tls;
 mod tunnel;
 mod unix;
 mod upload;
+mod verdict;
 mod view;
 mod worker;
 
