@@ -8,6 +8,7 @@ pub mod autoscale;
 pub mod balance;
 pub mod breaker;
 pub mod budget;
+pub mod cold_starts;
 pub mod consumer;
 pub mod deadline;
 pub mod gradient;

@@ -71,6 +71,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) deadline: Cell<Instant>,
     /// What was sent to the instance.
     pub(crate) sent: Cell<Sent>,
+    /// The client is waited for, which has yet to send more of the body.
+    pub(crate) listening: Cell<bool>,
     /// The whole request was sent.
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
@@ -259,6 +261,7 @@ impl<'a> Flow<'a> {
             began: Cell::new(now),
             deadline: Cell::new(call.deadline.at),
             sent: Cell::new(Sent::Nothing),
+            listening: Cell::new(false),
             uploaded: Cell::new(false),
             received: Cell::new(false),
             answered: Cell::new(false),
@@ -281,7 +284,7 @@ impl<'a> Flow<'a> {
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
         let now = self.worker.now();
-        if !self.answered.get() && !matches!(stop, Stop::Cut) {
+        if self.is_awaited(&stop) {
             let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
             self.call.unanswered(self.local, self.began.get(), now, reason);
         }
@@ -299,6 +302,12 @@ impl<'a> Flow<'a> {
             true => Failed::Again(fault, None),
             false => Failed::Over(Ended::Fault(fault)),
         }
+    }
+
+    /// Whether the instance was waited for, and not the client: whoever is slow with a request says nothing of the instance.
+    fn is_awaited(&self, stop: &Stop) -> bool {
+        let by_client = matches!(stop, Stop::Fault(fault) if fault.reason.status() < 500);
+        !(by_client || matches!(stop, Stop::Cut) || self.answered.get() || self.listening.get())
     }
 
     fn cut_off(&self) -> Failed {

@@ -59,12 +59,49 @@ pub(crate) struct Call {
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
     /// Bytes from the client and to it.
-    pub(crate) received: Cell<u64>,
-    pub(crate) sent: Cell<u64>,
+    pub(crate) received: Passing,
+    pub(crate) sent: Passing,
     /// It had changed to another protocol when its instance's drain timed out.
     pub(crate) cut_off: Cell<bool>,
     /// When it ended, once that was written down.
     pub(crate) ended: Cell<Timestamp>,
+}
+
+/// Bytes on their way. The figures hear of them as they pass, in large pieces, and of the rest at the end.
+pub(crate) struct Passing {
+    total: Cell<u64>,
+    told: Cell<u64>,
+}
+
+/// More than a body that may be sent again: what the figures have heard of is not taken back.
+const TOLD_FROM: u64 = 64 * 1024;
+
+impl Passing {
+    fn new(bytes: usize) -> Self {
+        Self { total: Cell::new(bytes as u64), told: Cell::new(0) }
+    }
+
+    fn add(&self, bytes: usize, tell: impl FnOnce(u64)) {
+        self.total.set(self.total.get() + bytes as u64);
+        if self.untold() >= TOLD_FROM {
+            tell(self.untold());
+            self.told.set(self.total.get());
+        }
+    }
+
+    /// The request is sent again from here.
+    pub(crate) fn rewind(&self, bytes: usize) {
+        self.total.set((bytes as u64).max(self.told.get()));
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.total.get()
+    }
+
+    /// What the figures have not heard of.
+    pub(crate) fn untold(&self) -> u64 {
+        self.total.get() - self.told.get()
+    }
 }
 
 /// When the response's head is due, and who says so.
@@ -136,19 +173,19 @@ impl Call {
             invited: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
-            received: Cell::new(received as u64),
-            sent: Cell::new(0),
+            received: Passing::new(received),
+            sent: Passing::new(0),
             cut_off: Cell::new(false),
             ended: Cell::new(arrived),
         })
     }
 
     pub(crate) fn count_received(&self, bytes: usize) {
-        self.received.set(self.received.get() + bytes as u64);
+        self.received.add(bytes, |more| self.connection.figures().received.add(more));
     }
 
     pub(crate) fn count_sent(&self, bytes: usize) {
-        self.sent.set(self.sent.get() + bytes as u64);
+        self.sent.add(bytes, |more| self.connection.figures().sent.add(more));
     }
 
     /// Whose it is, for an answer of ours.

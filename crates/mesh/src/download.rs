@@ -162,11 +162,11 @@ async fn stream(
     flow.answered.set(true);
     let mut body = Body::new(response.framing());
     loop {
-        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, answer))).await;
+        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, answer, u64::MAX))).await;
         match passed {
-            Ok(Ok(written)) => flow.call.count_sent(written),
+            Ok(Ok(passed)) => flow.call.count_sent(passed.written),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, answer.is_empty())),
-            Ok(Err(PassFailed::Write(_))) | Err(_) => return Err(Stop::Vanished),
+            Ok(Err(PassFailed::Write(_) | PassFailed::TooLarge(_))) | Err(_) => return Err(Stop::Vanished),
         }
         if body.is_done() {
             break;

@@ -51,7 +51,7 @@ impl Requester for Http1<'_> {
     fn put_back(&mut self, call: &Call) {
         let head = self.scratch.request.length();
         self.scratch.input.hold_only(head);
-        call.received.set(head as u64);
+        call.received.rewind(head);
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {

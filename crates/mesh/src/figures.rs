@@ -31,6 +31,7 @@ pub(crate) struct Record {
     pub(crate) outcome: Outcome,
     /// From the head to the end of the response.
     pub(crate) micros: u64,
+    /// Bytes that the figures have not heard of.
     pub(crate) received: u64,
     pub(crate) sent: u64,
     pub(crate) retries: u32,
@@ -83,8 +84,9 @@ pub(crate) struct Figures {
     failed: Count,
     cancelled: Count,
     reasons: Reasons,
-    received: Count,
-    sent: Count,
+    /// Bytes. Only its worker may add.
+    pub(crate) received: Count,
+    pub(crate) sent: Count,
     retries: Count,
     hedges: Count,
     micros: Count,

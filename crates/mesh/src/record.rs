@@ -31,8 +31,8 @@ pub(crate) fn write_down(
     let record = Record {
         outcome,
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),
-        received: call.received.get(),
-        sent: call.sent.get(),
+        received: call.received.untold(),
+        sent: call.sent.untold(),
         retries: call.retries.get(),
         hedged: call.hedged.get(),
     };
@@ -95,8 +95,8 @@ fn log(worker: &Worker, peer: IpAddr, call: &Call, record: &Record, request: &Re
         reason,
         instance: answered.as_ref().map(|local| &local.shared.id).or(call.tried.last()),
         micros: record.micros,
-        received: record.received,
-        sent: record.sent,
+        received: call.received.total(),
+        sent: call.sent.total(),
         retries: record.retries,
         trace: &String::from_utf8_lossy(trace),
     });

@@ -87,26 +87,34 @@ async fn send(
     let keeps = keeps(input, framing);
     loop {
         let held = input.data().len();
-        let passed = body::pass(&mut body, input, to, framing, head);
+        let passed = body::pass(&mut body, input, to, framing, head, pace.allowed());
         let passed = within(idle, pin!(passed)).await;
         match passed {
-            Ok(Ok(_)) => flow.has_sent(),
+            Ok(Ok(passed)) => {
+                flow.has_sent();
+                pace.passed(passed.data);
+            }
+            Ok(Err(PassFailed::TooLarge(more))) => {
+                flow.call.count_received(more);
+                return Err(pace.too_large());
+            }
             Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
             Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
             Err(_) => return Err(Stopped::Upstream),
         }
         let used = held - input.data().len();
+        flow.call.count_received(used);
         match keeps {
             true => input.hold_used(used),
             false if used > 0 => flow.sent.set(Sent::Spent),
             false => {}
         }
-        pace.passed(used)?;
         if body.is_done() {
-            flow.call.count_received(pace.bytes);
             return Ok(());
         }
+        flow.listening.set(true);
         pace.receive(from, input).await?;
+        flow.listening.set(false);
         flow.progress();
     }
 }
@@ -131,20 +139,20 @@ impl<'a> Pace<'a> {
         Self { limits: &policy.limits, idle: policy.idle_timeout, buffer, bytes: 0, waited: Duration::ZERO }
     }
 
-    /// Takes note of bytes that went on, framing included.
-    pub(crate) fn passed(&mut self, bytes: usize) -> Result<(), Stopped> {
-        self.bytes += bytes;
-        match self.limits.body {
-            Some(most) if self.bytes as u64 > most.0 => {
-                Err(Stopped::Refused(Fault::new(Reason::BodyTooLarge, format!("{most} allowed"))))
-            }
-            _ => Ok(()),
-        }
+    /// How many bytes of the body may still go on.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.limits.body.map_or(u64::MAX, |most| most.0.saturating_sub(self.bytes as u64))
     }
 
-    /// The bytes that went on.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Takes note of bytes of the body that went on.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// There are more than may go on.
+    pub(crate) fn too_large(&self) -> Stopped {
+        let most = self.limits.body.map_or_else(String::new, |most| format!("{most} allowed"));
+        Stopped::Refused(Fault::new(Reason::BodyTooLarge, most))
     }
 
     /// Reads the next piece.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, Reason, ServiceName};
+use crate::{InstanceId, Reason, ServiceName, api::RolloutPhase};
 
 /// The figures of one connection since the platform process started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,6 +132,43 @@ pub struct TlsFigures {
     pub failed: u64,
     /// Connections that spoke in the clear, and were told so.
     pub in_the_clear: u64,
+}
+
+/// What the system did since the platform process started, and where its releases stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SystemFigures {
+    /// The release that runs, once there is one; while a rollout lasts, the one that it began from.
+    pub release: Option<u64>,
+    /// Where the rollout under way stands, and whether a person must say that it goes on.
+    pub rollout: Option<(RolloutPhase, bool)>,
+    /// The rollouts that ended.
+    pub rollouts: RolloutOutcomes,
+    /// The cold starts of each service that may sleep.
+    pub cold_starts: BTreeMap<ServiceName, Durations>,
+}
+
+/// How many rollouts ended so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RolloutOutcomes {
+    /// The new release serves alone.
+    pub promoted: u64,
+    /// Isles took it back.
+    pub rolled_back: u64,
+    /// A person took it back.
+    pub aborted: u64,
+    /// Another deploy took its place.
+    pub superseded: u64,
+}
+
+/// How long something took, for a histogram of Prometheus.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// How often it ended.
+    pub count: u64,
+    /// How long all of that took, in microseconds.
+    pub sum_micros: u64,
+    /// Those at most so long, cumulated: (microseconds, count).
+    pub buckets: Vec<(u64, u64)>,
 }
 
 #[cfg(test)]

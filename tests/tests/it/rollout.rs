@@ -112,6 +112,10 @@ fn rolling_and_back() {
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
     ends(&sandbox, running, RolloutPhase::Promoted, "one");
     assert_eq!(states(&sandbox), [ReleaseState::Running, ReleaseState::RolledBack]);
+    sandbox
+        .isles(&["metrics"])
+        .ok()
+        .says(&["\nisles_release_number 1\n", "\nisles_rollouts_total{outcome=\"promoted\"} 2\n"]);
     // What it became is durable, and ordinary: it can be scaled and restarted.
     sandbox.isles(&["restart", "a"]).ok();
     sandbox.isles(&["scale", "a=3"]).ok();
@@ -134,6 +138,8 @@ fn what_does_not_start_goes_back_with_its_log() {
         assert!(problem.cause.starts_with("a/1 (new) "), "{problem:?}");
         assert!(problem.log.iter().any(|line| line.contains(says)) || says.is_empty(), "{problem:?}");
         assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
+        // Of those that ended under this platform process.
+        sandbox.isles(&["metrics"]).ok().says(&["\nisles_rollouts_total{outcome=\"rolled_back\"} 1\n"]);
         crash::kill(&sandbox);
         assert_eq!(rollout(&sandbox).problem, Some(problem.clone()), "it is known to the next platform process");
         sandbox.isles(&["rollout"]).ok().says(&[&problem.cause, says]);
@@ -152,6 +158,10 @@ fn blue_green_with_a_preview() {
     deploy(&sandbox);
     let waits = reached(&sandbox, "a preview", |status| status.paused);
     assert_eq!((version(&sandbox).as_str(), waits.weight_percent), ("one", Some(0.0)));
+    sandbox
+        .isles(&["metrics"])
+        .ok()
+        .says(&["\nisles_rollout_phase{phase=\"advancing\"} 1\n", "\nisles_rollout_paused 1\n"]);
     let address: SocketAddr = *waits.preview.values().next().expect("there is an address");
     let seen = http::request(address, "GET", "/env", b"").expect("it listens").json();
     assert_eq!(seen["V"], "two", "the new set can be looked at");
@@ -167,6 +177,7 @@ fn blue_green_with_a_preview() {
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
     let status = ends(&sandbox, running, RolloutPhase::RolledBack, "one");
     assert_eq!(status.problem.map(|problem| problem.cause).as_deref(), Some("a rollback took it back"));
+    sandbox.isles(&["metrics"]).ok().says(&["\nisles_rollouts_total{outcome=\"aborted\"} 1\n"]);
     assert_eq!(sandbox.pids("a"), before);
     assert_eq!(sandbox.api("POST", "/v1/rollout/promote", "").refusal(), (404, Some("no-rollout")));
 }

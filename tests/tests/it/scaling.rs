@@ -77,6 +77,10 @@ fn a_whole_path_wakes_at_once_and_sleeps_again() {
     }
     wait::until_is("all sleep", &vec![ServicePhase::Asleep; 3], || phases(&sandbox));
     happened(&sandbox, "a", "falls asleep");
+    sandbox.isles(&["metrics"]).ok().says(&[
+        "\nisles_cold_start_duration_seconds_bucket{service=\"a\",le=\"0.1\"} 0\n",
+        "\nisles_cold_start_duration_seconds_count{service=\"a\"} 2\n",
+    ]);
 }
 
 #[test]

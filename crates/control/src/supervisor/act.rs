@@ -104,8 +104,11 @@ impl Supervisor {
     fn set_healthy(&mut self, id: &InstanceId, healthy: bool) {
         let since = healthy.then(|| self.now());
         let Some(service) = self.services.get_mut(&id.slot.service) else { return };
-        if let Some(scaler) = service.scaler.as_mut().filter(|_| healthy) {
-            scaler.asleep = false;
+        if let Some(now) = since {
+            service.cold_starts.serves(now);
+            if let Some(scaler) = &mut service.scaler {
+                scaler.asleep = false;
+            }
         }
         refresh_upstream(service);
         self.routing.mark(&id.slot.service);

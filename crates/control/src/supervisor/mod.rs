@@ -4,6 +4,7 @@ mod abort;
 mod act;
 mod adopt;
 mod deploy;
+mod figures;
 mod input;
 mod migration;
 mod queue;
@@ -29,6 +30,7 @@ use std::{
 use model::{
     ServiceName, Slot, Timestamp,
     api::RolloutStatus,
+    figures::RolloutOutcomes,
     spec::System,
     status::{SystemPhase, Trouble},
 };
@@ -87,6 +89,8 @@ pub struct Supervisor {
     ending: Option<rollout::Ending>,
     /// The last rollouts that ended, the newest one at the end.
     ended: VecDeque<RolloutStatus>,
+    /// How those ended that ended under this process.
+    outcomes: RolloutOutcomes,
     services: BTreeMap<ServiceName, ServiceState>,
     /// The migrations that run.
     migrations: BTreeMap<ServiceName, migration::Running>,
@@ -158,6 +162,7 @@ impl Supervisor {
             rollout: None,
             ending: None,
             ended: remembered.last_rollout.iter().cloned().collect(),
+            outcomes: RolloutOutcomes::default(),
             records,
             services: BTreeMap::new(),
             migrations: BTreeMap::new(),

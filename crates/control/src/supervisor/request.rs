@@ -6,6 +6,7 @@ use logic::{rollout::Command, service::Event};
 use model::{
     Problem, ServiceName,
     api::{RolloutStatus, Why},
+    figures::SystemFigures,
     spec::System,
     status::{ServiceStatus, SystemStatus},
 };
@@ -30,6 +31,7 @@ pub(crate) type Answer<T> = Result<T, Box<Problem>>;
 /// What can be asked.
 pub(crate) enum Request {
     Status { memory: bool, answer: oneshot::Sender<SystemStatus> },
+    Figures { answer: oneshot::Sender<SystemFigures> },
     Service { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
     Why { name: ServiceName, answer: oneshot::Sender<Answer<Why>> },
     Restart { name: ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>> },
@@ -86,6 +88,13 @@ impl SystemHandle {
     pub(crate) async fn status(&self, memory: bool) -> Option<SystemStatus> {
         let (answer, answered) = oneshot::channel();
         self.inputs.send(Input::Request(Request::Status { memory, answer })).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// What was counted; `None` once the supervisor has ended.
+    pub(crate) async fn figures(&self) -> Option<SystemFigures> {
+        let (answer, answered) = oneshot::channel();
+        self.inputs.send(Input::Request(Request::Figures { answer })).await.ok()?;
         answered.await.ok()
     }
 
@@ -174,6 +183,7 @@ impl Supervisor {
             Request::Say { command, answer } => self.say(command, Box::new(|status| drop(answer.send(status)))),
             Request::Abort { queued, answer } => self.abort(queued, answer),
             Request::Status { memory, answer } => drop(answer.send(self.status(memory))),
+            Request::Figures { answer } => drop(answer.send(self.figures())),
             Request::Service { name, answer } => {
                 drop(answer.send(self.service_status(&name, true).ok_or_else(|| self.unknown(&name))));
             }

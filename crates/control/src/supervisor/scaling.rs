@@ -69,6 +69,7 @@ impl Supervisor {
             let instances = service.own_count();
             let new = wanted.map(|scaling| Scaler::new(scaling.clone(), instances, load, now));
             let old = std::mem::replace(&mut service.scaler, new);
+            service.cold_starts.give_up();
             refresh_upstream(service);
             self.routing.mark(name);
             self.forget_scaler(old, name);
@@ -78,16 +79,23 @@ impl Supervisor {
 
     /// The requests that are held for these services wake them, and all that they may call.
     pub(super) fn awaited(&mut self, names: BTreeSet<ServiceName>) {
+        let now = self.now();
         for name in wake::path(self.system(), names) {
-            self.wake(&name);
+            if self.wake(&name)
+                && let Some(service) = self.services.get_mut(&name)
+            {
+                service.cold_starts.wakes(now);
+            }
         }
     }
 
-    fn wake(&mut self, name: &ServiceName) {
+    /// Whether it slept.
+    fn wake(&mut self, name: &ServiceName) -> bool {
         let now = self.now();
-        let Some(scaler) = self.scaler(name) else { return };
+        let Some(scaler) = self.scaler(name) else { return false };
         let change = scaler.machine.wake(now);
         self.follow(name, change);
+        change.is_some()
     }
 
     /// What a rollout has started sleeps after a whole window, as if it had been woken; what was wished meanwhile is done.
@@ -131,6 +139,9 @@ impl Supervisor {
         self.set_scaling_timer(name);
         if let Some(change) = change {
             self.note(name, None, words(change));
+            if let Some(service) = self.services.get_mut(name).filter(|_| change.wanted == 0) {
+                service.cold_starts.give_up();
+            }
         }
         if !self.may_scale(name) {
             return;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use logic::{
+    cold_starts::ColdStarts,
     order,
     service::{Event, Machine, Settings},
     transcript::Transcript,
@@ -54,6 +55,8 @@ pub(super) struct ServiceState {
     pub(super) timer: Option<Timestamp>,
     /// What scales it, if its number of instances follows the load.
     pub(super) scaler: Option<Scaler>,
+    /// How it woke when it slept.
+    pub(super) cold_starts: ColdStarts,
     /// The number at which a person holds it instead, as long as the manifest says what it says.
     pub(super) fixed: Option<ScaleRecord>,
     pub(super) told_to_go: bool,
@@ -215,6 +218,7 @@ impl Supervisor {
             leaves: false,
             timer: None,
             scaler: None,
+            cold_starts: ColdStarts::default(),
             told_to_go: false,
             told_to_stop: false,
             stopped: false,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use model::figures::RolloutOutcomes;
 use serde::{Deserialize, Serialize};
 
 use super::Instance;
@@ -45,6 +46,19 @@ pub enum Cause {
     Superseded,
 }
 
+impl Outcome {
+    /// Counts it. Only what Isles takes back says something against the release.
+    pub fn count_in(&self, outcomes: &mut RolloutOutcomes) {
+        let count = match self {
+            Self::Promoted => &mut outcomes.promoted,
+            Self::RolledBack { cause: Cause::Aborted | Cause::RolledBack, .. } => &mut outcomes.aborted,
+            Self::RolledBack { cause: Cause::Superseded, .. } => &mut outcomes.superseded,
+            Self::RolledBack { .. } => &mut outcomes.rolled_back,
+        };
+        *count += 1;
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,5 +76,35 @@ impl fmt::Display for Cause {
             Self::RolledBack => f.write_str("a rollback took it back"),
             Self::Superseded => f.write_str("another deploy took its place"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::spec::Side;
+
+    use super::*;
+
+    #[test]
+    fn what_a_person_or_another_deploy_took_back_is_counted_apart() {
+        let instance = Instance { service: "users".parse().unwrap(), side: Side::New, number: 1 };
+        let back = |cause| Outcome::RolledBack { cause, whole: true };
+        let mut outcomes = RolloutOutcomes::default();
+        for outcome in [
+            Outcome::Promoted,
+            back(Cause::Aborted),
+            back(Cause::RolledBack),
+            back(Cause::Superseded),
+            back(Cause::Ended(instance.clone(), String::new())),
+            back(Cause::NotHealthyInTime(instance, String::new())),
+            Outcome::RolledBack { cause: Cause::Standstill, whole: false },
+            back(Cause::Worse(0)),
+            back(Cause::NotEnoughTraffic(0)),
+            back(Cause::MigrationFailed(String::new())),
+            back(Cause::MigrationTooLong),
+        ] {
+            outcome.count_in(&mut outcomes);
+        }
+        assert_eq!(outcomes, RolloutOutcomes { promoted: 1, rolled_back: 7, aborted: 2, superseded: 1 });
     }
 }

@@ -38,12 +38,20 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
         pass(flow, idle, sink.send(Bytes::new(), false)).await?;
     }
     loop {
-        match pace.wait(source.piece()).await? {
+        flow.listening.set(true);
+        let piece = pace.wait(source.piece()).await?;
+        flow.listening.set(piece.is_err());
+        match piece {
             Ok(Some(piece)) => {
                 if std::mem::replace(&mut waited, true) {
                     flow.progress();
                 }
-                pace.passed(piece.data.len())?;
+                let length = piece.data.len();
+                flow.call.count_received(length);
+                if length as u64 > pace.allowed() {
+                    return Err(pace.too_large());
+                }
+                pace.passed(length);
                 let last = piece.last;
                 pass(flow, idle, sink.send(piece.data, last)).await?;
                 source.taken();
@@ -59,7 +67,6 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
             Err(lost) => return Err(stopped(lost)),
         }
     }
-    flow.call.count_received(pace.bytes());
     Ok(())
 }
 

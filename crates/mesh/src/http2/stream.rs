@@ -52,7 +52,7 @@ impl Requester for Http2Request<'_> {
 
     fn put_back(&mut self, call: &Call) {
         self.inlet.put_back();
-        call.received.set(self.scratch.request.length() as u64);
+        call.received.rewind(self.scratch.request.length());
     }
 
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {

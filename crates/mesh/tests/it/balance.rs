@@ -221,6 +221,30 @@ async fn who_fails_at_once_does_not_look_fast() {
     assert!((1..100).contains(&failed), "{failed}");
 }
 
+#[tokio::test]
+async fn who_is_slow_with_a_request_says_nothing_of_the_instance() {
+    let clock = Arc::<FakeClock>::default();
+    clock.advance(Duration::from_secs(1_790_000_000));
+    let rig = Rig::with_clock(clock.clone(), |config| config.workers = 1).await;
+    let (one, two) = (rig.server(named("one")).await, rig.server(named("two")).await);
+    rig.apply(&[("users", true, &[(1, one), (2, two)])]).await;
+    let in_flight = || rig.mesh.in_flight(&id("users", 1)) + rig.mesh.in_flight(&id("users", 2));
+    let until = async |count| {
+        while in_flight() != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut client = rig.client().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc").await;
+    tokio::time::timeout(PATIENCE, until(1)).await.unwrap();
+    let asked = if rig.mesh.in_flight(&id("users", 1)) == 1 { "one" } else { "two" };
+    clock.advance(Duration::from_secs(4));
+    drop(client);
+    tokio::time::timeout(PATIENCE, until(0)).await.unwrap();
+    let shares = shares(&rig, 200).await;
+    assert!(shares.get(asked).is_some_and(|share| *share > 40), "{asked} of {shares:?}");
+}
+
 /// A rig whose service has answered so many requests at once, and answers no more.
 async fn stalled(hedge: bool, answered: u32) -> Rig {
     let rig = Rig::with(|policy| {

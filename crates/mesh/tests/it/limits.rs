@@ -142,6 +142,31 @@ async fn bodies_that_are_announced_or_grow_too_large() {
     }
 }
 
+/// Though it came in one piece with its end.
+#[tokio::test]
+async fn no_instance_gets_the_whole_of_a_body_that_is_refused() {
+    let rig = Rig::with(limited(|limits| limits.body = Some(ByteSize(100)))).await;
+    let (whole, mut at_instance) = mpsc::channel(1);
+    let target = rig.server(move |mut conn| {
+        let whole = whole.clone();
+        async move {
+            let got = conn.request().await;
+            conn.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+            whole.send(got.map(|(_, body)| body.len())).await.unwrap();
+        }
+    });
+    rig.apply(&[("users", true, &[(1, target.await)])]).await;
+    for (chunks, status, got) in [(vec![1; 100], 204, Some(100)), (vec![101], 413, None), (vec![50, 51], 413, None)] {
+        let chunks: String =
+            chunks.into_iter().map(|bytes| format!("{bytes:x}\r\n{}\r\n", "x".repeat(bytes))).collect();
+        let mut client = rig.client().await;
+        client
+            .send(&format!("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"))
+            .await;
+        assert_eq!((client.response().await.0, at_instance.recv().await.unwrap()), (status, got));
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_stops() {
     let rig = rig(|policy| policy.idle_timeout = Duration::from_millis(100)).await;

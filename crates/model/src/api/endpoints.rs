@@ -301,8 +301,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         method: "GET",
         path: "/metrics",
-        what: "The figures of connections, instances and topics for Prometheus. The values of labels come from the manifest, never \
-               from a request, so the number of series is bounded.",
+        what: "The figures of connections, instances, rollouts and topics for Prometheus. The values of labels come from the \
+               manifest, never from a request, so the number of series is bounded.",
         query: None,
         request: None,
         answer: "text in the Prometheus exposition format 0.0.4",

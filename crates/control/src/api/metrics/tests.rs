@@ -1,7 +1,14 @@
 //! The text by exact expectation, and by the rules of the format.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
+use model::{
+    api::RolloutPhase,
+    figures::{Durations, RolloutOutcomes},
+};
 use serde_json::{Value, json};
 
 use super::{text::seconds, *};
@@ -39,6 +46,16 @@ fn busy() -> ConnectionFigures {
     )
 }
 
+fn system() -> SystemFigures {
+    let lasted = Durations { count: 3, sum_micros: 4_600_000, buckets: vec![(500_000, 1), (2_000_000, 2)] };
+    SystemFigures {
+        release: Some(7),
+        rollout: Some((RolloutPhase::Advancing, true)),
+        rollouts: RolloutOutcomes { promoted: 4, rolled_back: 3, aborted: 2, superseded: 1 },
+        cold_starts: BTreeMap::from([("users".parse().unwrap(), lasted)]),
+    }
+}
+
 const EXPECTED: &str = r#"# HELP isles_build_info Always 1; the version of Isles is a label.
 # TYPE isles_build_info gauge
 isles_build_info{version="0.1.0"} 1
@@ -59,6 +76,32 @@ isles_instance_crashes_total{service="users",slot="2"} 4
 # HELP isles_instance_memory_bytes Memory, where the host can tell.
 # TYPE isles_instance_memory_bytes gauge
 isles_instance_memory_bytes{service="users",slot="1"} 150
+# HELP isles_release_number The release that runs; while a rollout lasts, the one that it began from.
+# TYPE isles_release_number gauge
+isles_release_number 7
+# HELP isles_rollout_phase 1 for the phase of the rollout under way.
+# TYPE isles_rollout_phase gauge
+isles_rollout_phase{phase="preparing"} 0
+isles_rollout_phase{phase="advancing"} 1
+isles_rollout_phase{phase="keeping"} 0
+isles_rollout_phase{phase="retiring"} 0
+isles_rollout_phase{phase="restoring"} 0
+# HELP isles_rollout_paused 1 while the rollout under way waits for a person.
+# TYPE isles_rollout_paused gauge
+isles_rollout_paused 1
+# HELP isles_rollouts_total Rollouts that ended, by how they ended.
+# TYPE isles_rollouts_total counter
+isles_rollouts_total{outcome="promoted"} 4
+isles_rollouts_total{outcome="rolled_back"} 3
+isles_rollouts_total{outcome="aborted"} 2
+isles_rollouts_total{outcome="superseded"} 1
+# HELP isles_cold_start_duration_seconds From a request that wakes a sleeping service, or one that calls it, to its first healthy instance.
+# TYPE isles_cold_start_duration_seconds histogram
+isles_cold_start_duration_seconds_bucket{service="users",le="0.5"} 1
+isles_cold_start_duration_seconds_bucket{service="users",le="2"} 2
+isles_cold_start_duration_seconds_bucket{service="users",le="+Inf"} 3
+isles_cold_start_duration_seconds_sum{service="users"} 4.6
+isles_cold_start_duration_seconds_count{service="users"} 3
 # HELP isles_client_connections Open connections of clients: to the gateway, and of instances to the services that they call.
 # TYPE isles_client_connections gauge
 isles_client_connections 12
@@ -120,15 +163,20 @@ isles_request_duration_seconds_sum{caller="gateway",callee="users",route="/files
 isles_request_duration_seconds_count{caller="gateway",callee="users",route="/files"} 10
 "#;
 
-#[test]
-fn the_text_is_exact() {
-    let instances = json!([
+/// With two runs in one slot, and one that has ended.
+fn instances() -> Value {
+    json!([
         { "id": "users/1#2", "phase": "draining", "crashes": 1, "in_flight": 1, "memory_bytes": 100 },
         { "id": "users/1#3", "phase": "healthy", "crashes": 1, "in_flight": 0, "memory_bytes": 50 },
         { "id": "users/2#1", "phase": "backoff", "crashes": 4, "in_flight": 0 },
-    ]);
-    let tls = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
-    assert_eq!(render(&status(instances), (12, Some(tls)), &[busy()], &[]), EXPECTED);
+    ])
+}
+
+const TLS: TlsFigures = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_the_clear: 3 };
+
+#[test]
+fn the_text_is_exact() {
+    assert_eq!(render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], &[]), EXPECTED);
 }
 
 #[test]
@@ -186,7 +234,10 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), (0, None), figures, &[])).values().map(BTreeMap::len).sum()
+        series(&render(&status(json!([])), &SystemFigures::default(), (0, None), figures, &[]))
+            .values()
+            .map(BTreeMap::len)
+            .sum()
     };
     let none = count(&[]);
     let each = count(&connections(1, 1)) - none;
@@ -206,7 +257,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), (0, None), &all, &[]);
+    let text = render(&status(json!([])), &SystemFigures::default(), (0, None), &all, &[]);
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -217,7 +268,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), (0, None), &[torn], &[]));
+    let families = series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[torn], &[]));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [
@@ -231,8 +282,8 @@ fn buckets_that_were_read_in_between_never_shrink() {
     }
 }
 
-#[test]
-fn consumers_are_summed_up_by_service() {
+/// With three consumers, two of them of one service and one of none.
+fn topic() -> TopicStatus {
     let consumer = |name: &str, service: Option<&str>, pending: u64| {
         json!({
             "name": name, "service": service, "durable": true, "delivered_sequence": 0, "pending": pending,
@@ -244,8 +295,12 @@ fn consumers_are_summed_up_by_service() {
         "bytes": 70, "first_sequence": 5, "last_sequence": 9, "retention": "limits", "dead": 4,
         "consumers": [consumer("mailer", Some("mailer"), 3), consumer("mailer-2", Some("mailer"), 4), consumer("x", None, 9)],
     });
-    let topics = [serde_json::from_value(topic).unwrap()];
-    let families = series(&render(&status(json!([])), (0, None), &[], &topics));
+    serde_json::from_value(topic).unwrap()
+}
+
+#[test]
+fn consumers_are_summed_up_by_service() {
+    let families = series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[], &[topic()]));
     for (family, labels, value) in [
         ("isles_topic_messages_total", r#"{topic="orders.placed"}"#, 9.0),
         ("isles_topic_kept_messages", r#"{topic="orders.placed"}"#, 5.0),
@@ -258,4 +313,20 @@ fn consumers_are_summed_up_by_service() {
         assert_eq!(families[family].get(labels), Some(&value), "{family}{labels}");
     }
     assert_eq!(families["isles_topic_pending_messages"].len(), 2);
+}
+
+/// The page's table of families: each row names some of them.
+fn documented() -> BTreeSet<String> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `isles_"));
+    let names =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').filter(|part| part.starts_with("isles_")));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_family_is_documented() {
+    let all = render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], &[topic()]);
+    assert_eq!(series(&all).into_keys().collect::<BTreeSet<_>>(), documented());
 }

@@ -22,6 +22,7 @@ impl Supervisor {
         let Some(status) = self.ended_status() else { return };
         let Some(mut rollout) = self.rollout.take() else { return };
         let services = rollout.services();
+        outcome.count_in(&mut self.outcomes);
         self.ending = Some(Ending::new(changed(&rollout.from, &rollout.to), std::mem::take(&mut rollout.held)));
         match outcome {
             Outcome::Promoted => self.serve(&rollout.from, rollout.to.clone(), &rollout.counts(Side::New)),
@@ -40,6 +41,7 @@ impl Supervisor {
         let over = over(number, (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
         let status = RolloutStatus { what: "no instance had to be replaced".into(), ..over };
         self.ending = Some(Ending::new(changed(from, &to), Vec::new()));
+        Outcome::Promoted.count_in(&mut self.outcomes);
         self.serve(from, to, &Counts::new());
         self.remember_end(status);
     }

@@ -87,6 +87,7 @@ impl Supervisor {
             let _ = self.releases.change(|ledger| ledger.went_back(&status.what)).await;
         }
         let _ = self.records.forget_rollout().await;
+        self.outcomes.rolled_back += 1;
         self.keep_ended(status);
     }
 

@@ -114,6 +114,11 @@ impl Supervisor {
         current.or_else(ended).ok_or_else(|| not_kept(number))
     }
 
+    /// Where the rollout under way stands, and whether a person must say that it goes on.
+    pub(in super::super) fn rollout_phase(&self) -> Option<(RolloutPhase, bool)> {
+        self.rollout.as_ref().map(|rollout| (rollout.phase(), rollout.machine.is_paused()))
+    }
+
     /// How many instances a service shall have, while two sets of them are there.
     pub(in super::super) fn asked_in_rollout(&self, name: &ServiceName) -> Option<u32> {
         let rollout = self.rollout.as_ref()?;

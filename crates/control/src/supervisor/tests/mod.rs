@@ -3,6 +3,7 @@
 mod aborts;
 mod builds;
 mod counts;
+mod figures;
 mod migrations;
 mod reboot;
 mod records;

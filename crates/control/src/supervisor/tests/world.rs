@@ -129,6 +129,12 @@ impl World {
         assert!(self.inputs.send(Input::Workload(exited)).await.is_ok(), "it runs");
     }
 
+    /// A request is held for a service that sleeps.
+    pub(super) async fn calls(&self, service: &str) {
+        let names = [service.parse().expect("it is a name")].into();
+        assert!(self.inputs.send(Input::Awaited(names)).await.is_ok(), "it runs");
+    }
+
     /// Asks for a deploy or a rollback; whoever drops what comes back has left.
     pub(super) async fn ask(&self, work: Work) -> oneshot::Receiver<Answer<Outcome>> {
         let (answer, answered) = oneshot::channel();
