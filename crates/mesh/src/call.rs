@@ -212,9 +212,8 @@ impl Call {
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
     pub(crate) fn hedge_delay(&self, facts: &Facts) -> Option<Duration> {
         let policy = self.connection.policy();
-        let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
         let plain = facts.idempotent && facts.framing.is_empty() && facts.upgrade.is_none();
-        logic::hedge::hedge_after(plain, delay, policy.timeout)
+        logic::hedge::hedge_after(plain, self.connection.unusually_long(), policy.timeout)
     }
 
     /// An instance besides one that is being asked and those that failed.
@@ -262,12 +261,12 @@ impl Call {
     }
 
     /// Takes note of an instance that had the request since then and has not answered: it would have taken longer. If it had its
-    /// time, that limits what its service gets.
+    /// time, that limits what its service gets, and is usual soon.
     pub(crate) fn unanswered(&self, local: &Local, began: Timestamp, now: Timestamp, reason: Option<Reason>) {
         let took = now.since(began);
         local.observe_at_least(took, now);
         if reason.is_some_and(|reason| self.had_its_time(reason)) {
-            self.connection.shared.load.observe(took, now);
+            self.connection.took(took, now);
         }
     }
 

@@ -292,8 +292,8 @@ async fn requests_that_time_out_lower_the_limit() {
 /// More than one in twenty would be usual, and hedged no more.
 #[tokio::test]
 async fn so_do_hedged_ones() {
-    let rig = stalled(true, 1200).await;
-    for _ in 0..3 {
+    let rig = stalled(true, 1600).await;
+    for _ in 0..2 {
         time_out(&rig).await;
     }
     assert!(rig.mesh.connections()[0].concurrency_limit < Some(LIMIT));

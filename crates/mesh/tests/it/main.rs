@@ -14,6 +14,7 @@ mod explained;
 mod figures;
 mod frames;
 mod grpc;
+mod hedge;
 mod hold;
 mod hostile;
 mod http2;
