@@ -98,8 +98,7 @@ impl Known {
 async fn rig(policy: impl FnOnce(&mut model::spec::Policy)) -> (Rig, Arc<Known>) {
     let known = Arc::new(Known::default());
     let rig = Rig::attested(known.clone(), policy).await;
-    let target = rig.server(named("users")).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(named("users")).await;
     (rig, known)
 }
 

@@ -33,18 +33,16 @@ pub(crate) fn allow_descriptors() {
 async fn open_upgrades_leave_a_service_its_requests() {
     allow_descriptors();
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, _)) = conn.request().await {
-                let answer = match head.contains("upgrade: chat") {
-                    true => "101 Switching Protocols\r\nupgrade: chat\r\nconnection: upgrade",
-                    false => "200 OK\r\ncontent-length: 0",
-                };
-                conn.send(&format!("HTTP/1.1 {answer}\r\n\r\n")).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, _)) = conn.request().await {
+            let answer = match head.contains("upgrade: chat") {
+                true => "101 Switching Protocols\r\nupgrade: chat\r\nconnection: upgrade",
+                false => "200 OK\r\ncontent-length: 0",
+            };
+            conn.send(&format!("HTTP/1.1 {answer}\r\n\r\n")).await;
+        }
+    })
+    .await;
     let mut open = Vec::new();
     for _ in 0..OPEN {
         let mut client = rig.client().await;
@@ -60,8 +58,7 @@ async fn open_upgrades_leave_a_service_its_requests() {
 async fn open_connections_of_plain_tcp_leave_room_for_others() {
     allow_descriptors();
     let rig = Rig::with(|policy| policy.protocol = Protocol::Tcp).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut open = Vec::new();
     for _ in 0..OPEN {
         let mut caller = rig.caller().await;
