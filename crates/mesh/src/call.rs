@@ -6,14 +6,17 @@ use std::{
     time::Duration,
 };
 
-use logic::{balance::GATEWAY_FAILURE_PENALTY, outcome as health};
+use logic::{
+    balance::GATEWAY_FAILURE_PENALTY,
+    outcome::{self as health, Begun},
+};
 use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
     answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
-    picker, problem::Fault, retry, split::Lot, worker::Worker,
+    problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -52,6 +55,8 @@ pub(crate) struct Call {
     pub(crate) lot: Lot,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
+    /// How its answer began, once it did.
+    pub(crate) begun: Cell<Option<Begun>>,
     /// The client was told to go on with its body.
     pub(crate) invited: Cell<bool>,
     /// The client is waited for, which has yet to send more of the body.
@@ -172,6 +177,7 @@ impl Call {
             lot,
             passed,
             permit: Permit::default(),
+            begun: Cell::new(None),
             invited: Cell::new(false),
             listening: Cell::new(false),
             status: Cell::new(0),
@@ -215,9 +221,8 @@ impl Call {
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
     pub(crate) fn hedge_delay(&self, facts: &Facts) -> Option<Duration> {
         let policy = self.connection.policy();
-        let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
         let plain = facts.idempotent && facts.framing.is_empty() && facts.upgrade.is_none();
-        logic::hedge::hedge_after(plain, delay, policy.timeout)
+        logic::hedge::hedge_after(plain, self.connection.unusually_long(), policy.timeout)
     }
 
     /// An instance besides one that is being asked and those that failed.
@@ -265,31 +270,19 @@ impl Call {
     }
 
     /// Takes note of an instance that had the request since then and has not answered: it would have taken longer. If it had its
-    /// time, that limits what its service gets.
+    /// time, that limits what its service gets, and is usual soon.
     pub(crate) fn unanswered(&self, local: &Local, began: Timestamp, now: Timestamp, reason: Option<Reason>) {
         let took = now.since(began);
         local.observe_at_least(took, now);
         if reason.is_some_and(|reason| self.had_its_time(reason)) {
-            self.connection.shared.load.observe(took, now);
+            self.connection.took(took, now);
         }
     }
 
     /// Takes note of an instance that failed without an answer.
     pub(crate) fn failed_by(&self, worker: &Worker, local: &Local) {
         local.observe(GATEWAY_FAILURE_PENALTY, worker.now());
-        self.judge(worker, local, Some(health::Outcome::Failure));
-    }
-
-    /// Takes note of how an instance did.
-    pub(crate) fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
-        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
-        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
-            return;
-        }
-        let view = worker.view();
-        let Some((all, _)) = view.candidates(worker, self) else { return };
-        let now = worker.recent();
-        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+        self.judge(worker, local, health::Outcome::Failure);
     }
 }
 

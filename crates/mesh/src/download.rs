@@ -229,10 +229,11 @@ impl Flow<'_> {
             Some(penalty) => self.local.observe(penalty, now),
             None => {
                 self.local.observe(took, now);
-                self.call.connection.shared.load.observe(took, now);
+                self.call.connection.took(took, now);
             }
         }
         self.call.permit.answered();
+        self.call.begins(self.worker, self.local, now);
     }
 }
 

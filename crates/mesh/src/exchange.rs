@@ -165,7 +165,7 @@ pub(crate) async fn attempts(
         let failed = match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => {
                 let local = call.answered.take().unwrap_or_else(|| lease.local().clone());
-                call.judge(worker, &local, Some(call.health()));
+                call.judge(worker, &local, call.health());
                 call.answered.replace(Some(local));
                 return Ok(next);
             }
@@ -195,11 +195,13 @@ pub(crate) async fn attempts(
             Failed::Over(ended) => {
                 call.tried.push(lease.local().shared.id.clone());
                 if let Some(reason) = ended.reason().filter(|reason| call.blames_callee(*reason)) {
+                    let answered = call.answered.borrow();
+                    let local = answered.as_ref().unwrap_or_else(|| lease.local());
                     // Who fails at once must not look fast. Of lost time the average knows.
                     if call.had_its_time(reason) {
-                        call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                        call.judge(worker, local, health::Outcome::Failure);
                     } else {
-                        call.failed_by(worker, lease.local());
+                        call.failed_by(worker, local);
                     }
                 }
                 return Err(ended);

@@ -68,6 +68,7 @@ mod traffic;
 mod tunnel;
 mod unix;
 mod upload;
+mod verdict;
 mod view;
 mod worker;
 

@@ -110,6 +110,7 @@ impl Requester for Tcp<'_> {
         // As good as an answer: what comes now is between the two.
         call.status.set(200);
         call.permit.answered();
+        call.begins(worker, local, now);
         let Scratch { input, reply, .. } = &mut *self.scratch;
         let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {

@@ -16,6 +16,7 @@ mod figures;
 mod frames;
 mod framing;
 mod grpc;
+mod hedge;
 mod hold;
 mod hostile;
 mod http2;
