@@ -199,14 +199,15 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
 pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Lease) -> Result<(), Ended> {
     let (policy, instance) = (call.connection.policy(), &lease.local().shared);
     let most = policy.limits.upstream_connections;
-    let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
-    let full = format!("{most} connections to {}", instance.id);
-    match instance.connections.enter(0, most, u32::MAX) {
-        None => return Err(fault(Reason::QueueFull, full)),
+    let full = || format!("{} connections to {}", instance.connections.inside(), instance.id);
+    // Nobody waits for room that another policy lacks.
+    match instance.connections.enter(most, most, u32::MAX) {
+        None => return Err(fault(Reason::QueueFull, full())),
         Some(Entry::Inside) => {}
         Some(Entry::InLine(mut place)) => {
+            let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
             instance.wanted.notify_waiters();
-            first_of(place.entered(), request, call, || late(call, Reason::Overloaded, &full)).await?;
+            first_of(place.entered(), request, call, || late(call, Reason::Overloaded, &full())).await?;
         }
     }
     lease.room.set(Some(Reserved::entered(instance)));

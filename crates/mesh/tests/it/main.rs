@@ -42,3 +42,4 @@ mod tls;
 mod unprocessed;
 mod upgrades;
 mod upstreams;
+mod waiting;
