@@ -240,14 +240,15 @@ async fn upgraded(
     let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, silence };
     let Scratch { input, reply, .. } = scratch;
     match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
-        tunnel::Ended::ByPeers => {}
-        tunnel::Ended::Failed(peer, reason) => return Err(Failed::Over(peer.ended(reason))),
-        tunnel::Ended::CutOff => {
+        tunnel::Ended::ByPeers => Ok(Next::Linger),
+        tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+        tunnel::Ended::CutOff { told: false } => Err(flow.cut_off()),
+        tunnel::Ended::CutOff { told: true } => {
             flow.local.shared.cut_off.fetch_add(1, Relaxed);
             flow.call.cut_off.set(true);
+            Ok(Next::Linger)
         }
     }
-    Ok(Next::Linger)
 }
 
 impl<'a> Flow<'a> {

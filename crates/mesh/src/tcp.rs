@@ -115,8 +115,7 @@ impl Requester for Tcp<'_> {
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
             tunnel::Ended::ByPeers => Ok(Next::Close),
             tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
-            tunnel::Ended::CutOff => {
-                upstream.socket.reset_on_close();
+            tunnel::Ended::CutOff { .. } => {
                 local.shared.cut_off.fetch_add(1, Relaxed);
                 Err(Failed::Over(Ended::Broken(Reason::DrainTimeout)))
             }

@@ -30,7 +30,11 @@ pub(crate) enum Ended {
     /// Of one the connection broke, or nothing more was heard after the other one's end. That to the instance is reset when it is
     /// closed; the client's is up to who serves it.
     Failed(Peer, Reason),
-    CutOff,
+    /// Its instance's drain timed out. Whoever could not be told so is reset, as above.
+    CutOff {
+        /// The client has a close frame.
+        told: bool,
+    },
 }
 
 /// Who is at an end of a tunnel.
@@ -115,18 +119,23 @@ pub(crate) async fn run(
                 let silent = silent.map(|peer| Ended::Failed(peer, Reason::IdleTimeout));
                 broken.or(silent).unwrap_or(Ended::ByPeers)
             }
-            () = terms.cut.wait() => Ended::CutOff,
+            () = terms.cut.wait() => Ended::CutOff { told: false },
         }
     };
-    match ended {
-        Ended::CutOff if terms.websocket => {
-            say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await;
-            say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await;
-        }
-        Ended::Failed(..) => upstream.reset_on_close(),
-        Ended::CutOff | Ended::ByPeers => {}
+    let told = match ended {
+        Ended::ByPeers => return ended,
+        Ended::Failed(..) => false,
+        Ended::CutOff { .. } => terms.websocket && say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await,
+    };
+    if !told {
+        upstream.reset_on_close();
     }
-    ended
+    match ended {
+        Ended::CutOff { .. } if terms.websocket => {
+            Ended::CutOff { told: say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await }
+        }
+        _ => ended,
+    }
 }
 
 /// Copies until the end, and passes the end on.
@@ -197,11 +206,11 @@ impl Peer {
     }
 }
 
-/// A frame of ours may only stand between two frames.
-async fn say_farewell(socket: &mut Socket, direction: &Direction, frame: &[u8]) {
+/// Says whether it went. A frame of ours may only stand between two frames.
+async fn say_farewell(socket: &mut Socket, direction: &Direction, frame: &[u8]) -> bool {
     if direction.writing.get() || !direction.frames.borrow().at_boundary() {
-        return;
+        return false;
     }
     let (_, mut writer) = socket.split();
-    let _ = timeout(FAREWELL, writer.write_all([frame])).await;
+    matches!(timeout(FAREWELL, writer.write_all([frame])).await, Ok(Ok(())))
 }

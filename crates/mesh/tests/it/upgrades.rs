@@ -198,6 +198,35 @@ async fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
 }
 
 #[tokio::test]
+async fn what_no_close_frame_tells_of_is_reset_at_the_end_of_a_drain() {
+    const HALF: [u8; 3] = [0x81, 5, b'h'];
+    for (upgrade, client_has_half, instance_has_half) in [
+        (UPGRADE.replace("websocket", "other"), false, false),
+        (UPGRADE.into(), true, false),
+        (UPGRADE.into(), false, true),
+        (UPGRADE.into(), true, true),
+    ] {
+        let rig = Rig::new().await;
+        let (mut client, mut instance) = tunnel(&rig, &upgrade).await;
+        if client_has_half {
+            instance.write_all(&HALF).await.unwrap();
+            assert_eq!(read(&mut client).await, HALF);
+        }
+        if instance_has_half {
+            client.write_all(&HALF).await.unwrap();
+            assert_eq!(read(&mut instance).await, HALF);
+        }
+        rig.apply(&[("users", true, &[])]).await;
+        assert_eq!(rig.mesh.drain(&id("users", 1), Duration::from_millis(1)).await, Drained::CutOff(1));
+        let is_websocket = upgrade == UPGRADE;
+        assert_eq!(is_reset(&mut client).await, !is_websocket || client_has_half, "{client_has_half} {upgrade}");
+        assert_eq!(is_reset(&mut instance).await, !is_websocket || instance_has_half, "{instance_has_half} {upgrade}");
+        let (outcomes, reasons) = ended(&rig).await;
+        assert_eq!((outcomes.failed, reasons), (1, [(Reason::DrainTimeout, 1)].into()));
+    }
+}
+
+#[tokio::test]
 async fn after_one_end_a_tunnel_lasts_until_the_other_one_is_silent() {
     const SILENCE: Duration = Duration::from_secs(2);
     for by_client in [true, false] {
