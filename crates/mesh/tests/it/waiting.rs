@@ -1,9 +1,12 @@
-//! Requests that wait for room, and whom they keep waiting.
+//! Requests that wait for room: whom they keep waiting, and what is left of their time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{Reason, spec::Policy};
-use ports::traffic::{Target, Traffic};
+use ports::{
+    clock::FakeClock,
+    traffic::{Target, Traffic},
+};
 use tokio::sync::Semaphore;
 
 use crate::rig::*;
@@ -60,4 +63,32 @@ async fn who_may_have_few_connections_to_an_instance_stalls_nobody_else() {
     assert_eq!(status, 200, "who has room goes before who has none: {body}");
     gate.add_permits(2);
     assert_eq!(waits.response().await.0, 200);
+}
+
+/// Two connections are served by two workers, so who makes room reads another clock.
+#[tokio::test]
+async fn the_deadline_that_goes_on_is_what_is_left_after_the_wait() {
+    let limits: [fn(&mut Policy); 2] =
+        [|policy| policy.in_flight_max = 1, |policy| policy.limits.upstream_connections = 1];
+    for limit in limits {
+        let clock = Arc::<FakeClock>::default();
+        clock.advance(Duration::from_secs(1_790_000_000));
+        let mut rig = Rig::with_clock(clock.clone(), |_| {}).await;
+        rig.policy.timeout = Duration::from_secs(600);
+        limit(&mut rig.policy);
+        let (target, came, gate) = instance(&rig).await;
+        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let mut first = rig.caller().await;
+        first.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        came.acquire().await.unwrap().forget();
+        let mut second = rig.caller().await;
+        second.send(GET).await;
+        until_queued(&rig, "orders -> users").await;
+        clock.advance(Duration::from_secs(400));
+        gate.add_permits(1);
+        assert_eq!(first.response().await.0, 200);
+        let (_, _, body) = second.response().await;
+        let head = String::from_utf8(body).unwrap();
+        assert!(head.contains("\r\nx-isles-timeout-ms: 200000\r\n"), "{head}");
+    }
 }
