@@ -59,7 +59,7 @@ impl Http1Back<'_> {
     /// Reads the head with the codec of HTTP/1.1.
     fn read(&mut self, flow: &Flow<'_>, response: &Response<()>, ended: bool) -> Result<Vec<u8>, Stop> {
         let mut head = Vec::with_capacity(512);
-        fields::write(response, ended, &mut head);
+        fields::write(response, flow.facts.to_head, ended, &mut head);
         self.response.reset();
         let limits = &flow.call.connection.shared.heads.response;
         let whole = self.response.parse(&head, flow.facts.to_head, limits);
