@@ -115,10 +115,16 @@ async fn pass_interim(
         answer.clear();
         http1::write_response(reply.data(), response, Framing::None, None, answer);
         flow.call.count_sent(answer.len());
-        to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+        write(flow, to, answer).await?;
     }
     reply.consume(response.length());
     Ok(())
+}
+
+/// Writes to a client that takes it in time.
+pub(crate) async fn write(flow: &Flow<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Stop> {
+    let written = within(flow.call.connection.policy().idle_timeout, pin!(to.write_all([bytes]))).await;
+    if matches!(written, Ok(Ok(()))) { Ok(()) } else { Err(Stop::Vanished) }
 }
 
 async fn switch(
@@ -140,7 +146,7 @@ async fn switch(
     answer.clear();
     http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
     flow.call.count_sent(answer.len());
-    to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+    write(flow, to, answer).await?;
     reply.consume(response.length());
     Ok(Downloaded::Upgraded)
 }
@@ -175,7 +181,7 @@ async fn stream(
         match read {
             Ok(Ok(0)) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
-                to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
+                write(flow, &mut to, last).await?;
                 break;
             }
             Ok(Ok(count @ 1..)) => reply.filled(count),
