@@ -237,18 +237,19 @@ async fn upgraded(
     scratch: &mut Scratch,
 ) -> Result<Next, Failed> {
     let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
-    let after_end = flow.call.connection.policy().idle_timeout;
-    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
+    let silence = flow.call.connection.policy().idle_timeout;
+    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, silence };
     let Scratch { input, reply, .. } = scratch;
     match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
-        tunnel::Ended::ByPeers => {}
-        tunnel::Ended::Broken(peer) => return Err(Failed::Over(peer.ended())),
-        tunnel::Ended::CutOff => {
+        tunnel::Ended::ByPeers => Ok(Next::Linger),
+        tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+        tunnel::Ended::CutOff { told: false } => Err(flow.cut_off()),
+        tunnel::Ended::CutOff { told: true } => {
             flow.local.shared.cut_off.fetch_add(1, Relaxed);
             flow.call.cut_off.set(true);
+            Ok(Next::Linger)
         }
     }
-    Ok(Next::Linger)
 }
 
 impl<'a> Flow<'a> {

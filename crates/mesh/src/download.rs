@@ -121,10 +121,16 @@ async fn pass_interim(
         answer.clear();
         http1::write_response(reply.data(), response, Framing::None, None, answer);
         flow.call.count_sent(answer.len());
-        to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+        write(flow, to, answer).await?;
     }
     reply.consume(response.length());
     Ok(())
+}
+
+/// Writes to a client that takes it in time.
+pub(crate) async fn write(flow: &Flow<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Stop> {
+    let written = within(flow.call.connection.policy().idle_timeout, pin!(to.write_all([bytes]))).await;
+    if matches!(written, Ok(Ok(()))) { Ok(()) } else { Err(Stop::Vanished) }
 }
 
 async fn switch(
@@ -146,7 +152,7 @@ async fn switch(
     answer.clear();
     http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
     flow.call.count_sent(answer.len());
-    to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+    write(flow, to, answer).await?;
     reply.consume(response.length());
     Ok(Downloaded::Upgraded)
 }
@@ -181,7 +187,7 @@ async fn stream(
         match read {
             Ok(0) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
-                to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
+                write(flow, &mut to, last).await?;
                 break;
             }
             Ok(count @ 1..) => reply.filled(count),

@@ -178,7 +178,7 @@ pub(crate) async fn attempts(
                 (again, reuse) = (Some(lease), false);
             }
             Failed::Full => {
-                hold::room(request, call, &lease).await?;
+                hold::room(worker, request, call, &lease).await?;
                 again = Some(lease);
             }
             Failed::Again(fault, second) => {
