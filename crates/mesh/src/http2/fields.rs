@@ -61,6 +61,14 @@ pub(super) fn write(response: &Response<()>, ended: bool, out: &mut Vec<u8>) {
     put([b"\r\n", b"", b"", b""]);
 }
 
+/// How long a response's head is as [`write`] says it.
+pub(super) fn length(fields: &HeaderMap) -> usize {
+    const LINE: usize = "HTTP/1.1 200 \r\n".len();
+    const AROUND: usize = ": \r\n".len();
+    let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + AROUND;
+    LINE + fields.iter().map(length).sum::<usize>() + "\r\n".len()
+}
+
 /// Takes out what Isles alone may say. Returns the bytes of names and values that are left.
 pub(super) fn strip(fields: &mut HeaderMap) -> usize {
     let forged: Vec<_> = fields.keys().filter(|name| name.as_str().starts_with("x-isles-")).cloned().collect();
@@ -73,6 +81,7 @@ pub(super) fn strip(fields: &mut HeaderMap) -> usize {
 fn broken(detail: &str) -> Stop {
     Stop::Fault(Fault::new(Reason::BadResponse, detail))
 }
+
 /// The seconds that a response asks to be spared for, by `retry-after` or by gRPC's `grpc-retry-pushback-ms`.
 pub(super) fn retry_after(fields: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| fields.get(name)?.to_str().ok()?.parse().ok();

@@ -40,6 +40,7 @@ pub(super) struct Entrance {
     pub(super) peer: IpAddr,
     pub(super) names: Option<Names>,
     pub(super) queue: Rc<Queue>,
+    pub(super) wire: Rc<Wire>,
     streams: Cell<u32>,
     readings: Rc<Readings>,
     /// Whether the client was told that it sent too many frames.
@@ -80,19 +81,20 @@ impl Drop for Place {
 /// Serves a client until its connection ends; `first` is what it has sent so far.
 pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let (limits, heads) = client::limits(&worker, client.entry);
+    let (readings, names) = (Rc::<Readings>::default(), client.socket.names().cloned());
+    let io = Io::metered(first, client.socket, Meter::new(&limits.http2, readings.clone()));
+    let wire = io.wire();
     let entrance = Rc::new(Entrance {
         entry: client.entry,
         peer: client.peer,
-        names: client.socket.names().cloned(),
+        names,
         queue: Queue::new(limits.buffer),
+        wire: wire.clone(),
         streams: Cell::new(0),
-        readings: Rc::default(),
+        readings,
         ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let meter = Meter::new(&limits.http2, entrance.readings.clone());
-    let io = Io::metered(first, client.socket, meter);
-    let wire = io.wire();
     let mut handshake = pin!(settings(&limits, &heads).handshake(io));
     let handshake = wire.drive(|context| handshake.as_mut().poll(context));
     let shaken = timeout(limits.head_timeout, handshake).await;

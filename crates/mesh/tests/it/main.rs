@@ -19,6 +19,7 @@ mod hostile;
 mod http2;
 mod http2_client;
 mod identity;
+mod interim;
 mod lessons;
 mod limits;
 mod load;
