@@ -40,6 +40,7 @@ mod statuses;
 mod streams;
 mod tcp;
 mod tls;
+mod trailers;
 mod unprocessed;
 mod upgrades;
 mod upstreams;
