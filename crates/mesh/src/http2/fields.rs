@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Reason;
-use wire::http1::{Field, FieldKind, ResponseHead};
+use wire::http1::{Field, FieldKind, HeadLimits, ResponseHead};
 
 use crate::{attempt::Stop, problem::Fault, worker::Worker};
 
@@ -59,6 +59,27 @@ pub(super) fn write(response: &Response<()>, ended: bool, out: &mut Vec<u8>) {
         false => put([b"transfer-encoding: chunked\r\n", b"", b"", b""]),
     }
     put([b"\r\n", b"", b"", b""]);
+}
+
+/// The largest list of fields that is read (RFC 9113 section 6.5.2), twice what the limits allow: beyond it the crate `h2` refuses by
+/// itself, without a reason, and up to it we do.
+pub(super) fn list_max(heads: &HeadLimits) -> u32 {
+    const FIELD_BYTES: usize = 32;
+    u32::try_from(2 * (heads.head_bytes_max + FIELD_BYTES * heads.fields_max)).unwrap_or(u32::MAX)
+}
+
+/// Holds a response's head against the limits; returns how long it is.
+///
+/// # Errors
+/// When it is too long, or has too many fields.
+pub(super) fn check(fields: &HeaderMap, limits: &HeadLimits) -> Result<usize, Stop> {
+    let length = length(fields);
+    let detail = match () {
+        () if fields.len() > limits.fields_max => "too many fields",
+        () if length > limits.head_bytes_max => "the head is too long",
+        () => return Ok(length),
+    };
+    Err(Stop::Fault(Fault::new(Reason::ResponseTooLarge, detail)))
 }
 
 /// How long a response's head is as [`write`] says it.

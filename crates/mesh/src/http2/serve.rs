@@ -18,6 +18,7 @@ use wire::http1::HeadLimits;
 
 use super::{
     chunk::{Chunk, Queue},
+    fields,
     hands::{self, Job},
     io::Io,
     meter::{Meter, Readings},
@@ -30,9 +31,6 @@ use crate::{
     tls::Names,
     worker::Worker,
 };
-
-/// What the limits of RFC 9113 section 6.5.2 count for a field besides name and value.
-const FIELD_BYTES: usize = 32;
 
 /// What the streams of a connection share.
 pub(super) struct Entrance {
@@ -112,7 +110,6 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
 }
 
 fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
-    let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let size = |size: model::ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let mut settings = Builder::new();
@@ -122,8 +119,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
         .initial_connection_window_size(size(limits.http2.connection_window))
         .max_pending_accept_reset_streams(count(limits.http2.resets))
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
-        // Beyond it the crate refuses by itself, without a reason: what the codec refuses comes before.
-        .max_header_list_size(small(heads.head_bytes_max + FIELD_BYTES * heads.fields_max));
+        .max_header_list_size(fields::list_max(heads));
     settings
 }
 

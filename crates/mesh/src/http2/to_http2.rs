@@ -118,6 +118,7 @@ async fn download(
     mut response: ResponseFuture,
     pipe: &Pipe,
 ) -> Result<bool, Stop> {
+    let limits = &flow.call.connection.shared.heads.response;
     loop {
         let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
         match head {
@@ -128,11 +129,12 @@ async fn download(
                 return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
             }
             Head::Interim(interim) => {
-                flow.count_interim(fields::length(interim.headers()))?;
+                flow.count_interim(fields::check(interim.headers(), limits)?)?;
                 let informing = pin!(back.inform(flow, interim));
                 count_while(flow, &mut response, pipe, informing).await?;
             }
             Head::Final(response) => {
+                fields::check(response.headers(), limits)?;
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));
                 flow.observe(response.status().as_u16(), fields::retry_after(response.headers()));
                 return back.respond(flow, response).await;

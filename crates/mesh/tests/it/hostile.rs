@@ -1,6 +1,7 @@
 //! HTTP/2 clients that mean harm: the stream or the connection ends, the others are served.
 
-use model::{ByteSize, spec::AccessLog};
+use model::{ByteSize, Reason, spec::AccessLog};
+use ports::traffic::Traffic;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
@@ -381,6 +382,15 @@ async fn heads_beyond_the_limits_are_refused() {
         client.send(&get(stream + 2, END_STREAM, &[])).await;
         assert_eq!(client.said(stream + 2).await, Said::Status(200));
     }
+    let mut sender = connect(&rig, rig.gateway).await;
+    let mut large = request("GET", "/", "");
+    large.headers_mut().insert("x", value.repeat(40).parse().unwrap());
+    let (status, head, _) = send(&mut sender, large).await;
+    assert_eq!((status, &head.headers()["x-isles-reason"]), (431, &"head-too-large".parse().unwrap()));
+    let reasons: Vec<_> = access_log::lines(&rig, 3).await.iter().map(|line| line["reason"].clone()).collect();
+    assert_eq!(reasons, ["head-too-large"; 3]);
+    let refused: Vec<_> = rig.mesh.entries().iter().flat_map(|entry| entry.refused.clone()).collect();
+    assert_eq!(refused, [(Reason::HeadTooLarge, 3)]);
 }
 
 #[tokio::test]

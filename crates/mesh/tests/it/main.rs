@@ -32,6 +32,7 @@ mod race;
 mod refusals;
 mod refused;
 mod releases;
+mod response_heads;
 mod retire;
 mod retries;
 mod rig;
