@@ -58,6 +58,7 @@ async fn a_malformed_request_ends_its_stream_or_its_connection() {
         (vec![(":method", "G T"), (":scheme", "http"), (":authority", "a"), (":path", "/")], GoAway(PROTOCOL_ERROR)),
         (vec![(":method", "GET"), (":scheme", "http"), (":authority", "u@a"), (":path", "/")], Status(400)),
         (vec![(":method", "GET"), (":scheme", "http"), (":authority", "a/b"), (":path", "/")], Reset(PROTOCOL_ERROR)),
+        (vec![(":method", "GET"), (":scheme", "ftp"), (":authority", "a"), (":path", "/")], Status(400)),
         (pseudo("/a b").to_vec(), Reset(PROTOCOL_ERROR)),
         (pseudo("/a\r\nb: c").to_vec(), Reset(PROTOCOL_ERROR)),
         (pseudo("a").to_vec(), Reset(PROTOCOL_ERROR)),
@@ -81,6 +82,33 @@ async fn a_malformed_request_ends_its_stream_or_its_connection() {
         client.send(&get(stream + 2, END_STREAM, &[])).await;
         assert_eq!(client.said(stream + 2).await, Status(200), "after {fields:?}");
         stream += 4;
+    }
+}
+
+/// The crate `h2` cuts a fragment off and drops pseudo-fields of trailers before the mesh sees them: what routes is what goes on.
+#[tokio::test]
+async fn what_is_not_refused_goes_nowhere() {
+    let rig = Rig::new().await;
+    let (users, stock) = (rig.server(echo).await, rig.server(named("stock")).await);
+    rig.apply(&[("users", true, &[(1, users)]), ("stock", true, &[(1, stock)])]).await;
+    let mut client = Frames::connect(&rig).await;
+    for (stream, path, expected) in [
+        (1, "/a#b", "GET /a HTTP/1.1|"),
+        (3, "/a#/../stock", "GET /a HTTP/1.1|"),
+        (5, "/a?b#?c", "GET /a?b HTTP/1.1|"),
+        (7, "/stock#/a", "stock"),
+    ] {
+        let head = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", path)];
+        client.send(&frame(HEADERS, END_HEADERS, stream, &block(&head))).await;
+        client.send(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[(":path", "/stock")]))).await;
+        let body = loop {
+            match client.next().await.unwrap() {
+                (DATA, of, body) if of == stream => break body,
+                (RST_STREAM | GOAWAY, ..) => panic!("{path} is refused"),
+                _ => {}
+            }
+        };
+        assert_eq!(String::from_utf8(body).unwrap(), expected, "{path}");
     }
 }
 
