@@ -77,6 +77,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
     pub(crate) received: Cell<bool>,
+    /// The bytes of responses before the final one.
+    pub(crate) interim: Cell<usize>,
     /// Some byte of the final response's head may have reached the client.
     pub(crate) answered: Cell<bool>,
 }
@@ -267,6 +269,7 @@ impl<'a> Flow<'a> {
             pieces: Cell::new(0),
             uploaded: Cell::new(false),
             received: Cell::new(false),
+            interim: Cell::new(0),
             answered: Cell::new(false),
         }
     }

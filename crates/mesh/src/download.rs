@@ -117,6 +117,7 @@ async fn pass_interim(
     response: &ResponseHead,
     answer: &mut Vec<u8>,
 ) -> Result<(), Stop> {
+    flow.count_interim(response.length())?;
     if flow.facts.version == Version::Http11 {
         answer.clear();
         http1::write_response(reply.data(), response, Framing::None, None, answer);
@@ -215,6 +216,17 @@ pub(crate) fn connection_option(keep: bool, version: Version) -> Option<&'static
 }
 
 impl Flow<'_> {
+    /// Counts a response before the final one: all of them together may be as long as one head.
+    pub(crate) fn count_interim(&self, bytes: usize) -> Result<(), Stop> {
+        let (most, total) = (self.call.connection.shared.heads.response.head_bytes_max, self.interim.get() + bytes);
+        self.interim.set(total);
+        if total <= most {
+            return Ok(());
+        }
+        let detail = format!("more than {most} bytes of responses before the final one");
+        Err(Stop::Fault(Fault::new(Reason::ResponseTooLarge, detail)))
+    }
+
     /// A malformed body is found before it is written: if it is the first part, the head has not been sent either.
     fn malformed(&self, error: HeadError, head_sent: bool) -> Stop {
         self.answered.set(head_sent);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Reason;
-use wire::http1::{Field, FieldKind, ResponseHead};
+use wire::http1::{Field, FieldKind, HeadLimits, ResponseHead};
 
 use crate::{attempt::Stop, problem::Fault, worker::Worker};
 
@@ -62,6 +62,35 @@ pub(super) fn write(response: &Response<()>, to_head: bool, ended: bool, out: &m
     put([b"\r\n", b"", b"", b""]);
 }
 
+/// The largest list of fields that is read (RFC 9113 section 6.5.2), twice what the limits allow: beyond it the crate `h2` refuses by
+/// itself, without a reason, and up to it we do.
+pub(super) fn list_max(heads: &HeadLimits) -> u32 {
+    const FIELD_BYTES: usize = 32;
+    u32::try_from(2 * (heads.head_bytes_max + FIELD_BYTES * heads.fields_max)).unwrap_or(u32::MAX)
+}
+
+/// Holds a response's head against the limits; returns how long it is.
+///
+/// # Errors
+/// When it is too long, or has too many fields.
+pub(super) fn check(fields: &HeaderMap, limits: &HeadLimits) -> Result<usize, Stop> {
+    let length = length(fields);
+    let detail = match () {
+        () if fields.len() > limits.fields_max => "too many fields",
+        () if length > limits.head_bytes_max => "the head is too long",
+        () => return Ok(length),
+    };
+    Err(Stop::Fault(Fault::new(Reason::ResponseTooLarge, detail)))
+}
+
+/// How long a response's head is as [`write`] says it.
+pub(super) fn length(fields: &HeaderMap) -> usize {
+    const LINE: usize = "HTTP/1.1 200 \r\n".len();
+    const AROUND: usize = ": \r\n".len();
+    let length = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + AROUND;
+    LINE + fields.iter().map(length).sum::<usize>() + "\r\n".len()
+}
+
 /// Takes out what Isles alone may say. Returns the bytes of names and values that are left.
 pub(super) fn strip(fields: &mut HeaderMap) -> usize {
     let forged: Vec<_> = fields.keys().filter(|name| name.as_str().starts_with("x-isles-")).cloned().collect();
@@ -74,6 +103,7 @@ pub(super) fn strip(fields: &mut HeaderMap) -> usize {
 fn broken(detail: &str) -> Stop {
     Stop::Fault(Fault::new(Reason::BadResponse, detail))
 }
+
 /// The seconds that a response asks to be spared for, by `retry-after` or by gRPC's `grpc-retry-pushback-ms`.
 pub(super) fn retry_after(fields: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| fields.get(name)?.to_str().ok()?.parse().ok();

@@ -14,9 +14,11 @@ use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use http::Request;
 use model::{Reason, spec::MessageLimits};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use wire::http1::HeadLimits;
 
 use super::{
     chunk::{Chunk, Queue},
+    fields,
     io::Io,
     pipe::Pipe,
     wire::Wire,
@@ -133,7 +135,7 @@ async fn connect(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Result<Plac
     let limits = &call.connection.policy().limits;
     let io = Io::new(Bytes::new(), socket);
     let wire = io.wire();
-    let handshake = settings(limits).handshake(io);
+    let handshake = settings(limits, &call.connection.shared.heads.response).handshake(io);
     let broken =
         |detail: String| Failed::Again(Fault::new(Reason::Reset, format!("{}: {detail}", local.shared.id)), None);
     let (sender, connection) = match timeout_at(call.deadline.at, handshake).await {
@@ -157,7 +159,7 @@ async fn connect(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Result<Plac
     Ok(place)
 }
 
-fn settings(limits: &MessageLimits) -> Builder {
+fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
     let size = |size: model::ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let mut settings = Builder::new();
@@ -167,7 +169,7 @@ fn settings(limits: &MessageLimits) -> Builder {
         .initial_window_size(size(limits.http2.window))
         .initial_connection_window_size(size(limits.http2.connection_window))
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
-        .max_header_list_size(size(limits.response_head));
+        .max_header_list_size(fields::list_max(heads));
     settings
 }
 

@@ -29,6 +29,7 @@ mod serve;
 mod stream;
 mod to_http1;
 mod to_http2;
+mod trailers;
 mod wire;
 
 pub(crate) use farewell::farewell;

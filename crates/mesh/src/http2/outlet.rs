@@ -16,7 +16,9 @@ use super::{
     inlet::Inlet,
     pipe::Pipe,
     relay,
+    serve::Entrance,
     to_http2::Back,
+    wire::Wire,
 };
 use crate::attempt::{Flow, Stop};
 
@@ -26,11 +28,13 @@ pub(super) struct Outlet {
     /// Once the head has been sent.
     pipe: OnceCell<Pipe>,
     queue: Rc<Queue>,
+    wire: Rc<Wire>,
 }
 
 impl Outlet {
-    pub(super) fn new(respond: SendResponse<Chunk>, queue: Rc<Queue>) -> Self {
-        Self { respond: RefCell::new(respond), pipe: OnceCell::new(), queue }
+    pub(super) fn new(respond: SendResponse<Chunk>, entrance: &Entrance) -> Self {
+        let (queue, wire) = (entrance.queue.clone(), entrance.wire.clone());
+        Self { respond: RefCell::new(respond), pipe: OnceCell::new(), queue, wire }
     }
 
     /// Ends when the client has reset the stream, or has gone.
@@ -42,8 +46,11 @@ impl Outlet {
         .await;
     }
 
-    /// A response before the final one.
+    /// A response before the final one. Heads wait without a bound in the crate `h2`, so a client that does not read goes without.
     pub(super) fn inform(&self, response: Response<()>) -> Result<(), NotSent> {
+        if self.wire.is_stalled() {
+            return Ok(());
+        }
         self.respond.borrow_mut().send_informational(response).map_err(|_| NotSent::default())
     }
 

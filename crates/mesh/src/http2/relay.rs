@@ -7,7 +7,7 @@ use model::Reason;
 
 use super::{
     body::{Lost, NotSent, Sink, Source},
-    grpc,
+    grpc, trailers,
 };
 use crate::{
     attempt::{Flow, Stop},
@@ -59,7 +59,7 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
             Ok(None) => {
                 flow.progress();
                 let trailers = source.trailers().await.map_err(stopped)?;
-                pass(flow, source, sink.finish(trailers)).await?;
+                pass(flow, source, sink.finish(trailers.and_then(trailers::of_request))).await?;
                 break;
             }
             Err(lost) => return Err(stopped(lost)),
@@ -112,7 +112,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
     if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
         flow.call.grpc_status.set(Some(status));
     }
-    deliver(idle, sink.finish(trailers)).await
+    deliver(idle, sink.finish(trailers.and_then(trailers::of_response))).await
 }
 
 /// A client that takes nothing for too long has gone.

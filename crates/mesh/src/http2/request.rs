@@ -9,9 +9,14 @@ use crate::problem::Fault;
 /// upper case in names, control characters in values, fields of a connection, `te` other than `trailers`, and
 /// pseudo-fields that are missing, repeated or behind others; it holds `content-length` against the body.
 ///
+/// It has cut a fragment off the path and dropped pseudo-fields of trailers, too, where both would be malformed: nobody behind it sees them.
+///
 /// # Errors
 /// When the request is malformed in a way that the head would not show.
 pub(super) fn write(parts: &Parts, ended: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
+    if parts.uri.scheme_str().is_some_and(|scheme| !["http", "https"].contains(&scheme)) {
+        return Err(malformed("`:scheme` is neither http nor https"));
+    }
     let host = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     let target = match (&parts.method, parts.uri.path_and_query()) {
         (&Method::CONNECT, _) | (_, None) => host.unwrap_or_default(),
@@ -120,6 +125,7 @@ mod tests {
             true,
             Ok("POST /b?c HTTP/1.1\r\nhost: a\r\nx: y\r\ncookie: a=1; b=2\r\n\r\n"),
         );
+        check("ftp://a/b", &[], true, Err("`:scheme` is neither http nor https"));
         for value in [" a", "a ", "\ta", "a\t"] {
             check(uri, &[("x", value)], true, Err("a field value begins or ends with a blank"));
         }

@@ -18,6 +18,7 @@ use wire::http1::HeadLimits;
 
 use super::{
     chunk::{Chunk, Queue},
+    fields,
     hands::{self, Job},
     io::Io,
     meter::{Meter, Readings},
@@ -31,15 +32,13 @@ use crate::{
     worker::Worker,
 };
 
-/// What the limits of RFC 9113 section 6.5.2 count for a field besides name and value.
-const FIELD_BYTES: usize = 32;
-
 /// What the streams of a connection share.
 pub(super) struct Entrance {
     pub(super) entry: Entry,
     pub(super) peer: IpAddr,
     pub(super) names: Option<Names>,
     pub(super) queue: Rc<Queue>,
+    pub(super) wire: Rc<Wire>,
     streams: Cell<u32>,
     readings: Rc<Readings>,
     /// Whether the client was told that it sent too many frames.
@@ -80,19 +79,20 @@ impl Drop for Place {
 /// Serves a client until its connection ends; `first` is what it has sent so far.
 pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let (limits, heads) = client::limits(&worker, client.entry);
+    let (readings, names) = (Rc::<Readings>::default(), client.socket.names().cloned());
+    let io = Io::metered(first, client.socket, Meter::new(&limits.http2, readings.clone()));
+    let wire = io.wire();
     let entrance = Rc::new(Entrance {
         entry: client.entry,
         peer: client.peer,
-        names: client.socket.names().cloned(),
+        names,
         queue: Queue::new(limits.buffer),
+        wire: wire.clone(),
         streams: Cell::new(0),
-        readings: Rc::default(),
+        readings,
         ended: Cell::new(false),
         quiet_since: Cell::new(Instant::now()),
     });
-    let meter = Meter::new(&limits.http2, entrance.readings.clone());
-    let io = Io::metered(first, client.socket, meter);
-    let wire = io.wire();
     let mut handshake = pin!(settings(&limits, &heads).handshake(io));
     let handshake = wire.drive(|context| handshake.as_mut().poll(context));
     let shaken = timeout(limits.head_timeout, handshake).await;
@@ -110,7 +110,6 @@ pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
 }
 
 fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
-    let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let size = |size: model::ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let mut settings = Builder::new();
@@ -120,8 +119,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
         .initial_connection_window_size(size(limits.http2.connection_window))
         .max_pending_accept_reset_streams(count(limits.http2.resets))
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
-        // Beyond it the crate refuses by itself, without a reason: what the codec refuses comes before.
-        .max_header_list_size(small(heads.head_bytes_max + FIELD_BYTES * heads.fields_max));
+        .max_header_list_size(fields::list_max(heads));
     settings
 }
 

@@ -77,7 +77,7 @@ impl Requester for Http2Request<'_> {
 pub(super) async fn serve(worker: &Rc<Worker>, timer: &Timer, job: Job) {
     let Job { place, request, respond } = job;
     let mut scratch = worker.take_scratch();
-    let outlet = Outlet::new(respond, place.entrance().queue.clone());
+    let outlet = Outlet::new(respond, place.entrance());
     run(worker, place.entrance(), timer, request, &outlet, &mut scratch).await;
     worker.keep_scratch(scratch);
 }

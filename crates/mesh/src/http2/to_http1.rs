@@ -95,6 +95,7 @@ pub(super) async fn download(
         reply.consume(response.length());
         if response.status() < 200 {
             flow.inform(response.status());
+            flow.count_interim(response.length())?;
             outlet.inform(head).map_err(|_| Stop::Vanished)?;
             continue;
         }

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
 };
@@ -11,7 +11,7 @@ use h2::{RecvStream, client::ResponseFuture};
 use http::{Response, StatusCode, header};
 use model::Reason;
 
-use super::{body::Source, fields, grpc, links, outgoing, relay};
+use super::{body::Source, fields, grpc, links, outgoing, pipe::Pipe, relay};
 use crate::{
     attempt::{self, Failed, Flow, Stop},
     call::{Call, Ended, Facts},
@@ -85,7 +85,7 @@ pub(super) async fn run<S: Source, B: Back>(
             invite(&flow, back).await?;
         }
         let up = pin!(relay::send(&flow, source, &mut sink, ends));
-        attempt::both(&flow, up, pin!(download(&flow, back, response))).await
+        attempt::both(&flow, up, pin!(download(&flow, back, response, &pipe))).await
     };
     let result = transfer.await.map_err(|stop| {
         if source.is_spent() {
@@ -112,7 +112,13 @@ async fn invite(flow: &Flow<'_>, back: &mut impl Back) -> Result<(), Stop> {
     back.inform(flow, response).await
 }
 
-async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseFuture) -> Result<bool, Stop> {
+async fn download(
+    flow: &Flow<'_>,
+    back: &mut impl Back,
+    mut response: ResponseFuture,
+    pipe: &Pipe,
+) -> Result<bool, Stop> {
+    let limits = &flow.call.connection.shared.heads.response;
     loop {
         let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
         match head {
@@ -122,14 +128,46 @@ async fn download(flow: &Flow<'_>, back: &mut impl Back, mut response: ResponseF
                 let detail = "it switched to another protocol, which HTTP/2 has no way for";
                 return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
             }
-            Head::Interim(response) => back.inform(flow, response).await?,
+            Head::Interim(interim) => {
+                flow.count_interim(fields::check(interim.headers(), limits)?)?;
+                let informing = pin!(back.inform(flow, interim));
+                count_while(flow, &mut response, pipe, informing).await?;
+            }
             Head::Final(response) => {
+                fields::check(response.headers(), limits)?;
                 flow.call.grpc_status.set(grpc::status_of(response.headers()));
                 flow.observe(response.status().as_u16(), fields::retry_after(response.headers()));
                 return back.respond(flow, response).await;
             }
         }
     }
+}
+
+/// What comes while the client takes a response before the final one goes no further. If it is too much the stream ends, for the crate
+/// `h2` keeps heads without a bound.
+async fn count_while(
+    flow: &Flow<'_>,
+    response: &mut ResponseFuture,
+    pipe: &Pipe,
+    mut informing: Pin<&mut impl Future<Output = Result<(), Stop>>>,
+) -> Result<(), Stop> {
+    let mut counted = Ok(());
+    poll_fn(|context| {
+        if let Poll::Ready(informed) = informing.as_mut().poll(context) {
+            return Poll::Ready(informed);
+        }
+        while counted.is_ok()
+            && let Poll::Ready(Some(Ok(more))) = response.poll_informational(context)
+        {
+            counted = flow.count_interim(fields::length(more.headers()));
+            if counted.is_err() {
+                pipe.reset(h2::Reason::CANCEL);
+            }
+        }
+        Poll::Pending
+    })
+    .await?;
+    counted
 }
 
 enum Head {

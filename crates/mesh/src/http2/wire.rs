@@ -25,11 +25,13 @@ pub(super) struct Wire(RefCell<Line>);
 struct Line {
     socket: Socket,
     waiting: BytesMut,
+    /// The peer took less than there was.
+    is_stalled: bool,
 }
 
 impl Wire {
     pub(super) fn new(socket: Socket) -> Rc<Self> {
-        Rc::new(Self(RefCell::new(Line { socket, waiting: BytesMut::new() })))
+        Rc::new(Self(RefCell::new(Line { socket, waiting: BytesMut::new(), is_stalled: false })))
     }
 
     pub(super) fn poll_read(&self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -45,7 +47,14 @@ impl Wire {
             return Poll::Ready(Ok(count));
         }
         ready!(line.poll_flush(context))?;
-        Pin::new(&mut line.socket).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut line.socket).poll_write_vectored(context, parts);
+        line.is_stalled = written.is_pending();
+        written
+    }
+
+    /// Whether frames wait for the peer to read.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.borrow().is_stalled
     }
 
     /// Drives a connection: whenever it has nothing more to do for now, what waits is written.
@@ -73,7 +82,9 @@ impl Wire {
 impl Line {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.waiting.is_empty() {
-            let count = ready!(Pin::new(&mut self.socket).poll_write(context, &self.waiting))?;
+            let written = Pin::new(&mut self.socket).poll_write(context, &self.waiting);
+            self.is_stalled = written.is_pending();
+            let count = ready!(written)?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -1,9 +1,10 @@
 //! HTTP/2 clients that mean harm: the stream or the connection ends, the others are served.
 
 use model::{
-    ByteSize,
+    ByteSize, Reason,
     spec::{AccessLog, Http2Limits},
 };
+use ports::traffic::Traffic;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
@@ -64,6 +65,7 @@ async fn a_malformed_request_ends_its_stream_or_its_connection() {
         (vec![(":method", "G T"), (":scheme", "http"), (":authority", "a"), (":path", "/")], GoAway(PROTOCOL_ERROR)),
         (vec![(":method", "GET"), (":scheme", "http"), (":authority", "u@a"), (":path", "/")], Status(400)),
         (vec![(":method", "GET"), (":scheme", "http"), (":authority", "a/b"), (":path", "/")], Reset(PROTOCOL_ERROR)),
+        (vec![(":method", "GET"), (":scheme", "ftp"), (":authority", "a"), (":path", "/")], Status(400)),
         (pseudo("/a b").to_vec(), Reset(PROTOCOL_ERROR)),
         (pseudo("/a\r\nb: c").to_vec(), Reset(PROTOCOL_ERROR)),
         (pseudo("a").to_vec(), Reset(PROTOCOL_ERROR)),
@@ -87,6 +89,33 @@ async fn a_malformed_request_ends_its_stream_or_its_connection() {
         client.send(&get(stream + 2, END_STREAM, &[])).await;
         assert_eq!(client.said(stream + 2).await, Status(200), "after {fields:?}");
         stream += 4;
+    }
+}
+
+/// The crate `h2` cuts a fragment off and drops pseudo-fields of trailers before the mesh sees them: what routes is what goes on.
+#[tokio::test]
+async fn what_is_not_refused_goes_nowhere() {
+    let rig = Rig::new().await;
+    let (users, stock) = (rig.server(echo).await, rig.server(named("stock")).await);
+    rig.apply(&[("users", true, &[(1, users)]), ("stock", true, &[(1, stock)])]).await;
+    let mut client = Frames::connect(&rig).await;
+    for (stream, path, expected) in [
+        (1, "/a#b", "GET /a HTTP/1.1|"),
+        (3, "/a#/../stock", "GET /a HTTP/1.1|"),
+        (5, "/a?b#?c", "GET /a?b HTTP/1.1|"),
+        (7, "/stock#/a", "stock"),
+    ] {
+        let head = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", path)];
+        client.send(&frame(HEADERS, END_HEADERS, stream, &block(&head))).await;
+        client.send(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[(":path", "/stock")]))).await;
+        let body = loop {
+            match client.next().await.unwrap() {
+                (DATA, of, body) if of == stream => break body,
+                (RST_STREAM | GOAWAY, ..) => panic!("{path} is refused"),
+                _ => {}
+            }
+        };
+        assert_eq!(String::from_utf8(body).unwrap(), expected, "{path}");
     }
 }
 
@@ -377,6 +406,15 @@ async fn heads_beyond_the_limits_are_refused() {
         client.send(&get(stream + 2, END_STREAM, &[])).await;
         assert_eq!(client.said(stream + 2).await, Said::Status(200));
     }
+    let mut sender = connect(&rig, rig.gateway).await;
+    let mut large = request("GET", "/", "");
+    large.headers_mut().insert("x", value.repeat(40).parse().unwrap());
+    let (status, head, _) = send(&mut sender, large).await;
+    assert_eq!((status, &head.headers()["x-isles-reason"]), (431, &"head-too-large".parse().unwrap()));
+    let reasons: Vec<_> = access_log::lines(&rig, 3).await.iter().map(|line| line["reason"].clone()).collect();
+    assert_eq!(reasons, ["head-too-large"; 3]);
+    let refused: Vec<_> = rig.mesh.entries().iter().flat_map(|entry| entry.refused.clone()).collect();
+    assert_eq!(refused, [(Reason::HeadTooLarge, 3)]);
 }
 
 #[tokio::test]
