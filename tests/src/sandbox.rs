@@ -1,5 +1,7 @@
 //! A folder with a manifest and small programs, and the system that is started from it.
 
+mod system;
+
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -12,9 +14,8 @@ use std::{
     },
 };
 
-use model::status::{InstancePhase, InstanceStatus, ServiceStatus, SystemPhase, SystemStatus};
+use model::status::SystemPhase;
 use rustix::process::Signal;
-use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use crate::{
@@ -24,6 +25,22 @@ use crate::{
     isles::Done,
     process, wait,
 };
+
+/// A manifest: two instances of `front`, which the gateway leads to, call `back`. Keys that are added are those of `back`.
+pub const FRONT_AND_BACK: &str = r#"
+[gateway]
+listen = "GATEWAY"
+routes = { "/" = "front" }
+
+[services.front]
+run = "python3 service.py"
+replicas = 2
+calls = ["back"]
+
+[services.back]
+run = "python3 service.py"
+store = "sqlite"
+"#;
 
 const SERVICE: &str = include_str!("../programs/service.py");
 /// Gateways of tests listen below the ports that Isles and the kernel give.
@@ -172,69 +189,6 @@ impl Sandbox {
         let foreground = Foreground::start(self.command(&["up"]), &self.folder());
         wait::until("the system to run", || self.running().filter(|status| status.phase == SystemPhase::Running));
         foreground
-    }
-
-    /// A request to the control API.
-    ///
-    /// # Panics
-    /// When there is no answer.
-    #[track_caller]
-    pub fn api(&self, method: &str, path: &str, body: &str) -> Answer {
-        let answer = http::request_unix(&self.path(".isles/api.sock"), method, path, body.as_bytes());
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
-    }
-
-    /// The state of the system, if it runs.
-    pub fn running(&self) -> Option<SystemStatus> {
-        let answer = http::request_unix(&self.path(".isles/api.sock"), "GET", "/v1/system", b"").ok()?;
-        serde_json::from_slice(&answer.body).ok()
-    }
-
-    /// The state of the system.
-    ///
-    /// # Panics
-    /// When it does not answer.
-    #[track_caller]
-    pub fn status(&self) -> SystemStatus {
-        self.typed("/v1/system")
-    }
-
-    /// The state of a service.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[track_caller]
-    pub fn service(&self, name: &str) -> ServiceStatus {
-        self.typed(&format!("/v1/services/{name}"))
-    }
-
-    /// The answer to a `GET` of the control API.
-    ///
-    /// # Panics
-    /// When it is not of the type.
-    #[track_caller]
-    pub fn typed<T: DeserializeOwned>(&self, path: &str) -> T {
-        let answer = self.api("GET", path, "");
-        serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}: {}", answer.text()))
-    }
-
-    /// The process ids of a service's healthy instances, by slot.
-    ///
-    /// # Panics
-    /// When the system does not answer.
-    pub fn pids(&self, service: &str) -> Vec<u32> {
-        let healthy = |instance: &InstanceStatus| instance.phase == InstancePhase::Healthy;
-        self.service(service).instances.into_iter().filter(healthy).filter_map(|instance| instance.pid).collect()
-    }
-
-    /// The process id of a service's only instance.
-    ///
-    /// # Panics
-    /// When it has another number of them.
-    pub fn pid(&self, service: &str) -> u32 {
-        let pids = self.pids(service);
-        assert_eq!(pids.len(), 1, "{pids:?}");
-        pids[0]
     }
 
     /// A `GET` through the gateway.

@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod heavy;
 pub mod layers;
+pub mod layout;
 pub mod length;
 pub mod manifests;
 mod repository;

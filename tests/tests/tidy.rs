@@ -1,8 +1,8 @@
 //! The repository keeps its own rules. What each rule refuses is tested beside it, in `tests/src/tidy/`.
 
 use tests::tidy::{
-    architecture, assert_none, files, heavy, layers as layer_rules, length, manifests as manifest_rules, packages,
-    unsafe_code as unsafe_rules, words,
+    architecture, assert_none, files, heavy, layers as layer_rules, layout, length, manifests as manifest_rules,
+    packages, unsafe_code as unsafe_rules, words,
 };
 
 #[test]
@@ -23,6 +23,11 @@ fn heavy_dependencies() {
 #[test]
 fn manifests() {
     assert_none(&manifest_rules::check(&packages(), &files()));
+}
+
+#[test]
+fn linker_layout() {
+    assert_none(&layout::check(&files()));
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub(crate) struct Context<'a> {
 /// Runs a verb. Its error, if any, has been printed when this returns. Needs a tokio runtime with I/O and time.
 pub async fn run(verb: &Verb, settings: &Settings, now: Now<'_>, terminal: &mut Terminal) -> ExitCode {
     let context = Context { settings, terminal: &mut *terminal, now };
-    let result = in_time(settings, commands::run(verb, context)).await;
+    // On the stack there would be room for the largest verb, whatever runs.
+    let result = in_time(settings, Box::pin(commands::run(verb, context))).await;
     result.unwrap_or_else(|error| report::report(&error, settings, terminal))
 }
 

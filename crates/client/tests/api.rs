@@ -104,6 +104,7 @@ fn figures(text: &str) -> Vec<ConnectionFigures> {
         retries: 4,
         hedges: 5,
         in_flight: 6,
+        concurrency: 5,
         concurrency_limit: Some(7),
         queued: 8,
         breaker: BreakerState::Probing,

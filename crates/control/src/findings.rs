@@ -97,12 +97,13 @@ fn ejected(figures: &ConnectionFigures) -> Option<Found> {
 }
 
 fn crowd(figures: &ConnectionFigures) -> Option<Found> {
-    let is_full = figures.concurrency_limit.is_some_and(|limit| figures.in_flight >= limit);
+    // What is answered and goes on, a WebSocket or a stream, is in flight, but takes no room of the limit.
+    let is_full = figures.concurrency_limit.is_some_and(|limit| figures.concurrency >= limit);
     if figures.queued == 0 && !is_full {
         return None;
     }
-    let limit = figures.concurrency_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-    let what = format!("{} waiting, {}{limit} in flight", figures.queued, figures.in_flight);
+    let limit = figures.concurrency_limit.map(|limit| format!(", {} of {limit} not answered yet", figures.concurrency));
+    let what = format!("{} waiting, {} in flight{}", figures.queued, figures.in_flight, limit.unwrap_or_default());
     let hint = format!("give it more instances: `isles scale {}=N`", figures.callee);
     Some((2, true, figures.queued.into(), what, hint))
 }
@@ -169,7 +170,8 @@ mod tests {
 
     #[test]
     fn each_state_and_count_is_told() {
-        check(&[orders(json!({ "requests": 9, "in_flight": 3, "concurrency_limit": 4 }))], &[]);
+        let streams = json!({ "requests": 9, "in_flight": 1024, "concurrency": 3, "concurrency_limit": 4 });
+        check(&[orders(streams)], &[]);
         for (fields, expected) in [
             (json!({ "breaker": "open" }), (true, "orders -> users: the breaker is open: requests are refused")),
             (
@@ -181,7 +183,10 @@ mod tests {
                 (true, "orders -> users: users/1#2, users/3#1 get no requests for now: too many failed there"),
             ),
             (json!({ "queued": 7, "in_flight": 3 }), (true, "orders -> users: 7 waiting, 3 in flight")),
-            (json!({ "in_flight": 4, "concurrency_limit": 4 }), (true, "orders -> users: 0 waiting, 4 of 4 in flight")),
+            (
+                json!({ "in_flight": 1, "concurrency": 4, "concurrency_limit": 4 }),
+                (true, "orders -> users: 0 waiting, 1 in flight, 4 of 4 not answered yet"),
+            ),
             (
                 json!({ "requests": 9, "reasons": { "rate-limited": 2 } }),
                 (false, "orders -> users: 2 of 9 requests: rate-limited, more requests came than the rate allows"),

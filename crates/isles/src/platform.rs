@@ -93,8 +93,9 @@ async fn run_system(place: Place, resume: bool, environment: &Environment) -> an
     let tasks = Tasks::default();
     let connected = engines::connect(&tasks).await?;
     let (keeper, resumed) = (connected.keeper.clone(), connected.is_resumed());
-    match prepare(connected, &place, resume, environment, &tasks).await {
-        Ok(ready) => serve(ready, keeper, &place.state, &tasks, asked_to_leave).await,
+    // On the stack there would be room for both, and more than once.
+    match Box::pin(prepare(connected, &place, resume, environment, &tasks)).await {
+        Ok(ready) => Box::pin(serve(ready, keeper, &place.state, &tasks, asked_to_leave)).await,
         Err(error) => {
             // Nothing runs yet, and what fails at the first start would fail at the next.
             if !resumed {

@@ -69,9 +69,9 @@ pub(crate) fn detached(
     })
 }
 
-/// Runs a future on a runtime of this thread.
+/// Runs a future on a runtime of this thread. It is on the heap: on the stack there would be room for it whatever runs instead.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(Box::pin(work))
 }
 
 #[allow(clippy::too_many_arguments, reason = "they are the fields of `Attach`")]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::{core::Core, error::JournalError, mover::Target, segment::Segment, store::lock, stream::Stream};
+use crate::{core::Core, error::JournalError, segment::Segment, store::lock, stream::Stream, target::Target};
 
 const RUN_MAX: usize = 8;
 /// So many small segments beside each other are worth the work, even if all in them is alive.

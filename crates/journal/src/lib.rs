@@ -45,6 +45,7 @@ mod signal;
 mod state;
 mod store;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 mod ticker;

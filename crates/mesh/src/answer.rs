@@ -13,6 +13,9 @@ use crate::{
     worker::Worker,
 };
 
+/// What is remembered of a request's method and path.
+const LINE_CHARS_MAX: usize = 120;
+
 /// Answers with a problem and remembers it. The connection ends where the place of the next request is in doubt.
 pub(crate) async fn answer(
     worker: &Worker,
@@ -54,9 +57,13 @@ pub(crate) fn describe(worker: &Worker, fault: &Fault, whose: Option<&Whose<'_>>
     }
 }
 
-/// Method and path.
+/// Method and path for a person to read: a long one is cut.
 pub(crate) fn request_line(request: &RequestHead, head: &[u8]) -> String {
-    format!("{} {}", String::from_utf8_lossy(request.method(head)), request.path(head))
+    let line = format!("{} {}", String::from_utf8_lossy(request.method(head)), request.path(head));
+    match line.char_indices().nth(LINE_CHARS_MAX) {
+        Some((end, _)) => format!("{}\u{2026}", &line[..end]),
+        None => line,
+    }
 }
 
 /// Whose request it is that is answered by us.

@@ -112,6 +112,7 @@ impl Connection {
             retries: sum.retries,
             hedges: sum.hedges,
             in_flight: self.state.in_flight.inside(),
+            concurrency: self.load.in_flight.inside(),
             concurrency_limit: self.load.limit(),
             queued: self.state.in_flight.queued(),
             breaker: self.guard.breaker(),

@@ -83,6 +83,7 @@ pub(crate) struct Figures {
     server_error: Count,
     failed: Count,
     cancelled: Count,
+    refused: Count,
     reasons: Reasons,
     /// Bytes. Only its worker may add.
     pub(crate) received: Count,
@@ -103,6 +104,7 @@ impl Figures {
             server_error: Count::default(),
             failed: Count::default(),
             cancelled: Count::default(),
+            refused: Count::default(),
             reasons: Reasons::default(),
             received: Count::default(),
             sent: Count::default(),
@@ -143,15 +145,17 @@ impl Figures {
 
     /// Writes down a request that was refused at once: it has no latency. Only its worker may.
     pub(crate) fn refuse(&self, reason: Reason, received: usize, sent: usize) {
-        self.failed.add(1);
+        let outcome = if reason == Reason::NotAttested { &self.refused } else { &self.failed };
+        outcome.add(1);
         self.reasons.add(reason);
         self.received.add(received as u64);
         self.sent.add(sent as u64);
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        let all = [&self.success, &self.client_error, &self.server_error, &self.failed, &self.cancelled];
-        all.into_iter().map(Count::get).sum()
+        let answered = [&self.success, &self.client_error, &self.server_error];
+        let others = [&self.failed, &self.cancelled, &self.refused];
+        answered.into_iter().chain(others).map(Count::get).sum()
     }
 
     /// The latencies so far, by bucket.
@@ -196,6 +200,7 @@ impl Sum {
         self.outcomes.server_error += one.server_error.get();
         self.outcomes.failed += one.failed.get();
         self.outcomes.cancelled += one.cancelled.get();
+        self.outcomes.refused += one.refused.get();
         one.reasons.add_to(&mut self.reasons);
         self.received += one.received.get();
         self.sent += one.sent.get();

@@ -1,24 +1,21 @@
 //! Workers: one thread, one single-threaded runtime, one view of the routing state each.
 
+mod thread;
+
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    io,
     net::Ipv4Addr,
     pin::Pin,
     rc::Rc,
-    sync::{Arc, mpsc::sync_channel},
+    sync::Arc,
 };
 
 use bytes::{Bytes, BytesMut};
-use model::{InstanceId, Timestamp};
+use model::Timestamp;
 use ports::{clock::Clock, messages::Messages};
-use tokio::{
-    runtime::{Builder, LocalOptions, LocalRuntime},
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-    time::Instant,
-};
+pub(crate) use thread::{Command, Handle, start};
+use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     access_log::AccessLog,
@@ -26,40 +23,21 @@ use crate::{
     attest::{Attestation, Attestor, Refusals},
     awaited::Awaited,
     buffer::Scratch,
-    call_sockets::Change,
-    crew::{Crew, Inbox},
+    crew::Crew,
     failures::Failures,
     guests::Guests,
     http2::Hands,
-    listener::{self, Listener},
     refused::Entrances,
     signal::Signal,
-    table::Table,
     tls::{Door, Handshakes},
     view::{Locals, View},
 };
 
-/// How many commands may wait for a worker.
-const COMMANDS_MAX: usize = 64;
 /// How many scratches and attendants a worker keeps for later.
 const SPARE_MAX: usize = 256;
 
 /// How much memory is taken at a time for bytes that are shared. What holds some of it holds all of it, so it is little.
 const SHARED_BYTES: usize = 4 * 1024;
-
-/// What a worker is told. Each is acknowledged when it is in force.
-pub(crate) enum Command {
-    Apply(Arc<Table>, oneshot::Sender<()>),
-    /// Cuts off the requests in flight to an instance.
-    Cut(InstanceId, oneshot::Sender<()>),
-    Listen(Listener, oneshot::Sender<io::Result<()>>),
-    CallSockets(Arc<Change>, oneshot::Sender<()>),
-    /// Accepts nothing more, and tells every client with its next answer that it was the last one here.
-    Retire(oneshot::Sender<()>),
-}
-
-/// A running worker; it ends when this is dropped.
-pub(crate) type Handle = mpsc::Sender<Command>;
 
 /// What all workers share.
 #[derive(Clone)]
@@ -115,64 +93,6 @@ pub(crate) struct Worker {
     /// Room for the next bytes that are shared.
     shared: RefCell<BytesMut>,
     random: Cell<Option<fastrand::Rng>>,
-}
-
-/// Starts a worker.
-///
-/// # Errors
-/// When the host gives no thread or no poller.
-pub(crate) fn start(number: usize, shared: Shared, entrances: Arc<Entrances>, inbox: Inbox) -> io::Result<Handle> {
-    let (handle, commands) = mpsc::channel(COMMANDS_MAX);
-    let attestor = shared.attestation.as_ref().map(Attestation::attestor).transpose()?;
-    let (tell, made) = sync_channel(1);
-    // A runtime of one thread is made there.
-    let run = move || match Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())
-    {
-        Ok(runtime) => {
-            let _ = tell.send(Ok(()));
-            let worker = Worker::new(number, shared, attestor, entrances);
-            run(&runtime, Rc::new(worker), commands, inbox);
-        }
-        Err(error) => {
-            let _ = tell.send(Err(error));
-        }
-    };
-    std::thread::Builder::new().name(format!("mesh-{number}")).spawn(run)?;
-    made.recv().map_err(io::Error::other)??;
-    Ok(handle)
-}
-
-fn run(runtime: &LocalRuntime, worker: Rc<Worker>, commands: mpsc::Receiver<Command>, inbox: Inbox) {
-    runtime.block_on(async {
-        worker.spawn(listener::take_over(worker.clone(), inbox));
-        obey(worker, commands).await;
-    });
-}
-
-async fn obey(worker: Rc<Worker>, mut commands: mpsc::Receiver<Command>) {
-    while let Some(command) = commands.recv().await {
-        match command {
-            Command::Apply(table, done) => {
-                worker.apply(table);
-                let _ = done.send(());
-            }
-            Command::Cut(instance, done) => {
-                worker.cut(&instance);
-                let _ = done.send(());
-            }
-            Command::Listen(listener, done) => {
-                let _ = done.send(listener::start(&worker, listener));
-            }
-            Command::Retire(done) => {
-                worker.retire().await;
-                let _ = done.send(());
-            }
-            Command::CallSockets(change, done) => {
-                worker.follow(&change);
-                let _ = done.send(());
-            }
-        }
-    }
 }
 
 /// Counts the panic that ends what it is part of. The panic itself is told where the process tells its errors.
@@ -322,47 +242,6 @@ impl Worker {
         let mut attendants = self.attendants.borrow_mut();
         if attendants.len() < SPARE_MAX {
             attendants.push(attendant);
-        }
-    }
-
-    /// From here on no request is sent to an instance that the table does not name, and no connection to it is kept.
-    fn apply(&self, table: Arc<Table>) {
-        let mut locals = self.locals.borrow_mut();
-        let next = self.view().next(table, &mut locals, self.number, self.clock.now());
-        *self.view.borrow_mut() = Rc::new(next);
-        locals.release();
-        drop(locals);
-        self.changed.fire();
-    }
-
-    async fn retire(&self) {
-        self.retiring.set(true);
-        let sockets = self.call_sockets.take().into_values();
-        for accepting in self.listening.take().into_iter().chain(sockets) {
-            accepting.abort();
-            // Its socket is closed when it has ended.
-            let _ = accepting.await;
-        }
-        self.changed.fire();
-    }
-
-    /// A worker that cannot poll a socket has no descriptors left; the others take its connections.
-    fn follow(self: &Rc<Self>, change: &Change) {
-        let mut sockets = self.call_sockets.borrow_mut();
-        for address in &change.closed {
-            let _ = sockets.remove(address).map(|accepting| accepting.abort());
-        }
-        for (address, socket) in &change.opened {
-            if let Ok(accepting) = listener::start_calls(self, *address, socket) {
-                sockets.insert(*address, accepting);
-            }
-        }
-    }
-
-    fn cut(&self, instance: &InstanceId) {
-        let local = self.locals.borrow().get(instance).cloned();
-        if let Some(local) = local {
-            local.cut.fire();
         }
     }
 }

@@ -30,9 +30,12 @@ pub struct ConnectionFigures {
     pub retries: u64,
     /// Requests that were sent to a second instance because the first one took long.
     pub hedges: u64,
-    /// Requests in flight.
+    /// Requests in flight, to the end of their response.
     pub in_flight: u32,
-    /// How many may be, as far as the callee's latency tells; absent where nothing limits it.
+    /// Requests that the callee has yet to answer, of all its connections: what `concurrency_limit` limits.
+    #[serde(default)]
+    pub concurrency: u32,
+    /// How many that may be, as far as the callee's latency tells; absent where nothing limits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency_limit: Option<u32>,
     /// Requests that wait for an instance.
@@ -85,6 +88,9 @@ pub struct Outcomes {
     pub failed: u64,
     /// The caller went away first.
     pub cancelled: u64,
+    /// Strangers at an address that belongs to another instance (`not-attested`): neither side of the connection is at fault.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// Where a breaker stands.

@@ -45,4 +45,10 @@ impl Problem {
             hint: hint.into(),
         }
     }
+
+    /// The same, saying what happened this time.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
 }

@@ -227,7 +227,7 @@ pub struct Failure {
     pub connection: String,
     /// The service that was called.
     pub service: ServiceName,
-    /// Method and path, without the query.
+    /// Method and path, without the query; at most 120 characters and an ellipsis.
     pub request: String,
     /// Why.
     pub reason: Reason,

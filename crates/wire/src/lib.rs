@@ -5,5 +5,7 @@
 
 pub mod http1;
 pub mod nats;
+#[cfg(test)]
+mod pieces;
 pub mod trace;
 pub mod websocket;

@@ -1,6 +1,7 @@
 //! Two readings of the same bytes.
 
 use tests::codec::{self, End, Request};
+use wire::http1::host_name;
 
 /// Who is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Peer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) method: String,
+    /// Whom it is for: as it came, but of nginx the name in small letters.
+    pub(crate) host: String,
     /// The path and the query.
     pub(crate) target: String,
     pub(crate) body: Vec<u8>,
@@ -31,7 +34,7 @@ pub(crate) struct Heard {
 pub(crate) enum Difference {
     /// We take a request that the other refuses (with this status), or that it does not answer.
     Laxer { ours: Box<Request>, status: Option<u16> },
-    /// Both take it, and see another method, target or body.
+    /// Both take it, and see another method, host, target or body.
     Meaning { ours: Box<Request>, theirs: Seen },
     /// The other sees a request where we see none, or only a part of one.
     Place { ours: usize, theirs: Seen },
@@ -68,11 +71,12 @@ pub(crate) fn difference(bytes: &[u8], heard: &Heard, peer: Peer) -> Option<Diff
 }
 
 fn means_the_same(ours: &Request, theirs: &Seen, peer: Peer) -> bool {
-    let theirs_target = match peer {
-        Peer::Nginx => decoded(&theirs.target),
-        Peer::Hyper => decoded(&target_of(&canonical(&theirs.target))),
+    let (host, theirs_target) = match peer {
+        Peer::Nginx => (host_name(&ours.host).to_ascii_lowercase(), decoded(&theirs.target)),
+        Peer::Hyper => (ours.host.clone(), decoded(&target_of(&canonical(&theirs.target)))),
     };
     ours.method == theirs.method.as_bytes()
+        && host == theirs.host
         && ours.body == theirs.body
         && decoded(&target_of(&ours.forwarded)) == theirs_target
 }
@@ -107,4 +111,19 @@ fn decoded(target: &str) -> (Vec<u8>, String) {
         }
     }
     (bytes, query.unwrap_or_default().to_owned())
+}
+
+/// Two servers that take another host of the two that a request may name are the oldest way around a route.
+#[test]
+fn another_host_is_a_difference() {
+    let bytes = b"GET http://b:80/ HTTP/1.1\r\nHost: a\r\n\r\n";
+    let difference = |peer, host: &str| {
+        let seen = Seen { method: "GET".into(), host: host.into(), target: "/".into(), body: Vec::new() };
+        difference(bytes, &Heard { requests: vec![seen], refused: None }, peer).map(|found| found.tell())
+    };
+    for (peer, host) in [(Peer::Nginx, "b"), (Peer::Hyper, "b:80")] {
+        assert_eq!(difference(peer, host), None);
+        let told = difference(peer, "a").unwrap();
+        assert!(told.contains(r#"host: "a""#), "{told}");
+    }
 }

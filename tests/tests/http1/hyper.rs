@@ -50,7 +50,9 @@ async fn record(
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes().to_vec();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    seen.borrow_mut().push(Seen { method: head.method.to_string(), target, body });
+    let field = head.headers.get("host").map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    let host = head.uri.authority().map(ToString::to_string).or(field).unwrap_or_default();
+    seen.borrow_mut().push(Seen { method: head.method.to_string(), host, target, body });
     Ok(Response::new(Empty::new()))
 }
 

@@ -1,5 +1,5 @@
 //! The HTTP/1.1 codec beside hyper and nginx: on any message it gives the same verdict or is stricter, and what both take they
-//! understand alike: method, path, body, and where the next message begins.
+//! understand alike: method, host, path, body, and where the next message begins.
 //!
 //! What goes on is given to them too, so that an upstream never reads it otherwise than we do.
 //!

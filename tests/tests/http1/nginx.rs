@@ -95,6 +95,7 @@ http {{
     location / {{
       proxy_pass http://unix:{folder}/back.sock:/;
       proxy_http_version 1.1; proxy_set_header Connection close;
+      proxy_set_header X-Host $host;
       proxy_pass_request_headers off; proxy_ignore_client_abort on;
     }}
   }}
@@ -116,10 +117,11 @@ fn answer(mut stream: UnixStream) -> std::io::Result<()> {
     };
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let host = field(&head, "x-host").unwrap_or_default();
     let body: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Method: {method}\r\nX-Target: {target}\r\nX-Body: {body}\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Method: {method}\r\nX-Host: {host}\r\nX-Target: {target}\r\nX-Body: {body}\r\n\r\n"
     )?;
     stream.write_all(if method == "HEAD" { b"" } else { b"seen" })
 }
@@ -154,6 +156,7 @@ fn heard(mut answers: &[u8]) -> Heard {
         let Some(method) = field(&head, "x-method") else { return Heard { requests, refused: Some(status) } };
         requests.push(Seen {
             method: method.into(),
+            host: field(&head, "x-host").unwrap_or_default().into(),
             target: field(&head, "x-target").unwrap_or_default().into(),
             body: unhex(field(&head, "x-body").unwrap_or_default()),
         });

@@ -2,12 +2,9 @@
 
 use std::net::TcpStream;
 
-use rustix::process::Signal;
 use tests::{
     http::{Answer, Connection},
-    process,
     sandbox::Sandbox,
-    wait,
 };
 
 use crate::split::WEBSOCKET;
@@ -33,13 +30,6 @@ fn up(keys: &str) -> Sandbox {
     sandbox
 }
 
-/// Kills the platform, and waits for the next one to run the system.
-fn kill(sandbox: &Sandbox) {
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("the next platform", || sandbox.running().filter(|next| next.platform_pid != killed));
-}
-
 #[test]
 fn what_was_adjusted_outlives_the_platform() {
     let sandbox = up("");
@@ -47,14 +37,14 @@ fn what_was_adjusted_outlives_the_platform() {
     for timeout in ["11s", "12s"] {
         sandbox.manifest(&manifest(&format!("drain_timeout = \"{timeout}\"\n")));
         sandbox.isles(&["deploy"]).ok().says(&["no instance had to be replaced"]);
-        kill(&sandbox);
+        sandbox.kill_platform();
         assert_eq!(sandbox.pids("a"), before);
     }
     sandbox.manifest(&manifest("env = { V = \"two\" }\n"));
     sandbox.isles(&["deploy"]).ok();
     let replaced = sandbox.pids("a");
     assert_ne!(replaced, before);
-    kill(&sandbox);
+    sandbox.kill_platform();
     assert_eq!(sandbox.pids("a"), replaced);
 }
 

@@ -97,9 +97,7 @@ fn only_its_own_processes_use_an_address() {
 fn who_they_are_outlives_crashes() {
     let sandbox = Sandbox::new(MANIFEST);
     sandbox.up();
-    let platform = sandbox.status().platform_pid;
-    process::signal(platform, Signal::KILL);
-    wait::until("another platform", || sandbox.running().filter(|status| status.platform_pid != platform));
+    sandbox.kill_platform();
     assert_attested(&sandbox, &["child", "daemon"]);
     assert_attested_over_sockets(&sandbox);
     let front = sandbox.pid("front");

@@ -1,11 +1,8 @@
 //! What bad deploys come to: the rows of the table in `docs/upgrades.md`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::{collections::BTreeSet, fs};
 
-use model::api::{Release, ReleaseState, RolloutStatus};
+use model::api::ReleaseState;
 use rustix::process::Signal;
 use serde_json::Value;
 use tests::{
@@ -14,7 +11,6 @@ use tests::{
     load::Load,
     mounted::Mounted,
     sandbox::{Sandbox, skipped},
-    wait,
 };
 
 const WEB: &str = r#"
@@ -52,20 +48,9 @@ fn version(sandbox: &Sandbox, version: &str) {
     sandbox.write("web/service.py", &sandbox.read("service.py").replacen("    def on_env", &handler, 1));
 }
 
-/// The rollout that is under way or the last one, if there is one that is as it shall be.
-fn rollout(sandbox: &Sandbox, is_so: impl Fn(&RolloutStatus) -> bool) -> Option<RolloutStatus> {
-    let answer = sandbox.api("GET", "/v1/rollout", "");
-    serde_json::from_slice(&answer.body).ok().filter(is_so)
-}
-
 /// Waits until the rollout to this release waits for a person.
 fn waits_for_a_person(sandbox: &Sandbox, to: u64) {
-    wait::until("the rollout to wait for a person", || rollout(sandbox, |it| it.to == to && it.paused));
-}
-
-fn states(sandbox: &Sandbox) -> BTreeMap<u64, ReleaseState> {
-    let releases: Vec<Release> = sandbox.typed("/v1/releases");
-    releases.into_iter().map(|release| (release.number, release.state)).collect()
+    sandbox.rollout_when("the rollout to wait for a person", |it| it.to == to && it.paused);
 }
 
 /// A deploy that runs beside the test.
@@ -84,7 +69,7 @@ fn is_taken_back(sandbox: &Sandbox, reasons: &[&str]) {
     load.wait_for(20);
     load.assert_no_failure();
     assert_eq!(sandbox.pids("web"), before, "the old instances serve as before");
-    assert_eq!(states(sandbox), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)].into());
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)]);
 }
 
 #[test]
@@ -101,7 +86,7 @@ fn an_artifact_that_is_never_healthy() {
     sandbox.write("web/service.py", &sandbox.read("service.py").replacen("    def on_env", ill, 1));
     let asked = ["check after ", "GET http://127.0.0.1:", "/healthz", "HTTP/1.1 503", "no database for ***"];
     is_taken_back(&sandbox, &asked);
-    let status = rollout(&sandbox, |it| it.to == 2).expect("it is the last one");
+    let status = sandbox.rollout();
     let checks = status.problem.expect("it says why").checks;
     let last = checks.last().expect("there were some");
     assert!(last.count > 1 && last.first_ms < last.last_ms, "alike ones are one entry: {checks:?}");
@@ -121,8 +106,9 @@ fn is_judged_worse(sandbox: &Sandbox, path: &'static str) -> Vec<String> {
     let load = Load::start(4, sandbox.gateway, path);
     load.wait_for(100);
     sandbox.isles(&["deploy"]).code(3).says(&["release 2 was taken back, release 1 runs", "worse"]);
-    assert!(rollout(sandbox, |it| it.to == 2 && it.problem.is_some()).is_some(), "it says why");
-    assert_eq!(states(sandbox), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)].into());
+    let status = sandbox.rollout();
+    assert!(status.to == 2 && status.problem.is_some(), "it says why: {status:?}");
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)]);
     let failures = load.end();
     let load = Load::start(2, sandbox.gateway, path);
     load.wait_for(100);
@@ -165,7 +151,7 @@ fn a_deploy_during_a_deploy_waits() {
     waits_for_a_person(&sandbox, 2);
     version(&sandbox, "three");
     let mut second = deploy(&sandbox, "second", &[]);
-    wait::until("the second one to wait for the first", || rollout(&sandbox, |it| it.queued == 1));
+    sandbox.rollout_when("the second one to wait for the first", |it| it.queued == 1);
     assert_eq!(sandbox.get("/version").text(), "/version", "the first release answers with the path");
     sandbox.isles(&["promote"]).ok();
     assert_eq!(first.wait(), Some(0), "{}", first.said());
@@ -190,7 +176,7 @@ fn a_deploy_that_supersedes() {
     sandbox.isles(&["promote"]).ok();
     assert_eq!(second.wait(), Some(0), "{}", second.said());
     assert_eq!(sandbox.get("/version").text(), "three");
-    assert_eq!(states(&sandbox)[&2], ReleaseState::RolledBack);
+    assert_eq!(sandbox.releases()[1].1, ReleaseState::RolledBack);
 }
 
 #[test]
@@ -215,15 +201,15 @@ fn a_deploy_that_is_left_before_it_begins() {
     waits_for_a_person(&sandbox, 2);
     version(&sandbox, "three");
     let mut left = deploy(&sandbox, "left", &[]);
-    wait::until("the second one to wait for the first", || rollout(&sandbox, |it| it.queued == 1));
+    sandbox.rollout_when("the second one to wait for the first", |it| it.queued == 1);
     left.signal(Signal::INT);
     assert_eq!(left.wait(), Some(130), "{}", left.said());
     assert!(left.said().contains("it is given up unless its rollout has begun"), "{}", left.said());
-    wait::until("it to be forgotten", || rollout(&sandbox, |it| it.queued == 0));
+    sandbox.rollout_when("it to be forgotten", |it| it.queued == 0);
     sandbox.isles(&["promote"]).ok();
     assert_eq!(first.wait(), Some(0), "{}", first.said());
     assert_eq!(sandbox.get("/version").text(), "two");
-    assert_eq!(states(&sandbox).len(), 2, "nothing was made of it");
+    assert_eq!(sandbox.releases().len(), 2, "nothing was made of it");
 }
 
 /// A command that is refused with this reason, with a hint, before anything has changed.
@@ -255,7 +241,7 @@ fn a_disk_that_fills() {
     version(&sandbox, "two");
     sandbox.shell("cat /dev/zero > .isles/filling; true").ok();
     is_refused(&sandbox, &["deploy"], "disk-full");
-    assert_eq!(states(&sandbox).len(), 1, "nothing of the release is left");
+    assert_eq!(sandbox.releases().len(), 1, "nothing of the release is left");
     fs::remove_file(sandbox.path(".isles/filling")).expect("it was just made");
     sandbox.isles(&["deploy"]).ok();
     assert_eq!(sandbox.get("/version").text(), "two");

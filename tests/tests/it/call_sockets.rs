@@ -7,21 +7,11 @@ use std::{
 };
 
 use rustix::process::Signal;
-use tests::{http, process, sandbox::Sandbox, wait};
-
-const MANIFEST: &str = r#"
-[gateway]
-listen = "GATEWAY"
-routes = { "/" = "front" }
-
-[services.front]
-run = "python3 service.py"
-replicas = 2
-calls = ["back"]
-
-[services.back]
-run = "python3 service.py"
-"#;
+use tests::{
+    http, process,
+    sandbox::{FRONT_AND_BACK, Sandbox},
+    wait,
+};
 
 /// The sockets that the instances of `front` were given.
 fn given(sandbox: &Sandbox) -> Vec<PathBuf> {
@@ -40,7 +30,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn they_come_and_go_with_their_slots() {
-    let sandbox = Sandbox::new(MANIFEST);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     let folder = fs::read_link(sandbox.path(".isles/run")).expect("the link to the folder of sockets");
     let first = given(&sandbox);
@@ -68,7 +58,7 @@ fn they_come_and_go_with_their_slots() {
 
 #[test]
 fn a_call_waits_for_the_next_platform() {
-    let sandbox = Sandbox::new(MANIFEST);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     let front = sandbox.service("front").instances[0].address.clone().expect("it listens");
     let front = front.parse().expect("on a port");
@@ -77,6 +67,6 @@ fn a_call_waits_for_the_next_platform() {
         process::signal(killed, Signal::KILL);
         let answer = http::request(front, "GET", "/socket/back/status/200", b"").expect("the program is there");
         assert_eq!(answer.text(), "status 200 200");
-        wait::until("the next platform", || sandbox.running().filter(|status| status.platform_pid != killed));
+        sandbox.next_platform(killed);
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::TcpStream, thread};
 
 use model::{
-    api::{RolloutPhase, RolloutStatus},
+    api::RolloutPhase,
     status::{ServicePhase, SystemPhase, SystemStatus},
 };
 use rustix::process::Signal;
@@ -12,35 +12,13 @@ use tests::{
     foreground::Foreground,
     http::{self, Connection},
     process::{self, pids},
-    sandbox::Sandbox,
+    sandbox::{FRONT_AND_BACK, Sandbox},
     wait,
 };
 
-const PAIR: &str = r#"
-[gateway]
-listen = "GATEWAY"
-routes = { "/" = "front" }
-
-[services.front]
-run = "python3 service.py"
-replicas = 2
-calls = ["back"]
-
-[services.back]
-run = "python3 service.py"
-store = "sqlite"
-"#;
-
-/// Waits until another platform process runs the system.
-fn next_platform(sandbox: &Sandbox, killed: u32) -> SystemStatus {
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    })
-}
-
 #[test]
 fn instances_outlive_the_platform() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     let before = sandbox.status();
     let addresses = || -> Vec<String> {
@@ -57,7 +35,7 @@ fn instances_outlive_the_platform() {
             let answer = connection.request("GET", "/call/back/status/200", "", b"").expect("it is answered");
             assert_eq!((answer.status, answer.json()["status"].as_u64()), (200, Some(200)), "{}", answer.text());
         }
-        let after = next_platform(&sandbox, killed);
+        let after = sandbox.next_platform(killed);
         assert_eq!(after.keeper_pid, before.keeper_pid);
         assert_eq!(pids(&after), pids(&before), "every instance is the same process");
     }
@@ -82,9 +60,7 @@ fn what_programs_write_meanwhile_is_in_the_logs() {
     };
     wait::until("ticks", || (ticks().len() > 20).then_some(()));
     for _ in 0..3 {
-        let killed = sandbox.status().platform_pid;
-        process::signal(killed, Signal::KILL);
-        next_platform(&sandbox, killed);
+        sandbox.kill_platform();
     }
     let seen = ticks().last().copied().unwrap_or(0);
     wait::until("more ticks", || (ticks().last().copied().unwrap_or(0) > seen + 20).then_some(()));
@@ -128,12 +104,12 @@ fn a_platform_that_is_killed_while_the_system_comes_up_is_followed_by_one_that_g
 
 #[test]
 fn an_instance_that_ends_meanwhile_is_started_again() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     let (platform, victim) = (sandbox.status().platform_pid, sandbox.pid("back"));
     process::signal(platform, Signal::KILL);
     process::signal(victim, Signal::KILL);
-    next_platform(&sandbox, platform);
+    sandbox.next_platform(platform);
     wait::until("the next run", || sandbox.pids("back").iter().any(|pid| *pid != victim).then_some(()));
     assert_eq!(sandbox.get("/call/back/pid").json()["body"], json!(sandbox.pid("back").to_string()));
 }
@@ -152,22 +128,19 @@ fn a_new_instance_that_ends_meanwhile_takes_its_release_back() {
     sandbox.up();
     sandbox.manifest(&built("two"));
     sandbox.isles(&["deploy", "--detach"]).ok();
-    let rollout = |is_so: fn(&RolloutStatus) -> bool| {
-        wait::until("the rollout", || Some(sandbox.typed::<RolloutStatus>("/v1/rollout")).filter(is_so))
-    };
-    rollout(|it| it.paused);
+    sandbox.rollout_when("the preview", |it| it.paused);
     let (platform, instances) = (sandbox.status().platform_pid, sandbox.pids("app"));
     process::signal(platform, Signal::KILL);
     process::signal(instances[1], Signal::KILL);
-    next_platform(&sandbox, platform);
-    let ended = rollout(|it| it.ended_at.is_some());
+    sandbox.next_platform(platform);
+    let ended = sandbox.rollout_ended();
     assert_eq!(ended.phase, RolloutPhase::RolledBack, "{ended:#?}");
     assert_eq!(sandbox.pids("app"), instances[..1]);
 }
 
 #[test]
 fn after_the_keeper_was_killed_up_starts_clean_and_keeps_the_data() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     sandbox.isles(&["call", "back", "/sql", "-d", "CREATE TABLE kept AS SELECT 7 AS n"]).ok();
     let daemon: u32 = sandbox.isles(&["call", "back", "/daemon"]).ok().out.parse().unwrap();
@@ -187,7 +160,7 @@ fn after_the_keeper_was_killed_up_starts_clean_and_keeps_the_data() {
 
 #[test]
 fn a_host_reboot_brings_the_system_back_as_it_was() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     sandbox.isles(&["scale", "front=3"]).ok();
     sandbox.isles(&["call", "back", "/sql", "-d", "CREATE TABLE kept AS SELECT 7 AS n"]).ok();
@@ -217,7 +190,7 @@ fn a_host_reboot_brings_the_system_back_as_it_was() {
 
 #[test]
 fn an_idle_client_and_a_new_one_both_find_the_next_platform() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     let killed = sandbox.status().platform_pid;
     let gateway = sandbox.gateway;
@@ -228,6 +201,6 @@ fn an_idle_client_and_a_new_one_both_find_the_next_platform() {
     process::signal(killed, Signal::KILL);
     assert!(slow.join().unwrap().is_err(), "its connection ended with the process that held it");
     assert!(TcpStream::connect(gateway).is_ok(), "the listener is the keeper's");
-    next_platform(&sandbox, killed);
+    sandbox.next_platform(killed);
     assert_eq!(sandbox.get("/pid").status, 200);
 }

@@ -5,7 +5,6 @@ use model::api::{RolloutPhase, RolloutStatus};
 use tests::{
     load::{Load, Slowness},
     sandbox::Sandbox,
-    wait,
 };
 
 const MANIFEST: &str = r#"
@@ -81,7 +80,7 @@ fn requests_of_two_seconds_are_awaited() {
     }
     write(&sandbox, "two");
     begin(&sandbox, "/v1/deploys");
-    assert_eq!(ended(&sandbox), RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     for scale in ["back=1", "front=1"] {
         sandbox.isles(&["scale", scale]).ok();
     }
@@ -100,14 +99,6 @@ fn scaling_down_and_up_fails_no_request() {
     load.assert_no_failure();
 }
 
-fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
-    wait::until(what, || Some(sandbox.typed::<RolloutStatus>("/v1/rollout")).filter(&is_it))
-}
-
-fn ended(sandbox: &Sandbox) -> RolloutPhase {
-    reached(sandbox, "the end of the rollout", |status| status.ended_at.is_some()).phase
-}
-
 /// Asks for a deploy or a rollback.
 #[track_caller]
 fn begin(sandbox: &Sandbox, what: &str) {
@@ -123,19 +114,19 @@ fn no_upgrade_fails_a_request(upgrade: &str, is_midway: impl Fn(&RolloutStatus) 
     load.wait_for(50);
     write(&sandbox, "two");
     begin(&sandbox, "/v1/deploys");
-    assert_eq!(ended(&sandbox), RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     let after = pids();
     assert!(after.len() == 6 && after.iter().all(|pid| !before.contains(pid)), "{before:?} {after:?}");
     load.wait_for(50);
     begin(&sandbox, "/v1/rollbacks");
-    assert_eq!(ended(&sandbox), RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     load.wait_for(50);
     write(&sandbox, "three");
     begin(&sandbox, "/v1/deploys");
-    reached(&sandbox, "the middle of the rollout", is_midway);
+    sandbox.rollout_when("the middle of the rollout", is_midway);
     load.wait_for(50);
     begin(&sandbox, "/v1/rollbacks");
-    assert_eq!(ended(&sandbox), RolloutPhase::RolledBack);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::RolledBack);
     assert_eq!(pids().len(), 6);
     load.wait_for(50);
     load.assert_no_failure();

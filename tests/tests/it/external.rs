@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use model::status::SystemPhase;
 use nats_server::Server;
-use rustix::process::Signal;
 use tests::{binary, process, sandbox::Sandbox, wait};
 
 const MANIFEST: &str = r#"
@@ -67,11 +65,7 @@ fn services_exchange_a_message_through_debian_nats_server() {
 
     // What has nothing to do with messages goes on without the server, whatever else dies.
     drop(server);
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
+    sandbox.kill_platform();
     assert_eq!(sandbox.get("/orders/x").text(), "/x");
     sandbox
         .isles(&["topic", "pub", "orders.placed", "x", "--timeout", "60s"])

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::{Reason, api::Why, status::SystemPhase};
+use model::{Reason, api::Why};
 use rustix::process::Signal;
 use tests::{process, sandbox::Sandbox, wait};
 
@@ -47,9 +47,7 @@ fn a_message_is_kept_whatever_dies() {
     process::signal(killed, Signal::KILL);
     // This waits in the backlog for the next platform.
     publish(2);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
+    sandbox.next_platform(killed);
     let before = address(&sandbox, "orders");
     sandbox.isles(&["restart", "orders"]).ok();
     assert!(before.is_some());

@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path};
 
-use model::{
-    api::{Change, DeployPlan, Release, ReleaseDiff, ReleaseState},
-    status::SystemPhase,
-};
+use model::api::{Change, DeployPlan, ReleaseDiff, ReleaseState};
 use rustix::process::Signal;
 use tests::{http::Answer, process, sandbox::Sandbox, wait};
 
@@ -31,11 +28,6 @@ fn version(sandbox: &Sandbox, service: &str) -> String {
     sandbox.get(&format!("/{service}/env")).json()["V"].as_str().unwrap_or_default().to_owned()
 }
 
-fn releases(sandbox: &Sandbox) -> Vec<(u64, ReleaseState)> {
-    let all: Vec<Release> = sandbox.typed("/v1/releases");
-    all.into_iter().map(|release| (release.number, release.state)).collect()
-}
-
 #[track_caller]
 fn deploy(sandbox: &Sandbox, body: &str) -> Answer {
     sandbox.api("POST", "/v1/deploys", body)
@@ -57,7 +49,7 @@ fn deploy_to(sandbox: &Sandbox, number: u64) {
 
 #[track_caller]
 fn runs(sandbox: &Sandbox, number: u64) {
-    wait::until("the release to run", || releases(sandbox).contains(&(number, ReleaseState::Running)).then_some(()));
+    wait::until("the release to run", || sandbox.releases().contains(&(number, ReleaseState::Running)).then_some(()));
 }
 
 #[track_caller]
@@ -75,7 +67,7 @@ fn refused(answer: &Answer, status: u16, reason: &str, says: &str) {
 fn a_deploy_touches_only_what_changed_and_a_rollback_brings_it_back() {
     let sandbox = pair();
     sandbox.up();
-    assert_eq!(releases(&sandbox), [(1, ReleaseState::Running)]);
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Running)]);
     let (a, b) = (sandbox.pid("a"), sandbox.pid("b"));
     let nothing = plan(&deploy(&sandbox, "{}"));
     assert_eq!((nothing.from, nothing.services.len(), nothing.others.len()), (1, 0, 0));
@@ -85,14 +77,14 @@ fn a_deploy_touches_only_what_changed_and_a_rollback_brings_it_back() {
     let planned: Vec<_> =
         dry.services.iter().map(|one| (one.service.as_str(), one.change, one.parts.join(" "))).collect();
     assert_eq!(planned, [("a", Change::Replaced, "artifact".into())]);
-    assert_eq!((dry.strategy.as_deref(), releases(&sandbox).len()), (Some("rolling"), 1));
+    assert_eq!((dry.strategy.as_deref(), sandbox.releases().len()), (Some("rolling"), 1));
     let other = format!(r#"{{"if_match": {}}}"#, dry.index + 1);
     refused(&deploy(&sandbox, &other), 409, "index-moved", "its index is");
     assert_eq!(deploy(&sandbox, &format!(r#"{{"if_match": {}}}"#, dry.index)).status, 202);
     runs(&sandbox, 2);
     serves(&sandbox, "a", "two");
     assert_eq!((sandbox.pid("b"), sandbox.pid("a") == a), (b, false), "b is untouched");
-    assert_eq!(releases(&sandbox), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
     let diff: ReleaseDiff = sandbox.typed("/v1/releases/1/diff/2");
     assert_eq!(diff.services.iter().map(|one| one.service.as_str()).collect::<Vec<_>>(), ["a"]);
 
@@ -107,7 +99,7 @@ fn a_deploy_touches_only_what_changed_and_a_rollback_brings_it_back() {
     serves(&sandbox, "a", "one");
     assert_eq!(fs::read_to_string(builds.join(&first).join("a/made")).ok().as_deref(), Some("one"), "at the same path");
     assert_eq!(sandbox.pid("b"), b);
-    assert_eq!(releases(&sandbox), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)]);
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Running), (2, ReleaseState::RolledBack)]);
     refused(&sandbox.api("POST", "/v1/rollbacks", "{}"), 409, "nothing-to-roll-back-to", "no release ran before");
     refused(&sandbox.api("POST", "/v1/rollbacks", r#"{"to": 9}"#), 404, "unknown-release", "there is no release 9");
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", r#"{"to": 2}"#).status, 202, "and forth again");
@@ -175,7 +167,7 @@ fn bad_input_changes_nothing() {
     sandbox.write("isles.toml", &good);
     assert!(plan(&deploy(&sandbox, "{}")).services.is_empty());
     assert_eq!([sandbox.pid("a"), sandbox.pid("b")], pids);
-    assert_eq!(releases(&sandbox), [(1, ReleaseState::Running)]);
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Running)]);
     refused(&deploy(&sandbox, r#"{"what": 1}"#), 422, "bad-body", "what");
 }
 
@@ -204,20 +196,16 @@ fn a_platform_that_is_killed_goes_on_with_what_is_recorded() {
     let (good, pids) = (sandbox.read("isles.toml"), [sandbox.pid("a"), sandbox.pid("b")]);
     sandbox.write("isles.toml", "not a manifest");
     fs::remove_dir_all(sandbox.path("a")).expect("the sources are there");
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
+    sandbox.kill_platform();
     assert_eq!([sandbox.pid("a"), sandbox.pid("b")], pids);
     sandbox.isles(&["restart", "a"]).ok();
-    assert_eq!((version(&sandbox, "a"), releases(&sandbox).len()), ("one".into(), 1));
+    assert_eq!((version(&sandbox, "a"), sandbox.releases().len()), ("one".into(), 1));
 
     // The same without any process left, as after a reboot.
     sandbox.isles(&["down"]).ok();
     fs::remove_dir_all(sandbox.path(".isles/builds")).expect("there are builds");
     sandbox.isles(&["up", "-d", "--resume"]).ok();
-    assert_eq!((version(&sandbox, "a"), releases(&sandbox)), ("one".into(), vec![(1, ReleaseState::Running)]));
+    assert_eq!((version(&sandbox, "a"), sandbox.releases()), ("one".into(), vec![(1, ReleaseState::Running)]));
     sandbox.isles(&["down"]).ok();
 
     // `up` is a deploy: what changed meanwhile is the next release, and nothing changed is none.
@@ -225,10 +213,10 @@ fn a_platform_that_is_killed_goes_on_with_what_is_recorded() {
     sandbox.write("a/version", "two");
     sandbox.write("a/service.py", &sandbox.read("service.py"));
     sandbox.up();
-    assert_eq!((version(&sandbox, "a"), releases(&sandbox).len()), ("two".into(), 2));
+    assert_eq!((version(&sandbox, "a"), sandbox.releases().len()), ("two".into(), 2));
     sandbox.isles(&["down"]).ok();
     sandbox.up();
-    assert_eq!(releases(&sandbox), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
+    assert_eq!(sandbox.releases(), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
 }
 
 #[test]
@@ -255,10 +243,8 @@ fn a_platform_that_is_killed_in_a_deploy_leaves_a_whole_release() {
             let socket = sandbox.path(".isles/api.sock");
             let _ = tests::http::request_unix(&socket, "POST", "/v1/deploys", b"{}");
         });
-        wait::until("another platform process", || {
-            sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-        });
-        let whole = releases(&sandbox);
+        sandbox.next_platform(killed);
+        let whole = sandbox.releases();
         assert_eq!(whole.iter().filter(|(_, state)| *state == ReleaseState::Running).count(), 1, "{whole:?}");
         assert_eq!(deploy(&sandbox, "{}").status / 100, 2);
         serves(&sandbox, "a", &wanted);
@@ -321,7 +307,7 @@ fn ten_releases_are_kept_and_what_only_others_needed_is_removed() {
         sandbox.write("data", &data(number));
         deploy_to(&sandbox, number);
     }
-    let numbers: Vec<_> = releases(&sandbox).into_iter().map(|(number, _)| number).collect();
+    let numbers: Vec<_> = sandbox.releases().into_iter().map(|(number, _)| number).collect();
     assert_eq!(numbers, Vec::from_iter(4..=13));
     assert_eq!([1, 3, 4, 13].map(stored), [0, 0, 1, 1]);
     assert!(folders(&sandbox.path(".isles/builds/app")).len() <= 6, "those in use and three more");

@@ -12,7 +12,7 @@ mod supersede;
 use std::{net::SocketAddr, thread};
 
 use model::api::{ReleaseState, RolloutPhase, RolloutStatus};
-use tests::{http, load::Load, sandbox::Sandbox, wait};
+use tests::{http, load::Load, sandbox::Sandbox};
 
 const UPGRADE: &str = "min_healthy_time = \"200ms\"\nhealthy_deadline = \"5s\"\nprogress_deadline = \"20s\"\n";
 
@@ -51,35 +51,20 @@ pub(crate) fn deploy(sandbox: &Sandbox) -> RolloutStatus {
     serde_json::from_slice(&answer.body).expect("it is a rollout")
 }
 
-fn rollout(sandbox: &Sandbox) -> RolloutStatus {
-    sandbox.typed("/v1/rollout")
-}
-
 #[track_caller]
 fn say(sandbox: &Sandbox, word: &str) {
     let answer = sandbox.api("POST", &format!("/v1/rollout/{word}"), "");
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-fn ended(sandbox: &Sandbox) -> RolloutStatus {
-    wait::until("the end of the rollout", || Some(rollout(sandbox)).filter(|status| status.ended_at.is_some()))
-}
-
-/// Waits for a rollout, which need not have begun yet.
-fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
-    let now = || serde_json::from_slice(&sandbox.api("GET", "/v1/rollout", "").body).ok();
-    wait::until(what, || now().filter(&is_it))
-}
-
 fn states(sandbox: &Sandbox) -> Vec<ReleaseState> {
-    let all: Vec<model::api::Release> = sandbox.typed("/v1/releases");
-    all.into_iter().map(|release| release.state).collect()
+    sandbox.releases().into_iter().map(|(_, state)| state).collect()
 }
 
 /// The rollout ends so, without one failed request, and only this version answers.
 #[track_caller]
 pub(crate) fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &str) -> RolloutStatus {
-    let status = ended(sandbox);
+    let status = sandbox.rollout_ended();
     load.wait_for(50);
     load.assert_no_failure();
     assert_eq!(status.phase, phase, "{status:#?}");
@@ -140,8 +125,8 @@ fn what_does_not_start_goes_back_with_its_log() {
         assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
         // Of those that ended under this platform process.
         sandbox.isles(&["metrics"]).ok().says(&["\nisles_rollouts_total{outcome=\"rolled_back\"} 1\n"]);
-        crash::kill(&sandbox);
-        assert_eq!(rollout(&sandbox).problem, Some(problem.clone()), "it is known to the next platform process");
+        sandbox.kill_platform();
+        assert_eq!(sandbox.rollout().problem, Some(problem.clone()), "it is known to the next platform process");
         sandbox.isles(&["rollout"]).ok().says(&[&problem.cause, says]);
         sandbox.isles(&["why", "a"]).ok().says(&[&format!("release 1 serves again: {}", problem.cause)]);
     }
@@ -156,7 +141,7 @@ fn blue_green_with_a_preview() {
     let running = load(&sandbox);
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    let waits = reached(&sandbox, "a preview", |status| status.paused);
+    let waits = sandbox.rollout_when("a preview", |status| status.paused);
     assert_eq!((version(&sandbox).as_str(), waits.weight_percent), ("one", Some(0.0)));
     sandbox
         .isles(&["metrics"])
@@ -166,7 +151,7 @@ fn blue_green_with_a_preview() {
     let seen = http::request(address, "GET", "/env", b"").expect("it listens").json();
     assert_eq!(seen["V"], "two", "the new set can be looked at");
     say(&sandbox, "promote");
-    reached(&sandbox, "the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
+    sandbox.rollout_when("the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
     for (word, code) in [("promote", "nothing-waits"), ("resume", "not-paused")] {
         assert_eq!(sandbox.api("POST", &format!("/v1/rollout/{word}"), "").refusal(), (409, Some(code)));
     }
@@ -196,7 +181,7 @@ fn a_canary_is_judged() {
     // Nobody calls it: it is no reason to wait for its traffic.
     sandbox.write("worker/version", "two");
     deploy(&sandbox);
-    let step = reached(&sandbox, "the second step", |status| status.step == Some((2, 2)));
+    let step = sandbox.rollout_when("the second step", |status| status.step == Some((2, 2)));
     let requests: Vec<_> = step.services[0].sides.iter().map(|side| side.requests).collect();
     assert!(requests[0] > requests[1] && requests[1] > 0, "{step:?}");
     ends(&sandbox, running, RolloutPhase::Promoted, "two");
@@ -206,7 +191,7 @@ fn a_canary_is_judged() {
     sandbox
         .write("a/service.py", &sandbox.read("service.py").replace("self.answer(os.getpid())", "self.answer(1, 500)"));
     deploy(&sandbox);
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     assert!(!running.end().is_empty(), "some of the requests were answered with 500");
     assert_eq!(status.phase, RolloutPhase::RolledBack);
     let cause = status.problem.expect("it is said why").cause;
@@ -228,7 +213,7 @@ fn services_come_and_go_with_a_release() {
     sandbox.write("isles.toml", &with_b.replace("run = \"python3", "dir = \"b\"\nbuild = \"true\"\nrun = \"python3"));
     give(&sandbox, "b", "one");
     deploy(&sandbox);
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     assert_eq!(sandbox.get("/b/status/200").text(), "status 200");
     sandbox.write("isles.toml", &without_b);
     deploy(&sandbox);
@@ -244,29 +229,29 @@ fn what_changes_a_service_waits_for_the_end() {
     sandbox.up();
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    reached(&sandbox, "a preview", |status| status.paused);
+    sandbox.rollout_when("a preview", |status| status.paused);
     thread::scope(|scope| {
         let scaled = scope.spawn(|| sandbox.isles(&["scale", "a=3"]));
         let queued = scope.spawn(|| {
             sandbox.write("a/version", "three");
             sandbox.api("POST", "/v1/deploys", "{}")
         });
-        reached(&sandbox, "a deploy that waits", |status| status.queued == 1);
+        sandbox.rollout_when("a deploy that waits", |status| status.queued == 1);
         assert_eq!((sandbox.service("a").replicas, sandbox.pids("a").len()), (2, 4), "nothing is mixed");
         say(&sandbox, "promote");
         scaled.join().expect("it ran").ok();
         let answer = queued.join().expect("it ran");
         assert_eq!(answer.status, 202, "{}", answer.text());
     });
-    reached(&sandbox, "the next preview", |status| status.paused && status.to == 3);
+    sandbox.rollout_when("the next preview", |status| status.paused && status.to == 3);
     // A deploy may take its place instead.
     sandbox.write("a/version", "four");
     let answer = sandbox.api("POST", "/v1/deploys", r#"{"conflict": "supersede"}"#);
     assert_eq!(answer.status, 202, "{}", answer.text());
-    reached(&sandbox, "the preview of the last one", |status| status.paused && status.to == 4);
+    sandbox.rollout_when("the preview of the last one", |status| status.paused && status.to == 4);
     assert_eq!(version(&sandbox), "two");
     say(&sandbox, "abort");
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     assert_eq!(status.problem.map(|problem| problem.cause).as_deref(), Some("it was aborted"));
     assert_eq!((version(&sandbox), sandbox.pids("a").len()), ("two".into(), 3));
 }

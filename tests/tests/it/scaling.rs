@@ -1,8 +1,7 @@
 //! Services whose number of instances follows the load, with the shortest window there is.
 
 use model::{Timestamp, api::Why, status::ServicePhase};
-use rustix::process::Signal;
-use tests::{load::Load, process, sandbox::Sandbox, wait};
+use tests::{load::Load, sandbox::Sandbox, wait};
 
 const PATH: &str = r#"
 [gateway]
@@ -90,9 +89,7 @@ fn a_person_fixes_the_number_until_it_shall_follow_the_load_again() {
     assert_eq!(sandbox.pids("a").len(), 3);
     sandbox.isles(&["status"]).ok().says(&["3/3 fixed"]);
     // Another platform process knows it still, and so does the system when it comes up again.
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform", || sandbox.running().filter(|status| status.platform_pid != killed));
+    sandbox.kill_platform();
     assert!(sandbox.service("a").fixed);
     sandbox.isles(&["down"]).ok();
     sandbox.up();

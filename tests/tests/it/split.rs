@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::api::{RolloutPhase, RolloutStatus};
-use tests::{http::Connection, sandbox::Sandbox, wait};
+use tests::{http::Connection, sandbox::Sandbox};
 
 use crate::rollout::{deploy, one, version};
 
@@ -12,10 +12,6 @@ const STEPS: &str = "strategy = \"canary\"\njudge = false\nkeep = \"0s\"\nsticky
 /// The fields that ask for a WebSocket.
 pub(crate) const WEBSOCKET: &str = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
                          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-fn reached(sandbox: &Sandbox, what: &str, is_it: impl Fn(&RolloutStatus) -> bool) -> RolloutStatus {
-    wait::until(what, || Some(sandbox.typed::<RolloutStatus>("/v1/rollout")).filter(|status| is_it(status)))
-}
 
 /// The version that each of these clients meets, each asked some times on connections of its own.
 fn met(sandbox: &Sandbox) -> BTreeMap<u32, String> {
@@ -39,12 +35,12 @@ fn a_client_stays_with_the_release_that_its_cookie_has_met() {
     sandbox.write("a/version", "two");
     deploy(&sandbox);
     let weighs = |weight: f64| move |status: &RolloutStatus| status.paused && status.weight_percent == Some(weight);
-    reached(&sandbox, "the first step", weighs(50.0));
+    sandbox.rollout_when("the first step", weighs(50.0));
     let first = met(&sandbox);
     assert!(["one", "two"].iter().all(|release| first.values().any(|met| met == release)), "{first:?}");
     let answer = sandbox.api("POST", "/v1/rollout/resume", "");
     assert_eq!(answer.status, 200, "{}", answer.text());
-    reached(&sandbox, "the second step", weighs(80.0));
+    sandbox.rollout_when("the second step", weighs(80.0));
     let second = met(&sandbox);
     assert!(first.iter().all(|(client, release)| release == "one" || second[client] == "two"), "{first:?} {second:?}");
     assert!(second.values().filter(|met| *met == "two").count() > first.values().filter(|met| *met == "two").count());
@@ -64,6 +60,6 @@ fn a_websocket_ends_with_a_close_frame_in_a_rollout() {
         assert_eq!(socket.read(4).expect("a frame"), [0x88, 2, 0x03, 0xE9], "close frame, 1001");
         assert!(socket.read(1).is_err(), "and the end");
     }
-    let status = reached(&sandbox, "the end of the rollout", |status| status.ended_at.is_some());
+    let status = sandbox.rollout_when("the end of the rollout", |status| status.ended_at.is_some());
     assert_eq!((status.phase, version(&sandbox).as_str()), (RolloutPhase::Promoted, "two"));
 }

@@ -33,23 +33,17 @@ fn up() -> Sandbox {
     sandbox
 }
 
-/// What the server says to a service that publishes, until the text is in it.
-fn say(sandbox: &Sandbox, service: &str, subject: &str, body: &str, until: &str) -> String {
-    let said = format!("SUB _INBOX.t 1\r\nPUB {subject} _INBOX.t {}\r\n{body}\r\n", body.len());
-    sandbox.post(&format!("/{service}/nats/{until}"), &said).text()
-}
-
 /// Makes the durable consumer of `mailer`.
 fn subscribe(sandbox: &Sandbox) {
     let body = r#"{"stream_name":"orders_placed","config":{"durable_name":"mailer","ack_policy":"explicit"}}"#;
-    let said = say(sandbox, "mailer", "$JS.API.CONSUMER.DURABLE.CREATE.orders_placed.mailer", body, "created");
+    let said = sandbox.publish("mailer", "$JS.API.CONSUMER.DURABLE.CREATE.orders_placed.mailer", body, "created");
     assert!(said.contains(r#""name":"mailer""#), "{said}");
 }
 
 /// Lets `mailer` pull a message with this text, which it does not acknowledge.
 fn pull(sandbox: &Sandbox, text: &str) {
     let body = r#"{"batch":1,"expires":20000000000}"#;
-    let said = say(sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", body, text);
+    let said = sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", body, text);
     assert!(said.contains(text), "{said}");
 }
 
@@ -81,7 +75,7 @@ fn messages_are_published_and_shown() {
     ] {
         assert_eq!(sandbox.shell(line).ok().out, out, "{line}");
     }
-    let said = say(&sandbox, "orders", "orders.placed", "four", "seq");
+    let said = sandbox.publish("orders", "orders.placed", "four", "seq");
     assert!(said.contains(r#""seq":4"#), "{said}");
 
     let payloads = |line: &[&str]| -> Vec<Value> {
@@ -121,9 +115,7 @@ fn a_tail_goes_on_whatever_dies_and_ends_with_ctrl_c() {
         wait::until_is("the messages", &count, || sandbox.read("tail.txt").lines().count());
     };
     shown(1);
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || sandbox.running().filter(|status| status.platform_pid != killed));
+    sandbox.kill_platform();
     publish("two");
     shown(2);
     process::signal(pid, Signal::INT);
@@ -163,12 +155,12 @@ fn a_consumer_gets_messages_again() {
 fn a_work_queue_gives_again_what_it_still_has() {
     let sandbox = up();
     let body = r#"{"stream_name":"stock_low","config":{"durable_name":"mailer","ack_policy":"explicit"}}"#;
-    say(&sandbox, "mailer", "$JS.API.CONSUMER.DURABLE.CREATE.stock_low.mailer", body, "created");
+    sandbox.publish("mailer", "$JS.API.CONSUMER.DURABLE.CREATE.stock_low.mailer", body, "created");
     for text in ["one", "two", "three"] {
         sandbox.isles(&["topic", "pub", "stock.low", text]).ok();
     }
-    say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "two");
-    say(&sandbox, "mailer", "$JS.ACK.stock_low.mailer.1.1.1.0.0", "+ACK", "_INBOX.t");
+    sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "two");
+    sandbox.publish("mailer", "$JS.ACK.stock_low.mailer.1.1.1.0.0", "+ACK", "_INBOX.t");
     let replay = |from: &str| sandbox.isles(&["topic", "replay", "stock.low", "mailer", "--from", from]);
     for (from, said) in [
         (
@@ -180,7 +172,7 @@ fn a_work_queue_gives_again_what_it_still_has() {
         replay(from).code(1).says(&[said, "hint: "]);
     }
     assert_eq!(replay("first").ok().out, "mailer  gets stock.low from 2 on: 2 messages\n");
-    say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "three");
+    sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "three");
 }
 
 #[test]
@@ -247,16 +239,14 @@ fn a_kill_leaves_each_dead_letter_once() {
     sandbox.shell(&publish).ok();
     wait::until_is("dead letters", &LETTERS, || {
         let body = format!(r#"{{"batch":{LETTERS},"no_wait":true}}"#);
-        say(&sandbox, "mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", &body, "MSG");
+        sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.orders_placed.mailer", &body, "MSG");
         consumer(&sandbox).dead
     });
     let topic = || sandbox.typed::<TopicStatus>("/v1/topics/orders.placed");
     let replay = "exec isles topic dead replay orders.placed --all > replay.txt 2>&1 & echo $!";
     let pid: u32 = sandbox.shell(replay).ok().out.trim().parse().expect("a process id");
     wait::until("the first of them", || (topic().messages > LETTERS).then_some(()));
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || sandbox.running().filter(|status| status.platform_pid != killed));
+    sandbox.kill_platform();
     wait::until_is("its end", &false, || process::is_alive(pid));
     let after = topic();
     assert_eq!(after.messages - LETTERS + after.dead, LETTERS, "{} are dead", after.dead);
@@ -268,11 +258,11 @@ fn a_kill_leaves_each_dead_letter_once() {
 fn buckets_are_what_services_see() {
     let sandbox = up();
     sandbox.isles(&["kv", "ls"]).ok().says(&["BUCKET  OWNER   ENTRIES", "sent    mailer  0"]);
-    let said = say(&sandbox, "mailer", "$KV.sent.order.1", "by the service", "seq");
+    let said = sandbox.publish("mailer", "$KV.sent.order.1", "by the service", "seq");
     assert!(said.contains(r#""seq":1"#), "{said}");
     assert_eq!(sandbox.isles(&["kv", "get", "sent", "order.1"]).ok().out, "by the service");
     assert_eq!(sandbox.shell("printf two | isles kv put sent order.2 -").ok().out, "order.2  revision 2\n");
-    let got = say(&sandbox, "mailer", "$JS.API.DIRECT.GET.KV_sent.$KV.sent.order.2", "", "two");
+    let got = sandbox.publish("mailer", "$JS.API.DIRECT.GET.KV_sent.$KV.sent.order.2", "", "two");
     assert!(got.contains("Nats-Sequence: 2"), "{got}");
     sandbox.isles(&["kv", "put", "sent", "order.2", "x", "--revision", "0"]).code(1).says(&["error: ", "hint: "]);
     sandbox.isles(&["kv", "put", "sent", "order.2", "2", "--revision", "2"]).ok().says(&["order.2  revision 3"]);
@@ -337,7 +327,7 @@ fn messages_tell_the_release_of_who_published_them() {
     let sandbox = Sandbox::new(&manifest);
     sandbox.up();
     let publish = |sequence: u64| {
-        let said = say(&sandbox, "orders", "orders.placed", "{}", "seq");
+        let said = sandbox.publish("orders", "orders.placed", "{}", "seq");
         assert!(said.contains(&format!("\"seq\":{sequence}")), "{said}");
     };
     publish(1);

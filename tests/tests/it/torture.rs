@@ -21,7 +21,7 @@ use tests::{
     http,
     http::Connection,
     process::{self, pids},
-    sandbox::Sandbox,
+    sandbox::{FRONT_AND_BACK, Sandbox},
     wait,
 };
 
@@ -31,21 +31,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Until a killed platform answers again; the figure for a release build is in docs/performance.md.
 const READY_MAX: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 4;
-
-const SYSTEM: &str = r#"
-[gateway]
-listen = "GATEWAY"
-routes = { "/" = "front" }
-
-[services.front]
-run = "python3 service.py"
-replicas = 2
-calls = ["back"]
-
-[services.back]
-run = "python3 service.py"
-store = "sqlite"
-"#;
 
 fn kills() -> u32 {
     let asked = env::vars().find(|(name, _)| name == "ISLES_TORTURE_KILLS");
@@ -117,7 +102,7 @@ fn kill(sandbox: &Sandbox, clock: &HostClock, era: &AtomicU64) -> Duration {
 #[test]
 fn the_platform_is_killed_every_second_under_load() {
     let kills = kills();
-    let (sandbox, clock) = (Sandbox::new(SYSTEM), HostClock::start());
+    let (sandbox, clock) = (Sandbox::new(FRONT_AND_BACK), HostClock::start());
     sandbox.up();
     let before = sandbox.status();
     let clients = Clients::start(sandbox.gateway);
@@ -141,7 +126,7 @@ fn the_platform_is_killed_every_second_under_load() {
 
 #[test]
 fn the_keeper_is_killed_again_and_again() {
-    let sandbox = Sandbox::new(SYSTEM);
+    let sandbox = Sandbox::new(FRONT_AND_BACK);
     sandbox.up();
     sandbox.isles(&["scale", "front=3"]).ok();
     sandbox.isles(&["call", "back", "/sql", "-d", "CREATE TABLE kept (n)"]).ok();

@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use model::status::SystemPhase;
-use rustix::process::Signal;
-use tests::{http, process, sandbox::Sandbox, wait};
+use tests::{http, sandbox::Sandbox, wait};
 
 /// So often the platform is killed, unless `ISLES_TORTURE_KILLS` says otherwise.
 const KILLS: u32 = 5;
@@ -50,7 +48,7 @@ fn no_acknowledged_message_is_lost_whenever_the_platform_is_killed() {
             let before = acknowledged.load(SeqCst);
             thread::sleep(LIFE);
             wait::until("messages", || (acknowledged.load(SeqCst) >= before + MESSAGES).then_some(()));
-            kill(&sandbox);
+            sandbox.kill_platform();
         }
         drop(ending);
         publisher.join().expect("it does not panic")
@@ -88,15 +86,6 @@ fn publish(gateway: SocketAddr, acknowledged: &AtomicU64, end: &AtomicBool) -> V
 fn sequence(answer: &str) -> Option<u64> {
     let (_, rest) = answer.split_once(r#"{"stream":"orders_placed","seq":"#)?;
     rest.split_once('}')?.0.parse().ok()
-}
-
-/// Returns when another platform is there.
-fn kill(sandbox: &Sandbox) {
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
 }
 
 /// The sequences of the messages that were consumed.

@@ -6,30 +6,17 @@ use std::{
     thread,
 };
 
-use model::status::{SystemPhase, SystemStatus};
-use rustix::process::Signal;
 use tests::{
     binary, http,
     load::Load,
-    process::{self, pids},
-    sandbox::Sandbox,
+    process::pids,
+    sandbox::{FRONT_AND_BACK, Sandbox},
     wait,
 };
 
-const PAIR: &str = r#"
-[gateway]
-listen = "GATEWAY"
-routes = { "/" = "front" }
-
-[services.front]
-run = "python3 service.py"
-replicas = 2
-calls = ["back"]
-
-[services.back]
-run = "python3 service.py"
-publishes = ["orders.placed"]
-"#;
+fn sandbox() -> Sandbox {
+    Sandbox::new(&format!("{FRONT_AND_BACK}publishes = [\"orders.placed\"]\n"))
+}
 
 /// Another Isles: its file is not the same.
 fn newer(sandbox: &Sandbox) -> PathBuf {
@@ -57,7 +44,7 @@ fn is_copy_of(program: &Path, of: &Path) -> bool {
 
 #[test]
 fn an_upgrade_costs_no_request_and_touches_no_instance() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = sandbox();
     sandbox.up();
     let (before, newer, gateway) = (sandbox.status(), newer(&sandbox), sandbox.gateway);
     let slow = thread::spawn(move || http::request(gateway, "GET", "/call/back/sleep/5", b""));
@@ -76,11 +63,7 @@ fn an_upgrade_costs_no_request_and_touches_no_instance() {
     let program = program_of(after.keeper_pid);
     assert_eq!(program_of(after.platform_pid), program);
     assert!(program.starts_with(sandbox.path(".isles/bin")), "{}", program.display());
-    process::signal(after.platform_pid, Signal::KILL);
-    let next = wait::until("the next platform process", || {
-        let is_next = |status: &SystemStatus| status.platform_pid != after.platform_pid;
-        sandbox.running().filter(|status| is_next(status) && status.phase == SystemPhase::Running)
-    });
+    let next = sandbox.kill_platform();
     assert_eq!((program_of(next.platform_pid), pids(&next)), (program, pids(&before)));
     assert_eq!(sandbox.get("/call/back/status/200").json()["status"], 200);
     sandbox.isles(&["down"]).ok();
@@ -89,7 +72,7 @@ fn an_upgrade_costs_no_request_and_touches_no_instance() {
 
 #[test]
 fn an_isles_that_fails_is_put_back() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = sandbox();
     sandbox.up();
     let before = sandbox.status();
     wrapper(&sandbox, "broken", "platform", "echo 'error: no luck' >&2; exit 1");
@@ -110,7 +93,7 @@ fn an_isles_that_fails_is_put_back() {
 
 #[test]
 fn an_isles_that_cannot_take_over_changes_nothing() {
-    let sandbox = Sandbox::new(PAIR);
+    let sandbox = sandbox();
     sandbox.isles(&["upgrade"]).code(6).says(&["is not running"]);
     sandbox.up();
     let before = sandbox.status();

@@ -40,12 +40,12 @@ impl Speaker {
         Ok(self.addresses.first().context("it ended by itself")?.parse()?)
     }
 
-    /// The process and where it listens, when nothing more is asked of it.
+    /// The process and its address at this place, when nothing more is asked of it.
     ///
     /// # Errors
-    /// When it listens nowhere.
-    pub(super) fn wrapped(self) -> anyhow::Result<(Started, SocketAddr)> {
-        let address = self.address()?;
+    /// When it does not listen there.
+    pub(super) fn wrapped(self, place: usize) -> anyhow::Result<(Started, SocketAddr)> {
+        let address = self.addresses.get(place).context("it ended by itself")?.parse()?;
         let Self { mut started, input, .. } = self;
         // It would end with its input.
         started.child().stdin = Some(input);

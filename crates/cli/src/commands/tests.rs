@@ -130,7 +130,7 @@ events
   1m40s ago  -          build done
   5.0s ago   users/1#7  exited with code 1
 ";
-    assert_eq!(why::render(&from(why), NOW, PLAIN), expected);
+    assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
 }
 
 #[test]
@@ -146,9 +146,31 @@ fn why_fits_one_screen() {
         "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": events,
         "failures": vec![failure; 50], "findings": findings,
     });
-    let text = why::render(&from(why), NOW, PLAIN);
+    let text = why::render(&from(why), NOW, None, PLAIN);
     assert!(text.lines().count() <= 50, "{text}");
     assert!(text.contains("event 40\n") && text.ends_with("event 49\n") && !text.contains("event 39"), "{text}");
+}
+
+#[test]
+fn a_long_request_leaves_room_for_its_reason() {
+    let failure = |request: String| {
+        json!({
+            "at": 199_500_000, "connection": "orders/1 -> users", "service": "users", "request": request, "reason": "timeout",
+            "detail": "no answer in 30s", "instances": [],
+        })
+    };
+    let why = json!({
+        "service": service("users", "healthy", 1, 1), "summary": "users is healthy.", "events": [], "findings": [],
+        "failures": [failure("GET /".into()), failure(format!("GET /{}", "a".repeat(115)))],
+    });
+    let expected = "\
+users is healthy.
+
+failed requests
+  0.5s ago  orders/1 -> users  GET /                 timeout  no answer in 30s
+  0.5s ago  orders/1 -> users  GET /aaaaaaaaaaaaaa\u{2026}  timeout  no answer in 30s
+";
+    assert_eq!(why::render(&from(why), NOW, Some(60), PLAIN), expected);
 }
 
 #[test]

@@ -22,14 +22,16 @@ pub(crate) async fn run(context: Context<'_>, service: &ServiceName) -> anyhow::
     if context.settings.json {
         context.terminal.print_json(&why)?;
     } else {
-        let text = render(&why, (context.now)(), context.terminal.out.paint);
+        let text = render(&why, (context.now)(), context.columns(), context.terminal.out.paint);
         context.terminal.print(&text)?;
     }
     Ok(ExitCode::Ok)
 }
 
-/// One screen: the summary, what is wrong now, which requests failed, what was counted, and what happened.
-pub(crate) fn render(why: &Why, now: Timestamp, paint: Paint) -> String {
+/// One screen: the summary, what is wrong now, which requests failed, what was counted, and what happened. A request takes a third of
+/// the columns at the most, where they are given, so that its reason stands on the same line.
+pub(crate) fn render(why: &Why, now: Timestamp, columns: Option<usize>, paint: Paint) -> String {
+    let room = columns.map_or(usize::MAX, |columns| columns / 3);
     let mut screen = format!("{}\n", paint.apply(Style::Bold, &why.summary));
     for (whose, trouble) in troubles(why) {
         screen.push_str(&format!("\n{}", trouble::render(whose, trouble, paint)));
@@ -37,7 +39,7 @@ pub(crate) fn render(why: &Why, now: Timestamp, paint: Paint) -> String {
     for finding in why.findings.iter().filter(|finding| finding.now).take(FINDINGS_MAX) {
         screen.push_str(&format!("\n{}", urgent(finding, paint)));
     }
-    let failures = why.failures.iter().take(LINES_MAX).map(|failure| failure_row(failure, now));
+    let failures = why.failures.iter().take(LINES_MAX).map(|failure| failure_row(failure, now, room));
     section(&mut screen, "failed requests", failures.collect(), paint);
     let counted = why.findings.iter().filter(|finding| !finding.now).take(FINDINGS_MAX).flat_map(counted_rows);
     section(&mut screen, "since Isles started", counted.collect(), paint);
@@ -82,13 +84,13 @@ fn event_row(event: &ServiceEvent, now: Timestamp) -> Vec<Cell> {
     vec![ago(event.at, now), Cell::plain(whose), Cell::plain(&event.what)]
 }
 
-fn failure_row(failure: &Failure, now: Timestamp) -> Vec<Cell> {
+fn failure_row(failure: &Failure, now: Timestamp, room: usize) -> Vec<Cell> {
     let tried: Vec<_> = failure.instances.iter().map(ToString::to_string).collect();
     let tried = if tried.is_empty() { String::new() } else { format!(" (tried {})", tried.join(", ")) };
     vec![
         ago(failure.at, now),
         Cell::plain(&failure.connection),
-        Cell::plain(&failure.request),
+        Cell::plain(text::fit(&failure.request, room)),
         Cell::new(failure.reason.code(), Style::Bad),
         Cell::plain(format!("{}{tried}", failure.detail)),
     ]

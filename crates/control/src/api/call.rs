@@ -9,9 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper_util::rt::TokioIo;
+use model::Problem;
 use ports::tasks::{TaskKind, Tasks};
 
-use super::{Api, Refused, problem, service_name};
+use super::{Api, Refused, service_name};
 
 pub(super) async fn call(
     State(api): State<Api>,
@@ -53,7 +54,6 @@ async fn send(
 }
 
 fn unreachable_mesh(detail: &str) -> Refused {
-    let mut problem = problem(502, "call-failed", "the mesh could not be called", "see `isles status`");
-    problem.detail = detail.into();
-    Refused(problem)
+    let problem = Problem::new(502, "call-failed", "the mesh could not be called", "see `isles status`");
+    problem.with_detail(detail).into()
 }

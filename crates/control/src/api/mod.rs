@@ -112,11 +112,17 @@ fn router(api: Api) -> Router {
 }
 
 /// A problem as an answer.
-pub(crate) struct Refused(pub(crate) Box<Problem>);
+pub(crate) struct Refused(Box<Problem>);
 
 impl From<Box<Problem>> for Refused {
     fn from(problem: Box<Problem>) -> Self {
         Self(problem)
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Box::new(problem).into()
     }
 }
 
@@ -135,33 +141,26 @@ impl IntoResponse for Refused {
 }
 
 async fn unknown_path() -> Refused {
-    Refused(problem(404, "unknown-path", "there is no such path in the API", "see docs/api.md"))
+    Problem::new(404, "unknown-path", "there is no such path in the API", "see docs/api.md").into()
 }
 
 async fn wrong_method() -> Refused {
-    Refused(problem(405, "wrong-method", "this path of the API takes another method", "see docs/api.md"))
-}
-
-fn problem(status: u16, reason: &str, title: &str, hint: &str) -> Box<Problem> {
-    Box::new(Problem::new(status, reason, title, hint))
+    Problem::new(405, "wrong-method", "this path of the API takes another method", "see docs/api.md").into()
 }
 
 fn bad_query(error: &QueryRejection) -> Refused {
-    let mut problem = problem(400, "bad-query", "the query is not what this path takes", "see docs/api.md");
-    problem.detail = error.body_text();
-    Refused(problem)
+    let problem = Problem::new(400, "bad-query", "the query is not what this path takes", "see docs/api.md");
+    problem.with_detail(error.body_text()).into()
 }
 
 fn bad_body(error: &JsonRejection, hint: &str) -> Refused {
-    let mut problem = problem(422, "bad-body", "the body is not what this path takes", hint);
-    problem.detail = error.body_text();
-    Refused(problem)
+    let problem = Problem::new(422, "bad-body", "the body is not what this path takes", hint);
+    problem.with_detail(error.body_text()).into()
 }
 
 fn service_name(text: &str) -> Result<ServiceName, Refused> {
     text.parse().map_err(|error: model::InvalidName| {
-        let mut problem = problem(400, "bad-name", "this is not a service's name", "see `isles ps` for the names");
-        problem.detail = error.to_string();
-        Refused(problem)
+        let problem = Problem::new(400, "bad-name", "this is not a service's name", "see `isles ps` for the names");
+        problem.with_detail(error.to_string()).into()
     })
 }

@@ -6,9 +6,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use model::api::{Deploy, Release, ReleaseDiff, Rollback};
+use model::{
+    Problem,
+    api::{Deploy, Release, ReleaseDiff, Rollback},
+};
 
-use super::{Api, Refused, bad_body, problem};
+use super::{Api, Refused, bad_body};
 use crate::{
     release::{Failed, ReleaseError},
     supervisor::{Outcome, Work},
@@ -50,10 +53,10 @@ fn answer(outcome: Outcome) -> Response {
 }
 
 fn number(text: &str) -> Result<u64, Refused> {
-    let wrong = || problem(400, "bad-number", "this is not a release's number", "see `isles releases`");
-    text.parse().map_err(|_| Refused(wrong()))
+    let wrong = || Problem::new(400, "bad-number", "this is not a release's number", "see `isles releases`");
+    text.parse().map_err(|_| wrong().into())
 }
 
 fn refused(error: ReleaseError) -> Refused {
-    Refused(Failed::from(error).into())
+    Box::<Problem>::from(Failed::from(error)).into()
 }

@@ -15,7 +15,7 @@ const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn status(State(api): State<Api>) -> Result<Json<SystemStatus>, Refused> {
     let status = api.system.status(true).await;
-    status.map(Json).ok_or_else(|| Box::new(Problem::of(Reason::ShuttingDown)).into())
+    status.map(Json).ok_or_else(|| Problem::of(Reason::ShuttingDown).into())
 }
 
 pub(super) async fn down(State(api): State<Api>) -> (StatusCode, Json<Accepted>) {

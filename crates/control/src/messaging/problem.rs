@@ -11,9 +11,8 @@ pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'
         None if known.is_empty() => none_there(what).to_owned(),
         None => format!("there are: {}", known.join(", ")),
     };
-    let mut problem = Problem::new(404, &format!("unknown-{what}"), &format!("there is no such {what}"), hint);
-    problem.detail = format!("there is no {what} `{name}`");
-    Box::new(problem)
+    let problem = Problem::new(404, &format!("unknown-{what}"), &format!("there is no such {what}"), hint);
+    Box::new(problem.with_detail(format!("there is no {what} `{name}`")))
 }
 
 /// The system has nothing to do with messages.
@@ -37,38 +36,38 @@ fn none_there(what: &str) -> &'static str {
 pub(super) fn unknown_key(bucket: &str, key: &str) -> Box<Problem> {
     let hint = format!("`isles kv ls {bucket}` shows its keys");
     let detail = format!("the bucket `{bucket}` has no value for the key `{key}`");
-    Box::new(Problem { detail, ..Problem::new(404, "unknown-key", "there is no such key", hint) })
+    Box::new(Problem::new(404, "unknown-key", "there is no such key", hint).with_detail(detail))
 }
 
 pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
     let hint =
         format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed or removed is gone");
     let detail = format!("there is no dead letter `{id}`");
-    Box::new(Problem { detail, ..Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint) })
+    Box::new(Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint).with_detail(detail))
 }
 
 pub(super) fn bad_content(error: &InvalidContent) -> Box<Problem> {
     let problem =
         Problem::new(422, "bad-content", "the content is not what it says", "send a text, or {\"base64\": \"…\"}");
-    Box::new(Problem { detail: error.to_string(), ..problem })
+    Box::new(problem.with_detail(error.to_string()))
 }
 
 pub(super) fn bad_header(name: &str) -> Box<Problem> {
     let hint = "a name is of visible ASCII without a colon, a value has no line breaks";
     let detail = format!("{name:?} cannot be a header field so");
-    Box::new(Problem { detail, ..Problem::new(422, "bad-header", "a header field cannot be sent", hint) })
+    Box::new(Problem::new(422, "bad-header", "a header field cannot be sent", hint).with_detail(detail))
 }
 
 pub(super) fn bad_keys(keys: &str) -> Box<Problem> {
     let hint = "write keys such as `users.7`, with `*` for a word and `>` at the end for all that follow";
     let detail = format!("`{keys}` stands for no keys");
-    Box::new(Problem { detail, ..Problem::new(400, "bad-keys", "this stands for no keys", hint) })
+    Box::new(Problem::new(400, "bad-keys", "this stands for no keys", hint).with_detail(detail))
 }
 
 pub(super) fn too_large(bucket: &str) -> Box<Problem> {
     let hint = "ask for fewer keys, such as `users.*`";
     let detail = format!("the entries of `{bucket}` are too many for one answer");
-    Box::new(Problem { detail, ..Problem::new(413, "too-many-entries", "the answer would be too large", hint) })
+    Box::new(Problem::new(413, "too-many-entries", "the answer would be too large", hint).with_detail(detail))
 }
 
 /// What an engine did not do.
@@ -104,7 +103,7 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
             (500, "unreadable", "what is stored cannot be read", "restore it from a copy")
         }
     };
-    Box::new(Problem { detail: error.to_string(), ..Problem::new(status, reason, title, hint) })
+    Box::new(Problem::new(status, reason, title, hint).with_detail(error.to_string()))
 }
 
 /// What an engine did not take into a topic or a bucket, `topics."a.b"`.

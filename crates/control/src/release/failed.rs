@@ -130,6 +130,6 @@ impl From<Failed> for Box<Problem> {
         let Failed { kind, service, trouble } = failed;
         let cause = service.map_or(trouble.cause.clone(), |service| format!("`{service}`: {}", trouble.cause));
         let detail = [vec![cause], trouble.log].concat().join("\n");
-        Self::new(Problem { detail, ..Problem::new(kind.status, kind.reason, kind.title, trouble.hint) })
+        Self::new(Problem::new(kind.status, kind.reason, kind.title, trouble.hint).with_detail(detail))
     }
 }

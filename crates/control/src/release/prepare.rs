@@ -123,6 +123,7 @@ impl Preparer {
 
     /// Makes the release that the manifest asks for now, of these services or of all.
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
+        // What nobody needs any more makes room for what is built.
         self.tidy(&running.release.system).await;
         let wanted = self.wanted(only, running)?;
         let system = wanted.system.clone();

@@ -35,5 +35,5 @@ fn aborted() -> Box<Problem> {
 fn not_queued(place: u32) -> Box<Problem> {
     let hint = "see `isles rollout` for how many wait; `isles abort` alone takes back what is under way";
     let problem = Problem::new(404, "not-queued", "nothing waits there", hint);
-    Box::new(Problem { detail: format!("nothing waits at place {place} of the queue"), ..problem })
+    Box::new(problem.with_detail(format!("nothing waits at place {place} of the queue")))
 }

@@ -5,6 +5,7 @@ mod act;
 mod adopt;
 mod deploy;
 mod figures;
+mod handle;
 mod input;
 mod migration;
 mod queue;
@@ -53,11 +54,11 @@ use crate::{
     records::{Records, Remembered},
     release::{Preparer, Release, Releases, Vault},
 };
+pub use handle::SystemHandle;
+use handle::Version;
 pub(crate) use input::Input;
 pub(crate) use queue::{Outcome, Work};
 pub(crate) use request::Answer;
-pub use request::SystemHandle;
-use request::Version;
 use rollout::Rollout;
 pub(crate) use rollout::{Part, RolloutRecord, Whole};
 use routing::Change;

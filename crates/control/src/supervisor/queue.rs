@@ -214,14 +214,14 @@ pub(super) fn when_stored(waiter: Waiter) -> rollout::Waiter {
 fn moved(seen: u64, index: u64) -> Box<Problem> {
     let title = "the system has changed since";
     let problem = Problem::new(409, "index-moved", title, "look at the plan again: `isles deploy --dry-run`");
-    Box::new(Problem { detail: format!("its index is {index}, not {seen}"), ..problem })
+    Box::new(problem.with_detail(format!("its index is {index}, not {seen}")))
 }
 
 fn overtaken(running: Option<u64>) -> Box<Problem> {
     let hint = "look at `isles releases`, and say which one: `isles rollback --to RELEASE`";
     let problem = Problem::new(409, "overtaken", "the release before is another one by now", hint);
     let running = running.map_or("no release".into(), |number| format!("release {number}"));
-    Box::new(Problem { detail: format!("{running} runs since"), ..problem })
+    Box::new(problem.with_detail(format!("{running} runs since")))
 }
 
 fn superseded() -> Box<Problem> {

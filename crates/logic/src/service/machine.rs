@@ -7,26 +7,7 @@ use std::{
 
 use model::{Gather, InstanceId, ServiceName, Slot, Timestamp, spec};
 
-use super::{
-    Action, Cause, Event, Instance, Phase, ProbeVerdict, backoff, restart::Restart, slot::SlotState, want::Wants,
-};
-
-/// Failed checks in a row after which a healthy instance leaves.
-const MISSES_MAX: u32 = 3;
-/// Failures in a row after which a slot is in a crash loop.
-pub(super) const CRASH_LOOP: u32 = 3;
-/// The time for which an instance must be healthy before its slot's failures are forgotten.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(10);
-/// The time after which a starting instance that fails its checks is said to be in trouble.
-const SLOW_START: Duration = Duration::from_secs(2);
-/// What a drain may take over its timeout before it is taken as done.
-const DRAIN_SLACK: Duration = Duration::from_secs(5);
-/// The pause before a kill is repeated.
-const KILL_AGAIN: Duration = Duration::from_secs(5);
-/// The shortest pause between checks of an instance that is not healthy; the longest is `interval_starting`.
-const PROBE_PAUSE_MIN: Duration = Duration::from_millis(10);
-/// Between the two a check is late by this part of the time that the instance has taken so far.
-const PROBE_PAUSE_PART: u32 = 8;
+use super::{Action, Cause, Event, Instance, Phase, restart::Restart, slot::SlotState, want::Wants};
 
 /// How the instances of a release are treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +28,7 @@ pub struct Machine {
     go: bool,
     pub(super) stopping: bool,
     stopped: bool,
-    has_been_healthy: bool,
+    pub(super) has_been_healthy: bool,
     pub(super) slots: BTreeMap<u32, SlotState>,
     last_runs: BTreeMap<u32, u64>,
     timers: BTreeSet<(Timestamp, u32)>,
@@ -168,17 +149,24 @@ impl Machine {
         actions: &mut Vec<Action>,
         change: impl FnOnce(&mut Self, &mut Instance, Timestamp, &mut Vec<Action>),
     ) {
+        if self.change(id, |machine, instance| change(machine, instance, now, actions)) {
+            self.after_change(id.slot.index, now, actions);
+        }
+    }
+
+    /// Changes an instance; false if it is not there.
+    pub(super) fn change(&mut self, id: &InstanceId, change: impl FnOnce(&mut Self, &mut Instance)) -> bool {
         let index = id.slot.index;
-        let Some(found) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) else { return };
+        let Some(found) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) else { return false };
         let mut instance = found.clone();
-        change(self, &mut instance, now, actions);
+        change(self, &mut instance);
         if let Some(place) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) {
             *place = instance;
         }
-        self.after_change(index, now, actions);
+        true
     }
 
-    fn after_change(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
+    pub(super) fn after_change(&mut self, index: u32, now: Timestamp, actions: &mut Vec<Action>) {
         self.advance_restart(now, actions);
         self.step(index, now, actions);
         self.say_stopped(actions);
@@ -197,133 +185,6 @@ impl Machine {
         slot.instances.push(instance);
         slot.instances.sort_by_key(|instance| instance.id.run);
         self.arm(id.slot.index);
-    }
-
-    fn started(&mut self, instance: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        if instance.phase == Phase::Starting {
-            let grace = self.settings(&instance.id).health.grace;
-            instance.enter(Phase::Starting, Some(now + grace), now);
-            instance.probe_at = Some(now);
-        } else {
-            actions.push(Action::Terminate(instance.id.clone()));
-        }
-    }
-
-    fn probed(&mut self, i: &mut Instance, verdict: &ProbeVerdict, now: Timestamp, actions: &mut Vec<Action>) {
-        if i.is_leaving() {
-            return;
-        }
-        match verdict {
-            ProbeVerdict::Passed => self.passed(i, now, actions),
-            ProbeVerdict::Failed(said) => self.missed(i, said, false, now, actions),
-            ProbeVerdict::Refused(said) => self.missed(i, said, true, now, actions),
-        }
-    }
-
-    fn passed(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        (i.misses, i.last_miss) = (0, None);
-        if i.phase != Phase::Healthy {
-            self.become_healthy(i, now, actions);
-        } else if now.since(i.since) >= FORGIVEN_AFTER {
-            self.slot(i.id.slot.index).failures = 0;
-        }
-        let jitter = 0.9 + 0.2 * self.random();
-        i.probe_at = Some(now + self.settings(&i.id).health.interval.mul_f64(jitter));
-    }
-
-    fn become_healthy(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        i.enter(Phase::Healthy, None, now);
-        i.was_healthy = true;
-        self.has_been_healthy = true;
-        actions.push(Action::Enter(i.id.clone()));
-    }
-
-    fn missed(&mut self, i: &mut Instance, said: &str, certain: bool, now: Timestamp, actions: &mut Vec<Action>) {
-        let first_slow = i.phase == Phase::Starting && now.since(i.since) >= SLOW_START;
-        i.misses += 1;
-        i.last_miss = Some(said.into());
-        let health = &self.settings(&i.id).health;
-        let pause = (now.since(i.since) / PROBE_PAUSE_PART).max(PROBE_PAUSE_MIN).min(health.interval_starting);
-        i.probe_at = Some(now + if i.phase == Phase::Healthy { health.interval_starting } else { pause });
-        if i.phase == Phase::Healthy && (certain || i.misses >= MISSES_MAX) {
-            i.enter(Phase::Unhealthy, Some(now + health.grace), now);
-            actions.push(Action::Leave(i.id.clone()));
-            actions.push(Action::Trouble(i.id.clone(), Cause::CheckFails(said.into())));
-        } else if first_slow && !std::mem::replace(&mut i.slow_said, true) {
-            actions.push(Action::Trouble(i.id.clone(), Cause::CheckFails(said.into())));
-        }
-    }
-
-    fn drained(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        if i.phase == Phase::Draining {
-            self.terminate(i, now, actions);
-        }
-    }
-
-    pub(super) fn terminate(&self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        i.enter(Phase::Stopping, Some(now + self.settings(&i.id).stop_grace), now);
-        i.probe_at = None;
-        actions.push(Action::Terminate(i.id.clone()));
-    }
-
-    /// Begins the end of an instance: drained first if it may have requests in flight.
-    fn dismiss(&self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        match i.phase {
-            Phase::Starting => self.terminate(i, now, actions),
-            Phase::Healthy | Phase::Unhealthy => {
-                let longest = self.settings(&i.id).drain_timeout + DRAIN_SLACK;
-                i.enter(Phase::Draining, Some(now + longest), now);
-                i.probe_at = None;
-                actions.push(Action::Drain(i.id.clone()));
-            }
-            Phase::Draining | Phase::Stopping => {}
-        }
-    }
-
-    pub(super) fn dismiss_by_id(&mut self, id: &InstanceId, now: Timestamp, actions: &mut Vec<Action>) {
-        let index = id.slot.index;
-        let Some(found) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) else { return };
-        let mut instance = found.clone();
-        self.dismiss(&mut instance, now, actions);
-        if let Some(place) = self.slots.get_mut(&index).and_then(|slot| slot.find(id)) {
-            *place = instance;
-        }
-        self.arm(index);
-    }
-
-    fn gone(&mut self, id: &InstanceId, cause: Cause, now: Timestamp, actions: &mut Vec<Action>) {
-        let Some(slot) = self.slots.get_mut(&id.slot.index) else { return };
-        let Some(at) = slot.instances.iter().position(|instance| instance.id == *id) else { return };
-        let instance = slot.instances.remove(at);
-        if instance.phase == Phase::Healthy {
-            actions.push(Action::Leave(id.clone()));
-        }
-        if !instance.is_leaving() {
-            self.failed(id, instance.was_healthy, cause, now, actions);
-        }
-        if self.wants.is_once(id.slot.index) {
-            self.wants.remove(id.slot.index);
-            self.slot(id.slot.index).over = true;
-        }
-        actions.push(Action::Remove(id.clone()));
-        self.after_change(id.slot.index, now, actions);
-    }
-
-    fn failed(&mut self, id: &InstanceId, was_healthy: bool, cause: Cause, now: Timestamp, actions: &mut Vec<Action>) {
-        let jitter = self.random();
-        let may_give_up = !self.has_been_healthy && !self.stopping && !self.wants.is_once(id.slot.index);
-        let Some(slot) = self.slots.get_mut(&id.slot.index) else { return };
-        slot.failures += 1;
-        slot.crashes += 1;
-        slot.retry_at = Some(now + backoff::pause(slot.failures, was_healthy, jitter));
-        let hopeless = slot.failures >= CRASH_LOOP
-            || matches!(cause, Cause::NotHealthyInTime(_) | Cause::NotStarted { retry: false, .. });
-        slot.failure = Some(cause.clone());
-        actions.push(Action::Trouble(id.clone(), cause.clone()));
-        if hopeless && may_give_up {
-            actions.push(Action::GaveUp(id.clone(), cause.clone()));
-        }
-        self.fail_restart(id, cause, actions);
     }
 
     fn due(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
@@ -345,26 +206,6 @@ impl Machine {
         } else if i.probe_at.is_some_and(|at| at <= now) {
             i.probe_at = None;
             actions.push(Action::Probe(i.id.clone()));
-        }
-    }
-
-    fn too_late(&mut self, i: &mut Instance, now: Timestamp, actions: &mut Vec<Action>) {
-        match i.phase {
-            Phase::Starting | Phase::Unhealthy => {
-                let said = i.last_miss.clone().unwrap_or_else(|| "had no answer".into());
-                self.failed(&i.id, i.was_healthy, Cause::NotHealthyInTime(said), now, actions);
-                if i.phase == Phase::Starting {
-                    self.terminate(i, now, actions);
-                } else {
-                    self.dismiss(i, now, actions);
-                }
-            }
-            Phase::Draining => self.terminate(i, now, actions),
-            Phase::Stopping => {
-                i.deadline = Some(now + KILL_AGAIN);
-                actions.push(Action::Kill(i.id.clone()));
-            }
-            Phase::Healthy => i.deadline = None,
         }
     }
 
@@ -395,13 +236,13 @@ impl Machine {
         self.arm(index);
     }
 
-    fn slot(&mut self, index: u32) -> &mut SlotState {
+    pub(super) fn slot(&mut self, index: u32) -> &mut SlotState {
         let last_run = self.last_runs.get(&index).copied().unwrap_or(0);
         let settings = self.wants.settings(index);
         self.slots.entry(index).or_insert_with(|| SlotState::new(settings.clone(), last_run))
     }
 
-    fn settings(&self, id: &InstanceId) -> &Settings {
+    pub(super) fn settings(&self, id: &InstanceId) -> &Settings {
         let slot = self.slots.get(&id.slot.index);
         slot.map_or_else(|| self.wants.settings(id.slot.index), |slot| &slot.settings)
     }
@@ -463,7 +304,7 @@ impl Machine {
     }
 
     /// Keeps the slot's place among the timers.
-    fn arm(&mut self, index: u32) {
+    pub(super) fn arm(&mut self, index: u32) {
         let Some(slot) = self.slots.get_mut(&index) else { return };
         let deadline = slot.deadline();
         if slot.timer == deadline {
@@ -476,7 +317,7 @@ impl Machine {
     }
 
     /// A number from 0 to 1 (xorshift64, Marsaglia 2003).
-    fn random(&mut self) -> f64 {
+    pub(super) fn random(&mut self) -> f64 {
         self.rng ^= self.rng << 13;
         self.rng ^= self.rng >> 7;
         self.rng ^= self.rng << 17;

@@ -3,7 +3,9 @@
 mod action;
 mod backoff;
 mod event;
+mod health;
 mod instance;
+mod leaving;
 mod machine;
 mod restart;
 mod settled;

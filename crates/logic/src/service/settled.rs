@@ -1,6 +1,6 @@
 //! Whether a service is as it shall be, or never will be.
 
-use super::{Machine, Phase, machine::CRASH_LOOP};
+use super::{Machine, Phase, leaving::CRASH_LOOP};
 
 impl Machine {
     /// Whether a slot of the service fails again and again. What becomes of those of a release that is being rolled out is

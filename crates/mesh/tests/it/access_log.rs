@@ -26,8 +26,7 @@ async fn failures_are_logged_and_others_only_on_request() {
         (AccessLog::Sampled(1000), &[200, 503]),
     ] {
         let rig = Rig::with(|policy| policy.access_log = log).await;
-        let target = rig.server(echo).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(echo).await;
         let mut client = rig.client().await;
         assert_eq!(client.get("/a?secret=1").await.0, 200);
         rig.apply(&[("users", true, &[])]).await;
@@ -50,8 +49,7 @@ async fn failures_are_logged_and_others_only_on_request() {
 #[tokio::test]
 async fn requests_of_both_versions_are_logged_alike() {
     let rig = Rig::with(|policy| policy.access_log = AccessLog::Sampled(1000)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut client = rig.client().await;
     let mut sender = http2_client::connect(&rig, rig.gateway).await;
     for path in ["/a?secret=1", "/%00"] {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{InstanceId, Reason, Slot, spec::Protocol};
+use model::{InstanceId, Reason, Slot, figures::Outcomes, spec::Protocol};
 use ports::{
     identity::{Identities, Owner, PeerSocket},
     traffic::{Caller, Traffic},
@@ -98,8 +98,7 @@ impl Known {
 async fn rig(policy: impl FnOnce(&mut model::spec::Policy)) -> (Rig, Arc<Known>) {
     let known = Arc::new(Known::default());
     let rig = Rig::attested(known.clone(), policy).await;
-    let target = rig.server(named("users")).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(named("users")).await;
     (rig, known)
 }
 
@@ -156,8 +155,9 @@ async fn a_stranger_is_told_why_and_remembered() {
     let connections = rig.mesh.connections();
     let figures = connections.iter().find(|figures| figures.connection == "orders -> users").unwrap();
     assert_eq!(
-        (figures.requests, figures.outcomes.failed, &figures.reasons),
-        (3, 3, &[(Reason::NotAttested, 3)].into())
+        (figures.requests, figures.outcomes, &figures.reasons),
+        (3, Outcomes { refused: 3, ..Outcomes::default() }, &[(Reason::NotAttested, 3)].into()),
+        "the caller that the connection is of has not failed"
     );
     assert_eq!(rig.mesh.notices(), Vec::<String>::new());
 }

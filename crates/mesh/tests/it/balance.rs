@@ -181,6 +181,8 @@ async fn the_limit_of_latency_stays_within_its_bounds() {
     }
     let mut clients = ask(&rig, 3).await;
     rig.until_in_flight(&id("users", 1), 3).await;
+    let all = rig.mesh.connections();
+    assert!(all.len() > 1 && all.iter().all(|figures| figures.concurrency == 3), "of all that call it: {all:?}");
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.status), (Reason::Overloaded.code(), 503));
     assert_eq!(problem.detail, "3 in flight, and 0 wait");

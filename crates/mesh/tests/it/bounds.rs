@@ -60,8 +60,7 @@ async fn mesh(workers: usize, status: &'static str, policy: impl FnOnce(&mut Pol
             }
         }
     };
-    let target = rig.server(script).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(script).await;
     (Arc::new(rig), seen)
 }
 
@@ -129,8 +128,7 @@ async fn those_that_wait_are_served_in_the_order_in_which_they_came() {
             }
         }
     };
-    let target = rig.server(script).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(script).await;
     let mut clients = Vec::new();
     for number in 0..8 {
         let mut client = rig.client().await;
@@ -160,8 +158,7 @@ fn the_queue_is_never_exceeded() {
     check(0..6, |workers, queue| async move {
         let policy = |policy: &mut Policy| (policy.in_flight_max, policy.queue) = (1, queue);
         let rig = Arc::new(Rig::start(policy, |config| config.workers = workers).await);
-        let target = rig.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
         let mut first = rig.client().await;
         first.send(GET).await;
         rig.until_in_flight(&id("users", 1), 1).await;

@@ -1,10 +1,7 @@
 //! What a new routing state leaves alone: connections of clients, and those to instances that it names as before.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -12,34 +9,9 @@ use model::{
     ByteSize, ServiceName,
     spec::{AdaptiveConcurrency, Policy, Route},
 };
-use ports::traffic::{GatewayRouting, Routing, Target, Traffic, Upstream};
+use ports::traffic::{GatewayRouting, Routing, Traffic, Upstream};
 
 use crate::{http2_client, rig::*};
-
-const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: parrot\r\n\r\n";
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: parrot\r\nconnection: upgrade\r\n\r\n";
-
-/// Counts its connections; an upgraded one sends back pieces of four bytes, the others answer with their number.
-async fn instance(rig: &Rig) -> (Target, Arc<AtomicU32>) {
-    let connected = Arc::new(AtomicU32::new(0));
-    let connections = connected.clone();
-    let target = rig.server(move |mut conn| {
-        let number = connections.fetch_add(1, SeqCst).to_string();
-        async move {
-            while let Some((head, _)) = conn.request().await {
-                if head.starts_with("GET /ws ") {
-                    conn.send(SWITCH).await;
-                    loop {
-                        let piece = conn.exactly(4).await;
-                        conn.send_bytes(&piece).await;
-                    }
-                }
-                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{number}", number.len())).await;
-            }
-        }
-    });
-    (target.await, connected)
-}
 
 fn service<'a>(routing: &'a mut Routing, name: &str) -> &'a mut Upstream {
     Arc::make_mut(routing.services.get_mut(&name.parse::<ServiceName>().unwrap()).unwrap())
@@ -84,8 +56,8 @@ const CHANGES: &[(&str, Change)] = &[
 #[tokio::test]
 async fn no_change_touches_what_it_does_not_name() {
     let rig = Rig::new().await;
-    let (users, connected) = instance(&rig).await;
-    let (stock, _) = instance(&rig).await;
+    let (users, connected) = counting(&rig).await;
+    let (stock, _) = counting(&rig).await;
     let mut routing = rig.routing(&[("users", true, &[(1, users)]), ("stock", true, &[(1, stock)])]);
     rig.mesh.apply(routing.clone()).await;
 

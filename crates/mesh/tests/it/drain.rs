@@ -39,20 +39,18 @@ async fn a_drain_waits_for_what_is_in_flight() {
     let rig = Rig::new().await;
     let (gate, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (opened, arrives) = (gate.clone(), arrived.clone());
-    let target = rig
-        .server(move |mut conn| {
-            let (gate, arrived) = (opened.clone(), arrives.clone());
-            async move {
-                conn.request().await;
-                arrived.add_permits(1);
-                gate.acquire().await.unwrap().forget();
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhe").await;
-                gate.acquire().await.unwrap().forget();
-                conn.send("re").await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| {
+        let (gate, arrived) = (opened.clone(), arrives.clone());
+        async move {
+            conn.request().await;
+            arrived.add_permits(1);
+            gate.acquire().await.unwrap().forget();
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhe").await;
+            gate.acquire().await.unwrap().forget();
+            conn.send("re").await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     arrived.acquire().await.unwrap().forget();
@@ -78,19 +76,17 @@ async fn at_the_deadline_the_rest_is_cut_off() {
     let rig = Rig::new().await;
     let arrived = Arc::new(Semaphore::new(0));
     let arrives = arrived.clone();
-    let target = rig
-        .server(move |mut conn| {
-            let arrived = arrives.clone();
-            async move {
-                if conn.request().await.unwrap().0.contains("/begun") {
-                    conn.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhe").await;
-                }
-                arrived.add_permits(1);
-                conn.ends().await;
+    rig.serves(move |mut conn| {
+        let arrived = arrives.clone();
+        async move {
+            if conn.request().await.unwrap().0.contains("/begun") {
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nhe").await;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            arrived.add_permits(1);
+            conn.ends().await;
+        }
+    })
+    .await;
     let (mut waiting, mut begun) = (rig.client().await, rig.client().await);
     waiting.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     begun.send("GET /begun HTTP/1.1\r\nhost: a\r\n\r\n").await;

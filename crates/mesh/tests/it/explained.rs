@@ -85,3 +85,14 @@ async fn of_http_2_and_plain_tcp_too() {
     assert!(timeout(PATIENCE, read).await.unwrap().is_err(), "it is reset");
     assert_eq!(told(&rig), [(Reason::RateLimited, "orders/1 -> users".into())]);
 }
+
+#[tokio::test]
+async fn a_long_path_is_remembered_as_far_as_a_person_reads_it() {
+    let rig = Rig::with(once_an_hour).await;
+    rig.apply(&[("users", true, &[(1, rig.server(echo).await)])]).await;
+    let mut client = rig.client().await;
+    assert_eq!(client.get("/").await.0, 200);
+    assert_eq!(client.get(&format!("/{}", "a".repeat(4000))).await.0, 429);
+    let told = rig.mesh.failures(&"users".parse().unwrap());
+    assert_eq!(told[0].request, format!("GET /{}\u{2026}", "a".repeat(115)));
+}

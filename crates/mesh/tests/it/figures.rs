@@ -8,8 +8,7 @@ use crate::rig::*;
 #[tokio::test]
 async fn every_request_is_counted_once() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (mut client, mut caller) = (rig.client().await, rig.caller().await);
     for _ in 0..3 {
         assert_eq!(client.get("/").await.0, 200);
@@ -83,8 +82,7 @@ async fn until_received(rig: &Rig, least: u64) -> u64 {
 #[tokio::test]
 async fn open_connections_of_clients_are_counted_until_they_end() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (mut client, mut caller) = (rig.client().await, rig.caller().await);
     for conn in [&mut client, &mut caller] {
         assert_eq!(conn.get("/").await.0, 200);

@@ -264,13 +264,11 @@ async fn what_we_refuse_of_grpc_has_its_status_in_the_head() {
 #[tokio::test]
 async fn a_server_that_does_not_speak_http_2_is_named() {
     let rig = rig().await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.exactly(24).await;
-            conn.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.exactly(24).await;
+        conn.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    })
+    .await;
     let problem = rig.client().await.problem("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(problem.reason, Reason::BadResponse.code(), "{problem:?}");
 }

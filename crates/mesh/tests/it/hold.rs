@@ -57,7 +57,6 @@ async fn a_caller_that_goes_away_gives_its_place_up() {
         assert_eq!(status, 503);
         waits.send(GET).await;
     }
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     assert_eq!(waits.response().await.0, 200);
 }

@@ -1,6 +1,9 @@
 //! HTTP/2 clients that mean harm: the stream or the connection ends, the others are served.
 
-use model::{ByteSize, spec::AccessLog};
+use model::{
+    ByteSize,
+    spec::{AccessLog, Http2Limits},
+};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::{
@@ -14,9 +17,13 @@ const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
 async fn rig() -> Rig {
-    let rig = Rig::new().await;
-    let target = rig.server(named("ok")).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    limited(|_| {}).await
+}
+
+/// A rig with these limits of HTTP/2.
+async fn limited(limits: impl FnOnce(&mut Http2Limits)) -> Rig {
+    let rig = Rig::with(|policy| limits(&mut policy.limits.http2)).await;
+    rig.serves(named("ok")).await;
     rig
 }
 
@@ -202,9 +209,7 @@ async fn frames_that_ask_for_nothing() {
 #[tokio::test]
 async fn the_limit_of_frames_is_that_of_the_policy() {
     for (frames, expected) in [(19, Said::Status(200)), (20, Said::GoAway(ENHANCE_YOUR_CALM))] {
-        let rig = Rig::with(|policy| policy.limits.http2.control_frames = 20).await;
-        let target = rig.server(named("ok")).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let rig = limited(|limits| limits.control_frames = 20).await;
         let mut client = Frames::connect(&rig).await;
         // One more SETTINGS was sent when it connected.
         let pings = frame(PING, 0, 0, &[0; 8]).repeat(frames);
@@ -217,9 +222,7 @@ async fn the_limit_of_frames_is_that_of_the_policy() {
 #[tokio::test]
 async fn the_limit_of_empty_frames_is_that_of_the_policy() {
     for (frames, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
-        let rig = Rig::with(|policy| policy.limits.http2.empty_frames = 5).await;
-        let target = rig.server(named("ok")).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let rig = limited(|limits| limits.empty_frames = 5).await;
         let mut client = Frames::connect(&rig).await;
         let [empty, last] = [0, END_STREAM].map(|flags| frame(DATA, flags, 1, &[]));
         client.send(&[get(1, 0, &[]), empty.repeat(frames), last].concat()).await;
@@ -256,8 +259,7 @@ async fn what_is_allowed_is_announced() {
 async fn a_stream_too_many_is_refused() {
     const REFUSED_STREAM: u32 = 7;
     let rig = Rig::with(|policy| policy.limits.http2.streams = 2).await;
-    let target = rig.server(|mut conn| async move { while conn.request().await.is_some() {} }).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move { while conn.request().await.is_some() {} }).await;
     let mut client = Frames::connect(&rig).await;
     client.send(&[1, 3, 5].map(|stream| get(stream, END_STREAM, &[])).concat()).await;
     assert_eq!(client.said(5).await, Said::Reset(REFUSED_STREAM));
@@ -268,9 +270,7 @@ async fn a_stream_too_many_is_refused() {
 #[tokio::test]
 async fn the_limit_of_resets_is_that_of_the_policy() {
     for (resets, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
-        let rig = Rig::with(|policy| policy.limits.http2.resets = 5).await;
-        let target = rig.server(named("ok")).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let rig = limited(|limits| limits.resets = 5).await;
         let mut client = Frames::connect(&rig).await;
         let reset =
             |round| [get(odd(round), END_STREAM, &[]), frame(RST_STREAM, 0, odd(round), &[0, 0, 0, 8])].concat();
@@ -284,9 +284,7 @@ async fn the_limit_of_resets_is_that_of_the_policy() {
 #[tokio::test]
 async fn the_limit_of_resets_that_we_are_made_to_send_is_that_of_the_policy() {
     for (resets, expected) in [(5, Said::Status(200)), (6, Said::GoAway(ENHANCE_YOUR_CALM))] {
-        let rig = Rig::with(|policy| policy.limits.http2.local_resets = 5).await;
-        let target = rig.server(named("ok")).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        let rig = limited(|limits| limits.local_resets = 5).await;
         let mut client = Frames::connect(&rig).await;
         let short = |round| {
             [get(odd(round), 0, &[("content-length", "5")]), frame(DATA, END_STREAM, odd(round), b"abc")].concat()
@@ -302,18 +300,16 @@ async fn the_limit_of_resets_that_we_are_made_to_send_is_that_of_the_policy() {
 async fn cve_2026_26311_nothing_is_done_for_a_stream_after_its_reset() {
     const CANCEL: [u8; 4] = 8_u32.to_be_bytes();
     let rig = Rig::with(|policy| policy.access_log = AccessLog::Sampled(1000)).await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, _)) = conn.request().await {
-                if head.contains("x-wait") {
-                    // Until the mesh has let go of it.
-                    let _ = conn.more().await;
-                }
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, _)) = conn.request().await {
+            if head.contains("x-wait") {
+                // Until the mesh has let go of it.
+                let _ = conn.more().await;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
     let mut client = Frames::connect(&rig).await;
     for stream in [1, 5, 9] {
         client.send(&get(stream, END_STREAM, &[("x-wait", "1")])).await;

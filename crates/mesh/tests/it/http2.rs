@@ -13,8 +13,7 @@ use crate::{
 #[tokio::test]
 async fn many_streams_of_one_connection_are_answered() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     for address in [rig.gateway, rig.connections] {
         let sender = connect(&rig, address).await;
         let answers =
@@ -41,8 +40,7 @@ async fn many_streams_of_one_connection_are_answered() {
 #[tokio::test]
 async fn what_the_instance_sees_and_what_the_client_gets() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
+    rig.serves(|mut conn| async move {
             while let Some((head, _)) = conn.request().await {
                 let length = head.len();
                 conn.send(&format!(
@@ -50,9 +48,7 @@ async fn what_the_instance_sees_and_what_the_client_gets() {
                 ))
                 .await;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+        }).await;
     let mut sender = connect(&rig, rig.gateway).await;
     let mut get = request("GET", "/a/../b?c", "");
     for (name, value) in [
@@ -92,13 +88,11 @@ async fn every_framing_reaches_the_client() {
         ("GET", "103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "ok"),
     ] {
         let rig = Rig::new().await;
-        let target = rig
-            .server(move |mut conn| async move {
-                conn.request().await;
-                conn.send(&format!("HTTP/1.1 {sent}")).await;
-            })
-            .await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(move |mut conn| async move {
+            conn.request().await;
+            conn.send(&format!("HTTP/1.1 {sent}")).await;
+        })
+        .await;
         let mut sender = connect(&rig, rig.gateway).await;
         let (_, _, body) = send(&mut sender, request(method, "/", "")).await;
         assert_eq!(body, expected.as_bytes(), "{method} {sent:?}");
@@ -108,15 +102,13 @@ async fn every_framing_reaches_the_client() {
 #[tokio::test]
 async fn large_bodies_pass_both_ways() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((_, body)) = conn.request().await {
-                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())).await;
-                conn.send_bytes(&body).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        while let Some((_, body)) = conn.request().await {
+            conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())).await;
+            conn.send_bytes(&body).await;
+        }
+    })
+    .await;
     let mut sender = connect(&rig, rig.gateway).await;
     let body: Vec<u8> = (0..3_000_000_u32).map(|number| u8::try_from(number % 251).unwrap()).collect();
     for _ in 0..3 {
@@ -147,18 +139,16 @@ async fn answers_of_our_own_say_why() {
 #[tokio::test]
 async fn a_response_that_breaks_off_resets_the_stream_only() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, _)) = conn.request().await {
-                if head.contains("/broken") {
-                    conn.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
-                    return;
-                }
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, _)) = conn.request().await {
+            if head.contains("/broken") {
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+                return;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        }
+    })
+    .await;
     let mut sender = connect(&rig, rig.gateway).await;
     for _ in 0..3 {
         let whole = match sender.send_request(request("GET", "/broken", "")).await {
@@ -174,18 +164,16 @@ async fn a_response_that_breaks_off_resets_the_stream_only() {
 async fn a_stream_that_is_given_up_is_cancelled_at_the_instance() {
     let (told, mut ends) = tokio::sync::mpsc::channel(2);
     let rig = Rig::new().await;
-    let target = rig
-        .server(move |mut conn| {
-            let told = told.clone();
-            async move {
-                conn.request().await;
-                told.send("request").await.unwrap();
-                assert!(conn.ends().await);
-                told.send("end").await.unwrap();
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| {
+        let told = told.clone();
+        async move {
+            conn.request().await;
+            told.send("request").await.unwrap();
+            assert!(conn.ends().await);
+            told.send("end").await.unwrap();
+        }
+    })
+    .await;
     let mut sender = connect(&rig, rig.gateway).await;
     let mut waiting = tokio::task::JoinSet::new();
     waiting.spawn({
@@ -203,8 +191,7 @@ async fn a_stream_that_is_given_up_is_cancelled_at_the_instance() {
 #[tokio::test]
 async fn busy_connections_do_not_meet_on_one_worker() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut senders = Vec::new();
     for address in [rig.gateway; 6].into_iter().chain([rig.connections; 6]) {
         let mut sender = connect(&rig, address).await;

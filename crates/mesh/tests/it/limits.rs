@@ -24,8 +24,7 @@ fn limited(change: impl FnOnce(&mut MessageLimits)) -> impl FnOnce(&mut Policy) 
 
 async fn rig(policy: impl FnOnce(&mut Policy)) -> Rig {
     let rig = Rig::with(policy).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     rig
 }
 
@@ -61,15 +60,13 @@ async fn heads_of_requests() {
 #[tokio::test]
 async fn more_fields_than_by_default() {
     let rig = Rig::with(limited(|limits| limits.fields = 300)).await;
-    let target = rig
-        .server(|mut conn| async move {
-            let head = conn.until("\r\n\r\n").await;
-            let fields: usize = head.split([' ', '/']).nth(2).unwrap().parse().unwrap();
-            let fields = "a: b\r\n".repeat(fields - 1);
-            conn.send(&format!("HTTP/1.1 204 No\r\nconnection: close\r\n{fields}\r\n")).await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        let head = conn.until("\r\n\r\n").await;
+        let fields: usize = head.split([' ', '/']).nth(2).unwrap().parse().unwrap();
+        let fields = "a: b\r\n".repeat(fields - 1);
+        conn.send(&format!("HTTP/1.1 204 No\r\nconnection: close\r\n{fields}\r\n")).await;
+    })
+    .await;
     let asked = |fields: usize, answered: usize| {
         format!("GET /{answered} HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(fields - 1))
     };
@@ -104,15 +101,13 @@ async fn slashes_that_are_escaped() {
 #[tokio::test]
 async fn heads_of_responses() {
     let rig = Rig::with(limited(|limits| limits.response_head = ByteSize(1024))).await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, _)) = conn.request().await {
-                let length = head.split([' ', '/']).nth(2).unwrap().parse().unwrap();
-                conn.send(&format!("HTTP/1.1 200 OK\r\na: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(length))).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, _)) = conn.request().await {
+            let length = head.split([' ', '/']).nth(2).unwrap().parse().unwrap();
+            conn.send(&format!("HTTP/1.1 200 OK\r\na: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(length))).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     assert_eq!(client.get("/900").await.0, 200);
     let problem = client.problem("GET /1100 HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -206,8 +201,7 @@ async fn what_is_held_of_a_body() {
                 conn.send_bytes(&vec![b'x'; BODY]).await;
             }
         };
-        let target = rig.server(script).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(script).await;
         let mut client = rig.client().await;
         client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
         client.send(&format!("{BODY:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(BODY))).await;
@@ -250,14 +244,12 @@ async fn a_body_that_moves_but_makes_no_progress() {
 #[tokio::test]
 async fn an_answer_that_stops() {
     let rig = Rig::with(|policy| policy.idle_timeout = Duration::from_millis(100)).await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request().await;
-            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc").await;
-            conn.ends().await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request().await;
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc").await;
+        conn.ends().await;
+    })
+    .await;
     let mut client = rig.client().await;
     client.send(GET).await;
     let (status, _, framing) = client.response_head("GET").await;
@@ -270,8 +262,7 @@ async fn an_answer_that_stops() {
 #[tokio::test]
 async fn a_caller_that_waits_less_than_the_policy() {
     let rig = Rig::new().await;
-    let target = rig.server(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn: Conn| async move { while conn.request().await.is_some() {} }).await;
     for field in ["x-isles-timeout-ms: 50", "grpc-timeout: 50m", "X-Isles-Timeout-Ms: 9000\r\ngrpc-timeout: 50m"] {
         let problem = rig.caller().await.problem(&format!("GET / HTTP/1.1\r\nhost: a\r\n{field}\r\n\r\n")).await;
         assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504), "{field}");
@@ -282,17 +273,15 @@ async fn a_caller_that_waits_less_than_the_policy() {
 async fn connections_to_an_instance_that_nobody_uses() {
     let rig = Rig::with(limited(|limits| limits.upstream_idle = Duration::from_millis(50))).await;
     let (told, mut ended) = mpsc::channel(1);
-    let target = rig
-        .server(move |mut conn| {
-            let told = told.clone();
-            async move {
-                conn.request().await;
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-                told.send(conn.ends().await).await.unwrap();
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| {
+        let told = told.clone();
+        async move {
+            conn.request().await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            told.send(conn.ends().await).await.unwrap();
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     for _ in 0..2 {
         assert_eq!(client.get("/").await.0, 200);
@@ -311,8 +300,7 @@ async fn connections_of_http2_that_nobody_uses() {
 #[tokio::test]
 async fn connections_of_an_instance() {
     let rig = Rig::with(limited(|limits| limits.client_connections = 2)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (mut first, mut second) = (rig.caller().await, rig.caller().await);
     assert_eq!((first.get("/").await.0, second.get("/").await.0), (200, 200));
     for _ in 0..2 {
@@ -340,8 +328,7 @@ async fn a_connection_of_bytes_too_many_is_reset() {
         (policy.protocol, policy.limits.client_connections) = (Protocol::Tcp, 1);
     })
     .await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut first = rig.caller().await;
     assert_eq!(first.get("/").await.0, 200);
     if let Ok(second) = TcpStream::connect(rig.connections).await {

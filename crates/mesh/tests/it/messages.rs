@@ -7,16 +7,14 @@ use crate::rig::*;
 #[tokio::test]
 async fn one_connection_serves_many_requests_on_one_upstream_connection() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            let mut count = 0;
-            while conn.request().await.is_some() {
-                count += 1;
-                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{count:03}")).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        let mut count = 0;
+        while conn.request().await.is_some() {
+            count += 1;
+            conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{count:03}")).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     for count in 1..=50 {
         assert_eq!(client.get("/").await, (200, format!("{count:03}")));
@@ -26,8 +24,7 @@ async fn one_connection_serves_many_requests_on_one_upstream_connection() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut client = rig.client().await;
     let one = |path: &str, body: &str| {
         format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len())
@@ -100,13 +97,11 @@ async fn every_framing_reaches_every_client() {
         ("\r\nhello", "1.0", "connection: close"),
     ] {
         let rig = Rig::new().await;
-        let target = rig
-            .server(move |mut conn| async move {
-                conn.request().await;
-                conn.send(&format!("HTTP/1.1 200 OK\r\n{sent}")).await;
-            })
-            .await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(move |mut conn| async move {
+            conn.request().await;
+            conn.send(&format!("HTTP/1.1 200 OK\r\n{sent}")).await;
+        })
+        .await;
         let mut client = rig.client().await;
         client.send(&format!("GET / HTTP/{version}\r\nhost: a\r\n\r\n")).await;
         let (_, head, body) = client.response().await;
@@ -119,8 +114,7 @@ async fn every_framing_reaches_every_client() {
 #[tokio::test]
 async fn a_keep_alive_client_of_http_1_0_keeps_its_connection() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut client = rig.client().await;
     for _ in 0..2 {
         client.send("GET / HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\n\r\n").await;
@@ -134,16 +128,14 @@ async fn a_keep_alive_client_of_http_1_0_keeps_its_connection() {
 #[tokio::test]
 async fn responses_without_a_body() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, _)) = conn.request().await {
-                let status = head.split([' ', '/']).nth(2).unwrap();
-                let length = if status == "204" { 0 } else { 7 };
-                conn.send(&format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n")).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, _)) = conn.request().await {
+            let status = head.split([' ', '/']).nth(2).unwrap();
+            let length = if status == "204" { 0 } else { 7 };
+            conn.send(&format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n")).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     for (method, status, length) in [("HEAD", 200, true), ("GET", 204, false), ("GET", 304, true), ("HEAD", 404, true)]
     {
@@ -156,22 +148,20 @@ async fn responses_without_a_body() {
 #[tokio::test]
 async fn the_instance_decides_about_100_continue() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while let Some((head, framing)) = conn.request_head().await {
-                assert!(head.contains("expect: 100-continue"), "{head}");
-                if head.contains("/no") {
-                    conn.send("HTTP/1.1 417 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-                    return;
-                }
-                conn.send("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n").await;
-                let body = conn.body(framing).await.unwrap();
-                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())).await;
-                conn.send_bytes(&body).await;
+    rig.serves(|mut conn| async move {
+        while let Some((head, framing)) = conn.request_head().await {
+            assert!(head.contains("expect: 100-continue"), "{head}");
+            if head.contains("/no") {
+                conn.send("HTTP/1.1 417 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                return;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+            conn.send("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n").await;
+            let body = conn.body(framing).await.unwrap();
+            conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())).await;
+            conn.send_bytes(&body).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client.send("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
     assert_eq!(client.response().await.1, "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n");
@@ -206,8 +196,7 @@ async fn a_real_client_and_a_real_server_understand_each_other() {
     use hyper_util::rt::TokioIo;
 
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let stream = tokio::net::TcpStream::connect(rig.gateway).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     rig.spawn(async move {
@@ -225,15 +214,13 @@ async fn a_real_client_and_a_real_server_understand_each_other() {
 async fn a_connection_of_a_certain_age_takes_no_more_requests() {
     let age = std::time::Duration::from_millis(50);
     let rig = Rig::with(|policy| policy.limits.client_age = Some(age)).await;
-    let target = rig
-        .server(move |mut conn| async move {
-            while conn.request().await.is_some() {
-                tokio::time::sleep(age * 2).await;
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| async move {
+        while conn.request().await.is_some() {
+            tokio::time::sleep(age * 2).await;
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     // The second one is there when the first one ends.
     client.send(&"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2)).await;

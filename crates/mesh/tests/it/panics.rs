@@ -34,8 +34,7 @@ const READS_MIN: u64 = 3;
 async fn one_costs_its_connection_and_nothing_else() {
     let clock = Arc::new(Brittle { host: HostClock::start(), reads_left: AtomicU64::new(0) });
     let rig = Rig::with_clock(clock.clone(), |config| config.workers = 1).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut other = rig.client().await;
     for reads in 1..=READS_MIN {
         for _ in 0..2 {

@@ -51,8 +51,7 @@ async fn tired(mut conn: Conn) {
 
 async fn tired_rig() -> Rig {
     let (rig, _) = still(|policy| policy.retries = 0).await;
-    let target = rig.server(tired).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(tired).await;
     rig
 }
 

@@ -12,8 +12,7 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 #[tokio::test]
 async fn malformed_requests_end_the_connection() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let fields = "a: b\r\n".repeat(101);
     let path = "x".repeat(9000);
     for (request, reason) in [
@@ -42,8 +41,7 @@ async fn malformed_requests_end_the_connection() {
 #[tokio::test]
 async fn a_larger_head_passes_inside() {
     let rig = Rig::new().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut caller = rig.caller().await;
     caller
         .send(&format!("POST / HTTP/1.1\r\nhost: a\r\na: {}\r\ncontent-length: 3\r\n\r\nabc", "x".repeat(40_000)))
@@ -104,8 +102,7 @@ async fn what_instances_do_wrong() {
             conn.request().await;
             conn.send(answer).await;
         };
-        let target = rig.server(script).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(script).await;
         let mut client = rig.client().await;
         let problem = client.problem(GET).await;
         assert_eq!((problem.reason.as_str(), problem.instances), (reason.code(), vec![id("users", 1)]), "{answer:?}");
@@ -117,13 +114,11 @@ async fn what_instances_do_wrong() {
 async fn a_broken_body_breaks_the_response() {
     for answer in ["content-length: 9\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
         let rig = Rig::new().await;
-        let target = rig
-            .server(move |mut conn| async move {
-                conn.request().await;
-                conn.send(&format!("HTTP/1.1 200 OK\r\n{answer}")).await;
-            })
-            .await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(move |mut conn| async move {
+            conn.request().await;
+            conn.send(&format!("HTTP/1.1 200 OK\r\n{answer}")).await;
+        })
+        .await;
         let mut client = rig.client().await;
         client.send(GET).await;
         let (status, _, framing) = client.response_head("GET").await;
@@ -169,13 +164,11 @@ async fn a_unix_socket_whose_backlog_is_full() {
 #[tokio::test]
 async fn an_instance_that_does_not_answer() {
     let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(100)).await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request().await;
-            assert!(conn.ends().await, "the connection is given up with the request");
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request().await;
+        assert!(conn.ends().await, "the connection is given up with the request");
+    })
+    .await;
     let mut client = rig.client().await;
     assert_eq!(client.problem(GET).await.reason, "timeout");
     assert_eq!(client.problem(GET).await.reason, "timeout", "the client keeps its connection");
@@ -204,8 +197,7 @@ async fn a_frame_or_a_head_that_does_not_end() {
         policy.limits.progress = ByteSize(0);
     };
     let rig = Rig::with(limits).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (mut quiet, mut slow) = (Frames::connect(&rig).await, Frames::connect(&rig).await);
     let body = frame(DATA, END_STREAM, 1, b"0123456789");
     slow.send(&[get(1, 0, &[]), body[..15].to_vec()].concat()).await;

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -23,8 +20,6 @@ use crate::rig::*;
 const NEW: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nabcde";
-const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: parrot\r\n\r\n";
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: parrot\r\nconnection: upgrade\r\n\r\n";
 
 /// A mesh whose callers are of two releases.
 struct Two {
@@ -268,28 +263,6 @@ async fn a_connection_is_counted_once_whatever_its_policies() {
     two.apply().await;
     assert_eq!(new.get("/").await.0, 200);
     until(&two, |figures| figures.requests == 7 && figures.latency.count == 7).await;
-}
-
-/// Counts its connections; an upgraded one sends back pieces of four bytes.
-async fn counting(rig: &Rig) -> (Target, Arc<AtomicU32>) {
-    let connected = Arc::new(AtomicU32::new(0));
-    let connections = connected.clone();
-    let script = move |mut conn: Conn| {
-        connections.fetch_add(1, SeqCst);
-        async move {
-            while let Some((head, _)) = conn.request().await {
-                if head.starts_with("GET /ws ") {
-                    conn.send(SWITCH).await;
-                    loop {
-                        let piece = conn.exactly(4).await;
-                        conn.send_bytes(&piece).await;
-                    }
-                }
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
-    };
-    (rig.server(script).await, connected)
 }
 
 #[tokio::test]

@@ -81,13 +81,11 @@ async fn retries_end() {
 #[tokio::test]
 async fn a_connection_that_its_peer_closed_is_not_used_again() {
     let rig = Rig::with(|policy| policy.retries = 0).await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request().await;
-            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request().await;
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    })
+    .await;
     let mut client = rig.client().await;
     for _ in 0..50 {
         client.send(GET).await;

@@ -34,16 +34,14 @@ async fn pour(conn: &mut Conn, length: usize) {
 #[tokio::test]
 async fn large_bodies_take_little_memory() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            while conn.request_head().await.is_some_and(|(_, framing)| framing == Framing::Length(LARGE as u64)) {
-                discard(&mut conn, LARGE).await;
-                conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n")).await;
-                pour(&mut conn, LARGE).await;
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        while conn.request_head().await.is_some_and(|(_, framing)| framing == Framing::Length(LARGE as u64)) {
+            discard(&mut conn, LARGE).await;
+            conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n")).await;
+            pour(&mut conn, LARGE).await;
+        }
+    })
+    .await;
     let before = peak_kib();
     let mut client = rig.client().await;
     client.send(&format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n")).await;
@@ -57,21 +55,19 @@ async fn large_bodies_take_little_memory() {
 #[tokio::test]
 async fn chunks_go_both_ways_while_the_request_still_comes() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request_head().await;
-            conn.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
-            loop {
-                let chunk = conn.exactly(6).await;
-                conn.send_bytes(&chunk).await;
-                if chunk.starts_with(b"0") || chunk.starts_with(b"1\r\n.") {
-                    conn.send("0\r\n\r\n").await;
-                    return;
-                }
+    rig.serves(|mut conn| async move {
+        conn.request_head().await;
+        conn.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        loop {
+            let chunk = conn.exactly(6).await;
+            conn.send_bytes(&chunk).await;
+            if chunk.starts_with(b"0") || chunk.starts_with(b"1\r\n.") {
+                conn.send("0\r\n\r\n").await;
+                return;
             }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
     client.response_head("POST").await;
@@ -86,13 +82,11 @@ async fn chunks_go_both_ways_while_the_request_still_comes() {
 #[tokio::test]
 async fn an_early_answer_reaches_a_client_that_still_sends() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request_head().await;
-            conn.send("HTTP/1.1 413 Too Much\r\ncontent-length: 4\r\nconnection: close\r\n\r\nstop").await;
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request_head().await;
+        conn.send("HTTP/1.1 413 Too Much\r\ncontent-length: 4\r\nconnection: close\r\n\r\nstop").await;
+    })
+    .await;
     for _ in 0..10 {
         let mut client = rig.client().await;
         client.send(&format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n")).await;
@@ -111,18 +105,16 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
     for request in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc"] {
         let rig = Rig::new().await;
         let (told, mut ended) = tokio::sync::mpsc::channel(1);
-        let target = rig
-            .server(move |mut conn| {
-                let told = told.clone();
-                async move {
-                    let (_, framing) = conn.request_head().await.unwrap();
-                    assert!(conn.body(framing).await.is_none_or(|body| body.is_empty()));
-                    assert!(conn.ends().await);
-                    told.send(()).await.unwrap();
-                }
-            })
-            .await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(move |mut conn| {
+            let told = told.clone();
+            async move {
+                let (_, framing) = conn.request_head().await.unwrap();
+                assert!(conn.body(framing).await.is_none_or(|body| body.is_empty()));
+                assert!(conn.ends().await);
+                told.send(()).await.unwrap();
+            }
+        })
+        .await;
         let mut client = rig.client().await;
         client.send(request).await;
         rig.until_in_flight(&id("users", 1), 1).await;
@@ -135,8 +127,7 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
 #[tokio::test]
 async fn an_upload_that_moves_does_not_time_out() {
     let rig = Rig::with(|policy| policy.timeout = Duration::from_millis(300)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut client = rig.client().await;
     client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n").await;
     let mut tick = tokio::time::interval(Duration::from_millis(100));

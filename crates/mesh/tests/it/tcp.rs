@@ -115,16 +115,14 @@ async fn a_caller_waits_for_a_service_that_starts() {
     rig.apply(&[("users", false, &[])]).await;
     let mut caller = rig.caller().await;
     caller.send("GET /early HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     assert_eq!(caller.response().await.2, b"GET /early HTTP/1.1|");
 }
 
 #[tokio::test]
 async fn a_drain_waits_and_then_cuts_off() {
     let rig = rig().await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let mut caller = rig.caller().await;
     assert_eq!(caller.get("/").await.0, 200);
     rig.apply(&[("users", true, &[])]).await;

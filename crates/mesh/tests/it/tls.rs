@@ -1,120 +1,17 @@
-//! TLS at the gateway, with clients that are not ours: rustls, curl, OpenSSL.
+//! TLS at the gateway: handshakes, and what goes through the session.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use mesh::{MeshError, TlsConfig, TlsError};
 use model::{Reason, figures::TlsFigures};
-use ports::traffic::{GatewayRouting, Traffic};
-use rcgen::{CertificateParams, KeyPair};
-use rustls::{
-    ClientConfig, RootCertStore, SupportedProtocolVersion,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-    version::{TLS12, TLS13},
-};
-use tempfile::TempDir;
+use rustls::version::{TLS12, TLS13};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::Command,
     time::timeout,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
 
-use crate::{http2_client, rig::*};
-
-const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
-
-/// A certificate of our own in a folder, and the key.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Self {
-        let files = Self(tempfile::tempdir().unwrap());
-        files.renew();
-        files
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn config(&self) -> TlsConfig {
-        TlsConfig::Files { certificate: self.path("a.crt"), key: self.path("a.key") }
-    }
-
-    fn renew(&self) {
-        let key = KeyPair::generate().unwrap();
-        let params =
-            CertificateParams::new(["localhost", "127.0.0.1", "a", "shop.test", "*.b.test"].map(str::to_owned))
-                .unwrap();
-        fs::write(self.path("a.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
-        fs::write(self.path("a.key"), key.serialize_pem()).unwrap();
-    }
-
-    fn client(&self, versions: &[&'static SupportedProtocolVersion], protocols: &[&str]) -> Arc<ClientConfig> {
-        client(&self.path("a.crt"), versions, protocols)
-    }
-}
-
-/// A client that trusts the certificate in a file.
-fn client(trusted: &Path, versions: &[&'static SupportedProtocolVersion], protocols: &[&str]) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_protocol_versions(versions).unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Arc::new(config)
-}
-
-async fn secured(config: Option<TlsConfig>) -> Rig {
-    let rig = Rig::secure(config, |_| {}).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
-    rig
-}
-
-async fn try_connect(rig: &Rig, config: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(rig.gateway).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    timeout(PATIENCE, TlsConnector::from(config.clone()).connect(name, stream)).await.unwrap()
-}
-
-async fn connect(rig: &Rig, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
-    try_connect(rig, config).await.unwrap()
-}
-
-/// What a client program says, and whether it is content.
-async fn run(program: &str, args: &[&str], input: &str) -> (bool, String) {
-    let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    let output = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    (output.status.success(), text)
-}
-
-/// Waits until the figures are as expected.
-async fn until(rig: &Rig, expected: TlsFigures) {
-    let reached = async {
-        while rig.mesh.tls_figures() != Some(expected) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let _ = timeout(PATIENCE, reached).await;
-    assert_eq!(rig.mesh.tls_figures(), Some(expected));
-}
+use crate::{http2_client, rig::*, tls_client::*};
 
 #[tokio::test]
 async fn requests_of_both_versions_one_after_the_other() {
@@ -174,8 +71,7 @@ async fn the_service_is_told_the_scheme() {
             let length = head.len();
             conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{head}")).await;
         };
-        let target = rig.server(head).await;
-        rig.apply(&[("users", true, &[(1, target)])]).await;
+        rig.serves(head).await;
         let mut conn = match tls {
             Some(_) => Conn::new(connect(&rig, &files.client(BOTH, &[])).await),
             None => rig.client().await,
@@ -285,8 +181,7 @@ async fn what_is_no_handshake_ends_and_is_counted() {
 async fn a_slow_handshake_ends() {
     let files = Files::new();
     let rig = Rig::secure(files.config(), |policy| policy.limits.head_timeout = Duration::from_millis(50)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     for bytes in [&b""[..], b"\x16", b"\x16\x03\x01\x10\x00"] {
         let mut conn = rig.client().await;
         conn.send_bytes(bytes).await;
@@ -299,8 +194,7 @@ async fn a_slow_handshake_ends() {
 async fn a_record_in_drips_is_no_request() {
     let files = Files::new();
     let rig = Rig::secure(files.config(), |policy| policy.limits.client_idle = Duration::from_millis(200)).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     let (mut socket, _session) = connect(&rig, &files.client(BOTH, &[])).await.into_inner();
     let drips = async {
         socket.write_all(&[23, 3, 3, 0x40, 0]).await?;
@@ -365,8 +259,7 @@ async fn the_end_is_declared_where_all_was_said_and_only_there() {
             false => conn.send("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nwhole").await,
         }
     };
-    let target = rig.server(script).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(script).await;
     let config = files.client(BOTH, &[]);
     for (request, end, declared) in [
         ("GET / HTTP/1.0\r\nhost: a\r\n\r\n", "\r\n\r\nwhole", true),
@@ -383,88 +276,6 @@ async fn the_end_is_declared_where_all_was_said_and_only_there() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_replaced_under_load_without_a_failed_request() {
-    let files = Arc::new(Files::new());
-    let rig = Arc::new(secured(Some(files.config())).await);
-    let stop = Arc::new(AtomicBool::new(false));
-    let (done, mut requests) = tokio::sync::mpsc::channel(8);
-    for number in 0..4 {
-        let (rig, stop, done) = (rig.clone(), stop.clone(), done.clone());
-        let trusts = |files: &Files| files.client(BOTH, &[]);
-        let (files, mut config) = (files.clone(), trusts(&files));
-        rig.clone().spawn(async move {
-            let (mut count, mut kept) = (0, None);
-            while !stop.load(SeqCst) {
-                let mut conn = match (number % 2 == 0, kept.take()) {
-                    (true, Some(conn)) => conn,
-                    _ => match try_connect(&rig, &config).await {
-                        Ok(stream) => Conn::new(stream),
-                        // The certificate is another one than it trusts.
-                        Err(_) => {
-                            config = files.client(BOTH, &[]);
-                            continue;
-                        }
-                    },
-                };
-                assert_eq!(conn.get("/").await.0, 200);
-                (kept, count) = (Some(conn), count + 1);
-            }
-            done.send(count).await.unwrap();
-        });
-    }
-    for _ in 0..20 {
-        files.renew();
-        rig.mesh.check_certificate().await;
-        let mut conn = Conn::new(connect(&rig, &files.client(BOTH, &[])).await);
-        assert_eq!(conn.get("/").await.0, 200);
-    }
-    stop.store(true, SeqCst);
-    for _ in 0..4 {
-        assert!(requests.recv().await.unwrap() > 0);
-    }
-}
-
-#[tokio::test]
-async fn a_broken_pair_changes_nothing_and_is_named() {
-    let files = Files::new();
-    let rig = secured(Some(files.config())).await;
-    let config = files.client(BOTH, &[]);
-    let good = fs::read(files.path("a.crt")).unwrap();
-    assert_eq!(rig.mesh.tls_problem(), None);
-    fs::write(files.path("a.crt"), "nothing").unwrap();
-    rig.mesh.check_certificate().await;
-    let problem = rig.mesh.tls_problem().unwrap();
-    assert!(problem.contains("a.crt holds no certificate in PEM"), "{problem}");
-    assert_eq!(Conn::new(connect(&rig, &config).await).get("/").await.0, 200);
-    fs::write(files.path("a.crt"), good).unwrap();
-    rig.mesh.check_certificate().await;
-    assert_eq!(rig.mesh.tls_problem(), None);
-}
-
-#[tokio::test]
-async fn the_mesh_does_not_start_without_a_usable_certificate() {
-    let (files, others) = (Files::new(), Files::new());
-    fs::copy(others.path("a.key"), files.path("a.key")).unwrap();
-    let config = mesh::MeshConfig { workers: 1, tls: Some(files.config()), ..mesh::MeshConfig::default() };
-    let error = mesh::Mesh::start(config, Arc::new(ports::clock::HostClock::start())).await.err().unwrap();
-    assert!(matches!(&error, MeshError::Tls(TlsError::Mismatch { .. })), "{error}");
-}
-
-#[tokio::test]
-async fn a_development_certificate_is_trusted_by_curl_and_rustls() {
-    let folder = tempfile::tempdir().unwrap();
-    let rig = secured(Some(TlsConfig::Development { folder: folder.path().join("tls") })).await;
-    let trusted = folder.path().join("tls/localhost.crt");
-    let mut conn = Conn::new(connect(&rig, &client(&trusted, BOTH, &[])).await);
-    assert_eq!(conn.get("/").await.0, 200);
-    for host in ["127.0.0.1", "localhost"] {
-        let url = format!("https://{host}:{}/a", rig.gateway.port());
-        let (success, text) = run("curl", &["-4sS", "--cacert", trusted.to_str().unwrap(), &url], "").await;
-        assert!(success && text == "GET /a HTTP/1.1|", "{text}");
-    }
-}
-
-#[tokio::test]
 async fn a_websocket_flows_both_ways_at_once() {
     let files = Files::new();
     let rig = Rig::secure(files.config(), |_| {}).await;
@@ -477,8 +288,7 @@ async fn a_websocket_flows_both_ways_at_once() {
         let all = conn.exactly(64 * 65_536).await;
         conn.send(&format!("{}", all.len())).await;
     };
-    let target = rig.server(script).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(script).await;
     let stream = connect(&rig, &files.client(BOTH, &[])).await;
     let (mut reader, mut writer) = tokio::io::split(stream);
     writer.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await.unwrap();
@@ -491,79 +301,4 @@ async fn a_websocket_flows_both_ways_at_once() {
     let mut text = Vec::new();
     timeout(PATIENCE, reader.read_to_end(&mut text)).await.unwrap().unwrap();
     assert!(text.ends_with(b"yyy4194304") && text.len() > 64 * 65_536);
-}
-
-/// Status and reason that requests for these hosts get, one after the other, over HTTP/1.1 and over HTTP/2.
-async fn answers_to(rig: &Rig, config: &Files, hosts: &[&str]) -> [Vec<(u16, String)>; 2] {
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    let mut conn = Conn::new(connect(rig, &config.client(BOTH, &["http/1.1"])).await);
-    let mut sender = http2_client::handshake(rig, connect(rig, &config.client(BOTH, &["h2"])).await).await;
-    for host in hosts {
-        conn.send(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
-        let (status, head, _) = conn.response().await;
-        let reason = head.lines().find_map(|line| line.strip_prefix("x-isles-reason: "));
-        first.push((status, reason.unwrap_or_default().to_owned()));
-        let mut get = http2_client::request("GET", "/", "");
-        *get.uri_mut() = format!("https://{host}/").parse().unwrap();
-        let (status, response, _) = http2_client::send(&mut sender, get).await;
-        let reason = response.headers().get("x-isles-reason").map(|reason| reason.to_str().unwrap().to_owned());
-        second.push((status, reason.unwrap_or_default()));
-    }
-    [first, second]
-}
-
-/// The client asked for `localhost`; the certificate is for `a`, `*.b.test` and `127.0.0.1` too.
-#[tokio::test]
-async fn a_host_that_the_connection_is_not_for_is_misdirected() {
-    let files = Files::new();
-    let rig = secured(Some(files.config())).await;
-    let misdirected = || (421, "misdirected".to_owned());
-    let (hosts, expected): (Vec<_>, Vec<_>) = [
-        ("localhost", true),
-        ("LOCALHOST:8443", true),
-        ("a", true),
-        ("other", false),
-        ("x.b.test", true),
-        ("x.y.b.test", false),
-        ("127.0.0.1:1", true),
-        ("127.0.0.2", false),
-        ("[::1]", false),
-        ("localhost", true),
-    ]
-    .map(|(host, fits)| (host, if fits { (200, String::new()) } else { misdirected() }))
-    .into_iter()
-    .unzip();
-    assert_eq!(answers_to(&rig, &files, &hosts).await, [expected.clone(), expected]);
-}
-
-#[tokio::test]
-async fn a_trusted_peer_speaks_for_many_hosts() {
-    let files = Files::new();
-    let rig = Rig::secure(Some(files.config()), |_| {}).await;
-    let target = rig.server(echo).await;
-    let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
-    let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
-    routing.gateway = Some(Arc::new(GatewayRouting { trusted: vec!["127.0.0.1".parse().unwrap()], ..gateway }));
-    rig.mesh.apply(routing).await;
-    let expected = vec![(200, String::new())];
-    assert_eq!(answers_to(&rig, &files, &["other"]).await, [expected.clone(), expected]);
-}
-
-/// Nobody is asked for by name at an address, and our own certificate is for this machine alone.
-#[tokio::test]
-async fn without_a_name_and_with_a_development_certificate_any_host_will_do() {
-    let files = Files::new();
-    let rig = secured(Some(files.config())).await;
-    let stream = TcpStream::connect(rig.gateway).await.unwrap();
-    let address = ServerName::try_from("127.0.0.1").unwrap();
-    let stream = TlsConnector::from(files.client(BOTH, &[])).connect(address, stream).await.unwrap();
-    let mut nameless = Conn::new(stream);
-    let folder = tempfile::tempdir().unwrap();
-    let ours = secured(Some(TlsConfig::Development { folder: folder.path().into() })).await;
-    let config = client(&folder.path().join("localhost.crt"), BOTH, &[]);
-    let mut development = Conn::new(connect(&ours, &config).await);
-    for conn in [&mut nameless, &mut development] {
-        conn.send("GET / HTTP/1.1\r\nhost: other\r\n\r\n").await;
-        assert_eq!(conn.response().await.0, 200);
-    }
 }

@@ -71,8 +71,7 @@ async fn posts(second: Second, over_http2: bool) -> ([u16; 2], u32) {
     let rig = Rig::start(policy, |config| config.workers = 1).await;
     let seen = Arc::new(AtomicU32::new(0));
     let counted = seen.clone();
-    let target = rig.server(move |conn| serve(conn, second, counted.clone())).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |conn| serve(conn, second, counted.clone())).await;
     let mut statuses = [0; 2];
     if over_http2 {
         let mut sender = connect(&rig, rig.gateway).await;

@@ -12,9 +12,6 @@ use tokio::{
 
 use crate::{http2_client, rig::*};
 
-const UPGRADE: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\r\n";
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n\r\n";
-
 /// Accepts the upgrade, greets, and sends back pieces of six bytes.
 async fn parrot(mut conn: Conn) {
     let (head, _) = conn.request().await.unwrap();
@@ -32,8 +29,7 @@ async fn parrot(mut conn: Conn) {
 #[tokio::test]
 async fn bytes_go_both_ways_after_a_101() {
     let rig = Rig::new().await;
-    let target = rig.server(parrot).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(parrot).await;
     let mut client = rig.client().await;
     client.send(&format!("{UPGRADE}early!")).await;
     assert_eq!(
@@ -52,14 +48,12 @@ async fn bytes_go_both_ways_after_a_101() {
 #[tokio::test]
 async fn cve_2024_23326_without_a_101_it_is_an_ordinary_response() {
     let rig = Rig::new().await;
-    let target = rig
-        .server(|mut conn| async move {
-            conn.request().await;
-            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
-            assert!(conn.ends().await, "nothing of the next request may arrive here");
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|mut conn| async move {
+        conn.request().await;
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
+        assert!(conn.ends().await, "nothing of the next request may arrive here");
+    })
+    .await;
     let mut client = rig.client().await;
     client.send(&format!("{UPGRADE}GET /admin HTTP/1.1\r\nhost: a\r\n\r\n")).await;
     let (status, _, body) = client.response().await;
@@ -81,8 +75,7 @@ async fn an_upgrade_that_we_refuse_ends_the_connection() {
 async fn a_tunnel_may_be_silent_for_longer_than_a_message() {
     const SILENCE: Duration = Duration::from_millis(200);
     let rig = Rig::with(|policy| policy.idle_timeout = SILENCE).await;
-    let target = rig.server(parrot).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(parrot).await;
     let mut client = rig.client().await;
     client.send(UPGRADE).await;
     client.response_head("GET").await;
@@ -94,8 +87,7 @@ async fn a_tunnel_may_be_silent_for_longer_than_a_message() {
 #[tokio::test]
 async fn where_the_policy_takes_none_an_upgrade_is_refused() {
     let rig = Rig::with(|policy| policy.upgrades = false).await;
-    let target = rig.server(echo).await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(echo).await;
     for (mut conn, connection) in [(rig.client().await, "gateway -> users"), (rig.caller().await, "orders/1 -> users")]
     {
         assert_eq!(conn.get("/").await.0, 200);
@@ -113,18 +105,16 @@ async fn where_the_policy_takes_none_an_upgrade_is_refused() {
 async fn a_websocket_is_told_when_its_instance_goes_away() {
     let rig = Rig::new().await;
     let (told, mut seen) = tokio::sync::mpsc::channel(1);
-    let target = rig
-        .server(move |mut conn| {
-            let told = told.clone();
-            async move {
-                conn.request().await;
-                conn.send(SWITCH).await;
-                conn.send_bytes(&[0x81, 2, b'h', b'i']).await;
-                told.send(conn.exactly(8).await).await.unwrap();
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(move |mut conn| {
+        let told = told.clone();
+        async move {
+            conn.request().await;
+            conn.send(SWITCH).await;
+            conn.send_bytes(&[0x81, 2, b'h', b'i']).await;
+            told.send(conn.exactly(8).await).await.unwrap();
+        }
+    })
+    .await;
     let mut client = rig.client().await;
     client.send(UPGRADE).await;
     client.response_head("GET").await;
@@ -147,17 +137,15 @@ async fn a_websocket_is_told_when_its_instance_goes_away() {
 #[tokio::test]
 async fn an_instance_of_http2_that_switches() {
     let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
-    let target = rig
-        .server(|conn| async move {
-            let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                let switching = http::Response::builder().status(101).body(()).unwrap();
-                respond.send_informational(switching).unwrap();
-                let _ = respond.send_response(http::Response::new(()), true);
-            }
-        })
-        .await;
-    rig.apply(&[("users", true, &[(1, target)])]).await;
+    rig.serves(|conn| async move {
+        let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let switching = http::Response::builder().status(101).body(()).unwrap();
+            respond.send_informational(switching).unwrap();
+            let _ = respond.send_response(http::Response::new(()), true);
+        }
+    })
+    .await;
     for head in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", UPGRADE] {
         let problem = rig.client().await.problem(head).await;
         assert_eq!((problem.reason.as_str(), problem.status), (Reason::BadResponse.code(), 502));

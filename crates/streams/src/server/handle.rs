@@ -3,9 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    rc::Rc,
     sync::Arc,
-    thread,
     time::Duration,
 };
 
@@ -14,18 +12,16 @@ use ports::clock::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Notify, mpsc, oneshot},
-    task::{JoinHandle, LocalSet},
-    time::timeout,
+    task::LocalSet,
 };
 
-use super::{Batch, Config, Identity, Service, accept, hub::Hub, monitor, worker::Worker};
+use super::{
+    Batch, Config, Identity, Service,
+    thread::{self, Inbox},
+};
 
 /// How many commands may wait for the server's thread.
 const COMMANDS_MAX: usize = 1024;
-/// The time that clients have to take what waits for them when the server stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest pause between the ends of two connections in lame duck mode.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A connection that is served: any stream of bytes, TLS for one.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -54,7 +50,7 @@ pub struct Stopped;
 
 /// Lets the services of a server settle, from any thread. It does not keep the server running.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bell(Arc<Notify>);
+pub(crate) struct Bell(pub(super) Arc<Notify>);
 
 impl Bell {
     /// Never waits. Until the services settle, many rings count as one.
@@ -63,7 +59,8 @@ impl Bell {
     }
 }
 
-enum Command {
+/// What the server's thread is told.
+pub(super) enum Command {
     Publish(Batch),
     Settle,
     /// A socket that some other thread has accepted.
@@ -104,8 +101,8 @@ pub fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let bell = Bell::default();
     let inbox = Inbox { commands: inbox, bell: bell.clone() };
-    thread::Builder::new().name("nats".into()).spawn(move || {
-        LocalSet::new().block_on(&runtime, run(config, services, listeners, clock, seed, inbox));
+    std::thread::Builder::new().name("nats".into()).spawn(move || {
+        LocalSet::new().block_on(&runtime, thread::run(config, services, listeners, clock, seed, inbox));
     })?;
     Ok(Handle { commands, bell })
 }
@@ -186,132 +183,5 @@ impl Handle {
         if self.commands.send(Command::Stop(done)).await.is_ok() {
             let _ = stopped.await;
         }
-    }
-}
-
-/// What the server's thread is told.
-struct Inbox {
-    commands: mpsc::Receiver<Command>,
-    bell: Bell,
-}
-
-impl Inbox {
-    /// `None` once nobody can tell it anything any more.
-    async fn next(&mut self) -> Option<Command> {
-        tokio::select! {
-            command = self.commands.recv() => command,
-            () = self.bell.0.notified() => Some(Command::Settle),
-        }
-    }
-}
-
-async fn run(
-    config: Config,
-    services: Vec<Box<dyn Service>>,
-    listeners: Listeners,
-    clock: Arc<dyn Clock>,
-    seed: u64,
-    mut inbox: Inbox,
-) {
-    let hub = Hub::new(config, services, seed, clock.now());
-    let worker = Rc::new(Worker::new(hub, clock));
-    // They were set up before: what is left is to register them, which fails with the host only.
-    let clients = listeners.clients.and_then(|listener| tokio::net::TcpListener::from_std(listener).ok());
-    let accepting = clients.map(|listener| tokio::task::spawn_local(accept::accept(worker.clone(), listener)));
-    if let Some(listener) = listeners.monitor.and_then(|listener| tokio::net::TcpListener::from_std(listener).ok()) {
-        Worker::spawn(monitor::accept(worker.clone(), listener));
-    }
-    while let Some(command) = inbox.next().await {
-        match command {
-            Command::Publish(batch) => {
-                worker.hub.borrow_mut().publish_batch(&batch, worker.now());
-                worker.wake(None);
-            }
-            Command::Settle => {
-                worker.hub.borrow_mut().settle_services(worker.now());
-                worker.wake(None);
-            }
-            Command::Serve { stream, peer, known } => worker.serve(stream, peer, known),
-            Command::Socket { socket, known } => {
-                let peer = socket.peer_addr().ok();
-                // What this thread's poller has no memory for is closed.
-                if let Ok(stream) = tokio::net::TcpStream::from_std(socket) {
-                    worker.serve(stream, peer, Some(known));
-                }
-            }
-            Command::Reload(config) => {
-                worker.hub.borrow_mut().reload(*config);
-                worker.wake(None);
-            }
-            Command::Drain { instance, limit, done } => {
-                worker.hub.borrow_mut().drain(&instance, worker.now());
-                worker.wake(None);
-                let worker = worker.clone();
-                Worker::spawn(async move {
-                    let _ = timeout(limit, idle(&worker, &instance)).await;
-                    let _ = done.send(());
-                });
-            }
-            Command::Retire(done) => {
-                close(&worker, accepting.as_ref());
-                let worker = worker.clone();
-                Worker::spawn(async move {
-                    retire(&worker).await;
-                    let _ = done.send(());
-                });
-            }
-            Command::Stop(done) => {
-                close(&worker, accepting.as_ref());
-                end_all(&worker).await;
-                let _ = done.send(());
-                return;
-            }
-        }
-    }
-}
-
-async fn idle(worker: &Worker, instance: &InstanceId) {
-    while worker.hub.borrow().is_busy(instance) {
-        worker.turned.notified().await;
-    }
-}
-
-/// Lets nobody in any more.
-fn close(worker: &Worker, accepting: Option<&JoinHandle<()>>) {
-    worker.closed.set(true);
-    if let Some(accepting) = accepting {
-        accepting.abort();
-    }
-}
-
-async fn retire(worker: &Worker) {
-    let (time, grace) = {
-        let hub = worker.hub.borrow();
-        (hub.config().lame_duck, hub.config().lame_duck_grace)
-    };
-    worker.hub.borrow_mut().announce_end();
-    worker.wake(None);
-    let _ = timeout(grace, all_gone(worker)).await;
-    let keys = worker.hub.borrow().keys();
-    let count = u32::try_from(keys.len()).unwrap_or(u32::MAX).max(1);
-    let pause = (time.saturating_sub(grace) / count).min(PAUSE_MAX);
-    for key in keys {
-        worker.hub.borrow_mut().end(key);
-        worker.wake(None);
-        let _ = timeout(pause, all_gone(worker)).await;
-    }
-    end_all(worker).await;
-}
-
-async fn end_all(worker: &Worker) {
-    let keys = worker.hub.borrow().keys();
-    keys.into_iter().for_each(|key| worker.hub.borrow_mut().end(key));
-    worker.wake(None);
-    let _ = timeout(STOP_TIMEOUT, all_gone(worker)).await;
-}
-
-async fn all_gone(worker: &Worker) {
-    while worker.hub.borrow().clients() > 0 {
-        worker.gone.notified().await;
     }
 }

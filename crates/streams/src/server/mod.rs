@@ -14,6 +14,7 @@ mod handle;
 mod hub;
 mod monitor;
 mod service;
+mod thread;
 mod tls;
 mod worker;
 

@@ -25,7 +25,9 @@ pub(crate) struct ConnectionOptions {
 }
 
 /// How many options `Connection` may list: each is held against all fields.
-const OPTIONS_MAX: usize = 100;
+const OPTIONS_MAX: usize = 16;
+/// How many names may have a `_`: each is held against all fields too.
+const UNDERSCORED_MAX: usize = 16;
 
 /// Several fields of a kind of which there may be one.
 pub(crate) struct Several;
@@ -121,7 +123,11 @@ impl Fields {
 
     /// Refuses names that a program may read as another one, because it maps `-` and `_` to the same character (CGI, WSGI).
     fn refuse_look_alikes(&self, head: &[u8]) -> Result<(), HeadError> {
-        for name in self.list.iter().map(|field| field.name.of_head(head)).filter(|name| name.contains(&b'_')) {
+        let names = self.list.iter().map(|field| field.name.of_head(head));
+        for (index, name) in names.filter(|name| name.contains(&b'_')).enumerate() {
+            if index == UNDERSCORED_MAX {
+                return Err(HeadError::too_large("too many field names with `_`"));
+            }
             let twin: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
             let is_twin = |field: &Field| field.name.of_head(head).eq_ignore_ascii_case(&twin);
             if FieldKind::of(&twin) != FieldKind::Other || self.list.iter().any(is_twin) {

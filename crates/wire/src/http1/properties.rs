@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 
 use super::*;
+use crate::pieces::split;
 
 fn request(head: &str) -> Result<RequestHead, HeadError> {
     let mut request = RequestHead::default();
@@ -195,14 +196,6 @@ fn read_all(pieces: &[&[u8]]) -> Vec<Result<Message, HeadError>> {
         }
     }
     messages
-}
-
-fn split<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    ends.push(bytes.len());
-    ends.sort_unstable();
-    let starts = std::iter::once(0).chain(ends.clone());
-    starts.zip(ends).map(|(start, end)| &bytes[start..end]).collect()
 }
 
 fn encode(pieces: &[Vec<u8>]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pieces::split;
 
 const SMALL: Limits = Limits { line_bytes_max: 40, payload_bytes_max: 30 };
 
@@ -202,14 +203,6 @@ fn shown<T: std::fmt::Debug>(parsed: Parsed<T>) -> Parsed<String> {
         Parsed::Whole { op, length } => Parsed::Whole { op: format!("{op:?}"), length },
         Parsed::Partial { needed } => Parsed::Partial { needed },
     }
-}
-
-fn split<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
-    let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    ends.push(bytes.len());
-    ends.sort_unstable();
-    let starts = std::iter::once(0).chain(ends.clone());
-    starts.zip(ends).map(|(start, end)| &bytes[start..end]).collect()
 }
 
 /// Text that is nearly NATS: whole operations and their parts in any order.

@@ -1,5 +1,5 @@
 //! The rules of HTTP/1.1 that a proxy must keep, and what others' advisories teach: each a test. Refused, never repaired.
-//! What takes a whole mesh is in `crates/mesh/tests/it/{lessons,hostile,upgrades}.rs`.
+//! What takes a whole mesh is in `crates/mesh/tests/it/{framing,lessons,hostile,upgrades}.rs`.
 //!
 //! | rule | test |
 //! |---|---|

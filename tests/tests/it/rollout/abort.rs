@@ -3,7 +3,7 @@
 use model::api::ReleaseState;
 use tests::{foreground::Foreground, process, wait};
 
-use super::{load, one, reached, rollout, states, version};
+use super::{load, one, states, version};
 use crate::bad_deploys::deploy as begin;
 
 #[track_caller]
@@ -43,18 +43,18 @@ fn of_those_that_wait_one_is_aborted_and_the_others_go_on() {
     let deploys = ["two", "three", "four"].into_iter().zip(0..).map(|(next, queued)| {
         sandbox.write("a/version", next);
         let begun = begin(&sandbox, next, &[]);
-        reached(&sandbox, "it to wait for a person or for the others", |it| it.paused && it.queued == queued);
+        sandbox.rollout_when("it to wait for a person or for the others", |it| it.paused && it.queued == queued);
         begun
     });
     let [mut first, second, mut third]: [_; 3] = deploys.collect::<Vec<_>>().try_into().expect("they are three");
     sandbox.isles(&["abort", "--queued", "1"]).ok().says(&["it is given up: its rollout had not begun"]);
     was_aborted(second);
     sandbox.isles(&["abort", "--queued", "2"]).code(1).says(&["nothing waits at place 2 of the queue"]);
-    assert_eq!((rollout(&sandbox).to, rollout(&sandbox).queued), (2, 1), "the others are as they were");
+    assert_eq!((sandbox.rollout().to, sandbox.rollout().queued), (2, 1), "the others are as they were");
     sandbox.isles(&["abort"]).ok();
     assert_eq!(first.wait(), Some(3), "{}", first.said());
     assert!(first.said().contains("release 2 was taken back, release 1 runs: it was aborted"), "{}", first.said());
-    reached(&sandbox, "the next preview", |status| status.paused && status.to == 3);
+    sandbox.rollout_when("the next preview", |status| status.paused && status.to == 3);
     sandbox.isles(&["promote"]).ok();
     assert_eq!(third.wait(), Some(0), "{}", third.said());
     assert_eq!(version(&sandbox), "four");

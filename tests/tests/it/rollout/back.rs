@@ -6,7 +6,7 @@ use model::api::{ReleaseState, RolloutPhase};
 use rustix::process::Signal;
 use tests::{foreground::Foreground, wait};
 
-use super::{deploy, ends, load, one, reached, rollout, states, version};
+use super::{deploy, ends, load, one, states, version};
 
 #[test]
 fn a_rollback_that_stands_still_is_given_up() {
@@ -17,15 +17,15 @@ fn a_rollback_that_stands_still_is_given_up() {
     sandbox.write("a/before", "true");
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    reached(&sandbox, "the end", |status| status.phase == RolloutPhase::Promoted);
+    sandbox.rollout_when("the end", |status| status.phase == RolloutPhase::Promoted);
     let (running, before) = (load(&sandbox), sandbox.pids("a"));
     sandbox.write("broken", "");
     fs::create_dir(sandbox.path("back")).expect("the name is new");
     let mut back = Foreground::start(sandbox.command(&["rollback"]), &sandbox.path("back"));
-    reached(&sandbox, "the rollback", |status| status.number == 2);
+    sandbox.rollout_when("the rollback", |status| status.number == 2);
     sandbox.write("a/version", "three");
     let queued = deploy(&sandbox);
-    assert_eq!((queued.number, rollout(&sandbox).from), (3, 2), "it waited for the end and not for a person");
+    assert_eq!((queued.number, sandbox.rollout().from), (3, 2), "it waited for the end and not for a person");
     assert_eq!(back.wait(), Some(3), "{}", back.said());
     let why = "release 1 was taken back, release 2 runs: nothing went on for longer than the progress deadline: a/";
     assert!(back.said().contains(why), "{}", back.said());
@@ -62,6 +62,6 @@ fn a_deploy_that_is_given_up_leaves_the_secrets_as_they_were() {
     serves("old");
     sandbox.write("isles.toml", &manifest);
     deploy(&sandbox);
-    reached(&sandbox, "the end", |status| status.phase == RolloutPhase::Promoted);
+    sandbox.rollout_when("the end", |status| status.phase == RolloutPhase::Promoted);
     serves("new");
 }

@@ -1,22 +1,9 @@
 //! Rollouts go on when the platform is killed.
 
-use model::{
-    api::{ReleaseState, RolloutPhase},
-    status::SystemPhase,
-};
-use rustix::process::Signal;
-use tests::{load::Load, process, sandbox::Sandbox, wait};
+use model::api::{ReleaseState, RolloutPhase};
+use tests::{load::Load, process, wait};
 
-use super::{CANARY, deploy, ended, one, reached, rollout, say, states, version};
-
-/// Kills the platform, and waits for the next one.
-pub(super) fn kill(sandbox: &Sandbox) {
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|next| next.platform_pid != killed && next.phase == SystemPhase::Running)
-    });
-}
+use super::{CANARY, deploy, one, say, states, version};
 
 #[test]
 fn a_rollout_outlives_the_platform() {
@@ -29,13 +16,13 @@ fn a_rollout_outlives_the_platform() {
         deploy(&sandbox);
         let mut kills = 0;
         let running = Load::start(2, sandbox.gateway, "/pid");
-        while rollout(&sandbox).ended_at.is_none() {
-            kill(&sandbox);
+        while sandbox.rollout().ended_at.is_none() {
+            sandbox.kill_platform();
             kills += 1;
             running.wait_for(150);
         }
         drop(running.end());
-        let status = rollout(&sandbox);
+        let status = sandbox.rollout();
         assert_eq!(status.phase, RolloutPhase::Promoted, "after {kills} kills: {status:#?}");
         assert!(kills > 1);
         assert_eq!((version(&sandbox), sandbox.pids("a").len()), (wanted, 2));
@@ -54,11 +41,11 @@ fn a_release_keeps_its_secrets_when_the_platform_is_killed() {
     let manifest = sandbox.read("isles.toml");
     sandbox.write("isles.toml", &manifest.replace("replicas = 2\n", "replicas = 2\nsecrets = [\"TOKEN\"]\n"));
     deploy(&sandbox);
-    reached(&sandbox, "the first step", |status| status.weight_percent == Some(50.0));
-    kill(&sandbox);
+    sandbox.rollout_when("the first step", |status| status.weight_percent == Some(50.0));
+    sandbox.kill_platform();
     // The second instance of the new release starts only now.
     say(&sandbox, "promote");
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     assert!((0..8).all(|_| sandbox.get("/env").json()["TOKEN"] == "new"));
 }
 
@@ -75,15 +62,15 @@ fn a_migration_outlives_the_platform() {
     deploy(&sandbox);
     let begun = || sandbox.read("begun").lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>();
     wait::until_is("the migration", &1, || begun().len());
-    kill(&sandbox);
+    sandbox.kill_platform();
     assert!(process::is_alive(begun()[0]), "it runs on");
     assert_eq!(
-        (rollout(&sandbox).phase, sandbox.pids("a")),
+        (sandbox.rollout().phase, sandbox.pids("a")),
         (RolloutPhase::Preparing, before.clone()),
         "nothing new has started"
     );
     sandbox.write("go", "0");
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     assert_eq!(begun().len(), 1, "it ran once");
 
     let before = sandbox.pids("a");
@@ -91,9 +78,9 @@ fn a_migration_outlives_the_platform() {
     sandbox.write("a/version", "two");
     deploy(&sandbox);
     wait::until_is("the next migration", &2, || begun().len());
-    kill(&sandbox);
+    sandbox.kill_platform();
     sandbox.write("go", "4");
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     assert_eq!(status.phase, RolloutPhase::RolledBack);
     assert_eq!(status.problem.expect("it is said why").cause, "the migration failed: that of `a` exited with code 4");
     assert_eq!((begun().len(), version(&sandbox).as_str(), sandbox.pids("a")), (2, "one", before));

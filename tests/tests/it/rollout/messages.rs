@@ -2,14 +2,10 @@
 
 use std::{fs, net::SocketAddr};
 
-use model::{
-    api::{RolloutPhase, TopicStatus},
-    status::SystemPhase,
-};
-use rustix::process::Signal;
-use tests::{http, process, sandbox::Sandbox, wait};
+use model::api::{RolloutPhase, TopicStatus};
+use tests::{http, sandbox::Sandbox};
 
-use super::{deploy, ended, reached, say};
+use super::{deploy, say};
 
 /// `orders`, `mailer` and `other`, the first two with these keys.
 fn manifest(orders: &str, mailer: &str) -> String {
@@ -37,15 +33,6 @@ fn serves_messages(sandbox: &Sandbox) -> bool {
     let tasks = fs::read_dir(format!("/proc/{}/task", sandbox.status().platform_pid)).expect("it runs");
     let names = tasks.flatten().map(|task| fs::read_to_string(task.path().join("comm")).unwrap_or_default());
     names.into_iter().any(|name| name.trim() == "nats")
-}
-
-/// Kills the platform; the next one goes on.
-fn kill(sandbox: &Sandbox) {
-    let killed = sandbox.status().platform_pid;
-    process::signal(killed, Signal::KILL);
-    wait::until("another platform process", || {
-        sandbox.running().filter(|status| status.platform_pid != killed && status.phase == SystemPhase::Running)
-    });
 }
 
 #[track_caller]
@@ -78,7 +65,7 @@ fn a_running_system_gets_its_first_topic_and_loses_its_last() {
     let said = sandbox.publish("mailer", "$KV.sent.a", "b", "seq");
     assert!(said.contains("\"stream\":\"KV_sent\""), "{said}");
     assert_eq!((sandbox.status().platform_pid, sandbox.pid("other")), (platform, other), "they did not change");
-    kill(&sandbox);
+    sandbox.kill_platform();
     publishes(&sandbox, 2);
     consumes(&sandbox);
 
@@ -86,7 +73,7 @@ fn a_running_system_gets_its_first_topic_and_loses_its_last() {
     sandbox.isles(&["deploy", "--dry-run"]).ok().says(&["`orders.placed` is declared no more; what is in it stays"]);
     sandbox.isles(&["deploy"]).ok();
     assert_eq!(sandbox.typed::<Vec<TopicStatus>>("/v1/topics"), []);
-    kill(&sandbox);
+    sandbox.kill_platform();
     assert!(!serves_messages(&sandbox), "nobody needs it any more");
 
     // The way back needs it again, and nothing was lost.
@@ -123,20 +110,20 @@ fn each_instance_has_the_rights_of_its_own_release() {
     sandbox.up();
     sandbox.manifest(&manifest(&format!("{AFTER}{BLUE_GREEN}"), ""));
     deploy(&sandbox);
-    let waits = reached(&sandbox, "a preview", |status| status.paused);
+    let waits = sandbox.rollout_when("a preview", |status| status.paused);
     let preview: SocketAddr = *waits.preview.values().next().expect("there is an address");
     for killed in [false, true] {
         if killed {
-            kill(&sandbox);
+            sandbox.kill_platform();
         }
         may(sandbox.gateway, "/orders", "orders.placed", "orders.returned");
         may(preview, "", "orders.returned", "orders.placed");
     }
     say(&sandbox, "promote");
-    reached(&sandbox, "the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
+    sandbox.rollout_when("the old set to be kept", |status| status.phase == RolloutPhase::Keeping);
     may(sandbox.gateway, "/orders", "orders.returned", "orders.placed");
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::RolledBack);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::RolledBack);
     may(sandbox.gateway, "/orders", "orders.placed", "orders.returned");
 
     give(&sandbox, AFTER, "");

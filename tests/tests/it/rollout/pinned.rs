@@ -13,7 +13,7 @@ use model::api::{ReleaseState, RolloutPhase};
 use rustix::process::Signal;
 use tests::{http::Connection, process, sandbox::Sandbox, wait};
 
-use super::{UPGRADE, deploy, ended, give, program, reached, say, states};
+use super::{UPGRADE, deploy, give, program, say, states};
 use crate::bad_deploys::deploy as begin;
 
 /// Of the pinned requests, and of the clients that send them.
@@ -71,7 +71,7 @@ fn a_pinned_request_stays_on_its_release() {
     sandbox.write("a/version", "two");
     sandbox.write("b/version", "two");
     deploy(&sandbox);
-    let status = reached(&sandbox, "the step", |status| status.paused);
+    let status = sandbox.rollout_when("the step", |status| status.paused);
     let services: Vec<_> = status.services.iter().map(|one| one.service.as_str()).collect();
     assert_eq!(services, ["a", "b", "c"], "c lies between them");
     let is_enough = |seen: &[usize; 3]| seen[0] + seen[1] >= REQUESTS / CLIENTS;
@@ -84,7 +84,7 @@ fn a_pinned_request_stays_on_its_release() {
     let c = sandbox.pids("c");
     assert_eq!(c.len(), 2);
     say(&sandbox, "promote");
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     assert_eq!(status.phase, RolloutPhase::Promoted, "{status:?}");
     let left = sandbox.pids("c");
     assert!(left.len() == 1 && c.contains(&left[0]), "the second set is renamed, not restarted");
@@ -98,7 +98,7 @@ fn a_pinned_canary_is_aborted_under_load() {
     ["a", "b"].iter().for_each(|name| sandbox.write(&format!("{name}/version"), "two"));
     let mut deploy = begin(&sandbox, "deploy", &[]);
     wait::until_is("both sets to be healthy", &[2; 3], || pids().map(|of| of.len()));
-    reached(&sandbox, "the step", |status| status.paused);
+    sandbox.rollout_when("the step", |status| status.paused);
     let end = Arc::new(AtomicBool::new(false));
     let seen: Arc<[AtomicUsize; 2]> = Arc::default();
     let clients = [(); 4].map(|()| {
@@ -115,7 +115,7 @@ fn a_pinned_canary_is_aborted_under_load() {
     };
     (0..2).for_each(|which| has(which, SOME));
     sandbox.isles(&["abort"]).ok();
-    let status = ended(&sandbox);
+    let status = sandbox.rollout_ended();
     has(0, SOME);
     end.store(true, Ordering::Relaxed);
     // A client that is answered by two releases in one request panics.

@@ -3,7 +3,7 @@
 use model::{Reason, api::RolloutPhase, figures::ConnectionFigures};
 use tests::{load::Load, sandbox::Sandbox};
 
-use super::{CANARY, deploy, ended, give, one, program, version};
+use super::{CANARY, deploy, give, one, program, version};
 
 /// Too short for what is asked; the old release waits for as long as it takes. Each failure is to be seen as what it is.
 const SHORT: &str = "timeout = \"50ms\"";
@@ -16,7 +16,7 @@ fn failures_of(sandbox: &Sandbox, path: &'static str, manifest: &str) -> Vec<Str
     sandbox.write("a/version", "two");
     sandbox.write("isles.toml", manifest);
     deploy(sandbox);
-    let status = ended(sandbox);
+    let status = sandbox.rollout_ended();
     running.wait_for(20);
     let failures = running.end();
     assert_eq!(status.phase, RolloutPhase::RolledBack);

@@ -15,7 +15,7 @@ use tests::{
     wait,
 };
 
-use super::{deploy, ended, give, one, reached, rollout, say, states, version};
+use super::{deploy, give, one, say, states, version};
 
 /// A rollout in one of its phases.
 struct Case {
@@ -42,7 +42,7 @@ const CASES: [Case; 7] = [
     Case {
         upgrade: MIGRATED,
         before: "true",
-        reach: |sandbox| drop(reached(sandbox, "the migration", |it| it.what == "the migration runs")),
+        reach: |sandbox| drop(sandbox.rollout_when("the migration", |it| it.what == "the migration runs")),
         phase: RolloutPhase::Preparing,
         go_on: |_, _| {},
         end: RolloutPhase::Promoted,
@@ -50,7 +50,7 @@ const CASES: [Case; 7] = [
     Case {
         upgrade: "strategy = \"rolling\"\n",
         before: UNTIL_GO,
-        reach: |sandbox| drop(reached(sandbox, "a new instance", |it| it.services[0].sides[1].instances == 1)),
+        reach: |sandbox| drop(sandbox.rollout_when("a new instance", |it| it.services[0].sides[1].instances == 1)),
         phase: RolloutPhase::Advancing,
         go_on: |_, _| {},
         end: RolloutPhase::Promoted,
@@ -58,7 +58,7 @@ const CASES: [Case; 7] = [
     Case {
         upgrade: BY_HAND,
         before: "true",
-        reach: |sandbox| drop(reached(sandbox, "the preview", |it| it.paused)),
+        reach: |sandbox| drop(sandbox.rollout_when("the preview", |it| it.paused)),
         phase: RolloutPhase::Advancing,
         go_on: |sandbox, after| {
             assert!(after.paused && after.weight_percent == Some(0.0), "{after:#?}");
@@ -69,7 +69,7 @@ const CASES: [Case; 7] = [
     Case {
         upgrade: STEP,
         before: "true",
-        reach: |sandbox| drop(reached(sandbox, "the step", |it| it.paused && it.weight_percent == Some(20.0))),
+        reach: |sandbox| drop(sandbox.rollout_when("the step", |it| it.paused && it.weight_percent == Some(20.0))),
         phase: RolloutPhase::Advancing,
         go_on: |sandbox, after| {
             assert!(after.paused && after.weight_percent == Some(20.0), "{after:#?}");
@@ -80,7 +80,7 @@ const CASES: [Case; 7] = [
     Case {
         upgrade: KEPT,
         before: "true",
-        reach: |sandbox| drop(reached(sandbox, "the old set to be kept", |it| it.phase == RolloutPhase::Keeping)),
+        reach: |sandbox| drop(sandbox.rollout_when("the old set to be kept", |it| it.phase == RolloutPhase::Keeping)),
         phase: RolloutPhase::Keeping,
         go_on: |sandbox, after| {
             assert_eq!((after.phase, version(sandbox)), (RolloutPhase::Keeping, after.to.to_string()));
@@ -92,10 +92,10 @@ const CASES: [Case; 7] = [
         upgrade: BY_HAND,
         before: "true",
         reach: |sandbox| {
-            reached(sandbox, "the preview", |it| it.paused);
+            sandbox.rollout_when("the preview", |it| it.paused);
             hold_up(sandbox, sandbox.gateway);
             say(sandbox, "promote");
-            reached(sandbox, "the end of the old set", |it| it.phase == RolloutPhase::Retiring);
+            sandbox.rollout_when("the end of the old set", |it| it.phase == RolloutPhase::Retiring);
         },
         phase: RolloutPhase::Retiring,
         go_on: |_, _| {},
@@ -105,10 +105,10 @@ const CASES: [Case; 7] = [
         upgrade: BY_HAND,
         before: "true",
         reach: |sandbox| {
-            let waits = reached(sandbox, "the preview", |it| it.paused);
+            let waits = sandbox.rollout_when("the preview", |it| it.paused);
             hold_up(sandbox, *waits.preview.values().next().expect("there is an address"));
             say(sandbox, "abort");
-            reached(sandbox, "the way back", |it| it.phase == RolloutPhase::Restoring);
+            sandbox.rollout_when("the way back", |it| it.phase == RolloutPhase::Restoring);
         },
         phase: RolloutPhase::Restoring,
         go_on: |_, _| {},
@@ -155,11 +155,11 @@ fn a_rollout_goes_on_in_each_of_its_phases() {
         let begun = deploy(&sandbox);
         assert_eq!(begun.to.to_string(), next);
         (case.reach)(&sandbox);
-        assert_eq!(rollout(&sandbox).phase, case.phase);
+        assert_eq!(sandbox.rollout().phase, case.phase);
         reboot(&sandbox).says(&[&format!("the rollout of release {next} ")]);
         assert_eq!(sandbox.status().phase, SystemPhase::Running);
-        (case.go_on)(&sandbox, &rollout(&sandbox));
-        let end = ended(&sandbox);
+        (case.go_on)(&sandbox, &sandbox.rollout());
+        let end = sandbox.rollout_ended();
         assert_eq!((end.number, end.to, end.phase), (begun.number, begun.to, case.end), "{:?}: {end:#?}", case.phase);
         if case.end == RolloutPhase::Promoted {
             serves = next;
@@ -191,7 +191,7 @@ fn a_rollback_to_what_cannot_start_any_more_keeps_nothing_down() {
     sandbox.write("isles.toml", &small);
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     sandbox.write("broken", "");
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
     for _ in 0..2 {
@@ -210,14 +210,14 @@ fn a_rollout_goes_on_after_down_if_it_is_resumed() {
     sandbox.up();
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    let before = reached(&sandbox, "the preview", |it| it.paused);
+    let before = sandbox.rollout_when("the preview", |it| it.paused);
     sandbox.isles(&["down"]).ok();
     sandbox.isles(&["up", "-d", "--resume"]).ok().says(&["the rollout of release 2 goes on: see `isles rollout"]);
-    let after = rollout(&sandbox);
+    let after = sandbox.rollout();
     assert_eq!((after.number, after.phase, after.paused), (before.number, before.phase, true));
     assert_eq!((version(&sandbox), states(&sandbox)[1]), ("one".into(), ReleaseState::RollingOut));
     sandbox.isles(&["down"]).ok();
     sandbox.isles(&["up", "-d"]).ok().says(&["the rollout of release 2 does not go on: the system was stopped"]);
     assert_eq!(version(&sandbox), "two", "what the manifest says");
-    assert_eq!(rollout(&sandbox).phase, RolloutPhase::RolledBack);
+    assert_eq!(sandbox.rollout().phase, RolloutPhase::RolledBack);
 }

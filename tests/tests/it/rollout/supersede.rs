@@ -6,7 +6,7 @@ use model::api::{ReleaseState, RolloutPhase};
 use rustix::process::Signal;
 use tests::{foreground::Foreground, http::Connection, process, sandbox::Sandbox, wait};
 
-use super::{deploy, ended, ends, load, one, reached, rollout, say, states};
+use super::{deploy, ends, load, one, say, states};
 use crate::{bad_deploys::deploy as begin, split::WEBSOCKET};
 
 const BY_HAND: &str = "strategy = \"blue-green\"\npreview = \"manual\"\nkeep = \"0s\"\n";
@@ -28,7 +28,7 @@ fn a_deploy_that_supersedes_one_that_goes_back_already() {
     let (running, before) = (load(&sandbox), sandbox.pids("a"));
     sandbox.write("a/version", "two");
     let mut first = begin(&sandbox, "first", &[]);
-    let waits = reached(&sandbox, "the preview", |status| status.paused && status.to == 2);
+    let waits = sandbox.rollout_when("the preview", |status| status.paused && status.to == 2);
     // As long as this WebSocket is open the new set cannot end.
     let preview = *waits.preview.values().next().expect("there is an address");
     let mut open = Connection::tcp(preview).expect("it listens");
@@ -36,12 +36,12 @@ fn a_deploy_that_supersedes_one_that_goes_back_already() {
     say(&sandbox, "abort");
     sandbox.write("a/version", "three");
     let mut second = begin(&sandbox, "second", &["--supersede"]);
-    let status = reached(&sandbox, "the second one to wait", |status| status.queued == 1);
+    let status = sandbox.rollout_when("the second one to wait", |status| status.queued == 1);
     assert_eq!((status.to, status.phase), (2, RolloutPhase::Restoring));
     drop(open);
     assert_eq!(first.wait(), Some(3), "{}", first.said());
     assert!(first.said().contains("release 1 runs: it was aborted"), "it stays why it went back: {}", first.said());
-    reached(&sandbox, "the next preview", |status| status.paused && status.to == 3);
+    sandbox.rollout_when("the next preview", |status| status.paused && status.to == 3);
     assert!(before.iter().all(|pid| sandbox.pids("a").contains(pid)), "the old set serves all the time");
     say(&sandbox, "promote");
     ends(&sandbox, running, RolloutPhase::Promoted, "three");
@@ -57,12 +57,12 @@ fn a_deploy_that_supersedes_a_rollback() {
     sandbox.write("a/before", "true");
     sandbox.write("a/version", "two");
     deploy(&sandbox);
-    assert_eq!(ended(&sandbox).phase, RolloutPhase::Promoted);
+    assert_eq!(sandbox.rollout_ended().phase, RolloutPhase::Promoted);
     let (running, before) = (load(&sandbox), sandbox.pids("a"));
     sandbox.write("broken", "");
     fs::create_dir(sandbox.path("back")).expect("the name is new");
     let mut back = Foreground::start(sandbox.command(&["rollback"]), &sandbox.path("back"));
-    reached(&sandbox, "the rollback to start what does not come up", |status| status.number == 2);
+    sandbox.rollout_when("the rollback to start what does not come up", |status| status.number == 2);
     sandbox.write("a/version", "three");
     let mut next = begin(&sandbox, "next", &["--supersede"]);
     assert_eq!(back.wait(), Some(3), "{}", back.said());
@@ -89,13 +89,13 @@ fn old_instances_that_crash_come_back_and_change_nothing() {
         let old = sandbox.pids("a");
         sandbox.write("a/version", if to == 2 { "two" } else { "three" });
         deploy(&sandbox);
-        reached(&sandbox, "the preview", |status| status.paused && status.to == to);
+        sandbox.rollout_when("the preview", |status| status.paused && status.to == to);
         crash(&old);
         wait::until("others in their place", || {
             let now = sandbox.pids("a");
             (now.len() == 4 && now.iter().all(|pid| !old.contains(pid))).then_some(())
         });
-        let status = rollout(&sandbox);
+        let status = sandbox.rollout();
         assert!(status.paused && status.problem.is_none(), "the new release is not to blame: {status:#?}");
         let running = load(&sandbox);
         say(&sandbox, word);
@@ -112,7 +112,7 @@ fn a_release_comes_although_the_old_one_cannot_be_started_any_more() {
     sandbox.write("a/before", "until test -e ../../../../../mended; do sleep 0.05; done");
     sandbox.write("a/version", "two");
     let mut deploy = begin(&sandbox, "deploy", &[]);
-    reached(&sandbox, "a new instance", |status| status.services.iter().any(|one| one.sides[1].instances > 0));
+    sandbox.rollout_when("a new instance", |status| status.services.iter().any(|one| one.sides[1].instances > 0));
     sandbox.write("broken", "");
     crash(&sandbox.pids("a"));
     wait::until("the old ones to fail", || {

@@ -13,9 +13,13 @@ use model::{
 };
 use ports::clock::HostClock;
 use rustix::process::Signal;
-use tests::{http, process, sandbox::Sandbox, wait};
+use tests::{
+    http, process,
+    sandbox::{FRONT_AND_BACK, Sandbox},
+    wait,
+};
 
-use super::{Clients, PAUSE, SYSTEM, kill, kills};
+use super::{Clients, PAUSE, kill, kills};
 
 /// What is deployed one after the other, before the last one is rolled back: how, what the new program does first, and what becomes of
 /// the release.
@@ -219,7 +223,7 @@ impl<'a> Series<'a> {
 
 /// The system with a `front` that is built, and is upgraded in this way.
 fn system(upgrade: &str) -> String {
-    let built = SYSTEM.replacen("run = \"python3 service.py\"\n", BUILT, 1);
+    let built = FRONT_AND_BACK.replacen("run = \"python3 service.py\"\n", BUILT, 1);
     let times = "min_healthy_time = \"200ms\"\nhealthy_deadline = \"1m\"\nprogress_deadline = \"5m\"";
     format!("releases_max = 1000\n{built}[services.front.upgrade]\n{times}\n{upgrade}\n")
 }

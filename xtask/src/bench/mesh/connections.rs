@@ -10,6 +10,7 @@ use super::{
     setup::Setup,
     speaker::{self, Bare},
     stage::Stage,
+    system::System,
 };
 
 /// A connection for each request, through an address: of the system, which looks at who calls, and of a mesh that does not. The load
@@ -61,24 +62,29 @@ pub(super) fn unix(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
 
 /// HTTP/2 from clients, HTTP/1.1 to instances.
 pub(super) fn h2_in(setup: &Setup, stage: &Stage) -> anyhow::Result<Vec<Row>> {
-    let contender = |name, pids, origin| Contender {
+    let contender = |name, pids, seat, origin: String| Contender {
         name,
         pids,
-        seat: Seat::Outside,
+        seat,
         url: format!("http://{origin}/"),
         load: Load::Http2 { connections: 8, streams: 32 },
     };
     let (nginx, haproxy) = (&stage.nginx, &stage.haproxy);
+    let System { gateway, caller, pids, .. } = &stage.system;
     let contenders = [
-        contender("nginx", nginx.started.pids()?, nginx.ports.http2),
-        contender("HAProxy", haproxy.started.pids()?, haproxy.ports.http2),
-        contender("gateway", stage.system.pids.clone(), stage.system.gateway),
+        contender("nginx", nginx.started.pids()?, Seat::Outside, nginx.ports.http2.to_string()),
+        contender("HAProxy", haproxy.started.pids()?, Seat::Outside, haproxy.ports.http2.to_string()),
+        contender("gateway", pids.clone(), Seat::Outside, gateway.to_string()),
+        contender("address", pids.clone(), caller.clone(), "back".into()),
     ];
-    let [nginx, haproxy, gateway] = rounds::run(setup, contenders)?;
-    let row = |other: &Samples, measure, bar| gateway.against(other, measure, "HTTP/2, 8 × 32 streams", bar);
-    Ok(vec![
-        row(&nginx, Measure::Cpu, Bar::AtMost(0.8)),
-        row(&haproxy, Measure::Cpu, Bar::AtMost(1.15)),
-        row(&nginx, Measure::PerSecond, Bar::None),
-    ])
+    let [nginx, haproxy, gateway, address] = rounds::run(setup, contenders)?;
+    let rows = |ours: &Samples| {
+        let row = |other, measure, bar| ours.against(other, measure, "HTTP/2, 8 × 32 streams", bar);
+        [
+            row(&nginx, Measure::Cpu, Bar::AtMost(0.8)),
+            row(&haproxy, Measure::Cpu, Bar::AtMost(1.15)),
+            row(&nginx, Measure::PerSecond, Bar::None),
+        ]
+    };
+    Ok([&gateway, &address].into_iter().flat_map(rows).collect())
 }

@@ -1,4 +1,4 @@
-//! Instructions and allocations of a request.
+//! Instructions and allocations of a request, by both ways in.
 
 use super::{
     peers,
@@ -11,6 +11,8 @@ use super::{
 /// Requests of the two runs whose difference is taken.
 const REQUESTS: [u32; 2] = [2_000, 12_000];
 const PATH: &str = "/route-1";
+/// The ways into a mesh without a platform, and the places of their addresses.
+const WAYS: [(&str, usize); 2] = [("gateway", 0), ("address", 1)];
 
 /// User-space instructions of a small GET.
 pub(super) fn instructions(setup: &Setup) -> anyhow::Result<Vec<Row>> {
@@ -30,21 +32,24 @@ pub(super) fn instructions(setup: &Setup) -> anyhow::Result<Vec<Row>> {
         let peer = peers::haproxy(setup, address, wrapper)?;
         Ok((peer.started, peer.ports.http1))
     })?;
-    let floor = count(&|wrapper| speaker::floor(setup, address, wrapper)?.wrapped())?;
-    let gateway = count(&|wrapper| Bare::new(setup, &back.addresses).start(setup, wrapper)?.wrapped())?;
-    Ok(vec![
-        row("gateway", gateway, Bar::AtMost(12_000.0)),
-        row("nginx", nginx, Bar::None),
-        row("HAProxy", haproxy, Bar::None),
-        row("floor", floor, Bar::None),
-    ])
+    let floor = count(&|wrapper| speaker::floor(setup, address, wrapper)?.wrapped(0))?;
+    let own = |(name, place)| {
+        let value = count(&|wrapper| Bare::new(setup, &back.addresses).start(setup, wrapper)?.wrapped(place))?;
+        Ok(row(name, value, Bar::AtMost(12_000.0)))
+    };
+    let own: anyhow::Result<Vec<_>> = WAYS.into_iter().map(own).collect();
+    let others = [("nginx", nginx), ("HAProxy", haproxy), ("floor", floor)];
+    Ok(own?.into_iter().chain(others.map(|(name, value)| row(name, value, Bar::None))).collect())
 }
 
 /// Allocations of a small GET on warm connections.
 pub(super) fn allocations(setup: &Setup) -> anyhow::Result<Vec<Row>> {
     let back = speaker::backend(setup, 1)?;
-    let start = |wrapper: &[&str]| Bare::new(setup, &back.addresses).start(setup, wrapper)?.wrapped();
-    let value = per_request(setup, Count::Allocations, PATH, REQUESTS, start)?;
-    let details = "dhat, kept connections".into();
-    Ok(vec![Row::value("GET 100 B: gateway", value.max(0.0), "allocations a request", Bar::AtMost(0.01), details)])
+    let row = |(name, place)| {
+        let start = |wrapper: &[&str]| Bare::new(setup, &back.addresses).start(setup, wrapper)?.wrapped(place);
+        let value = per_request(setup, Count::Allocations, PATH, REQUESTS, start)?;
+        let (what, details) = (format!("GET 100 B: {name}"), "dhat, kept connections".into());
+        Ok(Row::value(&what, value.max(0.0), "allocations a request", Bar::AtMost(0.01), details))
+    };
+    WAYS.into_iter().map(row).collect()
 }

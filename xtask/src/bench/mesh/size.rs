@@ -38,7 +38,7 @@ pub(super) fn scale(setup: &Setup) -> anyhow::Result<Vec<Row>> {
 
 fn growth(setup: &Setup, what: &str, small: &Bare, large: &Bare) -> anyhow::Result<Vec<Row>> {
     let count = |bare: &Bare| {
-        per_request(setup, Count::Instructions, PATH, REQUESTS, |wrapper| bare.start(setup, wrapper)?.wrapped())
+        per_request(setup, Count::Instructions, PATH, REQUESTS, |wrapper| bare.start(setup, wrapper)?.wrapped(0))
     };
     let (before, after) = (count(small)?, count(large)?);
     let ratio = after / before;

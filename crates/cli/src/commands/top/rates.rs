@@ -18,7 +18,8 @@ pub(super) struct Rates {
     /// Estimated from the buckets of the histogram, as the next one.
     pub(super) p50_micros: Option<u64>,
     pub(super) p99_micros: Option<u64>,
-    /// The share of requests that were answered with 5xx, by the service or by Isles, or broken off.
+    /// The share of requests that were answered with 5xx, by the service or by Isles, or broken off for a reason that is answered so. What
+    /// clients do wrong is none, and requests of strangers do not count.
     pub(super) errors_percent: Option<f64>,
     pub(super) retries_per_second: f64,
     pub(super) in_flight: u32,
@@ -42,18 +43,24 @@ fn of(before: Option<&ConnectionFigures>, after: &ConnectionFigures, seconds: f6
     let before = before.filter(|before| before.requests <= after.requests);
     let since = |count: fn(&ConnectionFigures) -> u64| count(after).saturating_sub(before.map_or(0, count));
     let requests = since(|figures| figures.requests);
-    let errors = since(|figures| figures.outcomes.server_error + figures.outcomes.failed);
+    let errors = since(errors);
+    let own = requests.saturating_sub(since(|figures| figures.outcomes.refused));
     let latency = before.map_or_else(Latency::default, |before| before.latency.clone());
     Rates {
         connection: after.connection.clone(),
         requests_per_second: requests as f64 / seconds,
         p50_micros: quantile(&latency, &after.latency, 500),
         p99_micros: quantile(&latency, &after.latency, 990),
-        errors_percent: (requests > 0).then(|| errors.min(requests) as f64 * 100.0 / requests as f64),
+        errors_percent: (own > 0).then(|| errors.min(own) as f64 * 100.0 / own as f64),
         retries_per_second: since(|figures| figures.retries) as f64 / seconds,
         in_flight: after.in_flight,
         queued: after.queued,
         breaker: after.breaker,
         ejected: after.ejected.clone(),
     }
+}
+
+fn errors(figures: &ConnectionFigures) -> u64 {
+    let reasons = figures.reasons.iter().filter(|(reason, _)| reason.status() >= 500);
+    figures.outcomes.server_error + reasons.map(|(_, count)| count).sum::<u64>()
 }

@@ -55,6 +55,22 @@ orders -> stock    0      -      -      -       0        0          2       open
 }
 
 #[test]
+fn what_clients_do_wrong_is_no_error() {
+    let outcomes =
+        json!({ "success": 5, "client_error": 1, "server_error": 1, "failed": 12, "cancelled": 1, "refused": 30 });
+    let reasons =
+        json!({ "body-too-large": 5, "rate-limited": 4, "timeout": 2, "breaker-open": 1, "not-attested": 30 });
+    let after = figures("gateway -> orders", 50, 0, json!({ "outcomes": outcomes, "reasons": reasons }));
+    let sample = Sample::between(&[figures("gateway -> orders", 0, 0, json!({}))], &[after], 1.0);
+    assert_eq!(sample.connections[0].errors_percent, Some(20.0), "1 and 3 of 20");
+    let strangers =
+        json!({ "success": 0, "client_error": 0, "server_error": 0, "failed": 0, "cancelled": 0, "refused": 9 });
+    let strangers =
+        figures("orders -> users", 9, 0, json!({ "outcomes": strangers, "reasons": { "not-attested": 9 } }));
+    assert_eq!(Sample::between(&[], &[strangers], 1.0).connections[0].errors_percent, None);
+}
+
+#[test]
 fn a_screen_has_room_for_the_busiest() {
     let lines = table::screen(&sample(), Size { columns: 40, rows: 6 }, PLAIN);
     let expected = [

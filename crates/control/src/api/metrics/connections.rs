@@ -7,7 +7,7 @@ use super::text::{Family, Kind, Labels};
 /// A family with one value a connection.
 type Single = (&'static str, Kind, &'static str, fn(&ConnectionFigures) -> Option<u64>);
 
-const SINGLES: [Single; 9] = [
+const SINGLES: [Single; 10] = [
     ("isles_retries_total", Kind::Counter, "Further tries of requests.", |f| Some(f.retries)),
     ("isles_hedges_total", Kind::Counter, "Requests sent to a second instance because the first took long.", |f| {
         Some(f.hedges)
@@ -16,9 +16,14 @@ const SINGLES: [Single; 9] = [
         Some(f.bytes_received)
     }),
     ("isles_sent_bytes_total", Kind::Counter, "Bytes to callers, heads and framing included.", |f| Some(f.bytes_sent)),
-    ("isles_requests_in_flight", Kind::Gauge, "Requests in flight.", |f| Some(f.in_flight.into())),
+    ("isles_requests_in_flight", Kind::Gauge, "Requests in flight, to the end of their response.", |f| {
+        Some(f.in_flight.into())
+    }),
     ("isles_requests_queued", Kind::Gauge, "Requests that wait for an instance.", |f| Some(f.queued.into())),
-    ("isles_concurrency_limit", Kind::Gauge, "How many requests may be in flight, by the callee's latency.", |f| {
+    ("isles_concurrency", Kind::Gauge, "Requests that the callee has yet to answer, of all its connections.", |f| {
+        Some(f.concurrency.into())
+    }),
+    ("isles_concurrency_limit", Kind::Gauge, "How many it may have to answer at a time, by its latency.", |f| {
         f.concurrency_limit.map(u64::from)
     }),
     ("isles_breaker_open", Kind::Gauge, "1 while the breaker is open or tries the callee.", |f| {
@@ -59,6 +64,7 @@ fn requests(figures: &[ConnectionFigures]) -> Family {
             ("server_error", outcomes.server_error),
             ("failed", outcomes.failed),
             ("cancelled", outcomes.cancelled),
+            ("refused", outcomes.refused),
         ] {
             family.add(&with(figures, "outcome", outcome), count);
         }

@@ -25,7 +25,7 @@ use model::{
 use super::{Api, Refused};
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Refused> {
-    let ended = || Box::new(Problem::of(Reason::ShuttingDown));
+    let ended = || Problem::of(Reason::ShuttingDown);
     let status = api.system.status(true).await.ok_or_else(ended)?;
     let system = api.system.figures().await.ok_or_else(ended)?;
     let topics = match &api.messaging() {

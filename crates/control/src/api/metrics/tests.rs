@@ -35,8 +35,8 @@ fn busy() -> ConnectionFigures {
         "gateway /files -> users",
         json!({
             "requests": 10, "bytes_received": 1000, "bytes_sent": 2000, "retries": 2, "hedges": 1, "in_flight": 3,
-            "concurrency_limit": 64, "queued": 4, "breaker": "open", "ejected": ["users/1#2"],
-            "outcomes": { "success": 6, "client_error": 1, "server_error": 1, "failed": 2, "cancelled": 0 },
+            "concurrency": 60, "concurrency_limit": 64, "queued": 4, "breaker": "open", "ejected": ["users/1#2"],
+            "outcomes": { "success": 6, "client_error": 1, "server_error": 1, "failed": 2, "cancelled": 0, "refused": 3 },
             "reasons": { "timeout": 2 },
             "latency": {
                 "count": 10, "sum_micros": 1_234_567, "p50_micros": 0, "p90_micros": 0, "p99_micros": 0, "max_micros": 0,
@@ -123,6 +123,7 @@ isles_requests_total{caller="gateway",callee="users",route="/files",outcome="cli
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="server_error"} 1
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="failed"} 2
 isles_requests_total{caller="gateway",callee="users",route="/files",outcome="cancelled"} 0
+isles_requests_total{caller="gateway",callee="users",route="/files",outcome="refused"} 3
 # HELP isles_reasons_total Requests that Isles answered itself or broke off, by reason code.
 # TYPE isles_reasons_total counter
 isles_reasons_total{caller="gateway",callee="users",route="/files",reason="timeout"} 2
@@ -138,13 +139,16 @@ isles_received_bytes_total{caller="gateway",callee="users",route="/files"} 1000
 # HELP isles_sent_bytes_total Bytes to callers, heads and framing included.
 # TYPE isles_sent_bytes_total counter
 isles_sent_bytes_total{caller="gateway",callee="users",route="/files"} 2000
-# HELP isles_requests_in_flight Requests in flight.
+# HELP isles_requests_in_flight Requests in flight, to the end of their response.
 # TYPE isles_requests_in_flight gauge
 isles_requests_in_flight{caller="gateway",callee="users",route="/files"} 3
 # HELP isles_requests_queued Requests that wait for an instance.
 # TYPE isles_requests_queued gauge
 isles_requests_queued{caller="gateway",callee="users",route="/files"} 4
-# HELP isles_concurrency_limit How many requests may be in flight, by the callee's latency.
+# HELP isles_concurrency Requests that the callee has yet to answer, of all its connections.
+# TYPE isles_concurrency gauge
+isles_concurrency{caller="gateway",callee="users",route="/files"} 60
+# HELP isles_concurrency_limit How many it may have to answer at a time, by its latency.
 # TYPE isles_concurrency_limit gauge
 isles_concurrency_limit{caller="gateway",callee="users",route="/files"} 64
 # HELP isles_breaker_open 1 while the breaker is open or tries the callee.
@@ -245,7 +249,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         assert_eq!(count(&connections(number, times)), none + number * each);
     }
     // Outcomes, single values without a limit, the histogram's, and one a reason.
-    assert_eq!(each, 5 + 8 + 5 + Reason::ALL.len());
+    assert_eq!(each, 6 + 9 + 5 + Reason::ALL.len());
 }
 
 #[test]

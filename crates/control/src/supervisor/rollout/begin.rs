@@ -121,7 +121,7 @@ fn back(plan: Plan) -> Plan {
 fn overtaken(name: &ServiceName) -> Box<Problem> {
     let hint = "see `isles rollout`; if that goes back, restart it again";
     let problem = Problem::new(409, "overtaken", "a rollout has begun that replaces the instances", hint);
-    Box::new(Problem { detail: format!("the restart of `{name}` is ended: a rollout of it has begun"), ..problem })
+    Box::new(problem.with_detail(format!("the restart of `{name}` is ended: a rollout of it has begun")))
 }
 
 fn pinned_rolling() -> Box<Problem> {
@@ -129,7 +129,7 @@ fn pinned_rolling() -> Box<Problem> {
     let problem =
         Problem::new(422, "pinned-rolling", "a pinned system cannot be rolled out instance by instance", hint);
     let detail = "in a rolling rollout the releases share all requests, so none can stay on one";
-    Box::new(Problem { detail: detail.into(), ..problem })
+    Box::new(problem.with_detail(detail))
 }
 
 fn invalid(invalid: Invalid) -> Box<Problem> {
@@ -143,12 +143,12 @@ fn invalid(invalid: Invalid) -> Box<Problem> {
     };
     let hint = "correct the tables `upgrade` of the manifest";
     let problem = Problem::new(422, "manifest-invalid", "the release cannot be rolled out", hint);
-    Box::new(Problem { detail: detail.into(), ..problem })
+    Box::new(problem.with_detail(detail))
 }
 
 fn too_large() -> Box<Problem> {
     let hint = "deploy fewer services at a time: `isles deploy SERVICE…`";
     let problem = Problem::new(422, "rollout-too-large", "the release cannot be rolled out at once", hint);
     let detail = "more than 2,500 services or 10,000 instances, of both releases together, would change";
-    Box::new(Problem { detail: detail.into(), ..problem })
+    Box::new(problem.with_detail(detail))
 }

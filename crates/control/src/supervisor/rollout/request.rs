@@ -108,19 +108,19 @@ impl Rollout {
 fn too_late(what: String) -> Box<Problem> {
     let hint = "wait for its end: `isles rollout --watch`";
     let problem = Problem::new(409, "too-late", "the rollout can no longer be changed", hint);
-    Box::new(Problem { detail: what, ..problem })
+    Box::new(problem.with_detail(what))
 }
 
 fn not_paused(what: String) -> Box<Problem> {
     let hint = "it goes on by itself: `isles rollout --watch`";
     let problem = Problem::new(409, "not-paused", "the rollout is not paused", hint);
-    Box::new(Problem { detail: what, ..problem })
+    Box::new(problem.with_detail(what))
 }
 
 fn nothing_waits(what: String) -> Box<Problem> {
     let hint = "no step and no preview is left to skip; how much time is left: `isles rollout`";
     let problem = Problem::new(409, "nothing-waits", "nothing waits for a promotion", hint);
-    Box::new(Problem { detail: what, ..problem })
+    Box::new(problem.with_detail(what))
 }
 
 fn one_way() -> Box<Problem> {

@@ -116,5 +116,5 @@ impl Supervisor {
 fn not_stored(error: &StreamsError) -> Box<Problem> {
     let hint = "check the disk of the state folder; what was asked for is done once it can be stored: `isles rollout`";
     let problem = Problem::new(507, "not-stored", "the state of the rollout cannot be stored", hint);
-    Box::new(Problem { detail: error.to_string(), ..problem })
+    Box::new(problem.with_detail(error.to_string()))
 }

@@ -255,5 +255,5 @@ fn no_rollout() -> Box<Problem> {
 fn not_kept(number: u64) -> Box<Problem> {
     let hint = "see `isles releases` for what became of its release";
     let problem = Problem::new(404, "no-rollout", "there is no such rollout, or it is not kept any more", hint);
-    Box::new(Problem { detail: format!("rollout {number} is not kept any more, or has not begun"), ..problem })
+    Box::new(problem.with_detail(format!("rollout {number} is not kept any more, or has not begun")))
 }

@@ -71,9 +71,7 @@ async fn a_release_that_is_stored_already_is_not_rolled_out() {
 
 #[tokio::test]
 async fn a_rollback_that_waits_is_given_up() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     let waiting = world.ask(Work::Rollback(Rollback { to: Some(9), service: None })).await;
     world.rollout("it to wait", |it| it.queued == 1).await;
     assert_eq!(world.system.abort(Some(1)).await.unwrap(), None);
@@ -83,9 +81,7 @@ async fn a_rollback_that_waits_is_given_up() {
 
 #[tokio::test]
 async fn of_a_rollout_and_what_waits_the_rollout_is_aborted() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     let waiting = world.deploy("3", Deploy::default()).await;
     let status = world.system.abort(None).await.unwrap().expect("it had begun");
     assert_eq!((status.to, status.phase), (2, RolloutPhase::Restoring));
@@ -109,9 +105,7 @@ async fn what_waits_for_the_end_of_the_last_one_to_be_remembered_is_what_is_next
 
 #[tokio::test]
 async fn that_one_was_aborted_is_known_after_a_kill() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     world.system.abort(None).await.unwrap();
     let end = world.rollout("the end", |it| it.ended_at.is_some()).await;
     // It begins once the end is remembered, and waits for a person itself.

@@ -3,7 +3,7 @@
 use model::api::{Deploy, PlannedService};
 
 use super::{
-    BY_HAND, Outcome,
+    Outcome,
     world::{World, answer, begun},
 };
 
@@ -69,9 +69,7 @@ async fn what_a_person_asked_for_holds_until_the_manifest_says_another_number() 
 
 #[tokio::test]
 async fn a_plan_counts_the_instances_of_the_release_that_runs() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     world.has("web", 2).await;
     let plan = answer(world.deploy("3", Deploy { dry_run: true, ..Deploy::default() }).await).await;
     let Ok(Outcome::Plan(plan)) = plan else { panic!("it is a plan") };

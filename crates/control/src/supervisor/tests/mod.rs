@@ -21,9 +21,7 @@ const BY_HAND: &str = "strategy = \"blue-green\"\npreview = \"manual\"\nkeep = \
 
 #[tokio::test]
 async fn a_rollout_begins_once_the_end_of_the_last_one_is_remembered() {
-    let world = World::up(BY_HAND).await;
-    let first = begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, first) = World::in_preview().await;
     world.records.hold("last-rollout:");
     world.system.say(Command::Promote).await.unwrap();
     world.rollout("the end", |it| it.ended_at.is_some()).await;
@@ -107,9 +105,7 @@ async fn a_deploy_takes_the_place_of_one_that_is_built() {
 
 #[tokio::test]
 async fn only_a_rollback_to_the_release_before_takes_back_what_is_under_way() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    let paused = world.rollout("the preview", |it| it.paused).await;
+    let (world, paused) = World::in_preview().await;
     let to = |to| Work::Rollback(Rollback { to: Some(to), service: None });
     let of = |service: &str| Work::Rollback(Rollback { to: None, service: Some(service.parse().unwrap()) });
     let (unknown, nobody) = (world.ask(to(9)).await, world.ask(of("nobody")).await);
@@ -144,9 +140,7 @@ async fn a_rollback_goes_back_from_what_was_to_run_when_it_was_asked_for() {
 
 #[tokio::test]
 async fn an_index_is_compared_before_anything_is_superseded() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    let paused = world.rollout("the preview", |it| it.paused).await;
+    let (world, paused) = World::in_preview().await;
     let plan = answer(world.deploy("3", Deploy { dry_run: true, ..Deploy::default() }).await).await;
     let Ok(Outcome::Plan(plan)) = plan else { panic!("it is a plan") };
     let supersedes = |index| Deploy { if_match: Some(index), conflict: Conflict::Supersede, ..Deploy::default() };
@@ -157,9 +151,7 @@ async fn an_index_is_compared_before_anything_is_superseded() {
 
 #[tokio::test]
 async fn a_rollout_during_which_the_system_goes_down_is_told_as_over() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     let world = world.down_and_up().await;
     let status = world.system.rollout().await.unwrap();
     assert_eq!((status.number, status.to, status.phase), (1, 2, RolloutPhase::RolledBack));

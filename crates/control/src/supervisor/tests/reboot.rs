@@ -23,9 +23,7 @@ async fn ledger(world: &World, key: &str, value: serde_json::Value) {
 
 #[tokio::test]
 async fn a_rollout_goes_on_and_is_noted_as_such() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    let before = world.rollout("the preview", |it| it.paused).await;
+    let (world, before) = World::in_preview().await;
     let world = world.reboot().await;
     let after = world.rollout("the preview", |it| it.services[0].sides[1].healthy == 1).await;
     assert_eq!((after.number, after.to, after.paused, after.phase), (before.number, 2, true, before.phase));
@@ -40,9 +38,7 @@ async fn a_rollout_goes_on_and_is_noted_as_such() {
 
 #[tokio::test]
 async fn a_rollout_that_is_over_leaves_the_release_that_it_went_to() {
-    let world = World::up(BY_HAND).await;
-    begun(world.deploy("2", Deploy::default()).await).await;
-    world.rollout("the preview", |it| it.paused).await;
+    let (world, _) = World::in_preview().await;
     world.records.hold("last-rollout:");
     world.system.say(Command::Promote).await.expect("it waits for that");
     world.records.reached().await;
@@ -56,19 +52,23 @@ async fn a_rollout_that_is_over_leaves_the_release_that_it_went_to() {
     assert_eq!((plan.from, plan.services.len()), (2, 0), "nothing differs from what runs");
 }
 
+/// Begins a restart, whose new instance is not remembered when this happens: why it came to nothing.
+async fn restart_during(world: &World, happens: impl Future<Output = ()>) -> String {
+    world.records.hold("instance:web/1#2");
+    let restarted = timeout(PATIENCE, world.system.restart("web".parse().expect("it is a name")));
+    let meanwhile = async {
+        world.records.reached().await;
+        happens.await;
+    };
+    let (restarted, ()) = tokio::join!(restarted, meanwhile);
+    restarted.expect("it is answered").expect_err("it is given up").reason
+}
+
 #[tokio::test]
 async fn a_restart_is_overtaken_by_a_rollout() {
     let world = World::up(BY_HAND).await;
-    world.records.hold("instance:web/1#2");
-    let (system, web) = (world.system.clone(), "web".parse().unwrap());
-    let restarted = async { system.restart(web).await };
-    let rolled_out = async {
-        world.records.reached().await;
-        begun(world.deploy("2", Deploy::default()).await).await;
-    };
-    let (restarted, ()) = tokio::join!(timeout(PATIENCE, restarted), rolled_out);
-    let problem = restarted.expect("it is answered").expect_err("its instances are being replaced");
-    assert_eq!(problem.reason, "overtaken");
+    let rolled_out = async { drop(begun(world.deploy("2", Deploy::default()).await).await) };
+    assert_eq!(restart_during(&world, rolled_out).await, "overtaken", "its instances are being replaced");
     world.records.release();
     world.rollout("the preview", |it| it.paused).await;
     world.system.say(Command::Abort).await.expect("it is under way");
@@ -80,15 +80,7 @@ async fn a_restart_is_overtaken_by_a_rollout() {
 #[tokio::test]
 async fn whoever_waits_while_isles_is_replaced_is_told_so() {
     let world = World::up(BY_HAND).await;
-    world.records.hold("instance:web/1#2");
-    let (system, web) = (world.system.clone(), "web".parse().unwrap());
-    let restarted = async { system.restart(web).await };
-    let replaced = async {
-        world.records.reached().await;
-        world.end().await;
-    };
-    let (restarted, ()) = tokio::join!(timeout(PATIENCE, restarted), replaced);
-    assert_eq!(restarted.expect("it is answered").expect_err("it is given up").reason, "being-replaced");
+    assert_eq!(restart_during(&world, world.end()).await, "being-replaced");
     assert_eq!(world.system.rollout().await.expect_err("nobody answers").reason, "being-replaced");
     let world = World::up("").await;
     let system = world.system.clone();

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     super::{Answer, Input, Outcome, Supervisor, SystemHandle, Work, request::Request},
+    BY_HAND,
     records::Records,
 };
 use crate::{Config, Engines, HostEnv, Releases, Secrets};
@@ -56,6 +57,14 @@ impl World {
         let counts = Arc::new(Counts::default());
         let records = Arc::new(Records::new(counts.clone()));
         Self::start(folder, records, counts, With::Manifest).await
+    }
+
+    /// The same, and the rollout of release 2, which waits for a person before that has any requests.
+    pub(super) async fn in_preview() -> (Self, RolloutStatus) {
+        let world = Self::up(BY_HAND).await;
+        begun(world.deploy("2", Deploy::default()).await).await;
+        let status = world.rollout("the preview", |it| it.paused).await;
+        (world, status)
     }
 
     /// Takes the system down, and up again.
