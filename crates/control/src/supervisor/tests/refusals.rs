@@ -55,7 +55,7 @@ async fn a_rollback_that_is_refused_stores_no_release() {
     let world = World::up(&clock("./web 1")).await;
     world.manifest("", &clock("./web 2"));
     let world = world.down_and_up().await;
-    let rollback = Rollback { service: Some("clock".parse().unwrap()), to: Some(1), ..Rollback::default() };
+    let rollback = Rollback { service: Some("clock".parse().unwrap()), to: Some(1) };
     assert_eq!(refused(world.ask(Work::Rollback(rollback)).await).await, "not-restorable", "it runs in place");
     let stored = async |number: u64| world.records.read(&format!("release:{number}")).await.is_some();
     assert!(stored(2).await && !stored(3).await);
