@@ -120,11 +120,11 @@ pub enum Verb {
     Deploy(DeployArgs),
     /// Show the rollout that is under way, or the last one
     Rollout(RolloutArgs),
-    /// Let a rollout that waits for a person go on
+    /// Give everything to the new release, skipping all steps that are left
     Promote,
     /// Stop the advance of a rollout; what it watches still takes it back
     Pause,
-    /// End a pause
+    /// End a pause, or the wait of one step for a person
     Resume,
     /// Take the release of a rollout back, or end a deploy that is still built or waits
     Abort(AbortArgs),

@@ -111,6 +111,15 @@ impl Settings {
         Project::find(&self.current_dir, self.one_path(up.path.as_deref())?)
     }
 
+    /// Refuses `--json` where what is written has a format of its own.
+    ///
+    /// # Errors
+    /// When it is given.
+    pub fn refuse_json(&self, what: &str) -> Result<(), UserError> {
+        let refused = || UserError::usage(format!("{what}, not JSON"), "leave out --json");
+        if self.json { Err(refused()) } else { Ok(()) }
+    }
+
     /// The path given as an argument or by `--file`.
     pub(crate) fn one_path<'a>(&'a self, argument: Option<&'a Path>) -> Result<Option<&'a Path>, UserError> {
         match (argument, self.file.as_deref()) {

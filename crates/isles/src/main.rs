@@ -41,7 +41,7 @@ fn run(settings: &Settings, environment: &Environment) -> ExitCode {
     let mut terminal = Terminal::host(settings);
     let done = match &settings.command {
         Command::Up(args) => up::run(args, settings, environment, &clock, &mut terminal),
-        Command::NatsServer(args) => nats_server::run(&args.args, environment, clock, &mut terminal),
+        Command::NatsServer(args) => nats_server::run(&args.args, settings, environment, clock, &mut terminal),
         Command::NatsUsers => nats_users::run(settings, &mut terminal),
         Command::Upgrade(args) => upgrade::run(args, settings, &mut terminal),
         Command::Service { verb } => service::run(verb, settings, environment, &mut terminal),

@@ -29,6 +29,7 @@ pub(crate) fn run(
     environment: &Environment,
     terminal: &mut Terminal,
 ) -> anyhow::Result<ExitCode> {
+    settings.refuse_json("a unit is a file of systemd")?;
     let project = settings.project()?;
     let name = format!("isles-{}.service", project.system(terminal.err.paint.on)?.name);
     match verb {
@@ -62,6 +63,11 @@ fn install(
     written.map_err(|error| unwritable(&path, &error))?;
     let systemctl = systemctl(user);
     terminal.print(&format!("wrote {}\n", path.display()))?;
+    if !state.manifest().exists() {
+        terminal.say(
+            "no release has run yet, and the unit goes on with the last: run `isles up -d && isles down` once first\n",
+        );
+    }
     terminal.say(&format!("start it with `{systemctl} daemon-reload && {systemctl} enable --now {name}`\n"));
     Ok(())
 }

@@ -1,4 +1,11 @@
 //! What an answer says about who gave it.
+//!
+//! It is told when its head is there, for what it opens may last for days. What breaks off, or ends with a failure, soon after
+//! was no success: the failure takes its place, and the run that it had ended goes on. Later it is one failure more.
+
+use std::time::Duration;
+
+use model::Timestamp;
 
 /// What an answer says about the health of its instance and service. A failed connection and a timeout are failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +16,36 @@ pub enum Outcome {
     Failure,
     /// It was turned away for there being too many.
     Limited,
+}
+
+/// How an answer began, and what that told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// What its head said.
+    pub outcome: Outcome,
+    /// When that was told.
+    pub at: Timestamp,
+    /// The failures in a row before it, of the service.
+    pub service_run: u32,
+    /// The same of the instance.
+    pub instance_run: u8,
+}
+
+/// What is left to tell at the end of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turned {
+    /// What it was, or what followed.
+    pub outcome: Outcome,
+    /// The success that it takes the place of; `None` if it is one more.
+    pub instead_of: Option<Begun>,
+}
+
+impl Begun {
+    /// What the end tells beside the beginning: `None` while that holds. A success has to last for `lasting`.
+    pub fn turned(self, end: Option<Outcome>, now: Timestamp, lasting: Duration) -> Option<Turned> {
+        let outcome = end.filter(|end| self.outcome == Outcome::Success && *end != Outcome::Success)?;
+        Some(Turned { outcome, instead_of: (now.since(self.at) < lasting).then_some(self) })
+    }
 }
 
 impl Outcome {
@@ -30,6 +67,27 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_turns_out_otherwise() {
+        use Outcome::{Failure, Limited, Success};
+        let (at, lasting) = (Timestamp(1_790_000_000_000_000), Duration::from_secs(30));
+        for (outcome, end, after, expected) in [
+            (Success, Some(Success), 0, None),
+            (Success, None, 0, None),
+            (Success, Some(Failure), 29, Some((Failure, true))),
+            (Success, Some(Limited), 0, Some((Limited, true))),
+            (Success, Some(Failure), 30, Some((Failure, false))),
+            (Failure, Some(Failure), 0, None),
+            (Limited, Some(Failure), 0, None),
+            (Failure, Some(Success), 0, None),
+        ] {
+            let begun = Begun { outcome, at, service_run: 3, instance_run: 2 };
+            let turned = begun.turned(end, at + Duration::from_secs(after), lasting);
+            let expected = expected.map(|(outcome, instead)| Turned { outcome, instead_of: instead.then_some(begun) });
+            assert_eq!(turned, expected, "{outcome:?} {end:?} {after}");
+        }
+    }
 
     #[test]
     fn outcomes() {

@@ -52,6 +52,11 @@ impl Record {
     }
 }
 
+/// The failures in a row.
+pub fn run(word: u64) -> u8 {
+    Record::of(word).run
+}
+
 /// Whether the instance is not to be used now.
 pub fn is_ejected(word: u64, now: Timestamp) -> bool {
     now.0 < word & TIME_MAX
@@ -61,14 +66,23 @@ impl Outlier {
     /// The word after an outcome; `None` if it stays as it is, which is nearly always. What comes in while the instance
     /// is ejected says nothing new. "Too many" is no failure, but no proof of health either.
     ///
-    /// `has_room` is asked only if the instance is to be ejected.
-    pub fn after(&self, word: u64, outcome: Outcome, now: Timestamp, has_room: impl FnOnce() -> bool) -> Option<u64> {
+    /// `resumed` is the run that a success ended which this outcome takes the place of; 0 if there was none. `has_room`
+    /// is asked only if the instance is to be ejected.
+    pub fn after(
+        &self,
+        word: u64,
+        outcome: Outcome,
+        resumed: u8,
+        now: Timestamp,
+        has_room: impl FnOnce() -> bool,
+    ) -> Option<u64> {
         let record = Record::of(word);
+        let longer = Record { run: record.run.saturating_add(resumed), ..record };
         let next = match outcome {
             _ if is_ejected(word, now) => record,
-            Outcome::Limited => record,
+            Outcome::Limited => longer,
             Outcome::Success => Record { run: 0, ..record },
-            Outcome::Failure => self.failed(record, now, has_room),
+            Outcome::Failure => self.failed(longer, now, has_room),
         };
         (next != record).then(|| next.word())
     }
@@ -132,7 +146,7 @@ mod tests {
                 'f' => Outcome::Failure,
                 _ => Outcome::Limited,
             };
-            word = policy.after(word, outcome, now, || has_room).unwrap_or(word);
+            word = policy.after(word, outcome, 0, now, || has_room).unwrap_or(word);
             let left = Record::of(word).until.since(now).as_secs();
             assert_eq!(is_ejected(word, now), left > 0);
             left
@@ -169,11 +183,27 @@ mod tests {
         }
     }
 
+    /// Each answer begins well and fails at its end; one at a time, and all at once.
+    #[test]
+    fn successes_that_turn_out_to_be_none_end_no_run() {
+        let step = |word, outcome, resumed| USUAL.after(word, outcome, resumed, START, || true).unwrap_or(word);
+        let one_by_one = (0..5).fold(0, |word, _| {
+            assert!(!is_ejected(word, START));
+            step(step(word, Outcome::Success, 0), Outcome::Failure, run(word))
+        });
+        assert!(is_ejected(one_by_one, START));
+        let four = (0..4).fold(0, |word, _| step(word, Outcome::Failure, 0));
+        let begun = step(four, Outcome::Success, 0);
+        assert_eq!(run(step(begun, Outcome::Limited, 4)), 4);
+        assert!(!is_ejected(step(begun, Outcome::Failure, 0), START), "what lasted was one");
+        assert!(is_ejected(step(begun, Outcome::Failure, 4), START));
+    }
+
     #[test]
     fn an_ejection_has_an_end() {
         let (mut word, mut now, mut longest) = (0, START, Duration::ZERO);
         for _ in 0..100 {
-            word = USUAL.after(word, Outcome::Failure, now, || true).unwrap_or(word);
+            word = USUAL.after(word, Outcome::Failure, 0, now, || true).unwrap_or(word);
             let until = Record::of(word).until.max(now);
             longest = longest.max(until.since(now));
             now = until;
@@ -184,7 +214,7 @@ mod tests {
     #[test]
     fn never_when_off() {
         let off = Outlier { failures_in_row: 0, ..USUAL };
-        let end = (0..1000).fold(0, |word, _| off.after(word, Outcome::Failure, START, || true).unwrap_or(word));
+        let end = (0..1000).fold(0, |word, _| off.after(word, Outcome::Failure, 0, START, || true).unwrap_or(word));
         assert!(!is_ejected(end, START));
     }
 
@@ -204,7 +234,7 @@ mod tests {
             order in prop::collection::vec(0..6_usize, 0..60),
         ) {
             let policy = Outlier { failures_in_row: 1, ..USUAL };
-            let fail = |word| policy.after(word, Outcome::Failure, START, || true).unwrap_or(word);
+            let fail = |word| policy.after(word, Outcome::Failure, 0, START, || true).unwrap_or(word);
             let mut words = vec![0_u64; total];
             let count = |words: &[u64]| words.iter().filter(|word| is_ejected(**word, START)).count();
             let mut steps = vec![(0, 0); total];

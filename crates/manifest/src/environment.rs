@@ -54,14 +54,14 @@ fn check(cx: &mut Cx, name: &At<&str>, spec: &Service) {
     if !first_good || !name.value.bytes().all(good) {
         let finding = cx.report.error(&name.span, format!("`{}` is not the name of a variable", name.value));
         finding.hint("use letters, digits and `_`, not beginning with a digit");
-    } else if let Some(why) = given(name.value, spec) {
+    } else if let Some(why) = given(name.value, spec, cx.nats_ca) {
         let finding = cx.report.error(&name.span, format!("`{}` is set by Isles: {why}", name.value));
         finding.hint("remove it, or give it another name");
     }
 }
 
 /// What Isles gives in the variable, if it gives it.
-fn given(name: &str, spec: &Service) -> Option<String> {
+fn given(name: &str, spec: &Service, nats_ca: bool) -> Option<String> {
     let callee = |suffix: &str| {
         let prefix = name.strip_suffix(suffix)?;
         spec.calls.keys().find(|callee| callee.env_prefix() == prefix)
@@ -70,6 +70,8 @@ fn given(name: &str, spec: &Service) -> Option<String> {
         "PORT" => Some("the port to listen on".into()),
         "SOCKET" => Some("the socket to listen on".into()),
         "DATABASE_URL" | "DATABASE_PATH" if spec.store.is_some() => Some("the service's store".into()),
+        "NATS_URL" if spec.uses_messages() => Some("the way to topics and buckets".into()),
+        "NATS_CA" if spec.uses_messages() && nats_ca => Some("`ca` of `[streams]`".into()),
         _ => callee("_URL").or_else(|| callee("_SOCKET")).map(|callee| format!("the connection to `{callee}`")),
     }
 }

@@ -1,5 +1,7 @@
 //! Every key of the manifest: those that are known, and those that are planned.
 
+use crate::foreign;
+
 /// The keys of one kind of table.
 pub(crate) struct Keys {
     /// Where a person finds the table.
@@ -259,6 +261,11 @@ impl Keys {
     /// Every key that can be used.
     pub(crate) fn known(&self) -> impl Iterator<Item = &'static str> {
         self.known.iter().copied().flatten().copied()
+    }
+
+    /// What there is for a key that other tools have for a service.
+    pub(crate) fn foreign(&self, key: &str) -> Option<&'static str> {
+        (self.home == SERVICE.home).then(|| foreign::hint(key)).flatten()
     }
 
     /// Where the key can be used, for one that was written in the wrong place.

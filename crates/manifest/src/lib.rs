@@ -17,6 +17,7 @@ mod documented;
 mod environment;
 mod fill;
 mod folder;
+mod foreign;
 mod gateway;
 mod health;
 pub mod init;

@@ -31,6 +31,8 @@ pub(crate) struct Cx<'a> {
     pub protocols: BTreeMap<&'a str, At<Protocol>>,
     /// Every topic that a service publishes.
     pub topics: BTreeSet<TopicName>,
+    /// Whether `[streams]` names the certificates of a NATS server.
+    pub nats_ca: bool,
     /// How services are upgraded that do not say it themselves.
     pub upgrade: Upgrade,
     /// Whether requests stay on the release that they entered on.
@@ -45,6 +47,7 @@ impl<'a> Cx<'a> {
             services: Vec::new(),
             protocols: BTreeMap::new(),
             topics: BTreeSet::new(),
+            nats_ca: false,
             upgrade: Upgrade::default(),
             pinned: false,
         }

@@ -28,6 +28,11 @@ const CONSUMERS: &str = "remove it and say it where the consumer is made, or use
 /// The keys that say something of a NATS server.
 const OF_NATS: [&str; 3] = ["url", "ca", "users"];
 
+/// Whether it names the certificates of a server, rightly or not.
+pub(crate) fn names_ca(root: &Table) -> bool {
+    root.get("streams").and_then(|entry| entry.value.as_table()).is_some_and(|table| table.contains_key("ca"))
+}
+
 /// The NATS server that keeps them, if it is not the journal of this node.
 pub(crate) fn read<'a>(cx: &mut Cx<'a>, root: &Table<'a>) -> Option<Nats> {
     let table = root.get("streams").and_then(|entry| cx.table(&entry, "streams".into()))?;

@@ -33,6 +33,7 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, document: &'a DeTable<'a>) -> Option<Sys
     cx.services = entries.iter().map(|entry| entry.key).collect();
     cx.protocols = entries.iter().filter_map(|entry| Some((entry.key, protocol::peek(entry)?))).gather();
     cx.topics = entries.iter().flat_map(topics::peek).gather();
+    cx.nats_ca = streams::names_ca(&root);
     upgrade::of_system(cx, &root);
     let gateway = root.get("gateway").and_then(|entry| gateway::read(cx, &entry));
     let drafts: Vec<Draft> = entries.iter().filter_map(|entry| service::read(cx, entry)).collect();

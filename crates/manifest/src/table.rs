@@ -57,11 +57,10 @@ impl<'a> Table<'a> {
     fn unknown_key(&self, cx: &mut Cx, keys: &Keys, entry: &Entry) {
         let place = if self.name.is_empty() { "at the top".into() } else { format!("in `[{}]`", self.name) };
         let planned = keys.planned.iter().map(|(key, _)| *key);
-        let hint = match (nearest(entry.key, keys.known().chain(planned)), Keys::home_of(entry.key)) {
-            (Some(key), _) => format!("did you mean `{key}`?"),
-            (None, Some(home)) => format!("`{}` belongs in {home}", entry.key),
-            (None, None) => format!("the keys here are {}", keys.known().collect::<Vec<_>>().join(", ")),
-        };
+        let near = || nearest(entry.key, keys.known().chain(planned)).map(|key| format!("did you mean `{key}`?"));
+        let home = || Keys::home_of(entry.key).map(|home| format!("`{}` belongs in {home}", entry.key));
+        let all = || format!("the keys here are {}", keys.known().collect::<Vec<_>>().join(", "));
+        let hint = keys.foreign(entry.key).map(str::to_owned).or_else(near).or_else(home).unwrap_or_else(all);
         cx.report.error(&entry.key_span, format!("unknown key `{}` {place}", entry.key)).hint(hint);
     }
 }

@@ -71,8 +71,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) deadline: Cell<Instant>,
     /// What was sent to the instance.
     pub(crate) sent: Cell<Sent>,
-    /// The client is waited for, which has yet to send more of the body.
-    pub(crate) listening: Cell<bool>,
+    /// The pieces of the request's body that came later than its head.
+    pub(crate) pieces: Cell<u32>,
     /// The whole request was sent.
     pub(crate) uploaded: Cell<bool>,
     /// Some byte of a response arrived.
@@ -143,7 +143,7 @@ pub(crate) async fn dial(lease: &Lease, call: &Call) -> Result<(Reserved, Socket
     match timeout_at(call.deadline.at.min(Instant::now() + limit), Socket::connect(target)).await {
         Ok(Ok(socket)) => Ok((reserved, socket)),
         Ok(Err(error)) => Err(Failed::Again(Fault::new(Reason::Refused, refused(target, &error)), None)),
-        Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call)))),
+        Err(_) if call.deadline.at <= Instant::now() => Err(Failed::Over(Ended::Fault(late(call, call.deadline.at)))),
         Err(_) => {
             let detail = format!("no connection to {target} within {}", model::format_duration(limit));
             Err(Failed::Again(Fault::new(Reason::ConnectTimeout, detail), None))
@@ -158,14 +158,15 @@ fn refused(target: &Target, error: &io::Error) -> String {
     }
 }
 
-/// The request timed out.
-pub(crate) fn late(call: &Call) -> Fault {
+/// The request timed out: its answer was due then.
+pub(crate) fn late(call: &Call, due: Instant) -> Fault {
     let limit = model::format_duration(call.connection.policy().timeout);
-    let detail = match call.deadline.reason {
+    let reason = call.deadline.reason_at(due);
+    let detail = match reason {
         Reason::Timeout => format!("no response head within {limit}"),
         _ => String::new(),
     };
-    Fault::new(call.deadline.reason, detail)
+    Fault::new(reason, detail)
 }
 
 async fn transfer(
@@ -236,22 +237,24 @@ async fn upgraded(
     scratch: &mut Scratch,
 ) -> Result<Next, Failed> {
     let websocket = flow.facts.upgrade.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
-    let after_end = flow.call.connection.policy().idle_timeout;
-    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, after_end };
+    let silence = flow.call.connection.policy().idle_timeout;
+    let terms = Terms { call: flow.call, websocket, cut: &flow.local.cut, silence };
     let Scratch { input, reply, .. } = scratch;
     match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
-        tunnel::Ended::ByPeers => {}
-        tunnel::Ended::Broken(peer) => return Err(Failed::Over(peer.ended())),
-        tunnel::Ended::CutOff => {
+        tunnel::Ended::ByPeers => Ok(Next::Linger),
+        tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+        tunnel::Ended::CutOff { told: false } => Err(flow.cut_off()),
+        tunnel::Ended::CutOff { told: true } => {
             flow.local.shared.cut_off.fetch_add(1, Relaxed);
             flow.call.cut_off.set(true);
+            Ok(Next::Linger)
         }
     }
-    Ok(Next::Linger)
 }
 
 impl<'a> Flow<'a> {
     pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
+        call.listening.set(false);
         Self {
             worker,
             facts,
@@ -261,7 +264,7 @@ impl<'a> Flow<'a> {
             began: Cell::new(now),
             deadline: Cell::new(call.deadline.at),
             sent: Cell::new(Sent::Nothing),
-            listening: Cell::new(false),
+            pieces: Cell::new(0),
             uploaded: Cell::new(false),
             received: Cell::new(false),
             answered: Cell::new(false),
@@ -273,13 +276,6 @@ impl<'a> Flow<'a> {
         if self.sent.get() == Sent::Nothing {
             self.sent.set(Sent::Kept);
         }
-    }
-
-    /// Some of the request's body was sent: the time until the response's head begins anew, and what remains is the instance's.
-    pub(crate) fn progress(&self) {
-        self.began.set(self.worker.now());
-        let extended = Instant::now() + self.call.connection.policy().timeout;
-        self.deadline.set(self.call.deadline.caller.map_or(extended, |caller| caller.min(extended)));
     }
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
@@ -307,7 +303,7 @@ impl<'a> Flow<'a> {
     /// Whether the instance was waited for, and not the client: whoever is slow with a request says nothing of the instance.
     fn is_awaited(&self, stop: &Stop) -> bool {
         let by_client = matches!(stop, Stop::Fault(fault) if fault.reason.status() < 500);
-        !(by_client || matches!(stop, Stop::Cut) || self.answered.get() || self.listening.get())
+        !(by_client || matches!(stop, Stop::Cut) || self.answered.get() || self.call.listening.get())
     }
 
     fn cut_off(&self) -> Failed {

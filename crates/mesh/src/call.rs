@@ -6,13 +6,16 @@ use std::{
     time::Duration,
 };
 
-use logic::{balance::GATEWAY_FAILURE_PENALTY, outcome as health};
+use logic::{
+    balance::GATEWAY_FAILURE_PENALTY,
+    outcome::{self as health, Begun},
+};
 use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
 use wire::http1::{Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, instance::Local, listener::Entry, picker,
+    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
     problem::Fault, retry, split::Lot, worker::Worker,
 };
 
@@ -22,6 +25,10 @@ pub(crate) struct Facts {
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
     pub(crate) framing: Framing,
+    /// It is one of gRPC with messages.
+    pub(crate) grpc: bool,
+    /// It waits for `100 Continue` before it sends its body.
+    pub(crate) expects_continue: bool,
     /// It may be done twice.
     pub(crate) idempotent: bool,
     /// The protocol that it asks to change to.
@@ -48,8 +55,12 @@ pub(crate) struct Call {
     pub(crate) lot: Lot,
     pub(crate) passed: Passed,
     pub(crate) permit: Permit,
+    /// How its answer began, once it did.
+    pub(crate) begun: Cell<Option<Begun>>,
     /// The client was told to go on with its body.
     pub(crate) invited: Cell<bool>,
+    /// The client is waited for, which has yet to send more of the body.
+    pub(crate) listening: Cell<bool>,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
@@ -122,12 +133,14 @@ pub(crate) enum Ended {
 
 impl Facts {
     pub(crate) fn of(request: &RequestHead, head: &[u8]) -> Self {
-        let method = request.method(head);
+        let (method, framing) = (request.method(head), request.framing());
         Self {
             to_head: method == b"HEAD",
             version: request.version(),
             keep_alive: request.keep_alive(),
-            framing: request.framing(),
+            framing,
+            grpc: !framing.is_empty() && http2::grpc::is_request(request, head),
+            expects_continue: request.expects_continue(),
             idempotent: retry::is_idempotent(method),
             upgrade: request.upgrade(head).map(Into::into),
         }
@@ -164,7 +177,9 @@ impl Call {
             lot,
             passed,
             permit: Permit::default(),
+            begun: Cell::new(None),
             invited: Cell::new(false),
+            listening: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
             received: Passing::new(received),
@@ -206,9 +221,8 @@ impl Call {
     /// After which time the request goes to a second instance too, where the policy wants it and enough is known.
     pub(crate) fn hedge_delay(&self, facts: &Facts) -> Option<Duration> {
         let policy = self.connection.policy();
-        let delay = policy.hedge.then(|| self.connection.unusually_long()).flatten();
         let plain = facts.idempotent && facts.framing.is_empty() && facts.upgrade.is_none();
-        logic::hedge::hedge_after(plain, delay, policy.timeout)
+        logic::hedge::hedge_after(plain, self.connection.unusually_long(), policy.timeout)
     }
 
     /// An instance besides one that is being asked and those that failed.
@@ -234,10 +248,10 @@ impl Call {
     }
 
     /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
-    /// passed before an instance had the request.
+    /// passed before an instance had the request, or while the client had to send more of it.
     pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
-        let deadline =
-            || matches!(self.entry, Entry::Address(_)) && !self.tried.is_empty() && self.had_its_time(reason);
+        let had_request = || !self.tried.is_empty() && !self.listening.get();
+        let deadline = || matches!(self.entry, Entry::Address(_)) && had_request() && self.had_its_time(reason);
         reason.blames_callee() || deadline()
     }
 
@@ -256,31 +270,19 @@ impl Call {
     }
 
     /// Takes note of an instance that had the request since then and has not answered: it would have taken longer. If it had its
-    /// time, that limits what its service gets.
+    /// time, that limits what its service gets, and is usual soon.
     pub(crate) fn unanswered(&self, local: &Local, began: Timestamp, now: Timestamp, reason: Option<Reason>) {
         let took = now.since(began);
         local.observe_at_least(took, now);
         if reason.is_some_and(|reason| self.had_its_time(reason)) {
-            self.connection.shared.load.observe(took, now);
+            self.connection.took(took, now);
         }
     }
 
     /// Takes note of an instance that failed without an answer.
     pub(crate) fn failed_by(&self, worker: &Worker, local: &Local) {
         local.observe(GATEWAY_FAILURE_PENALTY, worker.now());
-        self.judge(worker, local, Some(health::Outcome::Failure));
-    }
-
-    /// Takes note of how an instance did.
-    pub(crate) fn judge(&self, worker: &Worker, local: &Local, outcome: Option<health::Outcome>) {
-        let (Some(outcome), Some(rule)) = (outcome, &self.connection.shared.outlier) else { return };
-        if outcome == health::Outcome::Success && local.shared.outlier_word() == 0 {
-            return;
-        }
-        let view = worker.view();
-        let Some((all, _)) = view.candidates(worker, self) else { return };
-        let now = worker.recent();
-        local.shared.judge(rule, outcome, now, all.len(), || picker::ejected(all, now));
+        self.judge(worker, local, health::Outcome::Failure);
     }
 }
 
@@ -304,16 +306,20 @@ impl Ended {
 impl Deadline {
     /// That of the policy, or of the caller if it waits less.
     fn new(worker: &Worker, now: Timestamp, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
-        let caller = caller.filter(|caller| *caller < policy);
         let (limit, reason) = match caller {
-            None => (policy, Reason::Timeout),
             Some(Duration::ZERO) => {
                 return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
             }
-            Some(left) => (left, Reason::DeadlineExceeded),
+            Some(left) if left < policy => (left, Reason::DeadlineExceeded),
+            _ => (policy, Reason::Timeout),
         };
         let due = now + limit;
         let at = worker.instant(due);
-        Ok(Self { at, due, reason, caller: caller.map(|_| at) })
+        Ok(Self { at, due, reason, caller: caller.map(|left| worker.instant(now + left)) })
+    }
+
+    /// Why a request ends whose answer was due then: later than at first, if its body moved.
+    pub(crate) fn reason_at(&self, due: Instant) -> Reason {
+        if due > self.at && self.caller == Some(due) { Reason::DeadlineExceeded } else { self.reason }
     }
 }

@@ -1,15 +1,15 @@
 //! Connections: what all workers share of one, and what each worker has of its own.
 
 use std::{
-    cell::{Cell, OnceCell, RefCell},
+    cell::{OnceCell, RefCell},
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use logic::{hedge, outlier::Outlier};
+use logic::{hedge::Recent, outlier::Outlier};
 use model::{
-    ByteSize, ServiceName,
+    ByteSize, ServiceName, Timestamp,
     figures::{BreakerState, ConnectionFigures},
     spec::{MessageLimits, Policy},
 };
@@ -25,9 +25,6 @@ use crate::{
     picker::{Candidates, Pickers, Turns},
     split::Split,
 };
-
-/// After so many requests the latencies are looked at again, to know what is unusually long.
-const LOOK_AGAIN: u64 = 50;
 
 /// A declared right to call, with a policy of one routing state; with several while releases differ in it.
 pub(crate) struct Connection {
@@ -142,8 +139,8 @@ pub(crate) struct Local {
     turns: Rc<Turns>,
     worker: usize,
     figures: OwnFigures,
-    /// What is unusually long, and after how many requests it is looked at again.
-    long: Cell<(u64, Option<Duration>)>,
+    /// How long the callee takes to answer; nobody asks where the policy does not hedge.
+    recent: Option<Rc<RefCell<Recent>>>,
 }
 
 impl Local {
@@ -157,12 +154,13 @@ impl Local {
     ) -> Self {
         let known = before.map(|before| before.pickers.clone()).unwrap_or_default();
         known.replace(pickers);
+        let recent = shared.policy.hedge.then(|| before.and_then(|before| before.recent.clone()).unwrap_or_default());
         Self {
             pickers: known,
             turns: before.map(|before| before.turns.clone()).unwrap_or_default(),
             worker,
             figures,
-            long: Cell::default(),
+            recent,
             split,
             shared,
         }
@@ -196,13 +194,15 @@ impl Local {
 
     /// What takes longer than nearly all requests, once enough of them are known.
     pub(crate) fn unusually_long(&self) -> Option<Duration> {
-        let requests = self.figures().requests();
-        let (next, mut long) = self.long.get();
-        if requests >= next {
-            long = hedge::delay(&self.figures().counts());
-            self.long.set((requests + LOOK_AGAIN, long));
+        self.recent.as_ref()?.borrow().delay()
+    }
+
+    /// Takes note of how long an instance took to begin its answer, or at the least.
+    pub(crate) fn took(&self, latency: Duration, now: Timestamp) {
+        self.shared.load.observe(latency, now);
+        if let Some(recent) = &self.recent {
+            recent.borrow_mut().observe(latency);
         }
-        long
     }
 
     /// Writes a request down.

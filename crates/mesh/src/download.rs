@@ -48,7 +48,10 @@ pub(crate) async fn run(
         before_deadline(flow, pin!(read_head(flow, &mut from, reply, response))).await?;
         match response.status() {
             101 => return switch(flow, &mut to, reply, response, answer).await,
-            100..200 => pass_interim(flow, &mut to, reply, response, answer).await?,
+            status @ 100..200 => {
+                flow.inform(status);
+                pass_interim(flow, &mut to, reply, response, answer).await?;
+            }
             status => {
                 flow.observe(status, retry_after(response, reply.data()));
                 return stream(flow, from, to, reply, response, answer).await;
@@ -66,7 +69,10 @@ pub(crate) async fn before_deadline<T>(
     let timer = flow.timer.unwrap_or(&own);
     poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(result) => Poll::Ready(result),
-        Poll::Pending => timer.poll(flow.deadline.get(), context).map(|()| Err(Stop::Fault(attempt::late(flow.call)))),
+        Poll::Pending => {
+            let due = flow.deadline.get();
+            timer.poll(due, context).map(|()| Err(Stop::Fault(attempt::late(flow.call, due))))
+        }
     })
     .await
 }
@@ -115,10 +121,16 @@ async fn pass_interim(
         answer.clear();
         http1::write_response(reply.data(), response, Framing::None, None, answer);
         flow.call.count_sent(answer.len());
-        to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+        write(flow, to, answer).await?;
     }
     reply.consume(response.length());
     Ok(())
+}
+
+/// Writes to a client that takes it in time.
+pub(crate) async fn write(flow: &Flow<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Stop> {
+    let written = within(flow.call.connection.policy().idle_timeout, pin!(to.write_all([bytes]))).await;
+    if matches!(written, Ok(Ok(()))) { Ok(()) } else { Err(Stop::Vanished) }
 }
 
 async fn switch(
@@ -140,7 +152,7 @@ async fn switch(
     answer.clear();
     http1::write_response(reply.data(), response, Framing::None, Some("upgrade"), answer);
     flow.call.count_sent(answer.len());
-    to.write_all([answer]).await.map_err(|_| Stop::Vanished)?;
+    write(flow, to, answer).await?;
     reply.consume(response.length());
     Ok(Downloaded::Upgraded)
 }
@@ -171,16 +183,15 @@ async fn stream(
         if body.is_done() {
             break;
         }
-        let read = within(idle, pin!(from.read(reply.body_space(room)))).await;
+        let read = flow.unless_idle(pin!(from.read(reply.body_space(room)))).await?;
         match read {
-            Ok(Ok(0)) if body.may_close() => {
+            Ok(0) if body.may_close() => {
                 let last = if framing == Framing::Chunked { LAST_CHUNK } else { b"" };
-                to.write_all([last]).await.map_err(|_| Stop::Vanished)?;
+                write(flow, &mut to, last).await?;
                 break;
             }
-            Ok(Ok(count @ 1..)) => reply.filled(count),
-            Ok(_) => return Err(Stop::Truncated(Reason::Reset)),
-            Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),
+            Ok(count @ 1..) => reply.filled(count),
+            _ => return Err(Stop::Truncated(Reason::Reset)),
         }
     }
     Ok(Downloaded::Whole { reusable: response.keep_alive(), keep })
@@ -224,10 +235,11 @@ impl Flow<'_> {
             Some(penalty) => self.local.observe(penalty, now),
             None => {
                 self.local.observe(took, now);
-                self.call.connection.shared.load.observe(took, now);
+                self.call.connection.took(took, now);
             }
         }
         self.call.permit.answered();
+        self.call.begins(self.worker, self.local, now);
     }
 }
 

@@ -61,14 +61,29 @@ impl Requester for Http1<'_> {
         if call.connection.policy().protocol == Protocol::Http2 {
             let attempt =
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
-            return Box::pin(attempt).await;
+            return Box::pin(attempt).await.map_err(|failed| self.unless_broken(failed));
         }
-        match call.hedge_delay(self.facts) {
+        let attempted = match call.hedge_delay(self.facts) {
             // Apart, as few ask for it.
             Some(delay) if reuse => {
                 Box::pin(hedge::run(worker, self.client, self.scratch, self.facts, call, lease, delay)).await
             }
             _ => attempt::run(worker, self.client, self.scratch, self.facts, call, lease, reuse).await,
+        };
+        attempted.map_err(|failed| self.unless_broken(failed))
+    }
+}
+
+impl Http1<'_> {
+    /// A request is not late whose client has broken off while its body could not go on: with TLS, that shows only now.
+    fn unless_broken(&self, failed: Failed) -> Failed {
+        match failed {
+            Failed::Over(Ended::Fault(Fault { reason: Reason::Timeout | Reason::DeadlineExceeded, .. }))
+                if self.client.socket.is_broken() =>
+            {
+                Failed::Over(Ended::Gone)
+            }
+            failed => failed,
         }
     }
 }
@@ -79,7 +94,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     facts.keep_alive &= !client.has_retired(worker);
     scratch.input.hold(scratch.request.length());
     let head = scratch.input.held();
-    let mut found = match !facts.framing.is_empty() && http2::grpc::is_request(&scratch.request, head) {
+    let mut found = match facts.grpc {
         true => Err(Fault::new(Reason::Http2Required, "").into()),
         false => find::check_host(worker, client.peer, client.socket.names(), &scratch.request, head)
             .map_err(Refusal::from)
@@ -150,7 +165,7 @@ pub(crate) async fn attempts(
         let failed = match request.attempt(worker, call, &lease, reuse).await {
             Ok(next) => {
                 let local = call.answered.take().unwrap_or_else(|| lease.local().clone());
-                call.judge(worker, &local, Some(call.health()));
+                call.judge(worker, &local, call.health());
                 call.answered.replace(Some(local));
                 return Ok(next);
             }
@@ -163,7 +178,7 @@ pub(crate) async fn attempts(
                 (again, reuse) = (Some(lease), false);
             }
             Failed::Full => {
-                hold::room(request, call, &lease).await?;
+                hold::room(worker, request, call, &lease).await?;
                 again = Some(lease);
             }
             Failed::Again(fault, second) => {
@@ -180,11 +195,13 @@ pub(crate) async fn attempts(
             Failed::Over(ended) => {
                 call.tried.push(lease.local().shared.id.clone());
                 if let Some(reason) = ended.reason().filter(|reason| call.blames_callee(*reason)) {
+                    let answered = call.answered.borrow();
+                    let local = answered.as_ref().unwrap_or_else(|| lease.local());
                     // Who fails at once must not look fast. Of lost time the average knows.
                     if call.had_its_time(reason) {
-                        call.judge(worker, lease.local(), Some(health::Outcome::Failure));
+                        call.judge(worker, local, health::Outcome::Failure);
                     } else {
-                        call.failed_by(worker, lease.local());
+                        call.failed_by(worker, local);
                     }
                 }
                 return Err(ended);

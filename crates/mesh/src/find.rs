@@ -54,7 +54,7 @@ pub(crate) fn find(
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let trace = trace(request, head).is_none().then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
-    let key = key_of(request, head, &policy.balance);
+    let key = key_of(request, head, &policy.balance, || worker.random_bits::<1>()[0]);
     let waits = caller_timeout(request, head, edge.is_none_or(|edge| edge.trusted));
     Call::new(worker, entry, connection.clone(), line, (key, lot), waits, request.length()).map_err(refused)
 }
@@ -89,15 +89,15 @@ pub(crate) fn check_host(
     Err(Fault::new(Reason::Misdirected, host))
 }
 
-/// The hash of what the policy takes as the key; the same for all requests that lack it.
-fn key_of(request: &RequestHead, head: &[u8], balance: &Balance) -> u64 {
+/// The hash of what the policy takes as the key. A request that lacks it has one of its own, so that no instance gets them all.
+fn key_of(request: &RequestHead, head: &[u8], balance: &Balance, by_chance: impl FnOnce() -> u64) -> u64 {
     let Balance::Hash { key, .. } = balance else { return 0 };
     let of_values = match key {
         HashKey::Header(name) => hash_all(request.values(head, name)),
         HashKey::Cookie(name) => hash_all(cookies(request, head, name)),
         HashKey::Path => return balance::hash(request.path_bytes(head)),
     };
-    of_values.unwrap_or_else(|| balance::hash(b""))
+    of_values.unwrap_or_else(by_chance)
 }
 
 /// The hash of what keeps the client on one release.

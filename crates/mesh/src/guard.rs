@@ -16,7 +16,7 @@ use std::{
 
 use logic::{
     breaker::{self, Admit, BUCKETS, Breaker, Gate},
-    outcome::Outcome,
+    outcome::{Begun, Outcome, Turned},
 };
 use model::{Reason, Timestamp, figures::BreakerState, spec::Policy};
 
@@ -63,13 +63,40 @@ impl Guard {
         Ok(passed)
     }
 
-    /// Takes note of how a request that passed ended; `None` if that says nothing of the callee. `chance` (0 to 1) is random.
-    pub(crate) fn ended(&self, passed: Passed, outcome: Option<Outcome>, now: Timestamp, chance: impl Fn() -> f64) {
-        let Some(breaker) = &self.breaker else { return };
+    /// Takes note of how a request that passed went, once; `None` if that says nothing of the callee. `chance` (0 to 1) is random.
+    /// Returns the failures in a row before.
+    pub(crate) fn judge(
+        &self,
+        passed: Passed,
+        outcome: Option<Outcome>,
+        now: Timestamp,
+        chance: impl Fn() -> f64,
+    ) -> u32 {
+        let Some(breaker) = &self.breaker else { return 0 };
         match (passed.probes, outcome) {
             (true, outcome) => self.evidence.probe_ended(breaker, passed.word, outcome, now, chance),
-            (false, Some(outcome)) => self.evidence.count(breaker, passed.word, outcome, now, chance),
+            (false, Some(outcome)) => {
+                let turned = Turned { outcome, instead_of: None };
+                return self.evidence.count(breaker, passed.word, turned, now, chance);
+            }
             (false, None) => {}
+        }
+        0
+    }
+
+    /// Takes note that an answer that had begun as a success turned out otherwise.
+    pub(crate) fn amend(&self, passed: Passed, begun: Begun, turned: Turned, now: Timestamp, chance: impl Fn() -> f64) {
+        let Some(breaker) = &self.breaker else { return };
+        if !passed.probes {
+            self.evidence.count(breaker, passed.word, turned, now, chance);
+            return;
+        }
+        let closed = breaker.probe_ended(passed.word, true, begun.at, 0.0);
+        if turned.instead_of.is_some() {
+            let open = breaker.probe_ended(passed.word, false, now, chance());
+            let _ = self.evidence.gate.0.compare_exchange(closed, open, SeqCst, SeqCst);
+        } else {
+            self.evidence.count(breaker, closed, turned, now, chance);
         }
     }
 
@@ -141,17 +168,26 @@ impl Evidence {
         let _ = self.gate.0.compare_exchange(probe, next, SeqCst, SeqCst);
     }
 
-    fn count(&self, breaker: &Breaker, word: u64, outcome: Outcome, now: Timestamp, chance: impl Fn() -> f64) {
+    /// Returns the failures in a row before.
+    fn count(&self, breaker: &Breaker, word: u64, turned: Turned, now: Timestamp, chance: impl Fn() -> f64) -> u32 {
         if self.gate.0.load(SeqCst) != word {
-            return;
+            return 0;
         }
-        let next = |run| Some(breaker::run_after(run, outcome)).filter(|next| *next != run);
-        let _ = self.run.0.fetch_update(SeqCst, SeqCst, next);
+        let Turned { outcome, instead_of } = turned;
+        let resumed = instead_of.map_or(0, |begun| begun.service_run);
+        let next =
+            |run: u32| Some(breaker::run_after(run.saturating_add(resumed), outcome)).filter(|next| *next != run);
+        let before = self.run.0.fetch_update(SeqCst, SeqCst, next).unwrap_or_else(|unchanged| unchanged);
+        if let Some(begun) = instead_of {
+            let bucket = &self.buckets.0[breaker.index(begun.at)];
+            let _ = bucket.fetch_update(SeqCst, SeqCst, |held| breaker.uncounted(held, begun.at));
+        }
         let bucket = &self.buckets.0[breaker.index(now)];
         let _ = bucket.fetch_update(SeqCst, SeqCst, |held| Some(breaker.counted(held, outcome, now)));
         if outcome != Outcome::Success && breaker.opens(self.run.0.load(SeqCst), &self.counts(), now) {
             let _ = self.gate.0.compare_exchange(word, breaker.opened(now, chance()), SeqCst, SeqCst);
         }
+        before
     }
 
     fn counts(&self) -> [u64; BUCKETS] {
@@ -174,105 +210,4 @@ pub(crate) fn shown(wait: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const START: Timestamp = Timestamp(1_790_000_000_000_000);
-
-    fn guard(change: impl FnOnce(&mut Policy)) -> Arc<Guard> {
-        let mut policy = Policy::default();
-        change(&mut policy);
-        let rates = Rates::new(&[policy.rate], &[]).remove(0);
-        Arc::new(Guard::new(&policy, rates, Retries::new(&[policy.retry_budget], &[]).remove(0), None))
-    }
-
-    /// Runs the same work in so many threads at once; returns the sum of what each counts.
-    fn in_threads(workers: usize, work: impl Fn() -> u32 + Send + Sync + 'static) -> u32 {
-        let work = Arc::new(work);
-        let start = |_| {
-            std::thread::spawn({
-                let work = work.clone();
-                move || work()
-            })
-        };
-        let threads: Vec<_> = (0..workers).map(start).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
-
-        #[test]
-        fn rate_and_budget_are_exact_with_any_number_of_workers(
-            workers in prop::sample::select(vec![1_usize, 2, 8]),
-            burst in 1_u32..50,
-            each in 20_u32..80,
-        ) {
-            let guard = guard(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per: Duration::from_secs(1), burst }));
-            let wanted = u32::try_from(workers).unwrap() * each;
-            let held = guard.clone();
-            let admitted = in_threads(workers, move || (0..each).map(|_| u32::from(held.admit(START).is_ok())).sum());
-            prop_assert_eq!(admitted, burst.min(wanted));
-            let retries = in_threads(workers, move || (0..each).map(|_| u32::from(guard.retries.withdraw(START))).sum());
-            // Ten seconds' worth of ten a second, and a fifth of the requests.
-            prop_assert_eq!(retries, (100 + admitted / 5).min(wanted));
-        }
-
-        #[test]
-        fn a_breaker_that_one_worker_opens_is_open_for_all(workers in prop::sample::select(vec![1_usize, 2, 8])) {
-            let guard = guard(|_| {});
-            for _ in 0..20 {
-                let passed = guard.admit(START).unwrap();
-                guard.ended(passed, Some(Outcome::Failure), START, || 0.0);
-            }
-            let held = guard.clone();
-            let passed = in_threads(workers, move || u32::from(held.admit(START).is_ok()));
-            prop_assert_eq!(passed, 0);
-            let later = START + Duration::from_secs(2);
-            let probes = in_threads(workers, move || u32::from(guard.admit(later).is_ok()));
-            prop_assert_eq!(probes, 1, "one probe at a time");
-        }
-    }
-
-    #[test]
-    fn what_an_open_breaker_refuses_uses_up_no_rate() {
-        let per = Duration::from_secs(3600);
-        let guard = guard(|policy| policy.rate = Some(model::spec::Rate { requests: 1, per, burst: 21 }));
-        for _ in 0..20 {
-            guard.ended(guard.admit(START).unwrap(), Some(Outcome::Failure), START, || 0.0);
-        }
-        for _ in 0..9 {
-            assert_eq!(guard.admit(START).unwrap_err().reason, Reason::BreakerOpen);
-        }
-        let later = START + Duration::from_secs(2);
-        let probe = guard.admit(later).expect("the rate still takes one");
-        guard.ended(probe, None, later, || 0.0);
-        let later = later + Duration::from_secs(60);
-        assert_eq!(guard.admit(later).unwrap_err().reason, Reason::RateLimited);
-        assert_eq!(guard.breaker(), BreakerState::Open, "what the rate refuses is no probe");
-    }
-
-    #[test]
-    fn a_probe_decides() {
-        for (outcome, state) in [
-            (Some(Outcome::Success), BreakerState::Closed),
-            (Some(Outcome::Failure), BreakerState::Open),
-            (Some(Outcome::Limited), BreakerState::Open),
-            (None, BreakerState::Open),
-        ] {
-            let guard = guard(|_| {});
-            for _ in 0..20 {
-                guard.ended(guard.admit(START).unwrap(), Some(Outcome::Failure), START, || 0.0);
-            }
-            assert_eq!(guard.breaker(), BreakerState::Open);
-            let later = START + Duration::from_secs(2);
-            let probe = guard.admit(later).unwrap();
-            assert_eq!(guard.breaker(), BreakerState::Probing);
-            assert_eq!(guard.admit(later).unwrap_err().reason, Reason::BreakerOpen);
-            guard.ended(probe, outcome, later, || 0.0);
-            assert_eq!(guard.breaker(), state, "{outcome:?}");
-        }
-    }
-}
+mod tests;

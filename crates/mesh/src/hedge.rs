@@ -101,7 +101,7 @@ pub(crate) async fn ask_two(
         () = local.cut.wait() => Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, "")))),
         () = sleep_until(call.deadline.at) => {
             call.unanswered(local, began, worker.now(), Some(call.deadline.reason));
-            Err(Failed::Over(Ended::Fault(attempt::late(call))))
+            Err(Failed::Over(Ended::Fault(attempt::late(call, call.deadline.at))))
         }
     }
 }

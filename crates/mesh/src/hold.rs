@@ -89,7 +89,7 @@ pub(crate) async fn acquire(
         if call.permit.try_complete(&connection) {
             return Ok(Some(Lease::new(local)));
         }
-        Box::pin(wait_for_room(request, call)).await?;
+        Box::pin(wait_for_room(worker, request, call)).await?;
     }
 }
 
@@ -134,8 +134,7 @@ async fn wait_for_instance(
         told = asleep;
         let changed = worker.changed.wait();
         let late = || late(call, Reason::NotReady, "not healthy yet");
-        first_of(changed, request, call, late).await?;
-        worker.now();
+        first_of(changed, worker, request, call, late).await?;
         if let Some(local) = available(worker, call) {
             return Ok(Some(local));
         }
@@ -178,7 +177,7 @@ impl View {
 
 /// Until the permit is complete. What the latency does not allow waits like what the policy does not: only who would wait too long is
 /// turned away.
-async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<(), Ended> {
+async fn wait_for_room(worker: &Worker, request: &mut impl Requester, call: &mut Call) -> Result<(), Ended> {
     let local = call.connection.clone();
     let most = local.policy().queue;
     while let Some((bound, lane, max)) = call.permit.missing(&local.shared) {
@@ -187,7 +186,7 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
             Some(Entry::Inside) => {}
             Some(Entry::InLine(mut place)) => {
                 let late = || late(call, Reason::Overloaded, &full(bound));
-                first_of(place.entered(), request, call, late).await?;
+                first_of(place.entered(), worker, request, call, late).await?;
             }
         }
         call.permit.entered(&local);
@@ -196,17 +195,24 @@ async fn wait_for_room(request: &mut impl Requester, call: &mut Call) -> Result<
 }
 
 /// Room for one more connection to an instance. Until there is, the request is one of those that wait on its connection.
-pub(crate) async fn room(request: &mut impl Requester, call: &Call, lease: &Lease) -> Result<(), Ended> {
+pub(crate) async fn room(
+    worker: &Worker,
+    request: &mut impl Requester,
+    call: &Call,
+    lease: &Lease,
+) -> Result<(), Ended> {
     let (policy, instance) = (call.connection.policy(), &lease.local().shared);
     let most = policy.limits.upstream_connections;
-    let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
-    let full = format!("{most} connections to {}", instance.id);
-    match instance.connections.enter(0, most, u32::MAX) {
-        None => return Err(fault(Reason::QueueFull, full)),
+    let full = || format!("{} connections to {}", instance.connections.inside(), instance.id);
+    // Nobody waits for room that another policy lacks.
+    match instance.connections.enter(most, most, u32::MAX) {
+        None => return Err(fault(Reason::QueueFull, full())),
         Some(Entry::Inside) => {}
         Some(Entry::InLine(mut place)) => {
+            let _waits = hold(&call.connection.shared.state.in_flight, policy.queue)?;
             instance.wanted.notify_waiters();
-            first_of(place.entered(), request, call, || late(call, Reason::Overloaded, &full)).await?;
+            let late = || late(call, Reason::Overloaded, &full());
+            first_of(place.entered(), worker, request, call, late).await?;
         }
     }
     lease.room.set(Some(Reserved::entered(instance)));
@@ -217,16 +223,20 @@ fn hold(bound: &Bound, most: u32) -> Result<Held<'_>, Ended> {
     bound.hold(most).ok_or_else(|| fault(Reason::QueueFull, format!("{most} wait already")))
 }
 
-/// Waits for an event, the end of the client, or the deadline.
+/// Waits for an event, the end of the client, or the deadline. Nobody else may have read the clock since.
 async fn first_of(
     event: impl Future<Output = ()>,
+    worker: &Worker,
     request: &mut impl Requester,
     call: &Call,
     late: impl FnOnce() -> Ended,
 ) -> Result<(), Ended> {
     tokio::select! {
         biased;
-        () = event => Ok(()),
+        () = event => {
+            worker.now();
+            Ok(())
+        }
         () = request.gone() => Err(Ended::Gone),
         () = sleep_until(call.deadline.at) => Err(late()),
     }
@@ -238,7 +248,7 @@ fn full(bound: &Bound) -> String {
 
 /// What it waited for did not come in the time of its policy, or of its caller.
 fn late(call: &Call, reason: Reason, what: &str) -> Ended {
-    let reason = if call.deadline.caller.is_some() { call.deadline.reason } else { reason };
+    let reason = if call.deadline.reason == Reason::Timeout { reason } else { call.deadline.reason };
     fault(reason, format!("{what}, waited {}", model::format_duration(call.patience())))
 }
 

@@ -79,21 +79,27 @@ impl Instance {
         self.outlier.0.load(SeqCst)
     }
 
-    /// Takes note of how a request to it ended. `ejected` counts the ejected ones of all `total` instances of its service.
+    /// Takes note of how a request to it went; returns the failures in a row before. `resumed` is as for [`Outlier::after`],
+    /// `ejected` counts the ejected ones of all `total` instances of its service.
     pub(crate) fn judge(
         &self,
         rule: &Outlier,
         outcome: Outcome,
+        resumed: u8,
         now: Timestamp,
         total: usize,
         ejected: impl Fn() -> usize,
-    ) {
-        let after = |word| rule.after(word, outcome, now, || rule.has_room(total, ejected()));
-        let Ok(before) = self.outlier.0.fetch_update(SeqCst, SeqCst, after) else { return };
+    ) -> u8 {
+        let after = |word| rule.after(word, outcome, resumed, now, || rule.has_room(total, ejected()));
+        let before = match self.outlier.0.fetch_update(SeqCst, SeqCst, after) {
+            Ok(before) => before,
+            Err(unchanged) => return outlier::run(unchanged),
+        };
         let is_new = !outlier::is_ejected(before, now) && outlier::is_ejected(self.outlier_word(), now);
         if is_new && !rule.has_room(total, ejected().saturating_sub(1)) {
             let _ = self.outlier.0.fetch_update(SeqCst, SeqCst, |word| Some(rule.taken_back(word, now)));
         }
+        outlier::run(before)
     }
 
     fn leave(&self) {

@@ -42,6 +42,7 @@ mod line;
 mod listener;
 mod load;
 mod messages;
+mod pace;
 mod picker;
 mod place;
 mod pool;
@@ -67,6 +68,7 @@ mod traffic;
 mod tunnel;
 mod unix;
 mod upload;
+mod verdict;
 mod view;
 mod worker;
 

@@ -228,7 +228,7 @@ mod tests {
         let pick = || picker.pick(&candidates, &Cell::default(), |_| 0).unwrap();
         let first = pick();
         for index in (0..4).filter(|index| *index != first).skip(1) {
-            endpoints[index].shared.judge(&RULE, Outcome::Failure, NOW, 4, || 0);
+            endpoints[index].shared.judge(&RULE, Outcome::Failure, 0, NOW, 4, || 0);
         }
         let other = (0..4).find(|index| *index != first).unwrap();
         let _leases = [first, first, other].map(|index| Lease::new(endpoints[index].clone()));

@@ -27,7 +27,7 @@ pub(crate) fn write_down(
 ) {
     let now = worker.now();
     let health = health_of(call, outcome);
-    call.connection.shared.guard.ended(call.passed, health, now, || worker.chance());
+    call.ends(worker, health, now);
     let record = Record {
         outcome,
         micros: u64::try_from(now.since(call.arrived).as_micros()).unwrap_or(u64::MAX),

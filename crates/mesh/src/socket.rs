@@ -12,6 +12,7 @@ use std::{
 
 use ports::traffic::Target;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with, sockopt},
 };
@@ -128,6 +129,15 @@ impl Socket {
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Whether the peer has broken the connection, whatever there is to read before.
+    pub(crate) fn is_broken(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => is_broken(stream),
+            Self::Unix(stream) => is_broken(stream),
+            Self::Tls(stream) => is_broken(&*stream.socket()),
+        }
+    }
+
     /// Lets the kernel notice a peer that vanished without a word, where nothing else limits the silence.
     pub(crate) fn keep_alive(&self) {
         self.with_tcp(|stream| {
@@ -157,6 +167,11 @@ impl Socket {
             Self::Unix(_) => {}
         }
     }
+}
+
+/// Errors and the end of both directions are told unasked.
+fn is_broken(socket: &impl AsFd) -> bool {
+    poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&Timespec::default())).is_ok_and(|told| told > 0)
 }
 
 /// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
@@ -192,6 +207,15 @@ impl Reader<'_> {
     /// Reads into a space that is not empty; 0 is the end.
     pub(crate) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         poll_fn(|context| self.poll_read(context, space)).await
+    }
+
+    /// Ends when the peer has broken the connection, whatever there is to read before. Of TLS only [`Socket::is_broken`] can tell.
+    pub(crate) async fn broken(&self) {
+        let _ = match self {
+            Self::Tcp(half) => half.as_ref().ready(Interest::ERROR).await.map(drop),
+            Self::Unix(stream) => stream.broken().await,
+            Self::Tls(_) => std::future::pending().await,
+        };
     }
 
     /// As [`Reader::read`].

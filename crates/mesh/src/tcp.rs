@@ -110,13 +110,13 @@ impl Requester for Tcp<'_> {
         // As good as an answer: what comes now is between the two.
         call.status.set(200);
         call.permit.answered();
+        call.begins(worker, local, now);
         let Scratch { input, reply, .. } = &mut *self.scratch;
-        let terms = Terms { call, websocket: false, cut: &local.cut, after_end: Duration::MAX };
+        let terms = Terms { call, websocket: false, cut: &local.cut, silence: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
             tunnel::Ended::ByPeers => Ok(Next::Close),
-            tunnel::Ended::Broken(peer) => Err(Failed::Over(peer.ended())),
-            tunnel::Ended::CutOff => {
-                upstream.socket.reset_on_close();
+            tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+            tunnel::Ended::CutOff { .. } => {
                 local.shared.cut_off.fetch_add(1, Relaxed);
                 Err(Failed::Over(Ended::Broken(Reason::DrainTimeout)))
             }

@@ -3,12 +3,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    pin::pin,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
     time::Duration,
 };
 
 use model::Reason;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wire::websocket::{Frames, GOING_AWAY_FROM_CLIENT, GOING_AWAY_FROM_SERVER};
 
 use crate::{
@@ -25,9 +27,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     ByPeers,
-    /// The connection of one broke. That to the instance is reset when it is closed; the client's is up to who serves it.
-    Broken(Peer),
-    CutOff,
+    /// Of one the connection broke, or nothing more was heard after the other one's end. That to the instance is reset when it is
+    /// closed; the client's is up to who serves it.
+    Failed(Peer, Reason),
+    /// Its instance's drain timed out. Whoever could not be told so is reset, as above.
+    CutOff {
+        /// The client has a close frame.
+        told: bool,
+    },
 }
 
 /// Who is at an end of a tunnel.
@@ -44,15 +51,17 @@ pub(crate) struct Terms<'a> {
     pub(crate) websocket: bool,
     /// When this fires it ends; a WebSocket is told so with status 1001.
     pub(crate) cut: &'a Signal,
-    /// How long one direction may go on after the other has ended.
-    pub(crate) after_end: Duration,
+    /// How long one direction may be silent after the other has ended.
+    pub(crate) silence: Duration,
 }
 
-/// Where one direction stands, to know whether a frame of ours may follow.
+/// Where one direction stands, to know whether a frame of ours may follow, and whom it waits for.
 #[derive(Default)]
 struct Direction {
     frames: RefCell<Frames>,
     writing: Cell<bool>,
+    /// Bytes have moved since this was looked at.
+    moved: Cell<bool>,
 }
 
 /// Whose connection broke, once one did. What ends then was cut off, whatever the host says of it.
@@ -93,29 +102,40 @@ pub(crate) async fn run(
         let both = async {
             tokio::select! {
                 // Who takes nothing more may have said something before.
-                () = &mut to_upstream => if broken.get() != Some(Peer::Client) {
-                    let _ = timeout(terms.after_end, to_client).await;
+                () = &mut to_upstream => match broken.get() {
+                    Some(Peer::Client) => None,
+                    _ => silent(to_client, &down, (Peer::Instance, Peer::Client), terms.silence).await,
                 },
-                () = &mut to_client => if broken.get() != Some(Peer::Instance) {
-                    let _ = timeout(terms.after_end, to_upstream).await;
+                () = &mut to_client => match broken.get() {
+                    Some(Peer::Instance) => None,
+                    _ => silent(to_upstream, &up, (Peer::Client, Peer::Instance), terms.silence).await,
                 },
             }
         };
         tokio::select! {
             biased;
-            () = both => broken.get().map_or(Ended::ByPeers, Ended::Broken),
-            () = terms.cut.wait() => Ended::CutOff,
+            silent = both => {
+                let broken = broken.get().map(|peer| Ended::Failed(peer, Reason::Reset));
+                let silent = silent.map(|peer| Ended::Failed(peer, Reason::IdleTimeout));
+                broken.or(silent).unwrap_or(Ended::ByPeers)
+            }
+            () = terms.cut.wait() => Ended::CutOff { told: false },
         }
     };
-    match ended {
-        Ended::CutOff if terms.websocket => {
-            say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await;
-            say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await;
-        }
-        Ended::Broken(_) => upstream.reset_on_close(),
-        Ended::CutOff | Ended::ByPeers => {}
+    let told = match ended {
+        Ended::ByPeers => return ended,
+        Ended::Failed(..) => false,
+        Ended::CutOff { .. } => terms.websocket && say_farewell(upstream, &up, GOING_AWAY_FROM_CLIENT).await,
+    };
+    if !told {
+        upstream.reset_on_close();
     }
-    ended
+    match ended {
+        Ended::CutOff { .. } if terms.websocket => {
+            Ended::CutOff { told: say_farewell(client, &down, GOING_AWAY_FROM_SERVER).await }
+        }
+        _ => ended,
+    }
 }
 
 /// Copies until the end, and passes the end on.
@@ -137,13 +157,17 @@ async fn copy(
                 return;
             }
             count(buffer.data().len());
+            direction.moved.set(true);
             direction.frames.borrow_mut().pass(buffer.data());
             direction.writing.set(false);
             buffer.consume(buffer.data().len());
         }
         match from.read(buffer.space()).await {
             Ok(0) => break,
-            Ok(count) => buffer.filled(count),
+            Ok(count) => {
+                direction.moved.set(true);
+                buffer.filled(count);
+            }
             Err(_) => return broken.set(Some(source)),
         }
     }
@@ -152,21 +176,41 @@ async fn copy(
     }
 }
 
+/// Whom a direction waits for, once it has been silent for so long; `None` if it ends before.
+async fn silent(
+    mut copied: Pin<&mut impl Future<Output = ()>>,
+    direction: &Direction,
+    (source, sink): (Peer, Peer),
+    limit: Duration,
+) -> Option<Peer> {
+    let mut silence = pin!(sleep(limit));
+    poll_fn(|context| {
+        if copied.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        if direction.moved.take() {
+            silence.set(sleep(limit));
+        }
+        silence.as_mut().poll(context).map(|()| Some(if direction.writing.get() { sink } else { source }))
+    })
+    .await
+}
+
 impl Peer {
-    /// How the request ends whose tunnel it broke.
-    pub(crate) fn ended(self) -> call::Ended {
+    /// How the request ends whose tunnel failed by this peer.
+    pub(crate) fn ended(self, reason: Reason) -> call::Ended {
         match self {
             Self::Client => call::Ended::Gone,
-            Self::Instance => call::Ended::Broken(Reason::Reset),
+            Self::Instance => call::Ended::Broken(reason),
         }
     }
 }
 
-/// A frame of ours may only stand between two frames.
-async fn say_farewell(socket: &mut Socket, direction: &Direction, frame: &[u8]) {
+/// Says whether it went. A frame of ours may only stand between two frames.
+async fn say_farewell(socket: &mut Socket, direction: &Direction, frame: &[u8]) -> bool {
     if direction.writing.get() || !direction.frames.borrow().at_boundary() {
-        return;
+        return false;
     }
     let (_, mut writer) = socket.split();
-    let _ = timeout(FAREWELL, writer.write_all([frame])).await;
+    matches!(timeout(FAREWELL, writer.write_all([frame])).await, Ok(Ok(())))
 }

@@ -103,6 +103,11 @@ impl Unix {
         }
     }
 
+    /// Ends when the peer has closed in both directions. Nobody asks here for room to write, so what is told of writing is its end.
+    pub(crate) async fn broken(&self) -> io::Result<()> {
+        self.readable.ready(Interest::WRITABLE | Interest::ERROR).await.map(|mut ready| ready.retain_ready())
+    }
+
     pub(crate) fn shutdown(&self) -> io::Result<()> {
         self.readable.get_ref().shutdown(Shutdown::Write)
     }

@@ -2,19 +2,17 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     task::{Poll, ready},
-    time::Duration,
 };
 
-use model::{Reason, spec::MessageLimits};
-use tokio::time::Instant;
 use wire::http1::{Body, Framing};
 
 use crate::{
     attempt::Flow,
     body::{self, PassFailed},
     buffer::Buffer,
+    pace::Pace,
     problem::Fault,
     retry::Sent,
     socket::{Reader, WriteFailed, Writer},
@@ -73,7 +71,7 @@ async fn send(
     let framing = flow.facts.framing;
     let mut body = Body::new(framing);
     let mut pace = Pace::new(flow);
-    let idle = flow.call.connection.policy().idle_timeout;
+    let (idle, room) = (flow.call.connection.policy().idle_timeout, flow.call.connection.shared.buffer);
     // Reading chunks uses them up, so nothing is read before the instance has taken the head.
     if framing == Framing::Chunked || body.is_done() {
         let written = within(idle, pin!(to.write_all([head]))).await.map_err(|_| Stopped::Upstream)?;
@@ -88,19 +86,17 @@ async fn send(
     loop {
         let held = input.data().len();
         let passed = body::pass(&mut body, input, to, framing, head, pace.allowed());
-        let passed = within(idle, pin!(passed)).await;
-        match passed {
-            Ok(Ok(passed)) => {
+        match unless_broken(flow, pin!(passed), pin!(from.broken())).await? {
+            Ok(passed) => {
                 flow.has_sent();
                 pace.passed(passed.data);
             }
-            Ok(Err(PassFailed::TooLarge(more))) => {
+            Err(PassFailed::TooLarge(more)) => {
                 flow.call.count_received(more);
                 return Err(pace.too_large());
             }
-            Ok(Err(PassFailed::Malformed(error))) => return Err(Stopped::Refused(Fault::of_request(error))),
-            Ok(Err(PassFailed::Write(failed))) => return Err(flow.not_written(&failed)),
-            Err(_) => return Err(Stopped::Upstream),
+            Err(PassFailed::Malformed(error)) => return Err(Stopped::Refused(Fault::of_request(error))),
+            Err(PassFailed::Write(failed)) => return Err(flow.not_written(&failed)),
         }
         let used = held - input.data().len();
         flow.call.count_received(used);
@@ -112,77 +108,30 @@ async fn send(
         if body.is_done() {
             return Ok(());
         }
-        flow.listening.set(true);
-        pace.receive(from, input).await?;
-        flow.listening.set(false);
+        match pace.wait(from.read(input.body_space(room))).await? {
+            Ok(count @ 1..) => input.filled(count),
+            _ => return Err(Stopped::Vanished),
+        }
         flow.progress();
     }
+}
+
+/// Sends some of a body on, unless the instance takes nothing for too long, or the client has `broken` off meanwhile.
+pub(crate) async fn unless_broken<T>(
+    flow: &Flow<'_>,
+    mut sending: Pin<&mut impl Future<Output = T>>,
+    mut broken: Pin<&mut impl Future<Output = ()>>,
+) -> Result<T, Stopped> {
+    let sent = poll_fn(|context| match sending.as_mut().poll(context) {
+        Poll::Ready(sent) => Poll::Ready(Ok(sent)),
+        Poll::Pending => broken.as_mut().poll(context).map(|()| Err(Stopped::Vanished)),
+    });
+    within(flow.call.connection.policy().idle_timeout, pin!(sent)).await.unwrap_or(Err(Stopped::Upstream))
 }
 
 /// Whether the buffer holds a body to its end, so that another attempt can send it.
 pub(crate) fn keeps(input: &Buffer, framing: Framing) -> bool {
     matches!(framing, Framing::Length(length) if input.can_hold(length))
-}
-
-/// How much of a body has come, and how long it was waited for.
-pub(crate) struct Pace<'a> {
-    limits: &'a MessageLimits,
-    idle: Duration,
-    buffer: usize,
-    bytes: usize,
-    waited: Duration,
-}
-
-impl<'a> Pace<'a> {
-    pub(crate) fn new(flow: &Flow<'a>) -> Self {
-        let (policy, buffer) = (flow.call.connection.policy(), flow.call.connection.shared.buffer);
-        Self { limits: &policy.limits, idle: policy.idle_timeout, buffer, bytes: 0, waited: Duration::ZERO }
-    }
-
-    /// How many bytes of the body may still go on.
-    pub(crate) fn allowed(&self) -> u64 {
-        self.limits.body.map_or(u64::MAX, |most| most.0.saturating_sub(self.bytes as u64))
-    }
-
-    /// Takes note of bytes of the body that went on.
-    pub(crate) fn passed(&mut self, bytes: usize) {
-        self.bytes += bytes;
-    }
-
-    /// There are more than may go on.
-    pub(crate) fn too_large(&self) -> Stopped {
-        let most = self.limits.body.map_or_else(String::new, |most| format!("{most} allowed"));
-        Stopped::Refused(Fault::new(Reason::BodyTooLarge, most))
-    }
-
-    /// Reads the next piece.
-    async fn receive(&mut self, from: &mut Reader<'_>, input: &mut Buffer) -> Result<(), Stopped> {
-        match self.wait(from.read(input.body_space(self.buffer))).await? {
-            Ok(count @ 1..) => input.filled(count),
-            _ => return Err(Stopped::Vanished),
-        }
-        Ok(())
-    }
-
-    /// Waits for the next piece. Only the time spent here counts: what the instance takes to read is not the client's.
-    pub(crate) async fn wait<T>(&mut self, piece: impl Future<Output = T>) -> Result<T, Stopped> {
-        let began = Instant::now();
-        let piece = within(self.patience(), pin!(piece)).await;
-        self.waited += began.elapsed();
-        piece.map_err(|_| self.too_slow())
-    }
-
-    /// How long the next piece may take.
-    fn patience(&self) -> Duration {
-        let Some(seconds) = (self.bytes as u64).checked_div(self.limits.progress.0) else { return self.idle };
-        let allowed = self.limits.progress_grace + Duration::from_secs(seconds);
-        allowed.saturating_sub(self.waited).min(self.idle)
-    }
-
-    fn too_slow(&self) -> Stopped {
-        let waited = model::format_duration(Duration::from_millis(u64::try_from(self.waited.as_millis()).unwrap_or(0)));
-        Stopped::Refused(Fault::new(Reason::BodyTooSlow, format!("{} bytes in {waited}", self.bytes)))
-    }
 }
 
 impl Flow<'_> {

@@ -9,7 +9,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nats
-from nats.errors import TimeoutError
 
 # The order's id is the key: a message that comes again makes no second mail.
 SCHEMA = "CREATE TABLE IF NOT EXISTS mails (order_id TEXT PRIMARY KEY, user INTEGER NOT NULL, text TEXT NOT NULL)"
@@ -65,14 +64,25 @@ async def consume(stream):
     while True:
         try:
             messages = await orders.fetch(10, timeout=5)
-        except TimeoutError:
+        except asyncio.TimeoutError:
+            # Not only the `nats.errors.TimeoutError` that is one: `fetch` raises both.
             continue
         for message in messages:
-            order = json.loads(message.data)
-            if keep(store, order):
-                print(f"mail about order {order['id']}", flush=True)
-            # Only now: without it the message comes again.
-            await message.ack()
+            await take(store, message)
+
+
+async def take(store, message):
+    try:
+        order = json.loads(message.data)
+        is_new = keep(store, order)
+    except (ValueError, KeyError, TypeError) as error:
+        # It never will be an order: it becomes a dead letter, and those behind it go on.
+        print(f"no order: {error!r}", flush=True)
+        return await message.term()
+    if is_new:
+        print(f"mail about order {order['id']}", flush=True)
+    # Only now: without it the message comes again.
+    await message.ack()
 
 
 async def main():

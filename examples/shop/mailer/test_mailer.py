@@ -1,10 +1,20 @@
+import asyncio
+import json
 import os
 import tempfile
 import unittest
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
-from mailer import database, keep, newest
+from nats.errors import TimeoutError
+
+from mailer import consume, database, keep, newest, take
 
 ORDER = {"id": "a1", "user": 1, "sku": "tea", "quantity": 2}
+
+
+def delivered(data):
+    return SimpleNamespace(data=data.encode(), ack=AsyncMock(), term=AsyncMock())
 
 
 class Mails(unittest.TestCase):
@@ -21,6 +31,24 @@ class Mails(unittest.TestCase):
         self.assertEqual(newest(self.store), [mail])
         keep(self.store, {**ORDER, "id": "a2"})
         self.assertEqual([mail["order"] for mail in newest(self.store)], ["a2", "a1"])
+
+    def test_it_goes_on_when_there_is_no_order_for_a_while(self):
+        message = delivered(json.dumps(ORDER))
+        answers = [TimeoutError(), asyncio.TimeoutError(), [message], asyncio.CancelledError()]
+        stream = AsyncMock()
+        stream.pull_subscribe.return_value.fetch.side_effect = answers
+        with self.assertRaises(asyncio.CancelledError):
+            asyncio.run(consume(stream))
+        self.assertEqual(len(newest(self.store)), 1)
+        message.ack.assert_awaited_once()
+
+    def test_what_is_no_order_is_given_up(self):
+        for data in ["{bad", "7", '{"id": "a1"}']:
+            message = delivered(data)
+            asyncio.run(take(self.store, message))
+            message.term.assert_awaited_once()
+            message.ack.assert_not_awaited()
+        self.assertEqual(newest(self.store), [])
 
 
 if __name__ == "__main__":

@@ -220,3 +220,11 @@ fn a_new_certificate_is_shown_after_a_reload() {
     server.signal(Signal::INT);
     server.ends_well();
 }
+
+#[test]
+fn its_log_is_no_json() {
+    for line in [["--json", "nats-server", "-t"], ["nats-server", "-t", "--json"]] {
+        let output = Command::new(isles()).args(line).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{line:?} {output:?}");
+    }
+}

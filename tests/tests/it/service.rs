@@ -41,7 +41,15 @@ fn the_unit_is_written_and_removed() {
     ]);
     let unit = "config/systemd/user/isles-test.service";
     assert!(!sandbox.path(unit).exists(), "it was only printed");
-    sandbox.isles(&["service", "install", "--user"]).ok().says(&["wrote ", "systemctl --user enable --now isles-test"]);
+    let first = "run `isles up -d && isles down` once first";
+    let said = ["wrote ", first, "systemctl --user enable --now isles-test"];
+    sandbox.isles(&["service", "install", "--user"]).ok().says(&said);
+    sandbox.write(".isles/manifest.toml", &sandbox.read("isles.toml"));
+    sandbox.isles(&["service", "install", "--user"]).ok().never_says(first);
+    sandbox
+        .isles(&["service", "install", "--print", "--json"])
+        .code(2)
+        .says(&["a unit is a file of systemd, not JSON"]);
     assert_eq!(sandbox.read(unit), printed.out);
     let program = sandbox.path(".isles/bin/isles");
     assert!(

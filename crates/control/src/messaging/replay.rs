@@ -25,7 +25,15 @@ impl Messaging {
         let start = place(start, &state, self.clock.now());
         let messages = self.streams.topics.rewind(&stream, consumer, start).await.map_err(refused)?;
         let sequence = self.first_from(&state, start).await?;
-        Ok(Replayed { sequence, messages })
+        let unacknowledged = self.first_awaited(&stream, consumer).await?.filter(|first| *first < sequence);
+        Ok(Replayed { sequence, messages, unacknowledged })
+    }
+
+    /// The first message that was delivered to the consumer and not acknowledged.
+    async fn first_awaited(&self, stream: &str, consumer: &str) -> Answer<Option<u64>> {
+        let consumers = self.streams.topics.consumers(stream).await.map_err(refused)?;
+        let awaits = consumers.iter().find(|state| state.name == consumer && state.ack_pending > 0);
+        Ok(awaits.map(|state| state.acknowledged + 1))
     }
 
     /// The sequence of the first message from there on; that of the next to come if there is none.

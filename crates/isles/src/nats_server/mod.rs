@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use cli::{
     nats_server::{HELP, NatsServerArgs, parse},
     report::UserError,
-    settings::Environment,
+    settings::{Environment, Settings as CommandLine},
     terminal::Terminal,
 };
 use ports::clock::{Clock, HostClock};
@@ -33,10 +33,12 @@ use signals::{Signal, Signals};
 /// Runs the server until a signal ends it.
 pub(crate) fn run(
     arguments: &[OsString],
+    line: &CommandLine,
     environment: &Environment,
     clock: HostClock,
     terminal: &mut Terminal,
 ) -> anyhow::Result<ExitCode> {
+    line.refuse_json("a NATS server writes a log")?;
     let Some(args) = parse(arguments)? else {
         terminal.print(HELP)?;
         return Ok(ExitCode::SUCCESS);

@@ -1,7 +1,10 @@
 //! The pick itself.
 
+use std::cmp::Ordering;
+
 /// Picks one of `count` instances by index, the cheaper of two distinct random ones; all are looked at where two draws
-/// could miss the better one too often, or where some are excluded. A tie goes to the first.
+/// could miss the better one too often, or where some are excluded. A tie is broken by chance: where nothing else is under
+/// way all cost the same.
 ///
 /// `cost` gives the cost of an index, or `None` if it must not be picked. `random` gives a number below its argument.
 pub fn pick(
@@ -16,15 +19,28 @@ pub fn pick(
             return Some(if b < a { second } else { first });
         }
     }
-    cheapest(count, cost)
+    cheapest(count, cost, random)
 }
 
-fn cheapest(count: usize, cost: impl Fn(usize) -> Option<f64>) -> Option<usize> {
+fn cheapest(
+    count: usize,
+    cost: impl Fn(usize) -> Option<f64>,
+    mut random: impl FnMut(usize) -> usize,
+) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
+    // How many cost as little: each of them is taken with the same chance.
+    let mut equals = 1;
     for index in 0..count {
         let Some(cost) = cost(index) else { continue };
-        if best.is_none_or(|(_, least)| cost < least) {
-            best = Some((index, cost));
+        match best.map_or(Ordering::Less, |(_, least)| cost.total_cmp(&least)) {
+            Ordering::Less => (best, equals) = (Some((index, cost)), 1),
+            Ordering::Equal => {
+                equals += 1;
+                if random(equals) == 0 {
+                    best = Some((index, cost));
+                }
+            }
+            Ordering::Greater => {}
         }
     }
     best.map(|(index, _)| index)
@@ -43,6 +59,8 @@ mod tests {
             (&[Some(5.0)], [0, 0], Some(0)),
             (&[Some(5.0), Some(4.0)], [0, 0], Some(1)),
             (&[Some(5.0), Some(5.0)], [1, 0], Some(0)),
+            (&[Some(5.0), Some(5.0)], [0, 0], Some(1)),
+            (&[Some(5.0), Some(4.0)], [1, 0], Some(1)),
             (&[Some(5.0), NO], [0, 0], Some(0)),
             (&[Some(1.0), Some(5.0), Some(4.0)], [1, 0], Some(2)),
             (&[Some(1.0), Some(4.0), Some(4.0)], [1, 0], Some(1)),
@@ -53,6 +71,20 @@ mod tests {
             let mut draws = draws.into_iter();
             let found = pick(costs.len(), |index| costs[index], |below| draws.next().unwrap() % below);
             assert_eq!(found, picked, "{costs:?}");
+        }
+    }
+
+    /// Over all draws: with one excluded, and with the cheapest ones behind one that costs more.
+    #[test]
+    fn each_of_the_cheapest_is_as_likely() {
+        for costs in [[Some(0.0), None, Some(0.0), Some(0.0)], [Some(1.0), Some(0.0), Some(0.0), Some(0.0)]] {
+            let mut picked = [0; 4];
+            for (second, third) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+                let draw = |equals| if equals == 2 { second } else { third };
+                picked[cheapest(4, |index| costs[index], draw).expect("there are some")] += 1;
+            }
+            let expected = costs.map(|cost| if cost == Some(0.0) { 2 } else { 0 });
+            assert_eq!(picked, expected, "{costs:?}");
         }
     }
 

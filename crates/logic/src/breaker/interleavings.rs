@@ -18,6 +18,10 @@ enum Step {
     Take(usize),
     /// Its request ends: as a success, a failure, or nobody knows.
     End(usize, Option<bool>),
+    /// The answer of its probe begins well.
+    Begin(usize),
+    /// What began well turns out a failure.
+    Turn(usize),
     /// It vanishes and never says how its request ended.
     Vanish(usize),
     Pass(Duration),
@@ -30,6 +34,7 @@ enum Worker {
     Asked { loaded: u64, probe: u64 },
     Requesting { kept: u64 },
     Probing { kept: u64, deadline: Timestamp },
+    Answered { probe: u64, closed: u64 },
 }
 
 struct World {
@@ -51,6 +56,8 @@ impl World {
             Step::Ask(worker) => self.ask(worker),
             Step::Take(worker) => self.take(worker),
             Step::End(worker, how) => self.end(worker, how),
+            Step::Begin(worker) => self.begin(worker),
+            Step::Turn(worker) => self.turn(worker),
             Step::Vanish(worker) => self.workers[worker] = Worker::Idle,
             Step::Pass(time) => self.now = self.now + time,
         }
@@ -88,7 +95,7 @@ impl World {
 
     fn end(&mut self, worker: usize, how: Option<bool>) {
         match self.workers[worker] {
-            Worker::Idle | Worker::Asked { .. } => return,
+            Worker::Idle | Worker::Asked { .. } | Worker::Answered { .. } => return,
             Worker::Requesting { kept } => {
                 if how == Some(false) {
                     self.exchange(kept, self.breaker.opened(self.now, 0.5));
@@ -104,6 +111,21 @@ impl World {
             }
         }
         self.workers[worker] = Worker::Idle;
+    }
+
+    fn begin(&mut self, worker: usize) {
+        let Worker::Probing { kept, .. } = self.workers[worker] else { return };
+        let closed = self.breaker.probe_ended(kept, true, self.now, 0.5);
+        self.exchange(kept, closed);
+        self.workers[worker] = Worker::Answered { probe: kept, closed };
+    }
+
+    fn turn(&mut self, worker: usize) {
+        let Worker::Answered { probe, closed } = self.workers[worker] else { return };
+        self.workers[worker] = Worker::Idle;
+        if self.exchange(closed, self.breaker.probe_ended(probe, false, self.now, 0.5)) {
+            assert!(matches!(Gate::of(self.gate), Gate::Open { trips: 2.., .. }), "it backs off for longer");
+        }
     }
 
     fn exchange(&mut self, from: u64, to: u64) -> bool {
@@ -148,6 +170,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..WORKERS).prop_map(Step::Ask),
         4 => (0..WORKERS).prop_map(Step::Take),
         3 => (0..WORKERS, how).prop_map(|(worker, how)| Step::End(worker, how)),
+        2 => (0..WORKERS).prop_map(Step::Begin),
+        2 => (0..WORKERS).prop_map(Step::Turn),
         1 => (0..WORKERS).prop_map(Step::Vanish),
         3 => micros.prop_map(|micros| Step::Pass(Duration::from_micros(micros))),
     ]

@@ -17,6 +17,9 @@
 //! - The end of the probe: if it succeeded, first set run and counts to 0; then `compare_exchange` the kept word for
 //!   [`Breaker::probe_ended`], or [`Breaker::probe_lost`] if nobody knows how it ended. If that fails, another probe
 //!   has taken its place.
+//! - A success that turns out to be none (see [`crate::outcome`]): if it was a probe's, `compare_exchange` the gate that
+//!   it closed for [`Breaker::probe_ended`] of a failure. If not, the failure counts like any other, but first the run
+//!   that the success ended is added, and the success taken out of its bucket by [`Breaker::uncounted`].
 
 mod gate;
 #[cfg(test)]

@@ -60,6 +60,13 @@ impl Breaker {
         Bucket { slot, good: good + succeeded, bad: bad + 1 - succeeded }.word()
     }
 
+    /// A bucket without a success that was counted at this time; `None` if it holds that no more.
+    pub fn uncounted(&self, bucket: u64, counted_at: Timestamp) -> Option<u64> {
+        let held = Bucket::of(bucket);
+        let is_held = held.slot == self.slot(counted_at) & SLOT_MASK && held.good > 0;
+        is_held.then(|| Bucket { good: held.good - 1, ..held }.word())
+    }
+
     /// Whether the evidence opens the breaker. Only an outcome that is no success can change the answer to yes.
     pub fn opens(&self, run: u32, buckets: &[u64; BUCKETS], now: Timestamp) -> bool {
         if self.failures_in_row > 0 && run >= self.failures_in_row {
@@ -141,6 +148,16 @@ mod tests {
         }
         let without = Breaker { success_ratio: 0.0, ..breaker };
         assert!(!opens(without, &[(0, "ffffffffffffffffffffffff")]));
+    }
+
+    #[test]
+    fn a_success_is_taken_back_from_its_own_bucket() {
+        let breaker = USUAL;
+        let [one, two] = [1, 2].map(|good| Bucket { slot: breaker.slot(START) & SLOT_MASK, good, bad: 1 }.word());
+        assert_eq!(breaker.uncounted(two, START), Some(one));
+        let none = breaker.uncounted(one, START).expect("there is one");
+        assert_eq!(breaker.uncounted(none, START), None);
+        assert_eq!(breaker.uncounted(two, START + breaker.window), None, "the next turn of the ring");
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub(super) trait Source {
     /// Ends when the sender has gone, once the body has ended.
     async fn gone(&mut self);
 
+    /// Ends when the sender has gone before, as far as that shows without reading on.
+    async fn broken(&mut self);
+
     /// What follows the last piece.
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost>;
 }

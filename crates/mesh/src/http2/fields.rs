@@ -44,17 +44,18 @@ fn convert(head: &Bytes, field: &Field) -> Option<(HeaderName, HeaderValue)> {
     Some((name, value))
 }
 
-/// A response of HTTP/2 as an HTTP/1.1 head for the codec; `ended` says that no body follows.
-pub(super) fn write(response: &Response<()>, ended: bool, out: &mut Vec<u8>) {
+/// A response of HTTP/2 as an HTTP/1.1 head for the codec; `ended` says that no body follows. Where none can follow, nothing is known
+/// of its length unless the instance says it (RFC 9110 section 8.6).
+pub(super) fn write(response: &Response<()>, to_head: bool, ended: bool, out: &mut Vec<u8>) {
     let status = response.status();
     let mut put = |parts: [&[u8]; 4]| parts.iter().for_each(|part| out.extend_from_slice(part));
     put([b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", b"\r\n"]);
     for (name, value) in response.headers() {
         put([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }
-    let says_length = response.headers().contains_key(header::CONTENT_LENGTH) || status.is_informational();
+    let is_bodiless = to_head || status.is_informational() || matches!(status.as_u16(), 204 | 304);
     match ended {
-        _ if says_length => {}
+        _ if is_bodiless || response.headers().contains_key(header::CONTENT_LENGTH) => {}
         true => put([b"content-length: 0\r\n", b"", b"", b""]),
         false => put([b"transfer-encoding: chunked\r\n", b"", b"", b""]),
     }

@@ -8,7 +8,6 @@ use model::Reason;
 use wire::http1::{self, Framing, ResponseHead, Version};
 
 use super::{
-    body::Sink,
     fields,
     http1::{Http1Sink, Http1Source},
     inlet::Inlet,
@@ -20,7 +19,7 @@ use crate::{
     buffer::Scratch,
     call::{Call, Facts},
     client::Next,
-    download::{connection_option, outgoing_framing},
+    download::{self, connection_option, outgoing_framing},
     instance::Lease,
     problem::Fault,
     socket::{Socket, Writer},
@@ -59,7 +58,7 @@ impl Http1Back<'_> {
     /// Reads the head with the codec of HTTP/1.1.
     fn read(&mut self, flow: &Flow<'_>, response: &Response<()>, ended: bool) -> Result<Vec<u8>, Stop> {
         let mut head = Vec::with_capacity(512);
-        fields::write(response, ended, &mut head);
+        fields::write(response, flow.facts.to_head, ended, &mut head);
         self.response.reset();
         let limits = &flow.call.connection.shared.heads.response;
         let whole = self.response.parse(&head, flow.facts.to_head, limits);
@@ -83,7 +82,7 @@ impl Back for Http1Back<'_> {
             return Ok(());
         }
         self.write(flow, &head, Framing::None, None);
-        self.writer.write_all([&*self.answer]).await.map_err(|_| Stop::Vanished)
+        download::write(flow, &mut self.writer, self.answer).await
     }
 
     async fn respond(&mut self, flow: &Flow<'_>, response: Response<RecvStream>) -> Result<bool, Stop> {
@@ -94,10 +93,9 @@ impl Back for Http1Back<'_> {
         self.write(flow, &head, framing, connection_option(keep, flow.facts.version));
         flow.answered.set(true);
         let Self { writer, answer, .. } = self;
-        let mut sink = Http1Sink::new(writer, answer, framing);
         match framing.is_empty() {
-            true => sink.finish(None).await.map_err(|_| Stop::Vanished)?,
-            false => relay::download(flow, &mut Inlet::new(body), &mut sink).await?,
+            true => download::write(flow, writer, answer).await?,
+            false => relay::download(flow, &mut Inlet::new(body), &mut Http1Sink::new(writer, answer, framing)).await?,
         }
         Ok(keep)
     }

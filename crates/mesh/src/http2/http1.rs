@@ -83,6 +83,10 @@ impl Source for Http1Source<'_> {
         upload::watch(&mut self.reader, self.buffer).await;
     }
 
+    async fn broken(&mut self) {
+        self.reader.broken().await;
+    }
+
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
         Ok(None)
     }

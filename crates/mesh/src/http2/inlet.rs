@@ -73,6 +73,10 @@ impl Source for Inlet {
         std::future::pending::<()>().await;
     }
 
+    async fn broken(&mut self) {
+        self.gone().await;
+    }
+
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
         self.taken = Taken::More;
         self.body.trailers().await.map_err(|_| Lost::Gone)
@@ -100,6 +104,10 @@ impl Source for Watched<'_> {
 
     async fn gone(&mut self) {
         self.outlet.gone().await;
+    }
+
+    async fn broken(&mut self) {
+        self.gone().await;
     }
 
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {

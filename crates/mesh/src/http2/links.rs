@@ -101,7 +101,7 @@ pub(super) async fn place(worker: &Rc<Worker>, lease: &Lease, call: &Call) -> Re
         if !links.is_growing() {
             break;
         }
-        let late = |_| Failed::Over(crate::call::Ended::Fault(attempt::late(call)));
+        let late = |_| Failed::Over(crate::call::Ended::Fault(attempt::late(call, call.deadline.at)));
         timeout_at(call.deadline.at, links.changed.wait()).await.map_err(late)?;
     }
     let _connecting = Connecting::new(links);

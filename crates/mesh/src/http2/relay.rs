@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     attempt::{Flow, Stop},
+    pace::Pace,
     problem::Fault,
     timer::within,
-    upload::{Pace, Stopped},
+    upload::{self, Stopped},
 };
 
 /// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
@@ -27,21 +28,17 @@ pub(super) async fn send(flow: &Flow<'_>, source: &mut impl Source, sink: &mut i
 }
 
 async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S) -> Result<(), Stopped> {
-    let idle = flow.call.connection.policy().idle_timeout;
     let mut pace = Pace::new(flow);
     if flow.facts.framing.is_empty() {
-        return pass(flow, idle, sink.finish(None)).await;
+        return pass(flow, source, sink.finish(None)).await;
     }
     let mut waited = !has_piece(source).await;
     if waited && S::WITH_HEAD {
         // The head does not wait for it.
-        pass(flow, idle, sink.send(Bytes::new(), false)).await?;
+        pass(flow, source, sink.send(Bytes::new(), false)).await?;
     }
     loop {
-        flow.listening.set(true);
-        let piece = pace.wait(source.piece()).await?;
-        flow.listening.set(piece.is_err());
-        match piece {
+        match pace.wait(source.piece()).await? {
             Ok(Some(piece)) => {
                 if std::mem::replace(&mut waited, true) {
                     flow.progress();
@@ -53,15 +50,16 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
                 }
                 pace.passed(length);
                 let last = piece.last;
-                pass(flow, idle, sink.send(piece.data, last)).await?;
+                pass(flow, source, sink.send(piece.data, last)).await?;
                 source.taken();
                 if last {
                     break;
                 }
             }
             Ok(None) => {
+                flow.progress();
                 let trailers = source.trailers().await.map_err(stopped)?;
-                pass(flow, idle, sink.finish(trailers)).await?;
+                pass(flow, source, sink.finish(trailers)).await?;
                 break;
             }
             Err(lost) => return Err(stopped(lost)),
@@ -72,21 +70,20 @@ async fn upload<S: Sink>(flow: &Flow<'_>, source: &mut impl Source, sink: &mut S
 
 async fn pass(
     flow: &Flow<'_>,
-    idle: Duration,
+    source: &mut impl Source,
     sending: impl Future<Output = Result<(), NotSent>>,
 ) -> Result<(), Stopped> {
-    match within(idle, pin!(sending)).await {
-        Ok(Ok(())) => {
+    match upload::unless_broken(flow, pin!(sending), pin!(source.broken())).await? {
+        Ok(()) => {
             flow.has_sent();
             Ok(())
         }
-        Ok(Err(not_sent)) => {
+        Err(not_sent) => {
             if not_sent.begun {
                 flow.has_sent();
             }
             Err(Stopped::Upstream)
         }
-        Err(_) => Err(Stopped::Upstream),
     }
 }
 
@@ -101,7 +98,7 @@ fn stopped(lost: Lost) -> Stopped {
 pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stop> {
     let idle = flow.call.connection.policy().idle_timeout;
     loop {
-        let piece = within(idle, pin!(source.piece())).await.map_err(|_| Stop::Truncated(Reason::IdleTimeout))?;
+        let piece = flow.unless_idle(pin!(source.piece())).await?;
         let Some(piece) = piece.map_err(truncated)? else { break };
         let (length, last) = (piece.data.len(), piece.last);
         deliver(idle, sink.send(piece.data, last)).await?;

@@ -94,6 +94,7 @@ pub(super) async fn download(
         flow.call.count_sent(response.length());
         reply.consume(response.length());
         if response.status() < 200 {
+            flow.inform(response.status());
             outlet.inform(head).map_err(|_| Stop::Vanished)?;
             continue;
         }

@@ -14,9 +14,9 @@ use ports::{
     keeper::{Keeper, KeeperError, ListenAddress, Refusal, Spawn, Spawned, Whom},
     traffic::{Caller, Connection, Routing, Traffic},
 };
-use tokio::net::UnixStream;
+use tokio::{io::AsyncWriteExt, net::UnixStream};
 
-use crate::{attest::Known, rig::*};
+use crate::{attest::Known, rig::*, streams};
 
 const GET: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 7);
@@ -251,4 +251,23 @@ async fn bytes_go_over_it_too() {
     assert!(stranger.ends().await);
     called.known.add_process(std::process::id());
     assert_eq!(called.connect().await.get("/").await, (200, "users".into()));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_while_the_instance_reads_nothing() {
+    let mut called = Called::new(|_| {}, &[]).await;
+    let deaf = |mut conn: Conn| async move {
+        conn.request_head().await;
+        std::future::pending::<()>().await;
+    };
+    let target = called.rig.server(deaf).await;
+    called.routing.services = called.rig.routing(&[("users", true, &[(1, target)])]).services;
+    called.rig.mesh.apply(called.routing.clone()).await;
+    called.known.add_process(std::process::id());
+    let mut caller = UnixStream::connect(&called.path).await.unwrap();
+    caller.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    streams::fill(&mut caller).await;
+    called.rig.until_in_flight(&id("users", 1), 1).await;
+    drop(caller);
+    streams::is_cancelled(&called.rig).await;
 }

@@ -1,13 +1,18 @@
-//! `expect: 100-continue` to an instance that speaks HTTP/2: the mesh answers it, whatever the instance does.
+//! `expect: 100-continue`: an instance that speaks HTTP/1.1 answers it in its own time, and the mesh does for one that speaks HTTP/2.
+
+use std::time::Duration;
 
 use h2::server::{SendResponse, handshake};
 use http::{Request, Response, StatusCode};
 use hyper::body::Bytes;
-use model::spec::Protocol;
+use model::{
+    Reason,
+    spec::{Policy, Protocol},
+};
 use ports::{tasks::TaskKind, traffic::Target};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::sleep};
 
-use crate::rig::*;
+use crate::{frames::*, rig::*};
 
 /// Echoes bodies; says 100 before if told so.
 async fn instance(rig: &Rig, says_100: bool) -> Target {
@@ -61,4 +66,58 @@ async fn nobody_is_invited_where_there_is_no_instance() {
     client.send("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
     assert_eq!(client.response().await.0, 502);
     assert!(client.ends().await);
+}
+
+const EXPECTING: &str = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+
+/// What a client may take for its body, and longer than that.
+const SHORT: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(3);
+
+/// A service whose instance asks for the body when it has waited so long, if ever.
+async fn inviting(policy: impl FnOnce(&mut Policy), after: Option<Duration>) -> Rig {
+    let rig = Rig::with(policy).await;
+    rig.serves(move |mut conn| async move {
+        let (_, framing) = conn.request_head().await.unwrap();
+        if let Some(after) = after {
+            sleep(after).await;
+            conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+        }
+        if let Some(body) = conn.body(framing).await {
+            assert_eq!(body, b"body");
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
+    rig
+}
+
+#[tokio::test]
+async fn an_instance_may_take_its_time_to_ask_for_the_body() {
+    let rig = inviting(|policy| policy.limits.progress_grace = SHORT, Some(LONG)).await;
+    let mut client = rig.client().await;
+    client.send(EXPECTING).await;
+    assert_eq!(client.response().await.0, 100);
+    client.send("body").await;
+    assert_eq!(client.response().await.0, 200);
+    let mut client = Frames::connect(&rig).await;
+    client.send(&get(1, 0, &[("expect", "100-continue"), ("content-length", "4")])).await;
+    assert_eq!(client.said(1).await, Said::OtherStatus);
+    client.send(&frame(DATA, END_STREAM, 1, b"body")).await;
+    assert_eq!(client.said(1).await, Said::Status(200));
+}
+
+#[tokio::test]
+async fn who_is_late_where_a_body_is_asked_for() {
+    for (timeout, asked, reason) in [
+        (Duration::from_secs(30), Some(Duration::ZERO), Reason::BodyTooSlow),
+        (Duration::from_secs(1), None, Reason::Timeout),
+    ] {
+        let policy = |policy: &mut Policy| {
+            (policy.timeout, policy.limits.progress_grace) = (timeout, Duration::from_millis(100));
+        };
+        let rig = inviting(policy, asked).await;
+        let problem = rig.client().await.problem(EXPECTING).await;
+        assert_eq!((problem.reason.as_str(), problem.status), (reason.code(), reason.status()));
+    }
 }

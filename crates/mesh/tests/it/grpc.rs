@@ -32,7 +32,7 @@ async fn rig() -> Rig {
 
 /// What a server has seen: connections and their ends, and requests that it never answers, or not to their end, and their ends.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     connections: AtomicU32,
     closed: AtomicU32,
     waiting: AtomicU32,
@@ -49,7 +49,7 @@ impl Drop for GivenUp {
 }
 
 /// A real server.
-async fn server(rig: &Rig) -> (Target, Arc<Seen>) {
+pub(crate) async fn server(rig: &Rig) -> (Target, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Target::Tcp(listener.local_addr().unwrap());
     let seen = Arc::new(Seen::default());
@@ -71,7 +71,7 @@ async fn server(rig: &Rig) -> (Target, Arc<Seen>) {
     (target, seen)
 }
 
-/// Echoes: gRPC with its status in the trailers, anything else plainly; `/wait` never answers, `/watch` begins to.
+/// Echoes: gRPC with its status in the trailers, anything else plainly; `/wait` never answers, `/watch` begins to, `/unavailable` fails in its trailers.
 async fn answer(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
     if parts.uri.path() == "/wait" {
@@ -94,7 +94,8 @@ async fn answer(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<
     }
     assert_eq!(te.as_deref(), Some("trailers"));
     let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", "5".parse().unwrap());
+    let status = if parts.uri.path() == "/unavailable" { "14" } else { "5" };
+    trailers.insert("grpc-status", status.parse().unwrap());
     trailers.insert("grpc-message", "no such thing".parse().unwrap());
     let (mut sender, channel) = Channel::<Bytes, Infallible>::new(2);
     sender.send_data(body).await.unwrap();
@@ -120,7 +121,7 @@ fn message(text: &str) -> Vec<u8> {
     [&[0], &length[..], text.as_bytes()].concat()
 }
 
-fn grpc(path: &str, text: &str) -> Request<Full<Bytes>> {
+pub(crate) fn grpc(path: &str, text: &str) -> Request<Full<Bytes>> {
     let mut call = request("POST", path, message(text));
     call.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     call.headers_mut().insert("te", "trailers".parse().unwrap());

@@ -168,6 +168,29 @@ async fn balance_is_what_the_policy_says() {
 }
 
 #[tokio::test]
+async fn requests_without_a_key_go_to_all() {
+    let servers = Rig::new().await;
+    let mut targets = Vec::new();
+    for name in ["a", "b", "c"] {
+        targets.push(servers.server(answers("200 OK", name)).await);
+    }
+    for key in [HashKey::Header("x".into()), HashKey::Cookie("sid".into())] {
+        let balance = Balance::Hash { key, load_percent_max: 1000 };
+        let rig = rig_with(|policy| policy.balance = balance.clone(), &targets).await;
+        let mut client = rig.client().await;
+        let mut seen = std::collections::BTreeSet::new();
+        // Each has a third or so: none is missing after a thousand.
+        for _ in 0..1000 {
+            seen.extend(names(&mut client, 1, |_| GET.into()).await);
+            if seen.len() == 3 {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 3, "{balance:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_more_are_in_flight_than_allowed_and_the_others_wait() {
     let servers = Rig::new().await;
     let (inside, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));

@@ -1,7 +1,20 @@
 //! Bodies as streams: large, slow, both ways at once, and cut short.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use http_body_util::channel::Channel;
+use hyper::{Request, body::Bytes};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use model::{
+    Reason,
+    spec::{Breaker, Protocol},
+};
+use ports::traffic::Traffic;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use wire::http1::Framing;
 
 use crate::rig::*;
@@ -119,8 +132,89 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
         client.send(request).await;
         rig.until_in_flight(&id("users", 1), 1).await;
         drop(client);
-        tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
+        timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
         rig.until_in_flight(&id("users", 1), 0).await;
+    }
+}
+
+/// Longer than a piece takes to go on, unless nobody reads.
+const STUCK: Duration = Duration::from_millis(500);
+
+/// Writes until nothing more goes.
+pub(crate) async fn fill(stream: &mut (impl AsyncWrite + Unpin)) {
+    let piece = vec![b'x'; PIECE];
+    while let Ok(written) = timeout(STUCK, stream.write(&piece)).await {
+        written.unwrap();
+    }
+}
+
+/// A service whose instance reads nothing of a body.
+async fn deaf(protocol: Protocol) -> Rig {
+    let rig = Rig::with(|policy| policy.protocol = protocol).await;
+    rig.serves(move |mut conn| async move {
+        if protocol == Protocol::Http {
+            conn.request_head().await;
+            return std::future::pending().await;
+        }
+        let mut connection = h2::server::handshake(conn.into_stream()).await.unwrap();
+        let mut streams = Vec::new();
+        while let Some(Ok(stream)) = connection.accept().await {
+            streams.push(stream);
+        }
+    })
+    .await;
+    rig
+}
+
+/// The one request ends as one that the client gave up.
+pub(crate) async fn is_cancelled(rig: &Rig) {
+    rig.until_in_flight(&id("users", 1), 0).await;
+    let ended = async {
+        loop {
+            let connections = rig.mesh.connections();
+            match connections.into_iter().find(|figures| figures.requests > 0) {
+                Some(figures) => return figures,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let figures = timeout(PATIENCE, ended).await.unwrap();
+    assert_eq!((figures.outcomes.cancelled, figures.reasons.len()), (1, 0), "it is no fault of the instance");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_instance_reads_nothing() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = deaf(protocol).await;
+        let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+        let head = format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        fill(&mut client).await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        reset(client);
+        is_cancelled(&rig).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_given_up_while_the_instance_reads_nothing() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = deaf(protocol).await;
+        let stream = TcpStream::connect(rig.gateway).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        rig.spawn(async move {
+            let _ = connection.await;
+        });
+        let (mut pieces, body) = Channel::<Bytes, Infallible>::new(1);
+        let answer = sender.send_request(Request::put("http://shop.test/").body(body).unwrap());
+        let piece = Bytes::from(vec![b'x'; PIECE]);
+        while let Ok(sent) = timeout(STUCK, pieces.send_data(piece.clone())).await {
+            sent.unwrap();
+        }
+        rig.until_in_flight(&id("users", 1), 1).await;
+        drop(answer);
+        is_cancelled(&rig).await;
     }
 }
 
@@ -136,4 +230,34 @@ async fn an_upload_that_moves_does_not_time_out() {
         client.send(letter).await;
     }
     assert_eq!(client.response().await.2, b"POST / HTTP/1.1|abcdef");
+}
+
+#[tokio::test]
+async fn an_upload_that_moves_ends_when_its_caller_gives_up() {
+    let rig = Rig::with(|policy| policy.timeout = Duration::from_secs(1)).await;
+    rig.serves(echo).await;
+    let mut caller = rig.caller().await;
+    caller.send("POST / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 2S\r\ncontent-length: 40\r\n\r\n").await;
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..39 {
+        tick.tick().await;
+        caller.send("x").await;
+    }
+    let problem = caller.problem("x").await;
+    assert_eq!((problem.reason.as_str(), problem.status), (Reason::DeadlineExceeded.code(), 504));
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_while_it_has_to_send_opens_no_breaker() {
+    let breaker = Breaker { consecutive: 1, ..Breaker::default() };
+    let rig = Rig::with(|policy| (policy.timeout, policy.breaker) = (Duration::from_secs(1), Some(breaker))).await;
+    rig.serves(echo).await;
+    let request = "POST / HTTP/1.1\r\nhost: a\r\ngrpc-timeout: 2S\r\ncontent-length: 9\r\n\r\nabc";
+    let problem = rig.caller().await.problem(request).await;
+    assert_eq!(problem.reason, Reason::DeadlineExceeded.code());
+    let counted = || rig.mesh.connections().iter().any(|figures| figures.outcomes.failed == 1);
+    while !counted() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.caller().await.get("/").await.0, 200);
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use crate::{http2_client, rig::*, tls_client::*};
+use crate::{http2_client, rig::*, streams, tls_client::*};
 
 #[tokio::test]
 async fn requests_of_both_versions_one_after_the_other() {
@@ -301,4 +301,22 @@ async fn a_websocket_flows_both_ways_at_once() {
     let mut text = Vec::new();
     timeout(PATIENCE, reader.read_to_end(&mut text)).await.unwrap().unwrap();
     assert!(text.ends_with(b"yyy4194304") && text.len() > 64 * 65_536);
+}
+
+/// Its end is seen once the request would be late.
+#[tokio::test]
+async fn a_client_that_leaves_while_the_instance_reads_nothing() {
+    let files = Files::new();
+    let rig = Rig::secure(files.config(), |policy| policy.timeout = Duration::from_secs(5)).await;
+    let deaf = |mut conn: Conn| async move {
+        conn.request_head().await;
+        std::future::pending::<()>().await;
+    };
+    rig.serves(deaf).await;
+    let mut client = connect(&rig, &files.client(BOTH, &["http/1.1"])).await;
+    client.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    streams::fill(&mut client).await;
+    rig.until_in_flight(&id("users", 1), 1).await;
+    reset(client.into_inner().0);
+    streams::is_cancelled(&rig).await;
 }

@@ -1,8 +1,8 @@
 //! Upgrades: bytes both ways, but only after a 101.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use model::{Reason, spec::Protocol};
+use model::{Reason, figures::Outcomes, spec::Protocol};
 use ports::traffic::{Drained, Target, Traffic};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -125,12 +125,8 @@ async fn a_websocket_is_told_when_its_instance_goes_away() {
     assert_eq!(client.exactly(4).await, [0x88, 2, 0x03, 0xE9], "close frame, 1001");
     assert_eq!(seen.recv().await.unwrap(), [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9]);
     assert!(client.ends().await);
-    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
-    while figures().requests == 0 {
-        tokio::task::yield_now().await;
-    }
-    let figures = figures();
-    assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::DrainTimeout, 1)].into()));
+    let (outcomes, reasons) = ended(&rig).await;
+    assert_eq!((outcomes.failed, reasons), (1, [(Reason::DrainTimeout, 1)].into()));
 }
 
 /// RFC 9113 section 8.6: there is no 101 in HTTP/2.
@@ -155,25 +151,99 @@ async fn an_instance_of_http2_that_switches() {
     assert_eq!((status, &head.headers()["x-isles-reason"]), (502, &Reason::BadResponse.code().parse().unwrap()));
 }
 
+/// A client and an instance that have changed to another protocol.
+async fn tunnel(rig: &Rig, upgrade: &str) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
+    let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+    client.write_all(upgrade.as_bytes()).await.unwrap();
+    let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let switch = if upgrade == UPGRADE { SWITCH.to_owned() } else { SWITCH.replace("WebSocket", "other") };
+    instance.write_all(switch.as_bytes()).await.unwrap();
+    timeout(PATIENCE, client.read_exact(&mut vec![0; switch.len()])).await.unwrap().unwrap();
+    let mut head = [0; 1024];
+    while !head.ends_with(b"\r\n\r\n") {
+        head.rotate_left(1);
+        timeout(PATIENCE, instance.read_exact(&mut head[1023..])).await.unwrap().unwrap();
+    }
+    (client, instance)
+}
+
+/// How the only request of the gateway ended.
+async fn ended(rig: &Rig) -> (Outcomes, BTreeMap<Reason, u64>) {
+    let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
+    while figures().requests == 0 {
+        tokio::task::yield_now().await;
+    }
+    let figures = figures();
+    (figures.outcomes, figures.reasons)
+}
+
+async fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
+    let mut bytes = [0; N];
+    timeout(PATIENCE, stream.read_exact(&mut bytes)).await.unwrap().unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn what_no_close_frame_tells_of_is_reset_at_the_end_of_a_drain() {
+    const HALF: [u8; 3] = [0x81, 5, b'h'];
+    for (upgrade, client_has_half, instance_has_half) in [
+        (UPGRADE.replace("websocket", "other"), false, false),
+        (UPGRADE.into(), true, false),
+        (UPGRADE.into(), false, true),
+        (UPGRADE.into(), true, true),
+    ] {
+        let rig = Rig::new().await;
+        let (mut client, mut instance) = tunnel(&rig, &upgrade).await;
+        if client_has_half {
+            instance.write_all(&HALF).await.unwrap();
+            assert_eq!(read(&mut client).await, HALF);
+        }
+        if instance_has_half {
+            client.write_all(&HALF).await.unwrap();
+            assert_eq!(read(&mut instance).await, HALF);
+        }
+        rig.apply(&[("users", true, &[])]).await;
+        assert_eq!(rig.mesh.drain(&id("users", 1), Duration::from_millis(1)).await, Drained::CutOff(1));
+        let is_websocket = upgrade == UPGRADE;
+        assert_eq!(is_reset(&mut client).await, !is_websocket || client_has_half, "{client_has_half} {upgrade}");
+        assert_eq!(is_reset(&mut instance).await, !is_websocket || instance_has_half, "{instance_has_half} {upgrade}");
+        let (outcomes, reasons) = ended(&rig).await;
+        assert_eq!((outcomes.failed, reasons), (1, [(Reason::DrainTimeout, 1)].into()));
+    }
+}
+
+#[tokio::test]
+async fn after_one_end_a_tunnel_lasts_until_the_other_one_is_silent() {
+    const SILENCE: Duration = Duration::from_secs(2);
+    for by_client in [true, false] {
+        let rig = Rig::with(|policy| policy.idle_timeout = SILENCE).await;
+        let (client, instance) = tunnel(&rig, UPGRADE).await;
+        let (mut ends, mut goes_on) = if by_client { (client, instance) } else { (instance, client) };
+        ends.shutdown().await.unwrap();
+        for number in 0..25 {
+            goes_on.write_all(&[number]).await.unwrap();
+            assert_eq!(read(&mut ends).await, [number], "ended by the client: {by_client}");
+            tokio::time::sleep(SILENCE / 20).await;
+        }
+        assert!(is_reset(&mut ends).await, "what was not ended must not look whole");
+        let (outcomes, reasons) = ended(&rig).await;
+        let failed = u64::from(by_client);
+        assert_eq!((outcomes.failed, outcomes.cancelled), (failed, 1 - failed));
+        assert_eq!(reasons.get(&Reason::IdleTimeout), by_client.then_some(&1), "the instance was waited for");
+    }
+}
+
 #[tokio::test]
 async fn whichever_side_cuts_a_tunnel_off_the_other_one_is_reset() {
     for by_instance in [true, false] {
         let rig = Rig::new().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        rig.apply(&[("users", true, &[(1, Target::Tcp(listener.local_addr().unwrap()))])]).await;
-        let mut client = TcpStream::connect(rig.gateway).await.unwrap();
-        client.write_all(UPGRADE.as_bytes()).await.unwrap();
-        let (mut instance, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
-        instance.write_all(SWITCH.as_bytes()).await.unwrap();
-        timeout(PATIENCE, client.read_exact(&mut [0; SWITCH.len()])).await.unwrap().unwrap();
+        let (client, instance) = tunnel(&rig, UPGRADE).await;
         let (gone, mut told) = if by_instance { (instance, client) } else { (client, instance) };
         reset(gone);
         assert!(is_reset(&mut told).await, "by the instance: {by_instance}");
-        let figures = || rig.mesh.connections().into_iter().find(|one| one.caller == "gateway").unwrap();
-        while figures().requests == 0 {
-            tokio::task::yield_now().await;
-        }
-        let (outcomes, reasons) = (figures().outcomes, figures().reasons);
+        let (outcomes, reasons) = ended(&rig).await;
         let failed = u64::from(by_instance);
         assert_eq!((outcomes.failed, outcomes.cancelled), (failed, 1 - failed));
         assert_eq!(reasons.get(&Reason::Reset), by_instance.then_some(&1));

@@ -150,6 +150,9 @@ pub struct Replayed {
     pub sequence: u64,
     /// How many wait for it from there on.
     pub messages: u64,
+    /// The first before it that the consumer has not acknowledged, if there is one: it comes again all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unacknowledged: Option<u64>,
 }
 
 /// Which dead letters are asked for.

@@ -8,6 +8,10 @@ pub(super) async fn run(context: Context<'_>, args: &ReplayArgs) -> anyhow::Resu
         context.terminal.print_json(&replayed)?;
     } else {
         context.terminal.print(&render(args, &replayed))?;
+        if let Some(first) = replayed.unacknowledged {
+            let what = format!("what it has not acknowledged before comes again all the same, message {first} first\n");
+            context.terminal.say(&what);
+        }
     }
     Ok(ExitCode::Ok)
 }
