@@ -6,10 +6,17 @@ use logic::service::{Cause, Ending};
 use model::status::Trouble;
 use ports::traffic::Target;
 
-/// What is wrong with an instance: its cause, where it should and does listen, and the last lines of its log.
-pub(crate) fn trouble(cause: &Cause, target: Option<&Target>, listening: &[SocketAddr], log: Vec<String>) -> Trouble {
+/// What is wrong with an instance, whose program a build made or not: its cause, where it should and does listen, and the last
+/// lines of its log.
+pub(crate) fn trouble(
+    cause: &Cause,
+    is_built: bool,
+    target: Option<&Target>,
+    listening: &[SocketAddr],
+    log: Vec<String>,
+) -> Trouble {
     let (cause, hint) = match cause {
-        Cause::Ended(ending) => ended(*ending),
+        Cause::Ended(ending) => ended(*ending, is_built, log.is_empty()),
         Cause::NotStarted { cause, hint, .. } => (cause.clone(), hint.clone()),
         Cause::NotHealthyInTime(_) | Cause::CheckFails(_) => (cause.to_string(), unhealthy(target, listening)),
         Cause::Interrupted => (cause.to_string(), String::new()),
@@ -17,13 +24,10 @@ pub(crate) fn trouble(cause: &Cause, target: Option<&Target>, listening: &[Socke
     Trouble { log, ..Trouble::new(cause, hint) }
 }
 
-fn ended(ending: Ending) -> (String, String) {
+fn ended(ending: Ending, is_built: bool, is_silent: bool) -> (String, String) {
     let cause = Cause::Ended(ending).to_string();
     match ending {
-        Ending::Code(127) => (
-            "the program does not exist (the shell's exit code 127)".into(),
-            "check `run`: the path is relative to the folder that it runs in, and must be made by `build`".into(),
-        ),
+        Ending::Code(127) => (not_found(is_silent), check_run(is_built)),
         Ending::Code(126) => (
             "the program is not executable (the shell's exit code 126)".into(),
             "make the file executable: chmod +x".into(),
@@ -31,18 +35,33 @@ fn ended(ending: Ending) -> (String, String) {
         Ending::Code(0) => {
             (cause, "a service runs until it is stopped: keep it in the foreground and let it listen".into())
         }
-        Ending::Code(_) => (cause, "the last lines of its log say why".into()),
-        Ending::Signal(signal) => (cause, signal_hint(signal).into()),
+        Ending::Code(_) => (cause, in_log(is_silent, "the last lines of its log say why")),
+        Ending::Signal(signal @ (4 | 6 | 7 | 8 | 11)) => (cause, in_log(is_silent, crash_hint(signal))),
+        Ending::Signal(9) => (cause, "somebody killed it, or the host ran out of memory: see `dmesg`".into()),
+        Ending::Signal(_) => (cause, "somebody ended it from outside".into()),
         Ending::OutOfMemory => (cause, "raise `limits.memory`, or find what it keeps".into()),
     }
 }
 
-fn signal_hint(signal: i32) -> &'static str {
+/// It may be what `run` names, or something that this starts.
+fn not_found(is_silent: bool) -> String {
+    let which = if is_silent { "" } else { ", which the last line of its log names" };
+    format!("a command was not found{which} (exit code 127)")
+}
+
+fn check_run(is_built: bool) -> String {
+    let made = if is_built { ", and must be made by `build`" } else { "" };
+    format!("check `run`, and what it starts: a path is relative to the folder that it runs in{made}")
+}
+
+fn in_log(is_silent: bool, hint: &str) -> String {
+    if is_silent { "it wrote nothing: let it write to standard error why it ends".into() } else { hint.into() }
+}
+
+fn crash_hint(signal: i32) -> &'static str {
     match signal {
-        4 | 7 | 8 | 11 => "the program crashed: the last lines of its log, or a core dump, say where",
         6 => "the program aborted itself: the last lines of its log say why",
-        9 => "somebody killed it, or the host ran out of memory: see `dmesg`",
-        _ => "somebody ended it from outside",
+        _ => "the program crashed: the last lines of its log, or a core dump, say where",
     }
 }
 
@@ -53,7 +72,7 @@ fn unhealthy(target: Option<&Target>, listening: &[SocketAddr]) -> String {
         }
         Some(Target::Unix(_)) if !listening.is_empty() => elsewhere("the Unix socket $SOCKET", listening),
         Some(Target::Unix(_)) => "it must listen on the Unix socket $SOCKET".into(),
-        _ => "it listens: see what its health path answers, with `isles call SERVICE PATH` or in its log".into(),
+        _ => "it listens: the failed checks, and its log, say what is wrong with its answers".into(),
     }
 }
 
@@ -75,27 +94,40 @@ mod tests {
         let cause = Cause::NotHealthyInTime("was refused: nothing listens on 127.0.0.1:20001".into());
         let hint = |listening: &[&str]| {
             let listening: Vec<_> = listening.iter().map(|at| at.parse().unwrap()).collect();
-            trouble(&cause, Some(&target), &listening, vec![]).hint
+            trouble(&cause, false, Some(&target), &listening, vec![]).hint
         };
         assert_eq!(hint(&[]), "it listens nowhere: make it listen on $PORT (20001)");
         assert_eq!(
             hint(&["127.0.0.1:5000", "[::1]:5000"]),
             "it listens on 127.0.0.1:5000 and [::1]:5000 instead: make it listen on $PORT (20001)"
         );
-        assert!(hint(&["0.0.0.0:20001"]).starts_with("it listens: see what its health path answers"));
+        assert!(hint(&["0.0.0.0:20001"]).starts_with("it listens: the failed checks"));
     }
 
     #[test]
     fn tells_endings_apart() {
         for (ending, cause, hint) in [
-            (Ending::Code(127), "the program does not exist", "check `run`"),
+            (Ending::Code(127), "a command was not found, which the last line", "check `run`"),
             (Ending::Code(126), "the program is not executable", "chmod +x"),
             (Ending::Code(3), "the program exited with code 3", "last lines"),
             (Ending::Signal(11), "the program was ended by signal 11", "crashed"),
             (Ending::OutOfMemory, "more memory than its limit", "limits.memory"),
         ] {
-            let trouble = trouble(&Cause::Ended(ending), None, &[], vec![]);
+            let trouble = trouble(&Cause::Ended(ending), false, None, &[], vec!["sh: x: not found".into()]);
             assert!(trouble.cause.contains(cause) && trouble.hint.contains(hint), "{trouble:?}");
         }
+    }
+
+    #[test]
+    fn names_only_what_there_is() {
+        let said = |code, is_built: bool, log: &[&str]| {
+            let log = log.iter().map(|line| (*line).to_owned()).collect();
+            trouble(&Cause::Ended(Ending::Code(code)), is_built, None, &[], log)
+        };
+        assert_eq!(said(127, false, &[]).cause, "a command was not found (exit code 127)");
+        assert!(!said(127, false, &["x"]).hint.contains("`build`") && said(127, true, &["x"]).hint.contains("`build`"));
+        assert!(said(3, false, &[]).hint.starts_with("it wrote nothing"));
+        let crash = trouble(&Cause::Ended(Ending::Signal(11)), false, None, &[], vec![]);
+        assert!(crash.hint.starts_with("it wrote nothing"));
     }
 }

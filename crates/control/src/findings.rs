@@ -59,7 +59,7 @@ fn of_connection(service: &ServiceName, figures: &ConnectionFigures) -> Vec<Weig
         ((!now, is_own, rank, Reverse(count)), Finding { connection: figures.connection.clone(), now, what, hint })
     };
     let states = [breaker(figures), ejected(figures), crowd(figures)].into_iter().flatten();
-    states.chain(server_errors(figures)).chain(reasons(figures)).map(weigh).collect()
+    states.chain(server_errors(figures)).chain(reasons(figures, is_own)).map(weigh).collect()
 }
 
 /// Rank, whether it is so now, how often, what, and what to do.
@@ -115,12 +115,25 @@ fn server_errors(figures: &ConnectionFigures) -> Option<Found> {
     (count > 0).then_some((3, false, count, what, hint))
 }
 
-fn reasons(figures: &ConnectionFigures) -> impl Iterator<Item = Found> {
+fn reasons(figures: &ConnectionFigures, is_own: bool) -> impl Iterator<Item = Found> {
     let requests = figures.requests;
     ranked(&figures.reasons).into_iter().take(REASONS_MAX).map(move |(reason, count)| {
         let what = format!("{count} of {requests} requests: {reason}, {}", reason.title());
-        (3, false, count, what, reason.hint().to_owned())
+        (3, false, count, what, hint(reason, figures, is_own))
     })
+}
+
+/// Whoever reads it has asked already why the service is as it is, unless that is another one.
+fn hint(reason: Reason, figures: &ConnectionFigures, is_own: bool) -> String {
+    let callee = &figures.callee;
+    match reason {
+        Reason::NoUpstream | Reason::NotReady | Reason::BreakerOpen if is_own => format!("run `isles why {callee}`"),
+        Reason::NoUpstream | Reason::NotReady => {
+            format!("the first line, and the events, tell of the instances of {callee}")
+        }
+        Reason::BreakerOpen => "the failed requests tell what opened it".into(),
+        _ => reason.hint().to_owned(),
+    }
 }
 
 /// The reasons, the most frequent first.
@@ -180,6 +193,18 @@ mod tests {
             ),
         ] {
             check(&[orders(fields)], &[expected]);
+        }
+    }
+
+    #[test]
+    fn no_hint_leads_back_to_where_it_stands() {
+        let hint = |connection: &str, reason: Reason| {
+            let figures = figures(connection, json!({ "requests": 9, "reasons": { reason.code(): 2 } }));
+            of(&"users".parse().unwrap(), &[figures], &[]).remove(0).hint
+        };
+        for reason in [Reason::NoUpstream, Reason::NotReady, Reason::BreakerOpen] {
+            assert!(!hint("orders -> users", reason).contains("isles why"));
+            assert_eq!(hint("users -> stock", reason), "run `isles why stock`");
         }
     }
 

@@ -31,8 +31,8 @@ const QUICK: &str = "health = { grace = \"1s\" }";
 
 #[test]
 fn a_program_that_does_not_exist() {
-    check_program("./nowhere", "", &["`web` cannot come up: the program does not exist", "./nowhere", "check `run`"]);
-    check_program("no-such-program --fast", "", &["the program does not exist", "check `run`"]);
+    check_program("./nowhere", "", &["`web` cannot come up: a command was not found", "./nowhere", "check `run`"]);
+    check_program("no-such-program --fast", "", &["a command was not found", "check `run`"]);
 }
 
 #[test]

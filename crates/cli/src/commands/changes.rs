@@ -1,6 +1,11 @@
 //! What differs between two releases, as lines.
 
-use model::api::{Change, PlannedService};
+use std::collections::BTreeMap;
+
+use model::{
+    ServiceName,
+    api::{Change, PlannedService},
+};
 
 use crate::{
     paint::{Paint, Style},
@@ -33,6 +38,17 @@ pub(super) fn render(changes: &Changes<'_>, columns: Option<usize>, paint: Paint
     }
     others.iter().for_each(|other| text.push_str(&format!("{other}\n")));
     text
+}
+
+/// The services whose own strategy does not apply, a line each.
+pub(super) fn overruled(overruled: &BTreeMap<ServiceName, String>) -> String {
+    let line = |(service, strategy): (&ServiceName, &String)| {
+        format!(
+            "the {strategy} of {service} does not apply: services that change have different strategies; \
+             give them the same `[services.NAME.upgrade]`, or set `[upgrade]`\n"
+        )
+    };
+    overruled.iter().map(line).collect()
 }
 
 fn row(service: &PlannedService, is_plan: bool) -> Vec<Cell> {

@@ -1,7 +1,10 @@
 use std::pin::pin;
 
 use client::{Client, Deployed};
-use model::api::{Conflict, Deploy, DeployPlan, LogQuery};
+use model::{
+    api::{Conflict, Deploy, DeployPlan, LogQuery},
+    spec::System,
+};
 
 use super::{
     changes::{self, Changes},
@@ -18,7 +21,7 @@ use crate::{
 
 pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::Result<ExitCode> {
     // What is wrong with the manifest is shown with its places before anything is asked for.
-    context.settings.project()?.system(context.terminal.err.paint.on)?;
+    let system = context.settings.project()?.system(context.terminal.err.paint.on)?;
     let client = context.client()?;
     let deploy = Deploy {
         services: args.services.clone(),
@@ -30,7 +33,7 @@ pub(crate) async fn run(mut context: Context<'_>, args: &DeployArgs) -> anyhow::
         say_what_is_under_way(&mut context, &client, args).await;
     }
     match building(&mut context, &client, &deploy).await? {
-        Some(Deployed::Plan(plan)) => show(context, args, &plan),
+        Some(Deployed::Plan(plan)) => show(context, args, &plan, &system),
         Some(Deployed::Rollout(status)) => rollout::begun(context, &client, *status, args.detach).await,
         None => {
             context.terminal.say(&(is_given_up(context.settings) + "\n"));
@@ -70,13 +73,16 @@ async fn building(context: &mut Context<'_>, client: &Client, deploy: &Deploy) -
     }
 }
 
-fn show(context: Context<'_>, args: &DeployArgs, plan: &DeployPlan) -> anyhow::Result<ExitCode> {
+fn show(context: Context<'_>, args: &DeployArgs, plan: &DeployPlan, system: &System) -> anyhow::Result<ExitCode> {
     if context.settings.json {
         context.terminal.print_json(plan)?;
         return Ok(ExitCode::Ok);
     }
     let text = render(plan, context.columns(), context.terminal.out.paint);
     context.terminal.print(&text)?;
+    if args.services.is_empty() {
+        context.terminal.say(&in_place(system, &context.settings.project()?.command("restart")));
+    }
     if !is_empty(plan) {
         let services: String = args.services.iter().map(|service| format!("{service} ")).collect();
         let command = context.settings.project()?.command(&format!("deploy {services}--if-match {}", plan.index));
@@ -98,7 +104,18 @@ pub(crate) fn render(plan: &DeployPlan, columns: Option<usize>, paint: Paint) ->
     let strategy = plan.strategy.as_deref().unwrap_or("no instance is replaced");
     let head = format!("from release {}, index {}: {strategy}\n", plan.from, plan.index);
     let changes = Changes { services: &plan.services, others: &plan.others, is_plan: true };
-    head + &changes::render(&changes, columns, paint) + &cost(plan)
+    head + &changes::render(&changes, columns, paint) + &changes::overruled(&plan.overruled) + &cost(plan)
+}
+
+/// Of what runs in place nobody knows whether its files have changed.
+pub(crate) fn in_place(system: &System, restart: &str) -> String {
+    let in_place = system.services.iter().filter(|(_, service)| service.runs_in_place());
+    let names: Vec<_> = in_place.map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let (all, each) = (names.join(", "), names.join(" "));
+    format!("not compared, for it runs in place: {all}; `{restart} {each}` takes up what was edited\n")
 }
 
 fn cost(plan: &DeployPlan) -> String {

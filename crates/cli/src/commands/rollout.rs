@@ -2,6 +2,7 @@ use client::{Client, ClientError};
 use model::api::RolloutStatus;
 use serde::Serialize;
 
+use super::changes;
 use crate::{
     Context,
     args::{AbortArgs, RolloutArgs},
@@ -60,6 +61,9 @@ pub(super) async fn begun(
     status: RolloutStatus,
     detach: bool,
 ) -> anyhow::Result<ExitCode> {
+    if !context.settings.json {
+        context.terminal.say(&changes::overruled(&status.overruled));
+    }
     if !detach {
         return follow(context, client, status).await;
     }

@@ -1,5 +1,6 @@
 //! What the verbs render, by exact expectation.
 
+use model::spec::{Service, System};
 use serde_json::json;
 
 use super::*;
@@ -228,6 +229,37 @@ the routes of the gateway change
     let text = deploy::render(&from(adjusted), None, PLAIN);
     assert!(text.starts_with("from release 11, index 42: no instance is replaced\n"), "{text}");
     assert!(text.ends_with("-\n"), "it costs nothing: {text}");
+}
+
+#[test]
+fn strategies_that_do_not_apply() {
+    let plan = json!({
+        "index": 42, "from": 11, "strategy": "rolling", "overruled": { "web": "canary" },
+        "services": [planned("web", "replaced", json!({})), planned("clock", "replaced", json!({}))],
+    });
+    let text = deploy::render(&from(plan), None, PLAIN);
+    let said = "\nthe canary of web does not apply: services that change have different strategies; \
+                give them the same `[services.NAME.upgrade]`, or set `[upgrade]`\n";
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
+fn what_runs_in_place_is_not_compared() {
+    let mut system = System::new("shop".parse().unwrap());
+    let mut add = |name: &str, edit: fn(&mut Service)| {
+        let mut service = Service::new("./run");
+        edit(&mut service);
+        system.services.insert(name.parse().unwrap(), service);
+    };
+    add("built", |service| service.build = Some("make".into()));
+    add("kept", |service| service.artifact = vec!["run".into()]);
+    assert_eq!(deploy::in_place(&system, "isles restart"), "");
+    ["web", "clock"].into_iter().for_each(|name| {
+        system.services.insert(name.parse().unwrap(), Service::new("./run"));
+    });
+    let expected =
+        "not compared, for it runs in place: clock, web; `isles restart clock web` takes up what was edited\n";
+    assert_eq!(deploy::in_place(&system, "isles restart"), expected);
 }
 
 #[test]

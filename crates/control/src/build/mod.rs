@@ -101,7 +101,7 @@ impl Builder {
 
     /// What the service is made of; `None` if it runs in place.
     pub(crate) async fn inputs(&self, job: &Job) -> Result<Option<Inputs>, BuildError> {
-        if job.spec.build.is_none() && job.spec.artifact.is_empty() {
+        if job.spec.runs_in_place() {
             return Ok(None);
         }
         let (config, job) = (self.config.clone(), job.clone());

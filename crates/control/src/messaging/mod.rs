@@ -23,7 +23,7 @@ pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};
 pub(crate) use read::shown;
 
-use problem::{bad_content, bad_header, refused, unknown};
+use problem::{bad_content, bad_header, not_taken, unknown};
 
 use crate::{config::ServiceStreams, supervisor::Answer};
 
@@ -71,7 +71,8 @@ impl Messaging {
             id: message.id,
             ..streams::Publish::default()
         };
-        let ack = self.streams.topics.publish(message).await.map_err(refused)?;
+        let not_taken = |error| not_taken(&format!("topics.\"{topic}\""), error);
+        let ack = self.streams.topics.publish(message).await.map_err(not_taken)?;
         Ok(Published { sequence: ack.sequence, duplicate: ack.duplicate })
     }
 }

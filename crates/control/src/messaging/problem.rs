@@ -76,7 +76,12 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
         StreamsError::Conflict { .. } => {
             (409, "conflict", "it has changed meanwhile", "read it again, and decide anew")
         }
-        StreamsError::Invalid(_) => (422, "bad-message", "a name or a value is not allowed", "see docs/nats.md"),
+        StreamsError::Invalid(_) => (
+            422,
+            "bad-message",
+            "a name or a value is not allowed",
+            "a key is of a-z, A-Z, 0-9 and `-/_=.`; a message, with its header, or a value has at most 1 MiB",
+        ),
         StreamsError::Absent(_) => (
             404,
             "not-there",
@@ -99,4 +104,38 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
         }
     };
     Box::new(Problem::new(status, reason, title, hint).with_detail(error.to_string()))
+}
+
+/// What an engine did not take into a topic or a bucket, `topics."a.b"`.
+pub(super) fn not_taken(table: &str, error: StreamsError) -> Box<Problem> {
+    let full = match &error {
+        StreamsError::Refused { cause, .. } if cause.starts_with("maximum bytes") => Some("max_bytes"),
+        StreamsError::Refused { cause, .. } if cause.starts_with("maximum messages exceeded") => Some("max_msgs"),
+        _ => None,
+    };
+    let problem = *refused(error);
+    let other = if table.starts_with("topics") { "say `discard = \"old\"`" } else { "remove entries" };
+    let raise = |key| format!("it is full: raise `{key}` of `[{table}]`, or {other}");
+    Box::new(Problem { hint: full.map_or(problem.hint, raise), ..problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_full_says_which_key_to_raise() {
+        let hint = |table: &str, cause: &str| {
+            let error = StreamsError::Refused { doing: "cannot publish message".into(), cause: cause.into() };
+            not_taken(table, error).hint
+        };
+        let full = "maximum bytes exceeded";
+        assert_eq!(
+            hint("topics.\"a.b\"", full),
+            "it is full: raise `max_bytes` of `[topics.\"a.b\"]`, or say `discard = \"old\"`"
+        );
+        assert!(hint("topics.a", "maximum messages exceeded").contains("`max_msgs` of `[topics.a]`"));
+        assert_eq!(hint("buckets.b1", full), "it is full: raise `max_bytes` of `[buckets.b1]`, or remove entries");
+        assert_eq!(hint("buckets.b1", "not so"), "the cause says what it does not take");
+    }
 }

@@ -214,6 +214,7 @@ fn plan(differences: &[Difference], running: &Running, system: &System, index: u
         index,
         from: running.release.number,
         strategy: rollout.map(|plan| logic::release::strategy_name(&plan.strategy).to_owned()),
+        overruled: logic::release::overruled(differences, old, system),
         services: logic::release::planned(differences, old, system, &running.counts),
         others: logic::release::others(old, system),
     }

@@ -10,7 +10,7 @@ use std::{
 use logic::release::Ledger;
 use model::{
     Gather, ServiceName, Timestamp,
-    api::{Change, PlannedService, ReleaseDiff},
+    api::{Change, PlannedService, ReleaseDiff, ReleaseState},
     spec::{Kept, System},
 };
 use ports::streams::{KeyValue, StreamsError};
@@ -190,7 +190,8 @@ impl Releases {
         candidates.into_iter().flatten().filter_map(record).find(|(_, record)| record.document == *document)
     }
 
-    /// Every release that is kept, as the API shows it, by number. One that cannot be read says so.
+    /// Every release that is kept, as the API shows it, by number: what changed is so of the one that ran before. One that cannot
+    /// be read says so.
     pub(crate) async fn list(&self) -> Vec<model::api::Release> {
         let ledger = self.ledger();
         let mut shown = Vec::new();
@@ -205,7 +206,9 @@ impl Releases {
                 Ok(release) => {
                     let bundles = release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).gather();
                     let changed = changed(before.as_deref(), &release);
-                    before = Some(release);
+                    if matches!(state, ReleaseState::Running | ReleaseState::Retired) {
+                        before = Some(release);
+                    }
                     model::api::Release { bundles, changed, ..unread }
                 }
             });

@@ -1,10 +1,16 @@
 //! Restoring: a release's files at the paths where they were.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use model::{ServiceName, api::Change};
+use model::{ServiceName, api::Change, spec::System};
 
-use super::{Artifact, Failed, Release, ReleaseError, Releases, releases::blocking, tree::Tree, view::view};
+use super::{
+    Artifact, Failed, Release, ReleaseError, Releases,
+    document::Parts,
+    releases::blocking,
+    tree::Tree,
+    view::{view, view_of},
+};
 use crate::build;
 
 /// How closely a folder is looked at before it is taken for what was stored.
@@ -54,15 +60,20 @@ impl Releases {
         Ok(())
     }
 
-    /// The same for what a rollout between two releases starts; an error if something of that runs in place.
-    pub(super) async fn restore_changed(&self, from: &Release, to: &Arc<Release>) -> Result<(), Failed> {
-        for difference in logic::release::compare(&view(from), &view(to)) {
+    /// The same for what a rollout from a release to these services starts; an error if something of that runs in place.
+    pub(super) async fn restore_changed(
+        &self,
+        from: &Release,
+        system: &System,
+        services: &BTreeMap<ServiceName, Parts>,
+    ) -> Result<(), Failed> {
+        for difference in logic::release::compare(&view(from), &view_of(system, services)) {
             let name = &difference.service;
             if matches!(difference.change, Change::Adjusted | Change::Removed) {
                 continue;
             }
-            let Some(bundle) = to.bundles.get(name) else { continue };
-            let Some(artifact) = &bundle.artifact else {
+            let Some(parts) = services.get(name) else { continue };
+            let Some(artifact) = &parts.artifact else {
                 return Err(Failed::not_restorable(name, "it runs in place, and its files are not stored"));
             };
             self.restore_artifact(name, artifact, Look::Content).await?;

@@ -1,8 +1,8 @@
 //! Rollbacks: an earlier release as a whole, or one service as it was in one.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Gather, ServiceName, api::Rollback};
+use model::{Gather, ServiceName, api::Rollback, spec::System};
 
 use super::{
     Failed, Prepared, Preparer, Release, Running, Way, document::Parts, failed::NOTHING_TO_ROLL_BACK_TO,
@@ -13,14 +13,27 @@ impl Preparer {
     /// Makes sure that what shall be gone back to can run.
     pub(crate) async fn rollback(&self, wanted: &Rollback, running: &Running) -> Result<Prepared, Failed> {
         let from = &running.release;
-        let to = match &wanted.service {
-            None => self.earlier(wanted.to, from).await?,
-            Some(service) => self.with_earlier(service, wanted.to, from).await?,
+        let Some(service) = &wanted.service else {
+            let release = self.earlier(wanted.to, from).await?;
+            let secrets = self.ready(from, &release.system, &services(&release)).await?;
+            return Ok(Prepared { release, way: Way::Back, secrets });
         };
-        check(&from.system, &to.system)?;
-        self.releases.restore_changed(from, &to).await?;
-        let secrets = self.config.secrets.read(&to.system).map_err(Failed::manifest)?;
-        Ok(Prepared { release: to, way: Way::Back, secrets })
+        let new = self.with_earlier(service, wanted.to, from).await?;
+        let secrets = self.ready(from, &new.system, &new.services).await?;
+        let release = self.releases.add(new, self.clock.now(), false).await?;
+        Ok(Prepared { release, way: Way::Back, secrets })
+    }
+
+    /// Makes sure that the system can go to these services; their secrets.
+    async fn ready(
+        &self,
+        from: &Release,
+        system: &System,
+        services: &BTreeMap<ServiceName, Parts>,
+    ) -> Result<BTreeMap<String, String>, Failed> {
+        check(&from.system, system)?;
+        self.releases.restore_changed(from, system, services).await?;
+        self.config.secrets.read(system).map_err(Failed::manifest)
     }
 
     async fn earlier(&self, to: Option<u64>, from: &Release) -> Result<Arc<Release>, Failed> {
@@ -32,13 +45,8 @@ impl Preparer {
         Ok(self.releases.read(number).await?)
     }
 
-    /// The release that runs, but for one service.
-    async fn with_earlier(
-        &self,
-        service: &ServiceName,
-        to: Option<u64>,
-        from: &Release,
-    ) -> Result<Arc<Release>, Failed> {
+    /// The release that runs, but for one service; it is not stored yet.
+    async fn with_earlier(&self, service: &ServiceName, to: Option<u64>, from: &Release) -> Result<NewRelease, Failed> {
         let earlier = match to {
             Some(number) => self.releases.read(number).await?,
             None => self.last_other(service, from).await?,
@@ -50,14 +58,11 @@ impl Preparer {
         if from.bundles.get(service) == Some(bundle) {
             return Err(nothing(&format!("`{service}` is the same in release {}", earlier.number)));
         }
-        let mut services: std::collections::BTreeMap<_, _> =
-            from.bundles.iter().map(|(name, bundle)| (name.clone(), Parts::of(bundle))).gather();
+        let mut services = services(from);
         services.insert(service.clone(), Parts::of(bundle));
         let system = logic::release::only(&from.system, &earlier.system, std::slice::from_ref(service));
-        check(&from.system, &system)?;
         let text = self.releases.manifest(from.number).await?;
-        let new = NewRelease { text, system: Arc::new(system), services };
-        Ok(self.releases.add(new, self.clock.now(), false).await?)
+        Ok(NewRelease { text, system: Arc::new(system), services })
     }
 
     /// The last release in which the service was another one.
@@ -70,6 +75,10 @@ impl Preparer {
         }
         Err(nothing(&format!("`{service}` was never another one in a release that ran before")))
     }
+}
+
+fn services(release: &Release) -> BTreeMap<ServiceName, Parts> {
+    release.bundles.iter().map(|(name, bundle)| (name.clone(), Parts::of(bundle))).gather()
 }
 
 fn nothing(cause: &str) -> Failed {

@@ -183,3 +183,18 @@ async fn one_that_is_damaged_does_not_hide_the_others_nor_keep_what_they_leave()
     assert!(!unneeded.exists());
     assert_eq!(releases.read(3).await.unwrap().bundles.len(), 1, "what the others need is kept");
 }
+
+#[tokio::test]
+async fn what_changed_is_so_of_what_ran_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = Arc::new(Failing { left: AtomicUsize::new(usize::MAX), ..Failing::default() });
+    let releases = open(&records, folder.path()).await;
+    for (at, says) in (1..).zip(["one", "taken back", "one"]) {
+        add(&releases, folder.path(), says, at).await.unwrap();
+    }
+    releases.edit(|ledger| ledger.runs(1));
+    releases.edit(|ledger| ledger.given_up(2, "it is worse"));
+    releases.edit(|ledger| ledger.runs(3));
+    let changed: Vec<_> = releases.list().await.iter().map(|release| release.changed.len()).collect();
+    assert_eq!(changed, [1, 1, 0]);
+}

@@ -187,6 +187,9 @@ fn summary(service: &ServiceStatus, urgent: Option<&Finding>, failures: usize) -
         ServicePhase::CrashLoop => format!("{name} is in a crash loop: its program ends again and again"),
         ServicePhase::Asleep => format!("{name} is asleep: the next call wakes it"),
         ServicePhase::Stopping => format!("{name} is stopping"),
+        ServicePhase::Stopped if replicas == 0 => {
+            format!("{name} is stopped: it is to have no instances; `isles scale {name}=1` starts one")
+        }
         ServicePhase::Stopped => format!("{name} is stopped"),
     };
     match (&service.problem, urgent, failures) {

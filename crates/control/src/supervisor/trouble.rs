@@ -19,13 +19,19 @@ impl Supervisor {
         let instance = service.and_then(|service| service.instances.get(&id));
         let target = instance.and_then(|instance| instance.record.target());
         let checks = instance.map_or_else(Vec::new, |instance| instance.transcript.last());
+        let bundle = service.and_then(|service| service.bundle(id.slot.index));
+        let is_built = bundle.is_some_and(|bundle| bundle.spec.build.is_some());
+        // An end, or a start that failed, was noted when it was heard of.
+        if !matches!(cause, Cause::Ended(_) | Cause::NotStarted { .. }) {
+            self.note(&id.slot.service, Some(&id), cause.to_string());
+        }
         let (workloads, logs) = (self.engines.workloads.clone(), self.engines.logs.clone());
         self.beside("trouble", async move {
             let workload = WorkloadId::Instance(id.clone());
             let checked = matches!(cause, Cause::NotHealthyInTime(_) | Cause::CheckFails(_));
             let listening = if checked { workloads.listening(&workload).await } else { Vec::new() };
             let log = logs.tail(&workload, LOG_LINES).await;
-            let trouble = Trouble { checks, ..explain::trouble(&cause, target.as_ref(), &listening, log) };
+            let trouble = Trouble { checks, ..explain::trouble(&cause, is_built, target.as_ref(), &listening, log) };
             Input::Trouble(id, trouble, give_up)
         });
     }
@@ -54,7 +60,6 @@ impl Supervisor {
 
     pub(super) fn found_trouble(&mut self, id: &InstanceId, trouble: Trouble, give_up: bool) {
         let name = &id.slot.service;
-        self.note(name, Some(id), trouble.cause.clone());
         self.rollout_trouble(id, &trouble);
         let Some(service) = self.services.get_mut(name).filter(|s| s.machine.is_wanted(id.slot.index)) else { return };
         let healthy_since = |run: u64| run >= id.run;

@@ -22,7 +22,7 @@ pub use ledger::Ledger;
 pub use only::only;
 pub use others::others;
 pub use parts::{Part, parts};
-pub use plan::{Counts, counts, is_called, planned, rollout, says_the_same, strategy_name, unmigrated};
+pub use plan::{Counts, counts, is_called, overruled, planned, rollout, says_the_same, strategy_name, unmigrated};
 
 /// What a service is in a release, as far as it can differ.
 #[derive(Debug, Clone, Copy)]

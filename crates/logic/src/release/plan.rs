@@ -156,12 +156,32 @@ fn least(service: &Service) -> u32 {
 
 /// As the services that change agree on, or else as the system says.
 fn upgrade<'a>(differences: &[Difference], old: &'a System, new: &'a System) -> &'a Upgrade {
-    let own =
-        |difference: &&Difference| matches!(difference.change, Change::Added | Change::Replaced | Change::Removed);
-    let mut changed = differences.iter().filter(own).filter_map(|difference| service(&difference.service, old, new));
-    let Some(first) = changed.next() else { return &new.upgrade };
-    let agree = changed.all(|other| other.upgrade.strategy == first.upgrade.strategy);
-    if agree { &first.upgrade } else { &new.upgrade }
+    let mut voters = voters(differences, old, new).into_iter().map(|(_, service)| &service.upgrade);
+    let Some(first) = voters.next() else { return &new.upgrade };
+    let agree = voters.all(|other| other.strategy == first.strategy);
+    if agree { first } else { &new.upgrade }
+}
+
+/// The services that have both releases. What comes or goes has a say only where nothing else changes.
+fn voters<'d, 's>(
+    differences: &'d [Difference],
+    old: &'s System,
+    new: &'s System,
+) -> Vec<(&'d ServiceName, &'s Service)> {
+    let of = |changes: &[Change]| {
+        let changed = differences.iter().filter(|difference| changes.contains(&difference.change));
+        changed.filter_map(|it| Some((&it.service, service(&it.service, old, new)?))).collect::<Vec<_>>()
+    };
+    let replaced = of(&[Change::Replaced]);
+    if replaced.is_empty() { of(&[Change::Added, Change::Removed]) } else { replaced }
+}
+
+/// The services, and their canary or blue-green, that are rolled out otherwise because those that change do not agree.
+pub fn overruled(differences: &[Difference], old: &System, new: &System) -> BTreeMap<ServiceName, String> {
+    let applies = &upgrade(differences, old, new).strategy;
+    let own = voters(differences, old, new).into_iter().map(|(name, service)| (name, &service.upgrade.strategy));
+    let overruled = own.filter(|(_, own)| *own != applies && **own != Strategy::Rolling);
+    overruled.map(|(name, own)| (name.clone(), strategy_name(own).to_owned())).gather()
 }
 
 /// Where no instance runs there is nothing to wait for.

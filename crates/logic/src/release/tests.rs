@@ -259,6 +259,39 @@ fn services_that_agree_choose_the_strategy() {
     assert_eq!(strategy_name(&strategy(&new)), "blue-green");
 }
 
+#[test]
+fn a_strategy_that_does_not_apply_is_named() {
+    let steps = |weight| Strategy::Canary {
+        steps: vec![Step { weight, wait: Wait::Person }],
+        judged: None,
+        keep: Duration::ZERO,
+    };
+    let (old, changed) = (system("a b z"), |text: &str, canaries: &[(&str, u16)]| {
+        let mut new = system(text);
+        for (name, weight) in canaries {
+            service(&mut new, name).run = "./new".into();
+            service(&mut new, name).upgrade.strategy = steps(*weight);
+        }
+        new
+    });
+    let found = |new: &System| {
+        let differences = differences(&old, new);
+        let strategy = rollout(&differences, &old, new, &Counts::new()).unwrap().strategy;
+        let overruled = overruled(&differences, &old, new);
+        let overruled: Vec<_> = overruled.iter().map(|(name, strategy)| format!("{name} {strategy}")).collect();
+        (strategy_name(&strategy), overruled.join(", "))
+    };
+    let mut with_rolling = changed("a b z", &[("a", 100)]);
+    service(&mut with_rolling, "b").run = "./new".into();
+    assert_eq!(found(&with_rolling), ("rolling", "a canary".into()));
+    let mut as_the_system = with_rolling.clone();
+    as_the_system.upgrade.strategy = steps(100);
+    assert_eq!(found(&as_the_system), ("canary", String::new()));
+    assert_eq!(found(&changed("a b z", &[("a", 100), ("b", 50)])), ("rolling", "a canary, b canary".into()));
+    assert_eq!(found(&changed("a b c", &[("a", 100)])), ("canary", String::new()), "what comes or goes has no say");
+    assert_eq!(found(&changed("a b z c", &[("c", 100)])), ("canary", String::new()), "but where it is alone");
+}
+
 fn nats() -> spec::Nats {
     spec::Nats { url: "nats://127.0.0.1:4222".parse().unwrap(), ca: None, users: false }
 }

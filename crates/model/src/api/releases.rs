@@ -69,6 +69,9 @@ pub struct DeployPlan {
     /// `rolling`, `blue-green` or `canary`; none if no instance is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
+    /// The services whose own `canary` or `blue-green` does not apply, because services that change have different strategies.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub overruled: std::collections::BTreeMap<ServiceName, String>,
     /// What happens to each service that something happens to.
     pub services: Vec<PlannedService>,
     /// What changes beside services, a sentence each.
@@ -186,6 +189,9 @@ pub struct RolloutStatus {
     pub to: u64,
     /// `rolling`, `blue-green` or `canary`.
     pub strategy: String,
+    /// The services whose own `canary` or `blue-green` does not apply, because services that change have different strategies.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub overruled: std::collections::BTreeMap<ServiceName, String>,
     /// Where it stands.
     pub phase: RolloutPhase,
     /// What it does or waits for, in one sentence.

@@ -181,6 +181,11 @@ fn build_deadline() -> Duration {
 }
 
 impl Service {
+    /// Whether it runs with the files of the manifest's folder as they are, of which no release keeps any.
+    pub fn runs_in_place(&self) -> bool {
+        self.build.is_none() && self.artifact.is_empty()
+    }
+
     /// One instance of a program, every other key at its default.
     pub fn new(run: impl Into<String>) -> Self {
         Self {

@@ -25,10 +25,10 @@ use std::{
 };
 
 use super::{Supervisor, request::Request};
-use crate::release::{Bundle, Release};
+use crate::release::{Bundle, Release, view};
 use judging::Judging;
 use logic::{
-    release::Counts,
+    release::{self, Counts},
     rollout::{Action, Instance, Machine, Phase, State, Storing, Target},
 };
 use migration::Migrating;
@@ -46,6 +46,8 @@ pub(super) struct Rollout {
     to: Arc<Release>,
     began_at: Timestamp,
     machine: Machine,
+    /// The services whose own strategy does not apply.
+    overruled: BTreeMap<ServiceName, String>,
     /// Whether it goes on: when the system comes up, not before the release that runs is whole.
     goes_on: bool,
     /// The slot of each instance.
@@ -90,8 +92,14 @@ impl Rollout {
         machine: Machine,
         places: BTreeMap<Instance, u32>,
     ) -> Self {
+        let overruled = if machine.snapshot().plan().one_way {
+            BTreeMap::new()
+        } else {
+            release::overruled(&release::compare(&view(&from), &view(&to)), &from.system, &to.system)
+        };
         Self {
             number,
+            overruled,
             from,
             to,
             began_at,

@@ -1,10 +1,10 @@
 //! Rollouts that cannot begin, or whose state cannot be stored.
 
 use logic::rollout::Command;
-use model::api::Deploy;
+use model::api::{Deploy, Rollback};
 
 use super::{
-    BY_HAND,
+    BY_HAND, Work,
     world::{World, begun, refused},
 };
 
@@ -47,4 +47,16 @@ async fn a_rollout_that_is_too_large_is_refused_and_nothing_has_changed() {
     assert_eq!(world.system.rollout().await.unwrap_err().reason, "no-rollout");
     world.manifest("", "");
     assert_eq!(begun(world.deploy("2", Deploy::default()).await).await.number, 1);
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_refused_stores_no_release() {
+    let clock = |run: &str| format!("[services.clock]\ndir = \"web\"\nrun = \"{run}\"\n");
+    let world = World::up(&clock("./web 1")).await;
+    world.manifest("", &clock("./web 2"));
+    let world = world.down_and_up().await;
+    let rollback = Rollback { service: Some("clock".parse().unwrap()), to: Some(1) };
+    assert_eq!(refused(world.ask(Work::Rollback(rollback)).await).await, "not-restorable", "it runs in place");
+    let stored = async |number: u64| world.records.read(&format!("release:{number}")).await.is_some();
+    assert!(stored(2).await && !stored(3).await);
 }
