@@ -35,8 +35,8 @@ fn ended(ending: Ending, is_built: bool, is_silent: bool) -> (String, String) {
         Ending::Code(0) => {
             (cause, "a service runs until it is stopped: keep it in the foreground and let it listen".into())
         }
-        Ending::Code(_) => (cause, in_log(is_silent, "the last lines of its log say why")),
-        Ending::Signal(signal @ (4 | 6 | 7 | 8 | 11)) => (cause, in_log(is_silent, crash_hint(signal))),
+        Ending::Code(_) => (cause, exit_hint(is_silent).into()),
+        Ending::Signal(signal @ (4 | 6 | 7 | 8 | 11)) => (cause, crash_hint(signal, is_silent).into()),
         Ending::Signal(9) => (cause, "somebody killed it, or the host ran out of memory: see `dmesg`".into()),
         Ending::Signal(_) => (cause, "somebody ended it from outside".into()),
         Ending::OutOfMemory => (cause, "raise `limits.memory`, or find what it keeps".into()),
@@ -54,14 +54,20 @@ fn check_run(is_built: bool) -> String {
     format!("check `run`, and what it starts: a path is relative to the folder that it runs in{made}")
 }
 
-fn in_log(is_silent: bool, hint: &str) -> String {
-    if is_silent { "it wrote nothing: let it write to standard error why it ends".into() } else { hint.into() }
+fn exit_hint(is_silent: bool) -> &'static str {
+    if is_silent {
+        "it wrote nothing: let it write to standard error why it ends"
+    } else {
+        "the last lines of its log say why"
+    }
 }
 
-fn crash_hint(signal: i32) -> &'static str {
-    match signal {
-        6 => "the program aborted itself: the last lines of its log say why",
-        _ => "the program crashed: the last lines of its log, or a core dump, say where",
+fn crash_hint(signal: i32, is_silent: bool) -> &'static str {
+    match (signal, is_silent) {
+        (6, false) => "the program aborted itself: the last lines of its log say why",
+        (6, true) => "the program aborted itself and wrote nothing: a core dump says where",
+        (_, false) => "the program crashed: the last lines of its log, or a core dump, say where",
+        (_, true) => "the program crashed and wrote nothing: a core dump says where",
     }
 }
 
@@ -128,6 +134,6 @@ mod tests {
         assert!(!said(127, false, &["x"]).hint.contains("`build`") && said(127, true, &["x"]).hint.contains("`build`"));
         assert!(said(3, false, &[]).hint.starts_with("it wrote nothing"));
         let crash = trouble(&Cause::Ended(Ending::Signal(11)), false, None, &[], vec![]);
-        assert!(crash.hint.starts_with("it wrote nothing"));
+        assert_eq!(crash.hint, "the program crashed and wrote nothing: a core dump says where");
     }
 }
