@@ -130,7 +130,7 @@ async fn pass_interim(
 
 /// Writes to a client that takes it in time.
 pub(crate) async fn write(flow: &Flow<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Stop> {
-    let written = within(flow.call.connection.policy().idle_timeout, pin!(to.write_all([bytes]))).await;
+    let written = within(flow.unread_max(), pin!(to.write_all([bytes]))).await;
     if matches!(written, Ok(Ok(()))) { Ok(()) } else { Err(Stop::Vanished) }
 }
 
@@ -166,7 +166,7 @@ async fn stream(
     response: &ResponseHead,
     answer: &mut Vec<u8>,
 ) -> Result<Downloaded, Stop> {
-    let (idle, room) = (flow.call.connection.policy().idle_timeout, flow.call.connection.shared.buffer);
+    let (unread_max, room) = (flow.unread_max(), flow.call.connection.shared.buffer);
     let framing = outgoing_framing(response.framing(), flow.facts.version);
     let keep = flow.keeps_client(framing);
     answer.clear();
@@ -175,7 +175,7 @@ async fn stream(
     flow.answered.set(true);
     let mut body = Body::new(response.framing());
     loop {
-        let passed = within(idle, pin!(body::pass(&mut body, reply, &mut to, framing, answer, u64::MAX))).await;
+        let passed = within(unread_max, pin!(body::pass(&mut body, reply, &mut to, framing, answer, u64::MAX))).await;
         match passed {
             Ok(Ok(passed)) => flow.call.count_sent(passed.written),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, answer.is_empty())),

@@ -81,17 +81,10 @@ impl<'a> Pace<'a> {
         flow.facts.expects_continue && flow.pieces.get() == 0 && !flow.call.invited.get() && !flow.answered.get()
     }
 
-    /// How long the next piece may take. A stream of gRPC is as slow as its messages, where the instance can speak it.
+    /// How long the next piece may take.
     fn patience(&self) -> Duration {
-        let policy = self.flow.call.connection.policy();
-        let (limits, idle) = (&policy.limits, policy.idle_timeout);
-        match (self.bytes as u64).checked_div(limits.progress.0) {
-            Some(seconds) if !(self.flow.facts.grpc && policy.protocol == Protocol::Http2) => {
-                let allowed = limits.progress_grace + Duration::from_secs(seconds);
-                allowed.saturating_sub(self.waited).min(idle)
-            }
-            _ => idle,
-        }
+        let idle = self.flow.call.connection.policy().idle_timeout;
+        self.flow.time_for(self.bytes).map_or(idle, |allowed| allowed.saturating_sub(self.waited).min(idle))
     }
 
     fn too_slow(&self) -> Stopped {
@@ -101,6 +94,21 @@ impl<'a> Pace<'a> {
 }
 
 impl Flow<'_> {
+    /// How long a client may take for so many bytes; any time if `None`. A stream of gRPC is as slow as its messages, where the
+    /// instance can speak it.
+    fn time_for(&self, bytes: usize) -> Option<Duration> {
+        let policy = self.call.connection.policy();
+        let seconds = (bytes as u64).checked_div(policy.limits.progress.0)?;
+        let is_stream = self.facts.grpc && policy.protocol == Protocol::Http2;
+        (!is_stream).then(|| policy.limits.progress_grace + Duration::from_secs(seconds))
+    }
+
+    /// How long a client may read nothing of an answer: the time that it might take for a whole buffer.
+    pub(crate) fn unread_max(&self) -> Duration {
+        let idle = self.call.connection.policy().idle_timeout;
+        self.time_for(self.call.connection.shared.buffer).map_or(idle, |allowed| allowed.min(idle))
+    }
+
     /// A response before the final one goes to the client.
     pub(crate) fn inform(&self, status: u16) {
         if status == 100 {

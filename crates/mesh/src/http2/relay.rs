@@ -96,12 +96,12 @@ fn stopped(lost: Lost) -> Stopped {
 
 /// Sends the response's body to the client.
 pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Stop> {
-    let idle = flow.call.connection.policy().idle_timeout;
+    let unread_max = flow.unread_max();
     loop {
         let piece = flow.unless_idle(pin!(source.piece())).await?;
         let Some(piece) = piece.map_err(truncated)? else { break };
         let (length, last) = (piece.data.len(), piece.last);
-        deliver(idle, sink.send(piece.data, last)).await?;
+        deliver(unread_max, sink.send(piece.data, last)).await?;
         source.taken();
         flow.call.count_sent(length);
         if last {
@@ -112,12 +112,12 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
     if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
         flow.call.grpc_status.set(Some(status));
     }
-    deliver(idle, sink.finish(trailers.and_then(trailers::of_response))).await
+    deliver(unread_max, sink.finish(trailers.and_then(trailers::of_response))).await
 }
 
 /// A client that takes nothing for too long has gone.
-async fn deliver(idle: Duration, sending: impl Future<Output = Result<(), NotSent>>) -> Result<(), Stop> {
-    match within(idle, pin!(sending)).await {
+async fn deliver(unread_max: Duration, sending: impl Future<Output = Result<(), NotSent>>) -> Result<(), Stop> {
+    match within(unread_max, pin!(sending)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Stop::Vanished),
     }

@@ -359,3 +359,31 @@ async fn connections_of_clients() {
         assert!(problem.detail.contains(detail), "{}", problem.detail);
     }
 }
+
+/// Of the time that a whole buffer might take to come; the longest silence is far longer.
+#[tokio::test]
+async fn a_client_that_reads_nothing_of_an_answer() {
+    let pace = |limits: &mut MessageLimits| {
+        (limits.progress, limits.progress_grace) = (ByteSize(1 << 20), Duration::from_millis(100));
+    };
+    let rig = Rig::with(limited(pace)).await;
+    // More than all sockets and windows on the way take.
+    let target = rig.server(|mut conn| async move {
+        conn.request().await;
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 67108864\r\n\r\n").await;
+        while conn.send_bytes(&[0; 65_536]).await {}
+    });
+    rig.apply(&[("users", true, &[(1, target.await)])]).await;
+    let mut client = rig.client().await;
+    client.send(GET).await;
+    let mut sender = connect(&rig, rig.gateway).await;
+    let answer = timeout(PATIENCE, sender.send_request(request("GET", "/", ""))).await.unwrap().unwrap();
+    rig.until_in_flight(&id("users", 1), 0).await;
+    let cancelled = async {
+        while rig.mesh.connections()[0].outcomes.cancelled < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, cancelled).await.unwrap();
+    drop((client, answer));
+}
