@@ -6,10 +6,7 @@ use model::{
     Reason,
     spec::{AdaptiveConcurrency, Balance, Outlier},
 };
-use ports::{
-    clock::FakeClock,
-    traffic::{Target, Traffic},
-};
+use ports::{clock::FakeClock, traffic::Traffic};
 use tokio::sync::Semaphore;
 
 use crate::{long_lived::allow_descriptors, rig::*};
@@ -30,21 +27,6 @@ async fn shares(rig: &Rig, requests: usize) -> BTreeMap<String, usize> {
         *shares.entry(client.get("/").await.1).or_default() += 1;
     }
     shares
-}
-
-/// An instance that answers each request once the gate lets it.
-async fn gated(rig: &Rig, gate: &Arc<Semaphore>) -> Target {
-    let gate = gate.clone();
-    rig.server(move |mut conn| {
-        let gate = gate.clone();
-        async move {
-            while conn.request().await.is_some() {
-                gate.acquire().await.unwrap().forget();
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
-    })
-    .await
 }
 
 /// So many clients, each with a request on its way.
@@ -105,7 +87,7 @@ async fn with_too_few_left_all_are_asked() {
 async fn least_request_goes_where_fewer_are_in_flight() {
     let rig = Rig::with(|policy| policy.balance = Balance::LeastRequest).await;
     let gate = Arc::new(Semaphore::new(0));
-    let [one, other] = [gated(&rig, &gate).await, gated(&rig, &gate).await];
+    let [one, other] = [rig.server(gated(&gate)).await, rig.server(gated(&gate)).await];
     rig.apply(&[("users", true, &[(1, one.clone())])]).await;
     let mut clients = ask(&rig, 3).await;
     rig.until_in_flight(&id("users", 1), 3).await;
@@ -139,7 +121,7 @@ async fn latency_lowers_the_limit_and_what_is_beyond_is_told_so() {
     let (mut rig, clock) = clocked().await;
     (rig.policy.timeout, rig.policy.queue) = (HOUR, 0);
     let gate = Arc::new(Semaphore::new(20));
-    let target = gated(&rig, &gate).await;
+    let target = rig.server(gated(&gate)).await;
     rig.apply(&[("users", true, &[(1, target)])]).await;
     let limit = || rig.mesh.connections()[0].concurrency_limit.expect("it is limited");
     let first = limit();
@@ -175,7 +157,7 @@ async fn the_limit_of_latency_stays_within_its_bounds() {
     use AdaptiveConcurrency::{Switch, Within};
     let rig = Rig::with(|policy| policy.queue = 0).await;
     let gate = Arc::new(Semaphore::new(0));
-    let target = gated(&rig, &gate).await;
+    let target = rig.server(gated(&gate)).await;
     let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
     for (adaptive, limit) in [
         (Switch(true), Some(200)),
@@ -255,7 +237,7 @@ async fn stalled(hedge: bool, answered: u32) -> Rig {
     })
     .await;
     let gate = Arc::new(Semaphore::new(answered as usize));
-    let target = gated(&rig, &gate).await;
+    let target = rig.server(gated(&gate)).await;
     let mut routing = rig.routing(&[("users", true, &[(1, target)])]);
     let users = routing.services.get_mut(&"users".parse().unwrap()).unwrap();
     Arc::make_mut(users).adaptive_concurrency = AdaptiveConcurrency::Within { min: 1, max: LIMIT };

@@ -77,7 +77,7 @@ fn connections(routing: &mut Routing) -> &mut BTreeMap<Ipv4Addr, Connection> {
 }
 
 /// Answers `/` at once, and anything else when the gate lets it.
-async fn gated(rig: &Rig) -> (Target, Arc<Semaphore>) {
+async fn gated_but_root(rig: &Rig) -> (Target, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let opens = gate.clone();
     let script = move |mut conn: Conn| {
@@ -104,7 +104,7 @@ async fn each_release_has_its_own_timeout_at_the_same_time() {
             policy(|policy| policy.timeout = Duration::from_millis([30_000, 50][usize::from(release == impatient)]))
         };
         let two = Two::start(of(0), of(1)).await;
-        let (target, gate) = gated(&two.rig).await;
+        let (target, gate) = gated_but_root(&two.rig).await;
         let two = two.serving(&[target]).await;
         let mut callers = two.callers().await;
         callers[1 - impatient].send(SLOW).await;
@@ -153,7 +153,7 @@ async fn retries_balance_and_limits_are_those_of_the_release() {
 async fn what_is_in_flight_is_bounded_in_sum() {
     let of = |timeout| policy(|policy| (policy.in_flight_max, policy.timeout) = (2, Duration::from_secs(timeout)));
     let two = Two::start(of(60), of(61)).await;
-    let (target, gate) = gated(&two.rig).await;
+    let (target, gate) = gated_but_root(&two.rig).await;
     let two = two.serving(&[target]).await;
     let mut inside = two.callers().await;
     for conn in &mut inside {
@@ -185,7 +185,7 @@ async fn until(two: &Two, is_so: impl Fn(&model::figures::ConnectionFigures) -> 
 async fn a_stricter_release_keeps_nobody_but_itself_waiting() {
     let of = |most| policy(|policy| policy.in_flight_max = most);
     let two = Two::start(of(3), of(1)).await;
-    let (target, gate) = gated(&two.rig).await;
+    let (target, gate) = gated_but_root(&two.rig).await;
     let two = two.serving(&[target]).await;
     let mut first = two.rig.caller().await;
     first.send(SLOW).await;
@@ -228,7 +228,7 @@ async fn a_release_that_fails_opens_its_own_breaker() {
     let of =
         |millis| policy(|policy| (policy.timeout, policy.breaker) = (Duration::from_millis(millis), Some(breaker)));
     let two = Two::start(of(30_000), of(20)).await;
-    let (target, _) = gated(&two.rig).await;
+    let (target, _) = gated_but_root(&two.rig).await;
     let mut two = two.serving(&[target]).await;
     let [mut old, mut new] = two.callers().await;
     for _ in 0..2 {

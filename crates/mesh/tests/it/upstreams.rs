@@ -19,16 +19,10 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 /// Answers when it is let; counts connections.
 async fn slow(rig: &Rig) -> (Target, Arc<Semaphore>, Arc<AtomicU32>) {
     let (gate, connections) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
-    let (opens, counted) = (gate.clone(), connections.clone());
-    let script = move |mut conn: Conn| {
-        let gate = opens.clone();
+    let (answer, counted) = (gated(&gate), connections.clone());
+    let script = move |conn| {
         counted.fetch_add(1, SeqCst);
-        async move {
-            while conn.request().await.is_some() {
-                gate.acquire().await.unwrap().forget();
-                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-            }
-        }
+        answer(conn)
     };
     (rig.server(script).await, gate, connections)
 }

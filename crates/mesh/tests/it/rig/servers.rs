@@ -18,6 +18,7 @@ use ports::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream, UnixListener},
+    sync::Semaphore,
     time::timeout,
 };
 
@@ -66,6 +67,22 @@ pub(crate) async fn echo(mut conn: Conn) {
         let line = head.lines().next().unwrap_or_default();
         let text = format!("{line}|{}", String::from_utf8_lossy(&body));
         conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len())).await;
+    }
+}
+
+/// Answers each request once the gate lets it.
+pub(crate) fn gated(
+    gate: &Arc<Semaphore>,
+) -> impl Fn(Conn) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync + use<> {
+    let gate = gate.clone();
+    move |mut conn| {
+        let gate = gate.clone();
+        Box::pin(async move {
+            while conn.request().await.is_some() {
+                gate.acquire().await.unwrap().forget();
+                conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        })
     }
 }
 
