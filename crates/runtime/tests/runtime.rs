@@ -165,7 +165,7 @@ fn a_program_gets_the_signal_itself() {
         let id = program.id.clone();
         let pid = engine.run(program).await;
         eventually(|| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "sleep\n");
-        assert!(engine.runtime.memory_bytes(&id) > Some(4096));
+        eventually(|| engine.runtime.memory_bytes(&id) > Some(4096));
         engine.runtime.terminate(&id).await;
         assert_eq!(engine.exited().await, (id, Exit::Signal(15), false));
     });

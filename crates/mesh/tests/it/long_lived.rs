@@ -155,7 +155,7 @@ async fn a_connection_of_plain_tcp_closes_the_breaker_while_it_is_open() {
     (rig.policy.protocol, rig.policy.retries) = (Protocol::Tcp, 0);
     rig.apply(&[("users", true, &[(1, nowhere())])]).await;
     for _ in 0..3 {
-        assert!(rig.caller().await.ends().await);
+        rig.caller_is_reset().await;
     }
     until_breaker(&rig, BreakerState::Open).await;
     let target = rig.server(echo).await;

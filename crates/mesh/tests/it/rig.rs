@@ -5,6 +5,7 @@ mod servers;
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
     os::fd::OwnedFd,
     sync::Arc,
@@ -24,7 +25,7 @@ use ports::{
     traffic::{Caller, Connection, Endpoint, GatewayRouting, Routing, Target, Traffic, Upstream},
 };
 pub(crate) use servers::*;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 /// No wait of a test takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -144,6 +145,13 @@ impl Rig {
 
     pub(crate) async fn caller(&self) -> Conn {
         Conn::new(TcpStream::connect(self.connections).await.unwrap())
+    }
+
+    /// A caller of plain TCP that is reset: it may learn that as it connects or after.
+    pub(crate) async fn caller_is_reset(&self) {
+        let read = async { TcpStream::connect(self.connections).await?.read(&mut [0]).await };
+        let error = timeout(PATIENCE, read).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
     /// Waits until so many requests are in flight.

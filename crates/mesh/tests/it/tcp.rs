@@ -103,8 +103,7 @@ async fn another_instance_takes_a_refused_connection() {
 async fn what_fails_is_reset_and_written_down() {
     let rig = rig().await;
     rig.apply(&[("users", true, &[(1, nowhere())])]).await;
-    let read = async { TcpStream::connect(rig.connections).await?.read(&mut [0; 1]).await };
-    assert_eq!(timeout(PATIENCE, read).await.unwrap().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    rig.caller_is_reset().await;
     let failures = rig.mesh.failures(&"users".parse().unwrap());
     assert_eq!(failures.iter().map(|failure| failure.reason).collect::<Vec<_>>(), [Reason::Refused]);
 }
