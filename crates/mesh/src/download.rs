@@ -9,6 +9,7 @@ use std::{
 
 use logic::balance;
 use model::Reason;
+use tokio::time::Instant;
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
 
 use crate::{
@@ -216,8 +217,13 @@ pub(crate) fn connection_option(keep: bool, version: Version) -> Option<&'static
 }
 
 impl Flow<'_> {
-    /// Counts a response before the final one: all of them together may be as long as one head.
+    /// Counts a response before the final one: all of them together may be as long as one head. Where they follow each other without a
+    /// pause, only this tells that the final one is due.
     pub(crate) fn count_interim(&self, bytes: usize) -> Result<(), Stop> {
+        let due = self.deadline.get();
+        if due <= Instant::now() {
+            return Err(Stop::Fault(attempt::late(self.call, due)));
+        }
         let (most, total) = (self.call.connection.shared.heads.response.head_bytes_max, self.interim.get() + bytes);
         self.interim.set(total);
         if total <= most {

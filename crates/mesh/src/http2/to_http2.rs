@@ -122,16 +122,17 @@ async fn download(
     loop {
         let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
         match head {
-            // That was said already.
-            Head::Interim(response) if response.status() == StatusCode::CONTINUE && flow.call.invited.get() => {}
-            Head::Interim(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let detail = "it switched to another protocol, which HTTP/2 has no way for";
-                return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
-            }
             Head::Interim(interim) => {
                 flow.count_interim(fields::check(interim.headers(), limits)?)?;
-                let informing = pin!(back.inform(flow, interim));
-                count_while(flow, &mut response, pipe, informing).await?;
+                match interim.status() {
+                    // That was said already.
+                    StatusCode::CONTINUE if flow.call.invited.get() => {}
+                    StatusCode::SWITCHING_PROTOCOLS => {
+                        let detail = "it switched to another protocol, which HTTP/2 has no way for";
+                        return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+                    }
+                    _ => count_while(flow, &mut response, pipe, pin!(back.inform(flow, interim))).await?,
+                }
             }
             Head::Final(response) => {
                 fields::check(response.headers(), limits)?;
