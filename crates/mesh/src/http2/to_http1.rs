@@ -6,7 +6,6 @@ use model::Reason;
 use wire::http1::ResponseHead;
 
 use super::{
-    body::Source,
     fields,
     http1::{Http1Sink, Http1Source},
     inlet::Watched,
@@ -23,7 +22,6 @@ use crate::{
     instance::Lease,
     pool,
     problem::Fault,
-    retry::Sent,
     socket::{Reader, Socket},
     worker::Worker,
 };
@@ -51,12 +49,7 @@ pub(super) async fn run(
     request.scratch.response.reset();
     let flow = Flow { timer: Some(request.timer), ..Flow::new(worker, request.facts, call, local, now) };
     let result = transfer(&flow, request, &mut upstream.socket).await;
-    let reusable = result.map_err(|stop| {
-        if request.inlet.is_spent() {
-            flow.sent.set(Sent::Spent);
-        }
-        flow.judge(stop, is_pooled)
-    })?;
+    let reusable = result.map_err(|stop| relay::judge(&flow, &request.inlet, stop, is_pooled))?;
     if reusable && flow.uploaded.get() && request.scratch.reply.is_empty() {
         pool::keep(worker, local, upstream, call.connection.policy().limits.upstream_idle);
     }

@@ -87,12 +87,7 @@ pub(super) async fn run<S: Source, B: Back>(
         let up = pin!(relay::send(&flow, source, &mut sink, ends));
         attempt::both(&flow, up, pin!(download(&flow, back, response, &pipe))).await
     };
-    let result = transfer.await.map_err(|stop| {
-        if source.is_spent() {
-            flow.sent.set(Sent::Spent);
-        }
-        flow.judge(stop, is_pooled)
-    });
+    let result = transfer.await.map_err(|stop| relay::judge(&flow, &*source, stop, is_pooled));
     if flow.received.get() {
         place.settle(local);
     }
