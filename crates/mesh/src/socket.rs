@@ -12,7 +12,6 @@ use std::{
 
 use ports::traffic::Target;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with, sockopt},
 };
@@ -25,6 +24,10 @@ use crate::{
     tls::{Names, Secure},
     unix::Unix,
 };
+
+/// What tells that a peer has closed its side or broken the connection: no socket is watched for urgent data, so of that interest only the
+/// end is told.
+pub(crate) const BROKEN: Interest = Interest::PRIORITY.add(Interest::ERROR);
 
 /// A connected stream socket.
 pub(crate) enum Socket {
@@ -129,15 +132,6 @@ impl Socket {
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether the peer has broken the connection, whatever there is to read before.
-    pub(crate) fn is_broken(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => is_broken(stream),
-            Self::Unix(stream) => is_broken(stream),
-            Self::Tls(stream) => is_broken(&*stream.socket()),
-        }
-    }
-
     /// Lets the kernel notice a peer that vanished without a word, where nothing else limits the silence.
     pub(crate) fn keep_alive(&self) {
         self.with_tcp(|stream| {
@@ -167,11 +161,6 @@ impl Socket {
             Self::Unix(_) => {}
         }
     }
-}
-
-/// Errors and the end of both directions are told unasked.
-fn is_broken(socket: &impl AsFd) -> bool {
-    poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&Timespec::default())).is_ok_and(|told| told > 0)
 }
 
 /// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
@@ -209,12 +198,13 @@ impl Reader<'_> {
         poll_fn(|context| self.poll_read(context, space)).await
     }
 
-    /// Ends when the peer has broken the connection, whatever there is to read before. Of TLS only [`Socket::is_broken`] can tell.
+    /// Ends when the peer has closed its side or broken the connection, whatever there is to read before. Its end of TLS alone, or one
+    /// that waits with the peer because the host here has no more room, does not show.
     pub(crate) async fn broken(&self) {
         let _ = match self {
-            Self::Tcp(half) => half.as_ref().ready(Interest::ERROR).await.map(drop),
+            Self::Tcp(half) => half.as_ref().ready(BROKEN).await.map(drop),
             Self::Unix(stream) => stream.broken().await,
-            Self::Tls(_) => std::future::pending().await,
+            Self::Tls(stream) => stream.broken().await,
         };
     }
 
