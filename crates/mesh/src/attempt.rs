@@ -102,7 +102,7 @@ pub(crate) async fn run(
         Some(upstream) => upstream,
         None => {
             let (mut reader, _) = client.split();
-            unless_gone(upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
+            unless_gone(worker, upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
         }
     };
     if !local.serving.get() {
@@ -110,6 +110,7 @@ pub(crate) async fn run(
     }
     scratch.reply.clear();
     scratch.response.reset();
+    call.end_head(worker, &scratch.request, &mut scratch.outgoing);
     let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, local, now) };
     let result = transfer(&flow, client, &mut upstream.socket, scratch).await;
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
@@ -118,14 +119,18 @@ pub(crate) async fn run(
     }
 }
 
-/// What is waited for before anything is sent, unless the client has `gone` before.
+/// What is waited for before anything is sent, unless the client has `gone` before. Nobody else may have read the clock since.
 pub(crate) async fn unless_gone<T>(
+    worker: &Worker,
     gone: impl Future<Output = ()>,
     ready: impl Future<Output = Result<T, Failed>>,
 ) -> Result<T, Failed> {
     tokio::select! {
         biased;
-        ready = ready => ready,
+        ready = ready => {
+            worker.now();
+            ready
+        }
         () = gone => Err(Failed::Over(Ended::Gone)),
     }
 }

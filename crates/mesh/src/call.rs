@@ -12,7 +12,7 @@ use logic::{
 };
 use model::{InstanceId, Reason, Timestamp};
 use tokio::time::Instant;
-use wire::http1::{Framing, RequestHead, RequestLine, Version};
+use wire::http1::{self, Framing, RequestHead, RequestLine, Version};
 
 use crate::{
     answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
@@ -202,10 +202,10 @@ impl Call {
         Whose { connection: &self.connection, entry: self.entry, tried: &self.tried, refused: false }
     }
 
-    /// How the request goes on to an instance now.
-    pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
+    /// Ends the head of the request, which an instance gets now.
+    pub(crate) fn end_head(&self, worker: &Worker, request: &RequestHead, head: &mut Vec<u8>) {
         let left_micros = self.deadline.due.0.saturating_sub(worker.recent().0);
-        RequestLine { timeout_ms: Some(left_micros / 1000), ..self.line }
+        http1::end_request(request, Some(left_micros / 1000), head);
     }
 
     /// How it ended, after an answer.

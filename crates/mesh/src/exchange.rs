@@ -57,7 +57,7 @@ impl Requester for Http1<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
-        http1::write_request(input.held(), request, call.line(worker), outgoing);
+        http1::write_request(input.held(), request, call.line, outgoing);
         if call.connection.policy().protocol == Protocol::Http2 {
             let attempt =
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);

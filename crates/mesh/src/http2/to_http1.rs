@@ -40,13 +40,15 @@ pub(super) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => attempt::unless_gone(request.outlet.gone(), attempt::connect(lease, call)).await?,
+        None => attempt::unless_gone(worker, request.outlet.gone(), attempt::connect(lease, call)).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);
     }
-    request.scratch.reply.clear();
-    request.scratch.response.reset();
+    let Scratch { request: head, outgoing, reply, response, .. } = &mut *request.scratch;
+    reply.clear();
+    response.reset();
+    call.end_head(worker, head, outgoing);
     let flow = Flow { timer: Some(request.timer), ..Flow::new(worker, request.facts, call, local, now) };
     let result = transfer(&flow, request, &mut upstream.socket).await;
     let reusable = result.map_err(|stop| relay::judge(&flow, &request.inlet, stop, is_pooled))?;

@@ -10,6 +10,7 @@ use std::{
 use h2::{RecvStream, client::ResponseFuture};
 use http::{Response, StatusCode, header};
 use model::Reason;
+use wire::http1::RequestHead;
 
 use super::{body::Source, fields, grpc, links, outgoing, pipe::Pipe, relay};
 use crate::{
@@ -34,8 +35,9 @@ pub(super) trait Back {
 /// A request on its way, and the way back of its response.
 pub(super) struct Passage<'a, S, B> {
     pub(super) facts: &'a Facts,
-    /// The head as it goes on.
-    pub(super) head: &'a [u8],
+    pub(super) request: &'a RequestHead,
+    /// The head as it goes on, but for its end.
+    pub(super) head: &'a mut Vec<u8>,
     pub(super) source: S,
     pub(super) back: B,
 }
@@ -58,16 +60,17 @@ pub(super) async fn run<S: Source, B: Back>(
     first: bool,
 ) -> Result<Passed, Failed> {
     let local = lease.local();
+    let place = attempt::unless_gone(worker, passage.source.gone(), links::place(worker, lease, call)).await?;
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    call.end_head(worker, passage.request, passage.head);
     let Some(mut request) = outgoing::request(passage.head) else {
         let fault = Fault::new(Reason::BadRequest, "HTTP/2 cannot say this request");
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = attempt::unless_gone(passage.source.gone(), links::place(worker, lease, call)).await?;
-    if !local.serving.get() {
-        return Err(Failed::Left);
-    }
-    let flow = Flow::new(worker, passage.facts, call, local, worker.now());
+    let flow = Flow::new(worker, passage.facts, call, local, worker.recent());
     let is_pooled = first && place.is_pooled;
     let ends = passage.facts.framing.is_empty();
     let (response, pipe) = match place.open(request, ends).await {
