@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
 
 use crate::{
-    attempt::{self, Flow, Stop},
+    attempt,
     body::{self, PassFailed},
     buffer::Buffer,
-    client::grown_space,
+    flow::{Flow, Stop},
     problem::Fault,
     socket::{Reader, Writer},
     timer::{Timer, within},
@@ -95,7 +95,7 @@ pub(crate) fn read_head(
                 Ok(false) => {}
                 Err(error) => return Poll::Ready(Err(Stop::Fault(Fault::of_response(error)))),
             }
-            let ended = match ready!(from.poll_read(context, grown_space(reply, limits.head_bytes_max))) {
+            let ended = match ready!(from.poll_read(context, reply.head_space(limits.head_bytes_max))) {
                 Ok(count @ 1..) => {
                     reply.filled(count);
                     flow.received.set(true);

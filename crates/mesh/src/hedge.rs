@@ -11,11 +11,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 use wire::http1::RequestHead;
 
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::{Buffer, Scratch},
     call::{Call, Ended, Facts},
     client::{Client, Next},
     download,
+    flow::{Flow, Stop},
     instance::{Lease, Local},
     pool::Upstream,
     problem::Fault,

@@ -15,11 +15,12 @@ use super::{
     to_http2::{self, Back, Passage},
 };
 use crate::{
-    attempt::{Failed, Flow, Stop},
+    attempt::Failed,
     buffer::Scratch,
     call::{Call, Facts},
     client::Next,
     download::{self, connection_option, outgoing_framing},
+    flow::{Flow, Stop},
     instance::Lease,
     problem::Fault,
     socket::{Socket, Writer},

@@ -4,10 +4,11 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use super::{stream::Http2Request, to_http1};
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::Scratch,
     call::Call,
     client::Next,
+    flow::{Flow, Stop},
     hedge::{self, Answering, Asked},
     instance::Lease,
     pool,

@@ -10,7 +10,8 @@ use super::{
     grpc, trailers,
 };
 use crate::{
-    attempt::{Failed, Flow, Stop},
+    attempt::Failed,
+    flow::{Flow, Stop},
     pace::Pace,
     problem::Fault,
     retry::Sent,

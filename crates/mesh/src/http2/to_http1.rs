@@ -14,11 +14,12 @@ use super::{
     stream::Http2Request,
 };
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::{Buffer, Scratch},
     call::Call,
     client::Next,
     download::{before_deadline, read_head, retry_after},
+    flow::{Flow, Stop},
     instance::Lease,
     pool,
     problem::Fault,

@@ -14,9 +14,10 @@ use wire::http1::RequestHead;
 
 use super::{body::Source, fields, grpc, links, outgoing, pipe::Pipe, relay};
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     call::{Call, Ended, Facts},
     download::before_deadline,
+    flow::{Flow, Stop},
     instance::Lease,
     problem::Fault,
     retry::Sent,
