@@ -3,7 +3,10 @@
 use std::{
     os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -72,6 +75,66 @@ async fn who_may_have_few_connections_to_an_instance_stalls_nobody_else() {
     assert_eq!(status, 200, "who has room goes before who has none: {body}");
     gate.add_permits(2);
     assert_eq!(waits.response().await.0, 200);
+}
+
+/// The caller may have one connection and waits, as the gateway has one that is in use: to close others of the gateway would not help.
+#[tokio::test]
+async fn idle_connections_are_closed_only_where_that_makes_room() {
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = Rig::with(|policy| {
+            (policy.protocol, policy.limits.upstream_connections) = (protocol, 1);
+            (policy.timeout, policy.limits.upstream_idle) = (4 * PATIENCE, 4 * PATIENCE);
+        })
+        .await;
+        let connections = Arc::new(AtomicU32::new(0));
+        let counted = connections.clone();
+        let script = move |conn: Conn| {
+            counted.fetch_add(1, SeqCst);
+            some_slow(conn, protocol)
+        };
+        let mut routing = rig.routing(&[("users", true, &[(1, rig.server(script).await)])]);
+        let gateway = Arc::make_mut(routing.gateway.as_mut().unwrap());
+        Arc::make_mut(&mut gateway.policy).limits.upstream_connections = 9;
+        rig.mesh.apply(routing).await;
+        let mut slow = rig.client().await;
+        slow.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        while connections.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut waits = rig.caller().await;
+        waits.send(GET).await;
+        until_queued(&rig, "orders -> users").await;
+        let mut client = rig.client().await;
+        for _ in 0..9 {
+            assert_eq!(client.get("/").await.0, 200, "{protocol:?}");
+        }
+        assert!(connections.load(SeqCst) <= 2, "{protocol:?}: {connections:?} connections");
+        drop(slow);
+        assert_eq!(waits.response().await.0, 200, "{protocol:?}: none is in use, so they make room");
+    }
+}
+
+/// Answers all but `/slow`.
+async fn some_slow(mut conn: Conn, protocol: Protocol) {
+    if protocol == Protocol::Http {
+        while let Some((head, _)) = conn.request().await {
+            if head.contains("/slow") {
+                conn.ends().await;
+                return;
+            }
+            conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+        return;
+    }
+    let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
+    let mut slow = Vec::new();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        match request.uri().path() {
+            "/slow" => slow.push(respond),
+            _ => drop(respond.send_response(http::Response::new(()), true).unwrap()),
+        }
+    }
 }
 
 /// Two connections are served by two workers, so who makes room reads another clock.
