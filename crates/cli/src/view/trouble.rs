@@ -23,12 +23,18 @@ pub(crate) fn render(whose: &str, trouble: &Trouble, paint: Paint) -> String {
     text
 }
 
-/// The health checks that failed and the last lines of the log, behind a bar.
+/// The health checks that failed and the last lines of the log, behind a bar; of lines that follow each other and are the same, one.
 pub(crate) fn evidence(trouble: &Trouble, paint: Paint) -> String {
-    let checks = trouble.checks.iter().flat_map(check);
     let bar = paint.apply(Style::Dim, "|");
-    let lines = checks.chain(trouble.log.iter().cloned());
-    lines.map(|line| format!("  {bar} {}\n", clean(&line, paint.on))).collect()
+    let checks = trouble.checks.iter().flat_map(check).map(|line| clean(&line, paint.on));
+    let log = trouble.log.chunk_by(|line, next| line == next).map(|same| folded(same, paint));
+    checks.chain(log).map(|line| format!("  {bar} {line}\n")).collect()
+}
+
+fn folded(same: &[String], paint: Paint) -> String {
+    let line = clean(&same[0], paint.on);
+    let count = if same.len() == 1 { String::new() } else { format!(" ({} times)", same.len()) };
+    line + &paint.apply(Style::Dim, &count)
 }
 
 fn check(failed: &FailedCheck) -> Vec<String> {
