@@ -221,7 +221,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: "POST",
         path: "/v1/topics/{topic}/consumers/{consumer}/replay",
         what: "Lets one consumer get messages again: it goes back, or forward, to where it is told, and what it has not \
-               acknowledged before that stays with it. Nothing is published, and other consumers get nothing again.",
+               acknowledged before that stays with it, unless it is to have new ones only. Nothing is published, and other consumers get nothing again.",
         query: None,
         request: Some("Replay"),
         answer: "Replayed",

@@ -138,7 +138,7 @@ pub struct Published {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// The message that it gets next.
+    /// The message that it gets next; with `new`, what it has not acknowledged so far is done with.
     pub from: Start,
 }
 

@@ -117,7 +117,7 @@ pub trait Topics: Send + Sync + 'static {
     ) -> Result<mpsc::Receiver<Result<Message, StreamsError>>, StreamsError>;
     /// Gives a consumer the messages from there on, whether it had them or not; returns how many there are. With
     /// [`Capabilities::rewind`] it stays what it is otherwise, and what was delivered of earlier messages waits for its acknowledgement
-    /// as before. [`StreamsError::Refused`] where a stream that keeps messages for consumers only has the message of this sequence no
+    /// as before; with [`Start::New`] it is done with. [`StreamsError::Refused`] where a stream that keeps messages for consumers only has the message of this sequence no
     /// more (0 is the first that there is), or would keep for nobody what is passed over.
     async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<u64, StreamsError>;
     /// At most so many dead letters of a consumer, the oldest first, from this place among them on.
