@@ -1,5 +1,7 @@
 //! Topics and buckets as a person sees them: `isles topic` and `isles kv` on what services publish, consume and store.
 
+use std::thread;
+
 use model::api::{ConsumerStatus, TopicStatus, Why};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -137,7 +139,8 @@ fn a_consumer_gets_messages_again() {
     sandbox.isles(&["status"]).ok().says(&["mailer is 2 behind in orders.placed"]);
     sandbox.isles(&["topic", "info", "orders.placed"]).ok().says(&["mailer    mailer   1          2       1"]);
     let replay = |from: &str| sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", from]).ok();
-    let again = "what it has not acknowledged before comes again all the same, message 1 first; `--from new` passes over it\n";
+    let again =
+        "what it has not acknowledged before comes again all the same, message 1 first; `--from new` passes over it\n";
     for (from, out, err) in [
         ("2", "mailer  gets orders.placed from 2 on: 2 messages\n", again),
         ("new", "mailer  gets orders.placed from 4 on: 0 messages\n", ""),
@@ -154,6 +157,45 @@ fn a_consumer_gets_messages_again() {
     assert_eq!((consumer(&sandbox).pending, consumer(&sandbox).durable), (2, true));
     let said = sandbox.isles(&["topic", "replay", "orders.placed", "mailr", "--from", "first"]).code(1);
     said.says(&["error: there is no consumer `mailr`", "hint: did you mean `mailer`?"]);
+}
+
+#[test]
+fn a_message_and_a_consumer_are_taken_away() {
+    let sandbox = up();
+    for text in ["poison", "two"] {
+        sandbox.isles(&["topic", "pub", "orders.placed", text]).ok();
+    }
+    subscribe(&sandbox);
+    pull(&sandbox, "poison");
+    let rm = |sequence: &str| sandbox.isles(&["topic", "rm", "orders.placed", sequence]);
+    assert_eq!(rm("1").ok().out, "orders.placed  1  removed\n");
+    rm("1").code(1).says(&["there is no message `1` in the topic `orders.placed`", "hint: `isles topic tail"]);
+    rm("x").code(2).says(&["invalid value 'x'"]);
+    assert_eq!((consumer(&sandbox).unacknowledged, consumer(&sandbox).pending), (0, 1), "it comes no more");
+    pull(&sandbox, "two");
+
+    let rm = |name: &str| sandbox.isles(&["topic", "consumer", "rm", "orders.placed", name]);
+    rm("mailr").code(1).says(&["there is no consumer `mailr`", "did you mean `mailer`?"]);
+    let removed = rm("mailer").ok();
+    assert_eq!(removed.out, "mailer  removed from orders.placed\n");
+    removed.says(&["mailer subscribes to orders.placed: its program makes a new one"]);
+    rm("mailer").code(1).says(&["there is no consumer `mailer`"]);
+    // Who is waited for is not taken away.
+    subscribe(&sandbox);
+    sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "new"]).ok();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| pull(&sandbox, "three"));
+        wait::until_is("its request", &true, || {
+            let info = "$JS.API.CONSUMER.INFO.orders_placed.mailer";
+            sandbox.publish("mailer", info, "", "num_waiting").contains(r#""num_waiting":1"#)
+        });
+        rm("mailer").code(1).says(&[
+            "somebody waits for messages of the consumer `mailer`",
+            "hint: stop it first: `isles scale mailer=0`",
+        ]);
+        sandbox.isles(&["topic", "pub", "orders.placed", "three"]).ok();
+        waits.join().expect("it is told");
+    });
 }
 
 #[test]

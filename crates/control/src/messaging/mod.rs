@@ -5,6 +5,7 @@ mod ensure;
 mod entries;
 mod problem;
 mod read;
+mod remove;
 mod replay;
 mod status;
 

@@ -1,6 +1,6 @@
 //! What goes wrong with topics and buckets, with what a person can do about it.
 
-use model::{Problem, api::InvalidContent};
+use model::{Problem, TopicName, api::InvalidContent};
 use ports::streams::StreamsError;
 
 /// There is no topic, bucket or consumer of this name; those that there are.
@@ -44,6 +44,12 @@ pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
         format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed or removed is gone");
     let detail = format!("there is no dead letter `{id}`");
     Box::new(Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint).with_detail(detail))
+}
+
+pub(super) fn unknown_message(sequence: &str, topic: &TopicName) -> Box<Problem> {
+    let hint = format!("`isles topic tail {topic} --once` shows those that there are, each after its sequence");
+    let detail = format!("there is no message `{sequence}` in the topic `{topic}`");
+    Box::new(Problem::new(404, "unknown-message", "there is no such message", hint).with_detail(detail))
 }
 
 pub(super) fn bad_content(error: &InvalidContent) -> Box<Problem> {

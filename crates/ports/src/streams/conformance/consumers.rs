@@ -40,6 +40,9 @@ pub async fn consumers(rig: impl Rig) {
     publish(&*topics, message("5")).await;
     assert_eq!(rig.take(ORDERS, &consumer(), 10).await, [5]);
     let set_back = &topics.consumers(ORDERS).await.expect("they are listed")[0];
+    topics.remove_consumer(ORDERS, CONSUMER).await.expect("it is there");
+    refused!(topics.remove_consumer(ORDERS, CONSUMER).await, StreamsError::Absent(_));
+    assert!(topics.consumers(ORDERS).await.expect("they are listed").is_empty());
     let kept = [(TOPICS[1], Retention::Interest), (TOPICS[2], Retention::WorkQueue)]
         .map(|(name, retention)| StreamConfig { retention, ..topic(name) });
     if !topics.capabilities().rewind {
