@@ -159,6 +159,31 @@ fn a_consumer_gets_messages_again() {
     said.says(&["error: there is no consumer `mailr`", "hint: did you mean `mailer`?"]);
 }
 
+/// Each way that the hint names leads out.
+#[test]
+fn a_full_topic_takes_messages_again() {
+    let manifest = |max: u32| {
+        let limits = format!("[topics.full]\nmax_msgs = {max}\ndiscard = \"new\"\n");
+        format!("[services.orders]\nrun = \"python3 service.py\"\npublishes = [\"full\"]\n{limits}")
+    };
+    let sandbox = Sandbox::new(&manifest(1));
+    sandbox.up();
+    let publish = || sandbox.isles(&["topic", "pub", "full", "x"]);
+    publish().ok();
+    publish().code(1).says(&[
+        "maximum messages exceeded",
+        "hint: it is full: raise `max_msgs` of `[topics.\"full\"]`",
+        "run `isles deploy`",
+        "`isles topic rm full SEQUENCE` makes room at once",
+    ]);
+    sandbox.isles(&["topic", "rm", "full", "1"]).ok();
+    publish().ok();
+    publish().code(1);
+    sandbox.manifest(&manifest(2));
+    sandbox.isles(&["deploy"]).ok();
+    publish().ok();
+}
+
 #[test]
 fn a_message_and_a_consumer_are_taken_away() {
     let sandbox = up();
