@@ -241,7 +241,11 @@ fn a_work_queue_gives_again_what_it_still_has() {
         ),
         ("new", "it would pass over what the stream keeps for it, as many messages as 2"),
     ] {
-        replay(from).code(1).says(&[said, "hint: "]);
+        replay(from).code(1).says(&[
+            said,
+            "hint: `isles topic tail stock.low --once` shows",
+            "`isles topic rm stock.low SEQUENCE`",
+        ]);
     }
     assert_eq!(replay("first").ok().out, "mailer  gets stock.low from 2 on: 2 messages\n");
     sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "three");

@@ -60,6 +60,9 @@ orders   healthy     2/2 fixed  mesh-only  stock,users  -
 users    crash-loop  0/1        open       -            exited with code 1, again
 ";
     assert_eq!(status::render(&status, (None, None), NOW, None, PLAIN), expected);
+    let unknown = model::status::SystemStatus { up_since: None, ..status.clone() };
+    let first = status::render(&unknown, (None, None), NOW, None, PLAIN);
+    assert!(first.starts_with("system   shop starting, isles 0.1.0, pid 4242\n"), "{first}");
     status.problem = Some(from(trouble("port 8080 is in use")));
     let expected = "\
 system   shop starting, up 3m12s, isles 0.1.0, pid 4242

@@ -112,6 +112,16 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
     Box::new(Problem::new(status, reason, title, hint).with_detail(error.to_string()))
 }
 
+/// A consumer that was not moved.
+pub(super) fn not_moved(topic: &TopicName, error: StreamsError) -> Box<Problem> {
+    let is_refused = matches!(error, StreamsError::Refused { .. });
+    let problem = *refused(error);
+    let ways = format!(
+        "`isles topic tail {topic} --once` shows what there is, and `isles topic rm {topic} SEQUENCE` takes away what nobody shall get"
+    );
+    Box::new(Problem { hint: if is_refused { ways } else { problem.hint }, ..problem })
+}
+
 /// What an engine did not take into a topic.
 pub(super) fn not_published(topic: &TopicName, error: StreamsError) -> Box<Problem> {
     let otherwise = format!(
