@@ -110,7 +110,7 @@ fn failure_row(failure: &Failure, count: usize, now: Timestamp, room: usize) -> 
         Cell::plain(&failure.connection),
         Cell::plain(text::fit(&failure.request, room)),
         Cell::new(failure.reason.code(), Style::Bad),
-        Cell::plain(format!("{}{notes}", failure.detail)),
+        Cell::plain(format!("{}{notes}", failure.detail).trim_start()),
     ]
 }
 
