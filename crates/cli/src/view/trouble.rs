@@ -10,7 +10,7 @@ use model::{
 use crate::{
     paint::{Paint, Style},
     text::clean,
-    view::phase,
+    view::{phase, repeated},
 };
 
 /// The cause, what shows it, and what to do.
@@ -23,18 +23,16 @@ pub(crate) fn render(whose: &str, trouble: &Trouble, paint: Paint) -> String {
     text
 }
 
-/// The health checks that failed and the last lines of the log, behind a bar; of lines that follow each other and are the same, one.
+/// The health checks that failed and the last lines of the log, behind a bar; of lines that repeat, one.
 pub(crate) fn evidence(trouble: &Trouble, paint: Paint) -> String {
     let bar = paint.apply(Style::Dim, "|");
     let checks = trouble.checks.iter().flat_map(check).map(|line| clean(&line, paint.on));
-    let log = trouble.log.chunk_by(|line, next| line == next).map(|same| folded(same, paint));
+    let log = repeated::runs(&trouble.log).map(|(line, count)| clean(line, paint.on) + &times(count, paint));
     checks.chain(log).map(|line| format!("  {bar} {line}\n")).collect()
 }
 
-fn folded(same: &[String], paint: Paint) -> String {
-    let line = clean(&same[0], paint.on);
-    let count = if same.len() == 1 { String::new() } else { format!(" ({} times)", same.len()) };
-    line + &paint.apply(Style::Dim, &count)
+fn times(count: usize, paint: Paint) -> String {
+    if count == 1 { String::new() } else { paint.apply(Style::Dim, &format!(" ({count} times)")) }
 }
 
 fn check(failed: &FailedCheck) -> Vec<String> {
