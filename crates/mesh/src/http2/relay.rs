@@ -113,7 +113,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
         let (length, last) = (piece.data.len(), piece.last);
         deliver(unread_max, sink.send(piece.data, last)).await?;
         source.taken();
-        flow.call.count_sent(length);
+        flow.deliver(length, length);
         if last {
             return Ok(());
         }
@@ -135,7 +135,7 @@ async fn deliver(unread_max: Duration, sending: impl Future<Output = Result<(), 
 
 fn truncated(lost: Lost) -> Stop {
     match lost {
-        Lost::Gone => Stop::Truncated(Reason::Reset),
+        Lost::Gone => Stop::Fault(Fault::new(Reason::Reset, "")),
         Lost::Malformed(error) => Stop::Fault(Fault::new(Reason::BadResponse, error.detail)),
     }
 }
