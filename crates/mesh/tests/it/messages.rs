@@ -230,3 +230,23 @@ async fn a_connection_of_a_certain_age_takes_no_more_requests() {
     }
     assert!(client.ends().await);
 }
+
+#[tokio::test]
+async fn who_is_quiet_at_that_age_is_told_with_its_next_answer() {
+    let age = std::time::Duration::from_millis(50);
+    let rig = Rig::with(|policy| policy.limits.client_age = Some(age)).await;
+    rig.serves(named("users")).await;
+    let mut client = rig.client().await;
+    // The age is compared with the time that was read last, which is that of the request before.
+    for _ in 0..2 {
+        tokio::time::sleep(age * 3).await;
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let (status, head, _) = client.response().await;
+        assert_eq!(status, 200);
+        if head.contains("connection: close\r\n") {
+            assert!(client.ends().await);
+            return;
+        }
+    }
+    panic!("it is told with the second answer at the latest");
+}
