@@ -65,7 +65,7 @@ async fn what_the_instance_sees_and_what_the_client_gets() {
     let (status, head, body) = client.response().await;
     assert_eq!(
         without_timeout(&String::from_utf8(body).unwrap(), 30_000),
-        "GET /b?c HTTP/1.1\r\nHost: Shop.test\r\n\
+        "GET /b?c HTTP/1.1\r\nx-forwarded-prefix: /stock\r\nHost: Shop.test\r\n\
          traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nx-forwarded-for: 127.0.0.1\r\n\
          x-forwarded-proto: http\r\nx-forwarded-host: Shop.test\r\nx-isles-timeout-ms: ...\r\n\r\n"
     );
