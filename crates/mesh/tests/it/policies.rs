@@ -241,6 +241,7 @@ async fn a_full_queue_is_overload() {
     }
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.status), ("overloaded", 503));
+    assert!(problem.hint.contains("`queue`"), "{}", problem.hint);
 }
 
 #[tokio::test]
