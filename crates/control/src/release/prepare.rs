@@ -89,14 +89,20 @@ impl Preparer {
             // What is missing fails at its start, and the release is taken back with that reason.
             let _ = self.releases.restore_all(&coming, look).await;
         }
-        let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
+        // Of what runs, each service says itself what it lacks.
+        let secrets = if self.config.resumed {
+            self.config.secrets.given(&release.system)
+        } else {
+            self.config.secrets.read(&release.system).map_err(Failed::manifest)?
+        };
         Ok(Prepared { release, way: Way::Forward, secrets })
     }
 
-    /// The secrets of what runs.
-    pub(crate) fn vault(&self, system: &System) -> Result<Vault, Failed> {
-        let values = self.config.secrets.read(system).map_err(Failed::manifest)?;
-        Ok(Vault::new(wanted::key(&self.config.state)?, values))
+    /// The secrets of what runs, as far as they are given.
+    pub(crate) fn vault(&self, system: &System) -> Vault {
+        // A key that cannot be read is told by the first that needs it, and is missed by values of another release only.
+        let key = wanted::key(&self.config.state).unwrap_or_default();
+        Vault::new(key, self.config.secrets.given(system))
     }
 
     /// What a deploy would do. Nothing is built: the inputs tell what differs.
