@@ -124,6 +124,7 @@ impl Preparer {
             services.insert(name.clone(), parts);
         }
         let differences = differences(only, running, &system, &services)?;
+        self.could_ensure(&running.release.system, &system).await?;
         Ok(plan(&differences, running, &system, index))
     }
 
@@ -169,6 +170,14 @@ impl Preparer {
     async fn ensure(&self, system: &System) -> Result<(), Failed> {
         let Some(streams) = &self.streams else { return Ok(()) };
         streams.all(system).await.map_err(|error| Failed::streams(&error))
+    }
+
+    /// Whether that could be. What another server refuses, only that knows, when it is asked to do it; and Isles' own is not started
+    /// for a question.
+    async fn could_ensure(&self, old: &System, new: &System) -> Result<(), Failed> {
+        let is_asked = new.nats.is_none() && !old.streams().is_empty();
+        let Some(streams) = self.streams.as_ref().filter(|_| is_asked) else { return Ok(()) };
+        streams.could(new).await.map_err(|error| Failed::streams(&error))
     }
 
     /// What is wanted, of all services or of some.
