@@ -277,6 +277,7 @@ fn releases() {
         with(json!({ "number": number, "at": at, "state": state, "bundles": {}, "changed": [] }), fields)
     };
     let all: Vec<model::api::Release> = from(json!([
+        release(10, "retired", json!({ "changed": null })),
         release(11, "retired", json!({ "changed": ["orders", "users"] })),
         release(12, "rolled-back", json!({ "changed": ["users"], "reason": "users/5 answered 500" })),
         release(13, "running", json!({ "changed": ["users"] })),
@@ -286,6 +287,7 @@ RELEASE  STATE        MADE       CHANGED       REASON
 13       running      1m10s ago  users         -
 12       rolled-back  1m20s ago  users         users/5 answered 500
 11       retired      1m30s ago  orders,users  -
+10       retired      1m40s ago  unknown       -
 ";
     assert_eq!(releases::render(&all, NOW, None, PLAIN), expected);
 }
