@@ -271,6 +271,12 @@ fn where_nothing_differs() {
 }
 
 #[test]
+fn a_service_that_is_named_twice_is_restarted_once() {
+    let services: Vec<ServiceName> = from(json!(["web", "app", "web"]));
+    assert_eq!(restart::once(&services), [&services[0], &services[1]]);
+}
+
+#[test]
 fn releases() {
     let release = |number: u64, state: &str, fields| {
         let at = NOW.0 - (20 - number) * 10_000_000;
