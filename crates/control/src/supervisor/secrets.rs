@@ -39,7 +39,7 @@ impl Supervisor {
         self.config.secrets.of(self.config.system.nats.as_ref(), name, &bundle.spec)
     }
 
-    fn has_secrets(&self, name: &ServiceName, bundle: &Bundle) -> bool {
+    pub(super) fn has_secrets(&self, name: &ServiceName, bundle: &Bundle) -> bool {
         let password = self.password_name(name, &bundle.spec);
         self.vault.has(bundle) && password.is_none_or(|secret| self.vault.now(&secret).is_some())
     }
