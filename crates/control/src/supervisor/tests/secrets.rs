@@ -2,7 +2,7 @@
 
 use model::{
     ServiceName,
-    api::Deploy,
+    api::{Deploy, RolloutPhase},
     status::{ServiceStatus, Trouble},
 };
 use ports::workloads::{Held, WorkloadId};
@@ -72,4 +72,22 @@ async fn a_secret_that_is_missing_concerns_its_service_alone() {
     assert_eq!(refused.detail, "the secret `OTH` of `other` is not given");
     world.has("other", 1).await;
     assert_eq!(world.system.scale(name("other"), Some(0)).await.map(|other| other.replicas), Ok(0), "that needs none");
+}
+
+#[tokio::test]
+async fn a_migration_without_its_secrets_does_not_run() {
+    let world = World::up("").await;
+    world.secrets("TOK=1\n");
+    world.manifest("secrets = [\"TOK\"]\nmigrate = \"migrate\"", "");
+    world.records.hold("migration:web");
+    begun(world.deploy("2", Deploy::default()).await).await;
+    world.records.reached().await;
+    world.end().await;
+    world.records.release();
+    world.secrets("");
+    let world = world.killed(Vec::new()).await;
+    let end = world.rollout("the end", |it| it.ended_at.is_some()).await;
+    assert_eq!(end.phase, RolloutPhase::RolledBack);
+    let cause = "the migration failed: it did not start: the secret `TOK` of `web` is not given";
+    assert_eq!(end.problem.unwrap().cause, cause);
 }
