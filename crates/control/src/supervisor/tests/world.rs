@@ -163,6 +163,13 @@ impl World {
         fs::write(self.folder.path().join("isles.toml"), manifest(keys, more)).expect("the folder can be written");
     }
 
+    /// The files in the content store.
+    pub(super) fn objects(&self) -> usize {
+        let list = |folder: &Path| fs::read_dir(folder).expect("it is there").flatten();
+        let shards = list(&self.folder.path().join(".isles/store/objects"));
+        shards.map(|shard| list(&shard.path()).count()).sum()
+    }
+
     /// Waits until a service has so many instances, all of them healthy, and no other.
     pub(super) async fn has(&self, service: &str, instances: usize) {
         let is_so = move |status: &ServiceStatus| {
