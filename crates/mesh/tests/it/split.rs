@@ -283,6 +283,52 @@ async fn a_request_of_the_gateway_has_the_policy_of_the_release_that_it_goes_to(
     }
 }
 
+/// The status of a request with this body, and whether the new release answered, of 60 with different paths.
+async fn posted(rig: &Rig, body: &str) -> BTreeSet<(u16, bool)> {
+    let mut found = BTreeSet::new();
+    for number in 0..60 {
+        let mut client = rig.client().await;
+        let length = body.len();
+        client.send(&format!("POST /{number} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}")).await;
+        let (status, _, answer) = client.response().await;
+        found.insert((status, answer == b"new"));
+    }
+    found
+}
+
+/// All instances alike, and the policy of the new release allows bodies of four bytes.
+fn alike(rig: &Rig, old: &[Target], new: &[Target]) -> Routing {
+    let mut routing = shared(rig, old, new, None, Sticky::None);
+    let gateway = Arc::make_mut(routing.gateway.as_mut().unwrap());
+    let (mut policy, routes) = (Policy::clone(&gateway.policy), gateway.routes.clone());
+    policy.limits.body = Some(ByteSize(4));
+    gateway.new = Some(RoutePolicies { routes, policy: Arc::new(policy) });
+    routing
+}
+
+#[tokio::test]
+async fn a_request_of_the_gateway_has_the_policy_of_the_instance_that_it_goes_to() {
+    for balance in balances() {
+        let rig = Rig::with(|policy| policy.balance = balance).await;
+        let (old, new) = servers(&rig).await;
+        rig.mesh.apply(alike(&rig, &old, &new)).await;
+        assert_eq!(posted(&rig, "abcd").await, [(200, false), (200, true)].into());
+        assert_eq!(posted(&rig, "abcde").await, [(200, false), (413, false)].into());
+    }
+}
+
+#[tokio::test]
+async fn where_all_instances_are_alike_a_retry_may_go_to_the_other_release() {
+    let rig = Rig::with(|policy| {
+        (policy.balance, policy.retries, policy.outlier) = (Balance::RoundRobin, 3, None);
+    })
+    .await;
+    let (old, _) = servers(&rig).await;
+    rig.mesh.apply(alike(&rig, &old, &[nowhere()])).await;
+    assert_eq!(posted(&rig, "abcd").await, [(200, false)].into());
+    assert_eq!(posted(&rig, "abcde").await, [(200, false), (413, false)].into());
+}
+
 async fn compared(rig: &Rig, requests: u64) -> [SideFigures; 2] {
     loop {
         let sides = rig.mesh.compare(&users()).unwrap();
