@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     ByteSize, ServiceName,
-    spec::{Balance, HashKey, Policy, Protocol, Side, Sticky, WEIGHT_MAX},
+    spec::{Balance, HashKey, Outlier, Policy, Protocol, Side, Sticky, WEIGHT_MAX},
 };
 use ports::traffic::{Endpoint, RoutePolicies, Routing, SideFigures, Split, Target, Traffic, Upstream};
 
@@ -327,6 +327,30 @@ async fn where_all_instances_are_alike_a_retry_may_go_to_the_other_release() {
     rig.mesh.apply(alike(&rig, &old, &[nowhere()])).await;
     assert_eq!(posted(&rig, "abcd").await, [(200, false)].into());
     assert_eq!(posted(&rig, "abcde").await, [(200, false), (413, false)].into());
+}
+
+/// Of three broken instances of the new release and one of the old one. The last of a release is never ejected while that has a
+/// share of its own.
+#[tokio::test]
+async fn ejections_are_bounded_among_those_that_a_request_may_go_to() {
+    for (weight, most) in [(Some(5_000), [1, 2]), (None, [1, 3])] {
+        let rig = Rig::with(|policy| {
+            (policy.balance, policy.breaker, policy.panic_percent) = (Balance::RoundRobin, None, 0);
+            policy.retries = 0;
+            policy.outlier = Some(Outlier { consecutive: 1, percent_max: 100, ..Outlier::default() });
+        })
+        .await;
+        let old = [rig.server(named("old")).await, nowhere()];
+        rig.mesh.apply(shared(&rig, &old, &[nowhere(), nowhere(), nowhere()], weight, Sticky::None)).await;
+        let mut client = rig.client().await;
+        for _ in 0..100 {
+            client.get("/").await;
+        }
+        let ejected = rig.mesh.connections()[0].ejected.clone();
+        let of_old = ejected.iter().filter(|instance| **instance == id("users", 2)).count();
+        assert_eq!([of_old, ejected.len() - of_old], most, "{ejected:?}");
+        assert!(weight.is_some() || client.get("/").await == (200, "old".into()));
+    }
 }
 
 async fn compared(rig: &Rig, requests: u64) -> [SideFigures; 2] {
