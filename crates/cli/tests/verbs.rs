@@ -103,6 +103,17 @@ async fn down_waits_for_the_end() {
 }
 
 #[tokio::test]
+async fn down_ends_well_whenever_the_system_is_gone() {
+    let asked = [("GET /v1/system ", ok(system("running", service("healthy", 2))))];
+    let answered = [&asked[..], &[("POST /v1/system/down ", ok("{}"))]].concat();
+    for scripts in [&asked[..], &answered] {
+        let folder = Folder::new(SHOP);
+        let _server = folder.serve(scripts);
+        assert_eq!(folder.run(&["down"]).await, (ExitCode::Ok, "shop is down\n".into(), String::new()));
+    }
+}
+
+#[tokio::test]
 async fn logs() {
     let folder = Folder::new(SHOP);
     let server = folder.serve(&[

@@ -25,8 +25,11 @@ pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
     let before = client.system().await?;
     let keeper = process::Watched::new(before.keeper_pid);
     let (name, keeper_pid) = (before.name.clone(), before.keeper_pid);
-    ask(&client).await?;
-    follow(&client, before, |text| context.terminal.say(text)).await?;
+    match stop(&client, before, |text| context.terminal.say(text)).await {
+        // Since it was asked, it may be gone at any time: that is what was wanted.
+        Ok(()) | Err(ClientError::NotRunning { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     if !keeper.has_ended_within(KEEPER_END) {
         let cause = format!("{name} is down, but its keeper (pid {keeper_pid}) has not ended");
         return Err(UserError::new(ExitCode::TimedOut, cause, "look at that process").into());
@@ -39,15 +42,12 @@ pub(crate) async fn run(context: Context<'_>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// That it is gone meanwhile is what was wanted.
-async fn ask(client: &Client) -> Result<(), ClientError> {
+/// Asks the system to stop, and says what changes until it has ended.
+async fn stop(client: &Client, mut before: SystemStatus, mut say: impl FnMut(&str)) -> Result<(), ClientError> {
     match client.down().await {
-        Ok(_) | Err(ClientError::NotRunning { .. } | ClientError::Lost(_)) => Ok(()),
-        Err(error) => Err(error),
+        Ok(_) | Err(ClientError::Lost(_)) => {}
+        Err(error) => return Err(error),
     }
-}
-
-async fn follow(client: &Client, mut before: SystemStatus, mut say: impl FnMut(&str)) -> Result<(), ClientError> {
     let mut watch = Watch::new(client, ());
     while let Some(status) = watch.next().await? {
         say(&plain::changes(Some(&before), &status));
