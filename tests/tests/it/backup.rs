@@ -4,7 +4,7 @@ use std::fs;
 
 use model::api::TopicStatus;
 use serde_json::{Value, json};
-use tests::{binary, process, sandbox::Sandbox};
+use tests::{binary, process, sandbox::Sandbox, wait};
 
 const MANIFEST: &str = r#"
 [gateway]
@@ -47,6 +47,7 @@ fn lived() -> Sandbox {
     let ack = pulled.split_whitespace().find(|word| word.starts_with("$JS.ACK.")).expect("it can be acknowledged");
     assert!(sandbox.publish("shop", ack, "+ACK", "MSG").contains("MSG"), "it is acknowledged");
     sandbox.isles(&["scale", "shop=2"]).ok();
+    wait::until_is("both instances", &2, || sandbox.pids("shop").len());
     sandbox
 }
 
