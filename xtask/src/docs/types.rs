@@ -5,8 +5,8 @@ use model::{
     api::{
         AbortQuery, Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter,
         DeadLetterId, DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published,
-        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutQuery, RolloutStatus, Scale, TopicStatus,
-        WhichDead, Why,
+        PutValue, Release, ReleaseDiff, RemovedConsumer, RemovedMessage, Replay, Replayed, Rollback, RolloutQuery,
+        RolloutStatus, Scale, TopicStatus, WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -26,7 +26,8 @@ macro_rules! types {
 }
 types! {
     AbortQuery Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
-    Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff Replay
+    Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff RemovedConsumer
+    RemovedMessage Replay
     Replayed Rollback RolloutQuery RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
 }
 

@@ -60,6 +60,9 @@ orders   healthy     2/2 fixed  mesh-only  stock,users  -
 users    crash-loop  0/1        open       -            exited with code 1, again
 ";
     assert_eq!(status::render(&status, (None, None), NOW, None, PLAIN), expected);
+    let unknown = model::status::SystemStatus { up_since: None, ..status.clone() };
+    let first = status::render(&unknown, (None, None), NOW, None, PLAIN);
+    assert!(first.starts_with("system   shop starting, isles 0.1.0, pid 4242\n"), "{first}");
     status.problem = Some(from(trouble("port 8080 is in use")));
     let expected = "\
 system   shop starting, up 3m12s, isles 0.1.0, pid 4242
@@ -129,6 +132,43 @@ since Isles started
 events
   1m40s ago  -          build done
   5.0s ago   users/1#7  exited with code 1
+";
+    assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
+}
+
+#[test]
+fn what_is_the_same_is_said_once() {
+    let log = ["listening", "no such table", "no such table", "no such table", "listening"];
+    let failure = |seconds: u64, request: &str, instance: &str, detail: &str| {
+        json!({
+            "at": NOW.0 - seconds * 1_000_000, "connection": "orders/1 -> users", "service": "users", "request": request,
+            "reason": "refused", "detail": detail, "instances": [instance],
+        })
+    };
+    let why = json!({
+        "service": with(
+            service("users", "unhealthy", 0, 1),
+            json!({ "problem": { "cause": "its health check fails", "hint": "see its log", "log": log } }),
+        ),
+        "summary": "users is unhealthy.", "findings": [], "events": [],
+        "failures": [
+            failure(1, "GET /a", "users/1#1", "nobody listens there any more"), failure(2, "GET /b", "users/1#1", "no"),
+            failure(3, "GET /a", "users/1#1", "no"), failure(4, "GET /a", "users/2#1", ""), failure(5, "GET /a", "users/1#1", "no"),
+        ],
+    });
+    let expected = "\
+users is unhealthy.
+
+error: users: its health check fails
+  | listening
+  | no such table (3 times)
+  | listening
+hint: see its log
+
+failed requests
+  1.0s ago  orders/1 -> users  GET /a  refused  nobody listens there any more (tried users/1#1; 3 times)
+  2.0s ago  orders/1 -> users  GET /b  refused  no (tried users/1#1)
+  4.0s ago  orders/1 -> users  GET /a  refused  (tried users/2#1)
 ";
     assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
 }

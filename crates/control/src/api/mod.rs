@@ -22,7 +22,7 @@ use axum::{
     },
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, delete, get, post},
 };
 use model::{Problem, ServiceName};
 use ports::{clock::Clock, logs::Logs, tasks::Tasks, traffic::Traffic};
@@ -96,6 +96,8 @@ fn router(api: Api) -> Router {
         .route("/v1/topics", get(topics::list))
         .route("/v1/topics/{topic}", get(topics::status))
         .route("/v1/topics/{topic}/messages", get(topics::read).post(topics::publish))
+        .route("/v1/topics/{topic}/messages/{sequence}", delete(topics::remove_message))
+        .route("/v1/topics/{topic}/consumers/{consumer}", delete(topics::remove_consumer))
         .route("/v1/topics/{topic}/consumers/{consumer}/replay", post(topics::replay))
         .route("/v1/topics/{topic}/dead", get(topics::dead))
         .route("/v1/topics/{topic}/dead/replay", post(topics::replay_dead))

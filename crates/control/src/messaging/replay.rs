@@ -8,7 +8,7 @@ use ports::streams::{self, StreamState};
 
 use super::{
     Messaging,
-    problem::{refused, unknown},
+    problem::{not_moved, refused, unknown},
     read::place,
 };
 use crate::supervisor::Answer;
@@ -23,7 +23,8 @@ impl Messaging {
         }
         let state = self.streams.topics.info(&stream).await.map_err(refused)?;
         let start = place(start, &state, self.clock.now());
-        let messages = self.streams.topics.rewind(&stream, consumer, start).await.map_err(refused)?;
+        let moved = self.streams.topics.rewind(&stream, consumer, start).await;
+        let messages = moved.map_err(|error| not_moved(topic, error))?;
         let sequence = self.first_from(&state, start).await?;
         let unacknowledged = self.first_awaited(&stream, consumer).await?.filter(|first| *first < sequence);
         Ok(Replayed { sequence, messages, unacknowledged })

@@ -32,6 +32,7 @@ impl Supervisor {
             keeper_pid: self.config.keeper_pid,
             platform_pid: self.config.platform_pid,
             started_at: self.started_at,
+            up_since: self.config.up_since,
             gateway: self.config.system.gateway.as_ref().map(|gateway| gateway.listen),
             gateway_tls: self.config.system.gateway.as_ref().is_some_and(|gateway| gateway.tls.is_some()),
             problem: self.problem.clone(),

@@ -249,6 +249,7 @@ fn config(folder: &Path, text: String) -> Config {
         state,
         connection_port: 19_999,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: std::process::id(),
         resumed: false,
         builds_at_once: 1,
