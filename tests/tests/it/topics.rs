@@ -77,6 +77,8 @@ fn messages_are_published_and_shown() {
     ] {
         assert_eq!(sandbox.shell(line).ok().out, out, "{line}");
     }
+    let said = sandbox.shell("head -c 2000000 /dev/zero | isles topic pub orders.placed -").code(1);
+    said.says(&["error: ", "hint: a message, with its header, or a value has at most 1048576 bytes"]);
     let said = sandbox.publish("orders", "orders.placed", "four", "seq");
     assert!(said.contains(r#""seq":4"#), "{said}");
 
@@ -157,6 +159,8 @@ fn a_consumer_gets_messages_again() {
     assert_eq!((consumer(&sandbox).pending, consumer(&sandbox).durable), (2, true));
     let said = sandbox.isles(&["topic", "replay", "orders.placed", "mailr", "--from", "first"]).code(1);
     said.says(&["error: there is no consumer `mailr`", "hint: did you mean `mailer`?"]);
+    let said = sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "5"]).code(1);
+    said.says(&["error: the last message of the topic is 3", "hint: `new` passes over"]);
 }
 
 /// Each way that the hint names leads out.

@@ -99,11 +99,13 @@ fn type_of(schema: &Value) -> String {
     if let Some(parts) = schema["prefixItems"].as_array() {
         return format!("[{}]", parts.iter().map(type_of).collect::<Vec<_>>().join(", "));
     }
+    if !schema["items"].is_null() {
+        return format!("list of {}", type_of(&schema["items"]));
+    }
     if schema["additionalProperties"].is_object() {
         return format!("object of {}", type_of(&schema["additionalProperties"]));
     }
     match &schema["type"] {
-        Value::String(name) if name == "array" => format!("list of {}", type_of(&schema["items"])),
         Value::String(name) => name.clone(),
         Value::Array(names) => {
             names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or("any").into()
@@ -132,7 +134,7 @@ mod tests {
                 "properties": {
                     "state": { "description": "Its state.", "$ref": "#/$defs/State" },
                     "owner": { "anyOf": [{ "$ref": "#/$defs/Name" }, { "type": "null" }] },
-                    "marks": { "description": "Marks | signs.", "type": "array", "items": { "type": "string" } },
+                    "marks": { "description": "Marks | signs.", "type": ["array", "null"], "items": { "type": "string" } },
                     "age": { "description": "In\nyears.", "type": ["integer", "null"] },
                     "size": { "type": "array", "prefixItems": [{ "type": "integer" }, { "type": "string" }] },
                     "tags": { "type": "object", "additionalProperties": { "type": "integer" } },

@@ -320,12 +320,19 @@ fn where_nothing_differs() {
 }
 
 #[test]
+fn a_service_that_is_named_twice_is_restarted_once() {
+    let services: Vec<ServiceName> = from(json!(["web", "app", "web"]));
+    assert_eq!(restart::once(&services), [&services[0], &services[1]]);
+}
+
+#[test]
 fn releases() {
     let release = |number: u64, state: &str, fields| {
         let at = NOW.0 - (20 - number) * 10_000_000;
         with(json!({ "number": number, "at": at, "state": state, "bundles": {}, "changed": [] }), fields)
     };
     let all: Vec<model::api::Release> = from(json!([
+        release(10, "retired", json!({ "changed": null })),
         release(11, "retired", json!({ "changed": ["orders", "users"] })),
         release(12, "rolled-back", json!({ "changed": ["users"], "reason": "users/5 answered 500" })),
         release(13, "running", json!({ "changed": ["users"] })),
@@ -335,6 +342,7 @@ RELEASE  STATE        MADE       CHANGED       REASON
 13       running      1m10s ago  users         -
 12       rolled-back  1m20s ago  users         users/5 answered 500
 11       retired      1m30s ago  orders,users  -
+10       retired      1m40s ago  unknown       -
 ";
     assert_eq!(releases::render(&all, NOW, None, PLAIN), expected);
 }

@@ -156,6 +156,11 @@ fn bad_query(error: &QueryRejection) -> Refused {
 }
 
 fn bad_body(error: &JsonRejection, hint: &str) -> Refused {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let hint = "a message, with its header, or a value has at most 1048576 bytes";
+        let problem = Problem::new(413, "body-too-large", "the body is larger than the API takes", hint);
+        return problem.with_detail(format!("it has more than {BODY_BYTES_MAX} bytes")).into();
+    }
     let problem = Problem::new(422, "bad-body", "the body is not what this path takes", hint);
     problem.with_detail(error.body_text()).into()
 }

@@ -109,7 +109,10 @@ fn the_most_important_comes_first() {
                 false,
                 "orders -> users: 3 of 90 requests: reset, the instance closed the connection before its answer was whole",
             ),
-            (false, "orders -> users: 2 of 90 requests: queue-full, too many requests wait for this service"),
+            (
+                false,
+                "orders -> users: 2 of 90 requests: queue-full, too many requests wait for an instance, or for a connection to one",
+            ),
             (false, "users -> stock: 70 of 0 requests: no-upstream, the service has no healthy instance"),
         ],
     );

@@ -46,6 +46,12 @@ pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
     Box::new(Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint).with_detail(detail))
 }
 
+/// A place to go on from that no message has had.
+pub(super) fn not_yet(last: u64) -> Box<Problem> {
+    let problem = Problem::new(422, "not-yet", "there is no such message yet", "`new` passes over all that there is");
+    Box::new(problem.with_detail(format!("the last message of the topic is {last}")))
+}
+
 pub(super) fn unknown_message(sequence: &str, topic: &TopicName) -> Box<Problem> {
     let hint = format!("`isles topic tail {topic} --once` shows those that there are, each after its sequence");
     let detail = format!("there is no message `{sequence}` in the topic `{topic}`");

@@ -8,7 +8,7 @@ use ports::streams::{self, StreamState};
 
 use super::{
     Messaging,
-    problem::{not_moved, refused, unknown},
+    problem::{not_moved, not_yet, refused, unknown},
     read::place,
 };
 use crate::supervisor::Answer;
@@ -22,6 +22,9 @@ impl Messaging {
             return Err(unknown("consumer", consumer, consumers.iter().map(|state| state.name.as_str())));
         }
         let state = self.streams.topics.info(&stream).await.map_err(refused)?;
+        if matches!(start, Start::Sequence(sequence) if sequence > state.last_sequence + 1) {
+            return Err(not_yet(state.last_sequence));
+        }
         let start = place(start, &state, self.clock.now());
         let moved = self.streams.topics.rewind(&stream, consumer, start).await;
         let messages = moved.map_err(|error| not_moved(topic, error))?;

@@ -32,6 +32,7 @@ impl Supervisor {
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.rollout_notice());
+        notices.extend(self.secrets_notice());
         SystemStatus {
             name: self.config.system.name.clone(),
             version: env!("CARGO_PKG_VERSION").into(),

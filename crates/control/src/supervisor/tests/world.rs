@@ -1,6 +1,12 @@
 //! A system of one service in a simulated runtime.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{
     InstanceId, ServiceName,
@@ -161,6 +167,20 @@ impl World {
     /// Writes the manifest anew, with these keys of `web` and these tables after it.
     pub(super) fn manifest(&self, keys: &str, more: &str) {
         fs::write(self.folder.path().join("isles.toml"), manifest(keys, more)).expect("the folder can be written");
+    }
+
+    /// Writes the file of secrets anew.
+    pub(super) fn secrets(&self, text: &str) {
+        let file = self.folder.path().join(".isles/secrets");
+        fs::write(&file, text).expect("the folder can be written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    }
+
+    /// The files in the content store.
+    pub(super) fn objects(&self) -> usize {
+        let list = |folder: &Path| fs::read_dir(folder).expect("it is there").flatten();
+        let shards = list(&self.folder.path().join(".isles/store/objects"));
+        shards.map(|shard| list(&shard.path()).count()).sum()
     }
 
     /// Waits until a service has so many instances, all of them healthy, and no other.
