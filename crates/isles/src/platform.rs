@@ -197,7 +197,10 @@ async fn serve(
         return Ok(ExitCode::SUCCESS);
     };
     // With the API's socket in it, it stays: the keeper still holds that.
-    let _ = std::fs::remove_dir(ready.sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
+    let (link, sockets) = (state.0.join("run"), ready.sockets);
+    // It is another system's if the state folder was replaced.
+    let is_own = std::fs::read_link(&link).is_ok_and(|target| target == sockets);
+    let _ = std::fs::remove_dir(sockets).and_then(|()| if is_own { std::fs::remove_file(link) } else { Ok(()) });
     ready.workloads.stop_keeper(code).await;
     tasks.stop(TASKS_PATIENCE).await;
     Ok(code.into())
