@@ -114,9 +114,14 @@ impl Supervisor {
 
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
-        if self.phase != SystemPhase::Starting
-            || !self.services.values().all(|s| s.told_to_go && s.machine.has_come_up())
-        {
+        if self.services.values().all(|s| s.told_to_go && s.machine.has_come_up()) {
+            self.note_up();
+        }
+    }
+
+    /// Notes that the system runs, whatever becomes of a service.
+    pub(super) fn note_up(&mut self) {
+        if self.phase != SystemPhase::Starting {
             return;
         }
         self.phase = SystemPhase::Running;
