@@ -155,9 +155,9 @@ async fn prepare(
     let first = First { system, text, recorded, ran_before: resume };
     let started = engines::start(connected, buckets, &first.system, folder, state, environment, tasks).await?;
     let config = config(first, place, environment, &started);
-    let Started { engines, events, messages, mesh, api: socket, sockets, .. } = started;
+    let Started { engines, wall_clock, events, messages, mesh, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
-    let (messaging, clock) = (engines.messages.clone(), engines.clock.clone());
+    let (messaging, clock) = (engines.messages.clone(), wall_clock);
     let (supervisor, handle) = Supervisor::start(config, releases.clone(), engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
     let api = Api { system: handle, releases, logs, traffic, messaging, clock, tasks, streams, closing };

@@ -9,7 +9,7 @@ use model::{
     spec::{Listen, NO_RIGHTS},
     status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
-use ports::workloads::WorkloadId;
+use ports::{wall_clock, workloads::WorkloadId};
 
 use super::{
     Supervisor,
@@ -21,6 +21,7 @@ impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
         notices.extend(self.engines.traffic.notices());
+        notices.extend(wall_clock::notice(&*self.engines.clock));
         let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
