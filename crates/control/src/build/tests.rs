@@ -32,6 +32,7 @@ pub(super) fn config(folder: &Path, service: &Service) -> Config {
         ran_before: false,
         connection_port: 7000,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: 2,
         resumed: false,
         builds_at_once: 1,
