@@ -26,6 +26,8 @@ pub struct Config {
     pub text: String,
     /// The release to go on with, without building anything.
     pub recorded: Option<Recorded>,
+    /// Whether the system ran before (`isles up --resume`): then no service that fails ends it as it comes up.
+    pub ran_before: bool,
     /// The manifest's folder, absolute.
     pub folder: PathBuf,
     /// The state folder, absolute.

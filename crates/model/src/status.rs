@@ -51,7 +51,7 @@ pub struct SystemStatus {
 pub enum SystemPhase {
     /// Not every service has been healthy yet.
     Starting,
-    /// Every service has been healthy.
+    /// Every service has been healthy, or the system ran before and goes on without one that fails.
     Running,
     /// `down` was asked for.
     Stopping,

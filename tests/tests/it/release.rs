@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use model::api::{Change, DeployPlan, ReleaseDiff, ReleaseState};
+use model::{
+    api::{Change, DeployPlan, ReleaseDiff, ReleaseState},
+    status::ServicePhase,
+};
 use rustix::process::Signal;
 use tests::{http::Answer, process, sandbox::Sandbox, wait};
 
@@ -217,6 +220,24 @@ fn a_platform_that_is_killed_goes_on_with_what_is_recorded() {
     sandbox.isles(&["down"]).ok();
     sandbox.up();
     assert_eq!(sandbox.releases(), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
+}
+
+/// As when a database of the host comes up later than the system.
+#[test]
+fn a_service_that_fails_at_first_does_not_keep_the_others_down() {
+    let sandbox = Sandbox::new(
+        "[services.good]\nrun = \"python3 service.py\"\n[services.late]\nrun = \"test -e database && exec python3 service.py\"\n",
+    );
+    sandbox.write("database", "");
+    sandbox.up();
+    sandbox.isles(&["down"]).ok();
+    fs::remove_file(sandbox.path("database")).expect("it is there");
+    sandbox.isles(&["up", "-d", "--resume"]).code(1).says(&["test is up but for late: ", "exited with code 1"]);
+    wait::until_is("the other one", &ServicePhase::Healthy, || sandbox.service("good").phase);
+    sandbox.kill_platform();
+    wait::until_is("further tries", &ServicePhase::CrashLoop, || sandbox.service("late").phase);
+    sandbox.write("database", "");
+    wait::until_is("the late one", &ServicePhase::Healthy, || sandbox.service("late").phase);
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn config(folder: &Path, state: &Path, text: &str, system: System) -> Config {
         manifest: folder.join("isles.toml"),
         text: text.into(),
         recorded: None,
+        ran_before: false,
         folder: folder.into(),
         state: state.into(),
         sockets: folder.into(),

@@ -46,7 +46,7 @@ pub struct Api {
     pub traffic: Arc<dyn Traffic>,
     /// Its topics and buckets.
     pub messaging: Option<ServiceStreams>,
-    /// The time.
+    /// The time of its messages.
     pub clock: Arc<dyn Clock>,
     /// Runs what a request starts.
     pub tasks: Tasks,

@@ -29,6 +29,7 @@ pub(super) fn config(folder: &Path, service: &Service) -> Config {
         manifest: folder.join("isles.toml"),
         text: String::new(),
         recorded: None,
+        ran_before: false,
         connection_port: 7000,
         keeper_pid: 1,
         up_since: None,

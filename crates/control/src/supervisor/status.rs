@@ -13,7 +13,7 @@ use model::{
         Trouble,
     },
 };
-use ports::workloads::WorkloadId;
+use ports::{wall_clock, workloads::WorkloadId};
 
 use super::{
     Supervisor,
@@ -28,6 +28,7 @@ impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
         notices.extend(self.engines.traffic.notices());
+        notices.extend(wall_clock::notice(&*self.engines.clock));
         let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
@@ -123,9 +124,14 @@ impl Supervisor {
 
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
-        if self.phase != SystemPhase::Starting
-            || !self.services.values().all(|s| s.told_to_go && s.machine.has_come_up())
-        {
+        if self.services.values().all(|s| s.told_to_go && s.machine.has_come_up()) {
+            self.note_up();
+        }
+    }
+
+    /// Notes that the system runs, whatever becomes of a service.
+    pub(super) fn note_up(&mut self) {
+        if self.phase != SystemPhase::Starting {
             return;
         }
         self.phase = SystemPhase::Running;

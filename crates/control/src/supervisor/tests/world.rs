@@ -121,7 +121,7 @@ impl World {
             (_, true) => releases.last_run().await.expect("it is in memory"),
             _ => None,
         };
-        let mut config = Config { resumed, ..config(folder.path(), text) };
+        let mut config = Config { resumed, ran_before: resume, ..config(folder.path(), text) };
         if let Some(recorded) = recorded {
             config.system = recorded.system().clone();
             config.recorded = Some(recorded);
@@ -255,6 +255,7 @@ fn config(folder: &Path, text: String) -> Config {
         manifest: folder.join("isles.toml"),
         text,
         recorded: None,
+        ran_before: false,
         folder: folder.into(),
         sockets: state.clone(),
         host_env: HostEnv::default(),
