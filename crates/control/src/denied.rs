@@ -4,19 +4,23 @@ use std::cmp::Reverse;
 
 use model::{Asked, Denial, ServiceName, api::Finding};
 
-/// The most frequent ones.
-const FINDINGS_MAX: usize = 3;
+/// As many as leave room for what its connections tell.
+const FINDINGS_MAX: usize = 2;
 
-/// What the service was denied, the most frequent first.
+/// What the service was denied: what could be a topic first, the most frequent first.
 pub(crate) fn findings(service: &ServiceName, denials: &[Denial]) -> Vec<Finding> {
     let mut own: Vec<_> = denials.iter().filter(|denial| denial.service == *service).collect();
-    own.sort_by_key(|denial| Reverse(denial.times));
+    own.sort_by_key(|denial| (!is_topic(denial), Reverse(denial.times)));
     own.into_iter().take(FINDINGS_MAX).map(finding).collect()
+}
+
+fn is_topic(denial: &Denial) -> bool {
+    denial.subject.as_ref().is_none_or(|subject| !subject.starts_with('$'))
 }
 
 fn finding(denial: &Denial) -> Finding {
     let Denial { service, asked, subject, times } = denial;
-    let is_topic = subject.as_ref().is_none_or(|subject| !subject.starts_with('$'));
+    let is_topic = is_topic(denial);
     let subject = subject.as_ref().map_or("other subjects".into(), |subject| format!("`{subject}`"));
     let (what, hint) = match asked {
         Asked::Publish if is_topic => (
@@ -30,7 +34,7 @@ fn finding(denial: &Denial) -> Finding {
         Asked::Publish | Asked::Subscribe => (
             format!("sent or asked for {subject}, to which it has no right"),
             format!(
-                "name what it uses in `publishes`, `subscribes`, `buckets` or `objects` of `[services.{service}]`: Isles makes it"
+                "a bucket or an object store is named in `buckets` or `objects` of `[services.{service}]`, and made by Isles"
             ),
         ),
         Asked::Answer => (
@@ -56,10 +60,11 @@ mod tests {
         };
         let denials = [
             denial("web", Asked::Answer, Some("r"), 1),
-            denial("web", Asked::Publish, Some("$JS.API.STREAM.CREATE.x"), 2),
+            denial("web", Asked::Publish, Some("$JS.API.STREAM.CREATE.x"), 20),
             denial("web", Asked::Publish, Some("nope.x"), 12),
             denial("web", Asked::Publish, None, 3),
             denial("worker", Asked::Subscribe, Some("a"), 99),
+            denial("worker", Asked::Subscribe, Some("$SRV.PING"), 1),
         ];
         let of = |service: &str| findings(&service.parse().unwrap(), &denials);
         let said: Vec<_> = of("web").into_iter().map(|finding| finding.what).collect();
@@ -68,11 +73,11 @@ mod tests {
             [
                 "published `nope.x`, which `publishes` does not name: 12 times",
                 "published other subjects, which `publishes` does not name: 3 times",
-                "sent or asked for `$JS.API.STREAM.CREATE.x`, to which it has no right: 2 times",
             ]
         );
-        let worker = &of("worker")[0];
-        assert_eq!(worker.connection, "worker -> $NATS_URL");
-        assert_eq!(worker.hint, "add it to `subscribes` of `[services.worker]`; each topic is consumed by itself");
+        let [topic, other] = &*of("worker") else { panic!("two") };
+        assert_eq!(topic.connection, "worker -> $NATS_URL");
+        assert_eq!(topic.hint, "add it to `subscribes` of `[services.worker]`; each topic is consumed by itself");
+        assert_eq!(other.what, "sent or asked for `$SRV.PING`, to which it has no right: once");
     }
 }

@@ -7,9 +7,12 @@ use model::{Asked, Denial, ServiceName};
 /// Subjects of a service that are told apart; what it is denied on others is counted together.
 const SUBJECTS_MAX: usize = 32;
 
-/// What services were denied, by what they asked for and the subject.
+/// How often a service was denied something, by what it asked for and the subject.
+type Counts = BTreeMap<(Asked, Option<Box<str>>), u64>;
+
+/// What services were denied.
 #[derive(Debug, Default)]
-pub struct Denials(BTreeMap<ServiceName, BTreeMap<(Asked, Option<Box<str>>), u64>>);
+pub struct Denials(BTreeMap<ServiceName, Counts>);
 
 impl Denials {
     /// Something was denied.
@@ -29,15 +32,17 @@ impl Denials {
 
     /// All of it.
     pub fn list(&self) -> Vec<Denial> {
-        let counts = self.0.iter().flat_map(|(service, counts)| counts.iter().map(move |count| (service, count)));
-        let denial = |(service, ((asked, subject), times)): (&ServiceName, (&(Asked, _), &u64))| Denial {
-            service: service.clone(),
-            asked: *asked,
-            subject: Clone::clone(subject),
-            times: *times,
-        };
-        counts.map(denial).collect()
+        self.0.iter().flat_map(|(service, counts)| denials(service, counts)).collect()
     }
+}
+
+fn denials(service: &ServiceName, counts: &Counts) -> impl Iterator<Item = Denial> {
+    counts.iter().map(|((asked, subject), times)| Denial {
+        service: service.clone(),
+        asked: *asked,
+        subject: subject.clone(),
+        times: *times,
+    })
 }
 
 #[cfg(test)]
