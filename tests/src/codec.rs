@@ -2,7 +2,7 @@
 
 use wire::http1::{
     Body, CHUNK_END, ChunkHead, FieldKind, Framing, HeadError, HeadLimits, LAST_CHUNK, RequestHead, RequestLine,
-    write_request,
+    end_request, write_request,
 };
 
 /// How a request goes on inside, as it came.
@@ -119,6 +119,7 @@ impl Reader {
 fn describe(bytes: &[u8], head: &RequestHead) -> Request {
     let mut forwarded = Vec::new();
     write_request(bytes, head, INSIDE, &mut forwarded);
+    end_request(head, None, &mut forwarded);
     let goes_on = |kind| matches!(kind, FieldKind::Other | FieldKind::Forwarded);
     let fields = head.fields().iter().filter(|field| goes_on(field.kind));
     Request {

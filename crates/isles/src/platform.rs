@@ -234,6 +234,8 @@ async fn journal_is_free(state: &State) -> bool {
 fn config(first: First, place: &Place, environment: &Environment, started: &Started) -> Config {
     let variable = |name: &&str| environment.variables.get(Path::new(name).as_os_str())?.to_str().map(str::to_owned);
     let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).gather();
+    let keeper = i32::try_from(started.keeper_pid).ok();
+    let now = started.engines.clock.now();
     Config {
         system: first.system,
         text: first.text,
@@ -246,6 +248,7 @@ fn config(first: First, place: &Place, environment: &Environment, started: &Star
         sockets: started.sockets.clone(),
         connection_port: started.connection_port,
         keeper_pid: started.keeper_pid,
+        up_since: keeper.and_then(keeper::stat::age).map(|age| now - age),
         platform_pid: std::process::id(),
         resumed: started.resumed,
         builds_at_once: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

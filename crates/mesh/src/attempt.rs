@@ -1,7 +1,6 @@
 //! One attempt of a request: a connection to one instance, and both directions at once.
 
 use std::{
-    cell::Cell,
     future::poll_fn,
     io,
     pin::{Pin, pin},
@@ -10,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use model::{InstanceId, Reason, Timestamp};
+use model::{InstanceId, Reason};
 use ports::traffic::Target;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,12 +18,11 @@ use crate::{
     call::{Call, Ended, Facts},
     client::{Client, Next},
     download::{self, Downloaded},
+    flow::{Flow, Stop},
     instance::{Lease, Local},
     pool::{self, Reserved, Upstream},
     problem::Fault,
-    retry::{self, Attempted, Sent},
     socket::Socket,
-    timer::Timer,
     tunnel::{self, Terms},
     upload,
     upload::Stopped,
@@ -43,44 +41,6 @@ pub(crate) enum Failed {
     Again(Fault, Option<InstanceId>),
     /// Nothing more can be tried.
     Over(Ended),
-}
-
-/// Why a transfer ended early.
-pub(crate) enum Stop {
-    /// The client has gone.
-    Vanished,
-    /// The response broke off.
-    Truncated(Reason),
-    /// An answer of our own would be due.
-    Fault(Fault),
-    /// The instance's drain has timed out.
-    Cut,
-}
-
-/// What the two directions of an attempt know of each other.
-pub(crate) struct Flow<'a> {
-    pub(crate) worker: &'a Worker,
-    pub(crate) facts: &'a Facts,
-    pub(crate) call: &'a Call,
-    pub(crate) local: &'a Local,
-    /// The client's own, where it has one for this request alone.
-    pub(crate) timer: Option<&'a Timer>,
-    /// When the instance got the request, or the last byte of it so far.
-    pub(crate) began: Cell<Timestamp>,
-    /// When the response's head is due.
-    pub(crate) deadline: Cell<Instant>,
-    /// What was sent to the instance.
-    pub(crate) sent: Cell<Sent>,
-    /// The pieces of the request's body that came later than its head.
-    pub(crate) pieces: Cell<u32>,
-    /// The whole request was sent.
-    pub(crate) uploaded: Cell<bool>,
-    /// Some byte of a response arrived.
-    pub(crate) received: Cell<bool>,
-    /// The bytes of responses before the final one.
-    pub(crate) interim: Cell<usize>,
-    /// Some byte of the final response's head may have reached the client.
-    pub(crate) answered: Cell<bool>,
 }
 
 /// Sends the request to the leased instance and the response to the client. With `reuse` an idle connection may be used.
@@ -102,7 +62,7 @@ pub(crate) async fn run(
         Some(upstream) => upstream,
         None => {
             let (mut reader, _) = client.split();
-            unless_gone(upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
+            unless_gone(worker, upload::watch(&mut reader, &mut scratch.input), connect(lease, call)).await?
         }
     };
     if !local.serving.get() {
@@ -110,6 +70,7 @@ pub(crate) async fn run(
     }
     scratch.reply.clear();
     scratch.response.reset();
+    call.end_head(worker, &scratch.request, &mut scratch.outgoing);
     let flow = Flow { timer: Some(timer), ..Flow::new(worker, facts, call, local, now) };
     let result = transfer(&flow, client, &mut upstream.socket, scratch).await;
     match result.map_err(|stop| flow.judge(stop, is_pooled))? {
@@ -118,14 +79,18 @@ pub(crate) async fn run(
     }
 }
 
-/// What is waited for before anything is sent, unless the client has `gone` before.
+/// What is waited for before anything is sent, unless the client has `gone` before. Nobody else may have read the clock since.
 pub(crate) async fn unless_gone<T>(
+    worker: &Worker,
     gone: impl Future<Output = ()>,
     ready: impl Future<Output = Result<T, Failed>>,
 ) -> Result<T, Failed> {
     tokio::select! {
         biased;
-        ready = ready => ready,
+        ready = ready => {
+            worker.now();
+            ready
+        }
         () = gone => Err(Failed::Over(Ended::Gone)),
     }
 }
@@ -251,69 +216,5 @@ async fn upgraded(
             flow.call.cut_off.set(true);
             Ok(Next::Linger)
         }
-    }
-}
-
-impl<'a> Flow<'a> {
-    pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
-        call.listening.set(false);
-        Self {
-            worker,
-            facts,
-            call,
-            local,
-            timer: None,
-            began: Cell::new(now),
-            deadline: Cell::new(call.deadline.at),
-            sent: Cell::new(Sent::Nothing),
-            pieces: Cell::new(0),
-            uploaded: Cell::new(false),
-            received: Cell::new(false),
-            interim: Cell::new(0),
-            answered: Cell::new(false),
-        }
-    }
-
-    /// Some byte was sent.
-    pub(crate) fn has_sent(&self) {
-        if self.sent.get() == Sent::Nothing {
-            self.sent.set(Sent::Kept);
-        }
-    }
-
-    pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {
-        let now = self.worker.now();
-        if self.is_awaited(&stop) {
-            let reason = if let Stop::Fault(fault) = &stop { Some(fault.reason) } else { None };
-            self.call.unanswered(self.local, self.began.get(), now, reason);
-        }
-        let fault = match stop {
-            Stop::Cut => return self.cut_off(),
-            Stop::Vanished => return Failed::Over(Ended::Gone),
-            Stop::Truncated(reason) => return Failed::Over(Ended::Broken(reason)),
-            Stop::Fault(fault) if self.answered.get() => return Failed::Over(Ended::Broken(fault.reason)),
-            Stop::Fault(fault) => fault,
-        };
-        let attempted =
-            Attempted { sent: self.sent.get(), received: self.received.get(), idempotent: self.facts.idempotent };
-        match fault.reason == Reason::Reset && retry::is_safe(attempted) {
-            true if is_pooled && retry::is_race(attempted.sent, now.since(self.began.get())) => Failed::Stale,
-            true => Failed::Again(fault, None),
-            false => Failed::Over(Ended::Fault(fault)),
-        }
-    }
-
-    /// Whether the instance was waited for, and not the client: whoever is slow with a request says nothing of the instance.
-    fn is_awaited(&self, stop: &Stop) -> bool {
-        let by_client = matches!(stop, Stop::Fault(fault) if fault.reason.status() < 500);
-        !(by_client || matches!(stop, Stop::Cut) || self.answered.get() || self.call.listening.get())
-    }
-
-    fn cut_off(&self) -> Failed {
-        self.local.shared.cut_off.fetch_add(1, Relaxed);
-        Failed::Over(match self.answered.get() {
-            true => Ended::Broken(Reason::DrainTimeout),
-            false => Ended::Fault(Fault::new(Reason::DrainTimeout, "")),
-        })
     }
 }

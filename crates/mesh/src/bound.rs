@@ -102,6 +102,12 @@ impl Bound {
         }
     }
 
+    /// Whether somebody in line may enter where so many are inside.
+    #[cold]
+    pub(crate) fn would_let_in(&self, inside: u32) -> bool {
+        self.line().would_let_in(inside)
+    }
+
     /// Gives a place in line up. If it was called meanwhile, the next one gets its place inside.
     pub(crate) fn give_up(&self, ticket: &Arc<Ticket>) {
         let mut line = self.line();

@@ -31,7 +31,7 @@ impl Buffer {
     }
 
     /// Whether there is no room behind the data, nor where data was.
-    pub(crate) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.end == self.bytes.len() && self.start == self.held && self.end >= CAPACITY
     }
 
@@ -75,6 +75,15 @@ impl Buffer {
         if self.bytes.len() < self.held + count {
             self.bytes.resize(self.held + count, 0);
         }
+    }
+
+    /// Where to read more of a head to. The parser refuses a head before it reaches the limit.
+    pub(crate) fn head_space(&mut self, most: usize) -> &mut [u8] {
+        if self.is_full() {
+            let count = (self.data().len() * 2).min(most.max(self.data().len() + 1));
+            self.reserve(count);
+        }
+        self.space()
     }
 
     /// Where to read a body to, so that no more than `most` bytes of it are data. What is held takes of the same room.

@@ -11,12 +11,11 @@ use logic::{
     outcome::{self as health, Begun},
 };
 use model::{InstanceId, Reason, Timestamp};
-use tokio::time::Instant;
-use wire::http1::{Framing, RequestHead, RequestLine, Version};
+use wire::http1::{self, Framing, RequestHead, RequestLine, Version};
 
 use crate::{
-    answer::Whose, connection, figures::Outcome, guard::Passed, hold::Permit, http2, instance::Local, listener::Entry,
-    problem::Fault, retry, split::Lot, worker::Worker,
+    answer::Whose, connection, deadline::Deadline, figures::Outcome, guard::Passed, hold::Permit, http2,
+    instance::Local, listener::Entry, passing::Passing, problem::Fault, retry, split::Lot, worker::Worker,
 };
 
 /// What the request's head said, as far as it is needed after the head has gone.
@@ -71,54 +70,6 @@ pub(crate) struct Call {
     pub(crate) cut_off: Cell<bool>,
     /// When it ended, once that was written down.
     pub(crate) ended: Cell<Timestamp>,
-}
-
-/// Bytes on their way. The figures hear of them as they pass, in large pieces, and of the rest at the end.
-pub(crate) struct Passing {
-    total: Cell<u64>,
-    told: Cell<u64>,
-}
-
-/// More than a body that may be sent again: what the figures have heard of is not taken back.
-const TOLD_FROM: u64 = 64 * 1024;
-
-impl Passing {
-    fn new(bytes: usize) -> Self {
-        Self { total: Cell::new(bytes as u64), told: Cell::new(0) }
-    }
-
-    fn add(&self, bytes: usize, tell: impl FnOnce(u64)) {
-        self.total.set(self.total.get() + bytes as u64);
-        if self.untold() >= TOLD_FROM {
-            tell(self.untold());
-            self.told.set(self.total.get());
-        }
-    }
-
-    /// The request is sent again from here.
-    pub(crate) fn rewind(&self, bytes: usize) {
-        self.total.set((bytes as u64).max(self.told.get()));
-    }
-
-    pub(crate) fn total(&self) -> u64 {
-        self.total.get()
-    }
-
-    /// What the figures have not heard of.
-    pub(crate) fn untold(&self) -> u64 {
-        self.total.get() - self.told.get()
-    }
-}
-
-/// When the response's head is due, and who says so.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    /// The same, as the next hop is told how long that is.
-    due: Timestamp,
-    pub(crate) reason: Reason,
-    /// When the caller itself gives up; then the body's progress gains no time.
-    pub(crate) caller: Option<Instant>,
 }
 
 /// Why a request ends without the whole response of an instance.
@@ -202,10 +153,10 @@ impl Call {
         Whose { connection: &self.connection, entry: self.entry, tried: &self.tried, refused: false }
     }
 
-    /// How the request goes on to an instance now.
-    pub(crate) fn line(&self, worker: &Worker) -> RequestLine {
+    /// Ends the head of the request, which an instance gets now.
+    pub(crate) fn end_head(&self, worker: &Worker, request: &RequestHead, head: &mut Vec<u8>) {
         let left_micros = self.deadline.due.0.saturating_sub(worker.recent().0);
-        RequestLine { timeout_ms: Some(left_micros / 1000), ..self.line }
+        http1::end_request(request, Some(left_micros / 1000), head);
     }
 
     /// How it ended, after an answer.
@@ -300,26 +251,5 @@ impl Ended {
             Self::Broken(reason) => Some(*reason),
             Self::Fault(fault) => Some(fault.reason),
         }
-    }
-}
-
-impl Deadline {
-    /// That of the policy, or of the caller if it waits less.
-    fn new(worker: &Worker, now: Timestamp, policy: Duration, caller: Option<Duration>) -> Result<Self, Fault> {
-        let (limit, reason) = match caller {
-            Some(Duration::ZERO) => {
-                return Err(Fault::new(Reason::DeadlineExceeded, "it had passed before the request came"));
-            }
-            Some(left) if left < policy => (left, Reason::DeadlineExceeded),
-            _ => (policy, Reason::Timeout),
-        };
-        let due = now + limit;
-        let at = worker.instant(due);
-        Ok(Self { at, due, reason, caller: caller.map(|left| worker.instant(now + left)) })
-    }
-
-    /// Why a request ends whose answer was due then: later than at first, if its body moved.
-    pub(crate) fn reason_at(&self, due: Instant) -> Reason {
-        if due > self.at && self.caller == Some(due) { Reason::DeadlineExceeded } else { self.reason }
     }
 }

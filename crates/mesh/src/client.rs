@@ -9,7 +9,7 @@ use wire::http1::HeadLimits;
 
 use crate::{
     attest,
-    buffer::{Buffer, Scratch},
+    buffer::Scratch,
     connection::Heads,
     crew::Seat,
     exchange,
@@ -18,6 +18,7 @@ use crate::{
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
+    request_head::{Read, look, read_head},
     socket::Socket,
     tcp,
     timer::{Timer, within},
@@ -264,55 +265,6 @@ async fn serve_one(worker: &Rc<Worker>, client: &mut Client, scratch: &mut Scrat
             exchange::refuse(worker, client, scratch, fault).await
         }
     }
-}
-
-/// What a client has sent.
-pub(crate) enum Read {
-    /// A whole head.
-    Head,
-    /// The preface of HTTP/2.
-    Preface,
-    /// Nothing more.
-    End,
-}
-
-/// Reads until the head is whole, or proves to be the preface of a `fresh` connection.
-pub(crate) async fn read_head(
-    client: &mut Client,
-    scratch: &mut Scratch,
-    limits: &HeadLimits,
-    fresh: bool,
-) -> Result<Read, Fault> {
-    let (mut reader, _) = client.socket.split();
-    loop {
-        if let Some(read) = look(scratch, limits, fresh)? {
-            return Ok(read);
-        }
-        let input = &mut scratch.input;
-        match reader.read(grown_space(input, limits.head_bytes_max)).await {
-            Ok(0) | Err(_) => return Ok(Read::End),
-            Ok(count) => input.filled(count),
-        }
-    }
-}
-
-/// What has come so far, if that can be told.
-fn look(scratch: &mut Scratch, limits: &HeadLimits, fresh: bool) -> Result<Option<Read>, Fault> {
-    let input = scratch.input.data();
-    if fresh && http2::is_preface(input) {
-        return Ok(Some(Read::Preface));
-    }
-    let is_whole = scratch.request.parse(input, limits).map_err(Fault::of_request)?;
-    Ok(is_whole.then_some(Read::Head))
-}
-
-/// Room for more of a head. The parser refuses a head before it reaches the limit.
-pub(crate) fn grown_space(buffer: &mut Buffer, head_bytes_max: usize) -> &mut [u8] {
-    if buffer.is_full() {
-        let count = (buffer.data().len() * 2).min(head_bytes_max.max(buffer.data().len() + 1));
-        buffer.reserve(count);
-    }
-    buffer.space()
 }
 
 pub(crate) async fn linger(worker: &Worker, socket: &mut Socket) {

@@ -9,13 +9,14 @@ use std::{
 
 use logic::balance;
 use model::Reason;
+use tokio::time::Instant;
 use wire::http1::{self, Body, Framing, HeadError, LAST_CHUNK, ResponseHead, Version};
 
 use crate::{
-    attempt::{self, Flow, Stop},
+    attempt,
     body::{self, PassFailed},
     buffer::Buffer,
-    client::grown_space,
+    flow::{Flow, Stop},
     problem::Fault,
     socket::{Reader, Writer},
     timer::{Timer, within},
@@ -94,7 +95,7 @@ pub(crate) fn read_head(
                 Ok(false) => {}
                 Err(error) => return Poll::Ready(Err(Stop::Fault(Fault::of_response(error)))),
             }
-            let ended = match ready!(from.poll_read(context, grown_space(reply, limits.head_bytes_max))) {
+            let ended = match ready!(from.poll_read(context, reply.head_space(limits.head_bytes_max))) {
                 Ok(count @ 1..) => {
                     reply.filled(count);
                     flow.received.set(true);
@@ -216,8 +217,13 @@ pub(crate) fn connection_option(keep: bool, version: Version) -> Option<&'static
 }
 
 impl Flow<'_> {
-    /// Counts a response before the final one: all of them together may be as long as one head.
+    /// Counts a response before the final one: all of them together may be as long as one head. Where they follow each other without a
+    /// pause, only this tells that the final one is due.
     pub(crate) fn count_interim(&self, bytes: usize) -> Result<(), Stop> {
+        let due = self.deadline.get();
+        if due <= Instant::now() {
+            return Err(Stop::Fault(attempt::late(self.call, due)));
+        }
         let (most, total) = (self.call.connection.shared.heads.response.head_bytes_max, self.interim.get() + bytes);
         self.interim.set(total);
         if total <= most {

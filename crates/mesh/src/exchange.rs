@@ -57,33 +57,18 @@ impl Requester for Http1<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
-        http1::write_request(input.held(), request, call.line(worker), outgoing);
+        http1::write_request(input.held(), request, call.line, outgoing);
         if call.connection.policy().protocol == Protocol::Http2 {
             let attempt =
                 http2::from_http1(worker, &mut self.client.socket, self.scratch, self.facts, call, lease, reuse);
-            return Box::pin(attempt).await.map_err(|failed| self.unless_broken(failed));
+            return Box::pin(attempt).await;
         }
-        let attempted = match call.hedge_delay(self.facts) {
+        match call.hedge_delay(self.facts) {
             // Apart, as few ask for it.
             Some(delay) if reuse => {
                 Box::pin(hedge::run(worker, self.client, self.scratch, self.facts, call, lease, delay)).await
             }
             _ => attempt::run(worker, self.client, self.scratch, self.facts, call, lease, reuse).await,
-        };
-        attempted.map_err(|failed| self.unless_broken(failed))
-    }
-}
-
-impl Http1<'_> {
-    /// A request is not late whose client has broken off while its body could not go on: with TLS, that shows only now.
-    fn unless_broken(&self, failed: Failed) -> Failed {
-        match failed {
-            Failed::Over(Ended::Fault(Fault { reason: Reason::Timeout | Reason::DeadlineExceeded, .. }))
-                if self.client.socket.is_broken() =>
-            {
-                Failed::Over(Ended::Gone)
-            }
-            failed => failed,
         }
     }
 }

@@ -8,13 +8,15 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use model::Reason;
 use tokio::time::{Instant, sleep, sleep_until};
+use wire::http1::RequestHead;
 
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::{Buffer, Scratch},
     call::{Call, Ended, Facts},
     client::{Client, Next},
     download,
+    flow::{Flow, Stop},
     instance::{Lease, Local},
     pool::Upstream,
     problem::Fault,
@@ -33,6 +35,15 @@ pub(crate) struct Answering {
     pub(crate) reply: Buffer,
 }
 
+/// A request that may go to two instances.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) request: &'a RequestHead,
+    /// The head as it goes on, but for its end.
+    pub(crate) head: &'a [u8],
+}
+
 /// Sends the request to the leased instance and, in time, to another one; the response goes to the client.
 pub(crate) async fn run(
     worker: &Rc<Worker>,
@@ -45,9 +56,10 @@ pub(crate) async fn run(
 ) -> Result<Next, Failed> {
     let began = worker.recent();
     let answering = {
-        let Scratch { input, outgoing, .. } = &mut *scratch;
+        let Scratch { input, request, outgoing, .. } = &mut *scratch;
+        let asked = Asked { call, request, head: outgoing };
         let (mut reader, _) = client.socket.split();
-        ask_two(worker, call, lease, outgoing, delay, upload::watch(&mut reader, input)).await?
+        ask_two(worker, asked, lease, delay, upload::watch(&mut reader, input)).await?
     };
     let Answering { local, lease: second, mut upstream, reply } = answering;
     scratch.reply = reply;
@@ -87,16 +99,15 @@ async fn transfer(
 /// The instance that answers first, unless the client has `gone` before.
 pub(crate) async fn ask_two(
     worker: &Rc<Worker>,
-    call: &Call,
+    asked: Asked<'_>,
     lease: &Lease,
-    head: &[u8],
     delay: Duration,
     gone: impl Future<Output = ()>,
 ) -> Result<Answering, Failed> {
-    let (began, local) = (worker.recent(), lease.local());
+    let (call, began, local) = (asked.call, worker.recent(), lease.local());
     tokio::select! {
         biased;
-        answering = race(worker, call, lease, head, delay) => answering,
+        answering = race(worker, asked, lease, delay) => answering,
         () = gone => Err(Failed::Over(Ended::Gone)),
         () = local.cut.wait() => Err(Failed::Over(Ended::Fault(Fault::new(Reason::DrainTimeout, "")))),
         () = sleep_until(call.deadline.at) => {
@@ -113,14 +124,9 @@ pub(crate) fn flow_of(flow: Flow<'_>) -> Flow<'_> {
     flow
 }
 
-async fn race(
-    worker: &Rc<Worker>,
-    call: &Call,
-    lease: &Lease,
-    head: &[u8],
-    delay: Duration,
-) -> Result<Answering, Failed> {
-    let mut first = pin!(ask(worker, call, lease, head));
+async fn race(worker: &Rc<Worker>, asked: Asked<'_>, lease: &Lease, delay: Duration) -> Result<Answering, Failed> {
+    let call = asked.call;
+    let mut first = pin!(ask(worker, asked, lease));
     tokio::select! {
         biased;
         answering = &mut first => return answering,
@@ -129,8 +135,8 @@ async fn race(
     let other = call.another(worker, &lease.local().shared.id).filter(|_| call.may_retry(worker));
     let Some(other) = other.map(Lease::new) else { return first.await };
     call.hedged.set(true);
-    let asked = Instant::now();
-    let mut second = pin!(ask(worker, call, &other, head));
+    let began = Instant::now();
+    let mut second = pin!(ask(worker, asked, &other));
     let won = tokio::select! {
         biased;
         answering = &mut first => Err(answering),
@@ -140,7 +146,7 @@ async fn race(
     match won {
         Err(Ok(answering)) => Ok(answering),
         Ok(Ok(answering)) => {
-            lease.local().observe_at_least(delay + asked.elapsed(), worker.now());
+            lease.local().observe_at_least(delay + began.elapsed(), worker.now());
             Ok(of_second(answering))
         }
         Err(Err(failed)) => match second.await {
@@ -170,29 +176,36 @@ fn both(worker: &Worker, call: &Call, other: &Lease, first: Failed, second: &Fai
 }
 
 /// Sends the head and waits for the first byte of an answer. A connection that was idle and closes as it is used is replaced once.
-async fn ask(worker: &Rc<Worker>, call: &Call, lease: &Lease, head: &[u8]) -> Result<Answering, Failed> {
+async fn ask(worker: &Worker, asked: Asked<'_>, lease: &Lease) -> Result<Answering, Failed> {
     let local = lease.local();
     let began = worker.now();
     if let Some(pooled) = local.pool.take(began) {
-        match ask_on(pooled, local, head).await {
+        match ask_on(worker, asked, pooled, local).await {
             Ok(answering) => return Ok(answering),
-            Err(_) if retry::is_race(Sent::Kept, worker.now().since(began)) => call.count_retry(),
+            Err(_) if retry::is_race(Sent::Kept, worker.now().since(began)) => asked.call.count_retry(),
             Err(fault) => return Err(Failed::Again(fault, None)),
         }
     }
-    let upstream = attempt::connect(lease, call).await?;
+    let upstream = attempt::connect(lease, asked.call).await?;
     if !local.serving.get() {
         return Err(Failed::Left);
     }
-    ask_on(upstream, local, head).await.map_err(|fault| Failed::Again(fault, None))
+    worker.now();
+    ask_on(worker, asked, upstream, local).await.map_err(|fault| Failed::Again(fault, None))
 }
 
-async fn ask_on(mut upstream: Upstream, local: &Rc<Local>, head: &[u8]) -> Result<Answering, Fault> {
-    let mut reply = Buffer::default();
+async fn ask_on(
+    worker: &Worker,
+    asked: Asked<'_>,
+    mut upstream: Upstream,
+    local: &Rc<Local>,
+) -> Result<Answering, Fault> {
+    let (mut reply, mut end) = (Buffer::default(), Vec::new());
+    asked.call.end_head(worker, asked.request, &mut end);
     let (mut reader, mut writer) = upstream.socket.split();
     let broken =
         || Fault::new(Reason::Reset, format!("{}: it closed the connection without an answer", local.shared.id));
-    writer.write_all([head]).await.map_err(|_| broken())?;
+    writer.write_all([asked.head, &end]).await.map_err(|_| broken())?;
     match reader.read(reply.space()).await {
         Ok(count @ 1..) => reply.filled(count),
         _ => return Err(broken()),

@@ -33,7 +33,7 @@ pub(crate) struct Instance {
     in_flight: Padded<AtomicU32>,
     /// Connections to it, of all workers.
     pub(crate) connections: Bound,
-    /// Somebody waits for one: what is idle is to be closed.
+    /// Somebody waits for one: what is idle may have to be closed.
     pub(crate) wanted: Notify,
     draining: AtomicBool,
     ended: Notify,
@@ -102,10 +102,20 @@ impl Instance {
         outlier::run(before)
     }
 
+    /// Whether somebody waits for a connection who gets one if those are closed that no request uses, so many requests in flight aside.
+    /// No more are in use than requests are in flight that do not wait for one.
+    pub(crate) fn wants_idle(&self, aside: u32) -> bool {
+        let waiting = self.connections.queued();
+        waiting > 0 && self.connections.would_let_in(self.in_flight().saturating_sub(waiting + aside))
+    }
+
     fn leave(&self) {
         let last = self.in_flight.0.fetch_sub(1, SeqCst) == 1;
         if last && self.draining.load(SeqCst) {
             self.ended.notify_waiters();
+        }
+        if self.wants_idle(0) {
+            self.wanted.notify_waiters();
         }
     }
 }

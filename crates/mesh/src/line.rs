@@ -35,6 +35,11 @@ impl Line {
         self.lanes.iter().all(|waiting| waiting.number != lane && inside >= waiting.first().1.max)
     }
 
+    /// Whether somebody may enter where so many are inside.
+    pub(crate) fn would_let_in(&self, inside: u32) -> bool {
+        self.lanes.iter().any(|waiting| inside < waiting.first().1.max)
+    }
+
     /// Takes out the first one for whom there is room.
     pub(crate) fn pop(&mut self, has_room: impl Fn(&Ticket) -> bool) -> Option<Arc<Ticket>> {
         let may_enter = self.lanes.iter().enumerate().filter(|(_, lane)| has_room(&lane.first().1));

@@ -16,8 +16,9 @@ use tokio::{
 use crate::{
     attest,
     client::{self, Client},
+    connect::stay_on_host,
     crew::{Accepted, Inbox, Seat},
-    socket::{Socket, stay_on_host},
+    socket::Socket,
     tls,
     unix::Unix,
     worker::Worker,

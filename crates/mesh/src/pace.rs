@@ -11,7 +11,7 @@ use model::{ByteSize, Reason, spec::Protocol};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    attempt::{Flow, Stop},
+    flow::{Flow, Stop},
     problem::Fault,
     timer::within,
     upload::Stopped,

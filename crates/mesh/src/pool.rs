@@ -105,11 +105,11 @@ impl Pool {
     }
 }
 
-/// Keeps a connection for the next request, for so long at the most, unless the instance has left, there are enough, or somebody waits
-/// for one.
+/// Keeps a connection that a request in flight leaves for the next one, for so long at the most, unless the instance has left, there are
+/// enough, or somebody gets in where it is closed.
 pub(crate) fn keep(worker: &Rc<Worker>, local: &Rc<Local>, upstream: Upstream, limit: Duration) {
     let mut idle = local.pool.idle.borrow_mut();
-    if !local.serving.get() || idle.len() >= IDLE_MAX || local.shared.connections.queued() > 0 {
+    if !local.serving.get() || idle.len() >= IDLE_MAX || local.shared.wants_idle(1) {
         return;
     }
     idle.push(Idle { upstream, expires: worker.recent() + limit });
@@ -123,7 +123,7 @@ async fn close_when_expired(worker: Rc<Worker>, local: Rc<Local>, limit: Duratio
     let mut wait = Some(limit);
     while let Some(time) = wait {
         let wanted = local.shared.wanted.notified();
-        while local.shared.connections.queued() > 0 && local.pool.close_oldest() {}
+        while local.shared.wants_idle(0) && local.pool.close_oldest() {}
         let _ = timeout(time, wanted).await;
         let now = worker.now();
         wait = local.pool.close_expired(now).map(|expires| expires.since(now));

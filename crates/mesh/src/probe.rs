@@ -18,12 +18,7 @@ use tokio::{
 };
 use wire::http1::{Body, HeadLimits, ResponseHead};
 
-use crate::{
-    buffer::Buffer,
-    client::grown_space,
-    http2,
-    socket::{Socket, begin_tcp},
-};
+use crate::{buffer::Buffer, connect::begin_tcp, http2, socket::Socket};
 
 /// How much of the answer's body is read, so that the program does not see a broken connection.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -72,7 +67,7 @@ async fn check(probe: &Probe, waiting: Option<OwnedFd>, mut answer: Answer) -> R
         socket.write_all(request(path)?.as_bytes()).await.map_err(broken)?;
     }
     while !answer.advance()? {
-        match socket.read(grown_space(&mut answer.bytes, HeadLimits::default().head_bytes_max)).await {
+        match socket.read(answer.bytes.head_space(HeadLimits::default().head_bytes_max)).await {
             Ok(count @ 1..) => answer.bytes.filled(count),
             _ if answer.body.is_some() => break,
             Ok(_) => return Err(broken("it closed the connection without an answer")),

@@ -3,8 +3,6 @@
 use std::{
     future::poll_fn,
     io::{self, IoSlice},
-    net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,9 +10,8 @@ use std::{
 
 use ports::traffic::Target;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with, sockopt},
+    net::{RecvFlags, SendFlags, recv, send, sockopt},
 };
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
@@ -22,9 +19,14 @@ use tokio::{
 };
 
 use crate::{
+    connect::connect_tcp,
     tls::{Names, Secure},
     unix::Unix,
 };
+
+/// What tells that a peer has closed its side or broken the connection: no socket is watched for urgent data, so of that interest only the
+/// end is told.
+pub(crate) const BROKEN: Interest = Interest::PRIORITY.add(Interest::ERROR);
 
 /// A connected stream socket.
 pub(crate) enum Socket {
@@ -129,15 +131,6 @@ impl Socket {
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether the peer has broken the connection, whatever there is to read before.
-    pub(crate) fn is_broken(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => is_broken(stream),
-            Self::Unix(stream) => is_broken(stream),
-            Self::Tls(stream) => is_broken(&*stream.socket()),
-        }
-    }
-
     /// Lets the kernel notice a peer that vanished without a word, where nothing else limits the silence.
     pub(crate) fn keep_alive(&self) {
         self.with_tcp(|stream| {
@@ -169,52 +162,19 @@ impl Socket {
     }
 }
 
-/// Errors and the end of both directions are told unasked.
-fn is_broken(socket: &impl AsFd) -> bool {
-    poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&Timespec::default())).is_ok_and(|told| told > 0)
-}
-
-/// On the loopback the handshake is over when `connect` returns, so there is nothing to wait for.
-async fn connect_tcp(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::from_std(begin_tcp(address)?.into())?;
-    if stream.peer_addr().is_err() {
-        stream.writable().await?;
-        stream.take_error()?.map_or(Ok(()), Err)?;
-    }
-    Ok(stream)
-}
-
-/// Between two programs of one host no network is to be spared, and what the host prefers for others, such as pacing, only costs
-/// time. Sockets that are accepted have it from the one that listens. A host that refuses it loses nothing.
-pub(crate) fn stay_on_host(socket: impl AsFd) {
-    let _ = sockopt::set_tcp_congestion(socket, "reno");
-}
-
-/// A socket whose connection is there or on its way.
-pub(crate) fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
-    if address.ip().is_loopback() {
-        stay_on_host(&socket);
-    }
-    match connect(&socket, &address) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(error.into()),
-    }
-}
-
 impl Reader<'_> {
     /// Reads into a space that is not empty; 0 is the end.
     pub(crate) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         poll_fn(|context| self.poll_read(context, space)).await
     }
 
-    /// Ends when the peer has broken the connection, whatever there is to read before. Of TLS only [`Socket::is_broken`] can tell.
+    /// Ends when the peer has closed its side or broken the connection, whatever there is to read before. Its end of TLS alone, or one
+    /// that waits with the peer because the host here has no more room, does not show.
     pub(crate) async fn broken(&self) {
         let _ = match self {
-            Self::Tcp(half) => half.as_ref().ready(Interest::ERROR).await.map(drop),
+            Self::Tcp(half) => half.as_ref().ready(BROKEN).await.map(drop),
             Self::Unix(stream) => stream.broken().await,
-            Self::Tls(_) => std::future::pending().await,
+            Self::Tls(stream) => stream.broken().await,
         };
     }
 

@@ -23,6 +23,8 @@ use rustix::net::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
 
+use crate::socket::BROKEN;
+
 /// Between two tries to connect to a socket whose backlog is full.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
 
@@ -103,9 +105,9 @@ impl Unix {
         }
     }
 
-    /// Ends when the peer has closed in both directions. Nobody asks here for room to write, so what is told of writing is its end.
+    /// Ends when the peer has closed its side or broken the connection.
     pub(crate) async fn broken(&self) -> io::Result<()> {
-        self.readable.ready(Interest::WRITABLE | Interest::ERROR).await.map(|mut ready| ready.retain_ready())
+        self.readable.ready(BROKEN).await.map(|mut ready| ready.retain_ready())
     }
 
     pub(crate) fn shutdown(&self) -> io::Result<()> {
@@ -124,9 +126,9 @@ impl Unix {
     }
 }
 
-/// The function is deprecated because of types that may close their descriptor early; what is watched here owns its own.
+/// A socket that the poller watches. The function is deprecated because of types that may close their descriptor early; what is watched here owns its own.
 #[expect(deprecated, reason = "its replacement is unsafe")]
-fn watch<T: Into<OwnedFd> + AsRawFd>(socket: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+pub(crate) fn watch<T: Into<OwnedFd> + AsRawFd>(socket: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(socket, interest)
 }
 

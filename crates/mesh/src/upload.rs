@@ -9,9 +9,9 @@ use std::{
 use wire::http1::{Body, Framing};
 
 use crate::{
-    attempt::Flow,
     body::{self, PassFailed},
     buffer::Buffer,
+    flow::Flow,
     pace::Pace,
     problem::Fault,
     retry::Sent,

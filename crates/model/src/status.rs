@@ -22,6 +22,9 @@ pub struct SystemStatus {
     pub platform_pid: u32,
     /// When the platform process started.
     pub started_at: Timestamp,
+    /// When the keeper started, which outlives platform processes; absent where the host cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_since: Option<Timestamp>,
     /// The gateway's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<SocketAddr>,

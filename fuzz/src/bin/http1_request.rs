@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fuzz::codec::INSIDE;
 use libfuzzer_sys::fuzz_target;
-use wire::http1::{Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, write_request};
+use wire::http1::{Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, end_request, write_request};
 
 const EDGE: Edge = Edge { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), scheme: "http", trusted: false };
 
@@ -22,13 +22,16 @@ fuzz_target!(|bytes: &[u8]| {
     let path = head.path(bytes).to_owned();
     assert!(path.starts_with('/') || path == "*", "{path}");
     assert!(!["/../", "/./", "\\", "%2F", "%5C", "%00"].iter().any(|part| path.contains(part)), "{path}");
-    let mut sent = Vec::new();
-    write_request(bytes, &head, INSIDE, &mut sent);
-    same(bytes, &head, &sent);
-    sent.clear();
-    write_request(bytes, &head, RequestLine { edge: Some(EDGE), ..INSIDE }, &mut sent);
-    at_edge(bytes, &head, &sent);
+    same(bytes, &head, &sent(bytes, &head, INSIDE));
+    at_edge(bytes, &head, &sent(bytes, &head, RequestLine { edge: Some(EDGE), ..INSIDE }));
 });
+
+fn sent(bytes: &[u8], head: &RequestHead, line: RequestLine) -> Vec<u8> {
+    let mut sent = Vec::new();
+    write_request(bytes, head, line, &mut sent);
+    end_request(head, None, &mut sent);
+    sent
+}
 
 fn byte_by_byte(bytes: &[u8]) -> Result<Option<usize>, ()> {
     let mut head = RequestHead::default();
@@ -73,9 +76,7 @@ fn same(bytes: &[u8], head: &RequestHead, sent: &[u8]) {
     assert_eq!(again.parse(sent, &HeadLimits { head_bytes_max: 1 << 20, ..HeadLimits::default() }), Ok(true));
     assert_eq!(again.length(), sent.len());
     assert_eq!(before, meaning(sent, &again));
-    let mut twice = Vec::new();
-    write_request(sent, &again, INSIDE, &mut twice);
-    assert_eq!(sent, twice);
+    assert_eq!(sent, self::sent(sent, &again, INSIDE));
 }
 
 fn at_edge(bytes: &[u8], head: &RequestHead, sent: &[u8]) {

@@ -122,6 +122,7 @@ fn config(folder: &Path, state: &Path, text: &str, system: System) -> Config {
         secrets: Secrets { variables: control::HostEnv::default(), file: state.join("secrets") },
         connection_port: CONNECTION_PORT,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: std::process::id(),
         resumed: false,
         builds_at_once: 2,

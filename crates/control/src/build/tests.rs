@@ -31,6 +31,7 @@ pub(super) fn config(folder: &Path, service: &Service) -> Config {
         recorded: None,
         connection_port: 7000,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: 2,
         resumed: false,
         builds_at_once: 1,

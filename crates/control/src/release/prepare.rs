@@ -89,14 +89,20 @@ impl Preparer {
             // What is missing fails at its start, and the release is taken back with that reason.
             let _ = self.releases.restore_all(&coming, look).await;
         }
-        let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
+        // Of what runs, each service says itself what it lacks.
+        let secrets = if self.config.resumed {
+            self.config.secrets.given(&release.system)
+        } else {
+            self.config.secrets.read(&release.system).map_err(Failed::manifest)?
+        };
         Ok(Prepared { release, way: Way::Forward, secrets })
     }
 
-    /// The secrets of what runs.
-    pub(crate) fn vault(&self, system: &System) -> Result<Vault, Failed> {
-        let values = self.config.secrets.read(system).map_err(Failed::manifest)?;
-        Ok(Vault::new(wanted::key(&self.config.state)?, values))
+    /// The secrets of what runs, as far as they are given.
+    pub(crate) fn vault(&self, system: &System) -> Vault {
+        // A key that cannot be read is told by the first that needs it, and is missed by values of another release only.
+        let key = wanted::key(&self.config.state).unwrap_or_default();
+        Vault::new(key, self.config.secrets.given(system))
     }
 
     /// What a deploy would do. Nothing is built: the inputs tell what differs.
@@ -118,6 +124,7 @@ impl Preparer {
             services.insert(name.clone(), parts);
         }
         let differences = differences(only, running, &system, &services)?;
+        self.could_ensure(&running.release.system, &system).await?;
         Ok(plan(&differences, running, &system, index))
     }
 
@@ -163,6 +170,14 @@ impl Preparer {
     async fn ensure(&self, system: &System) -> Result<(), Failed> {
         let Some(streams) = &self.streams else { return Ok(()) };
         streams.all(system).await.map_err(|error| Failed::streams(&error))
+    }
+
+    /// Whether that could be. What another server refuses, only that knows, when it is asked to do it; and Isles' own is not started
+    /// for a question.
+    async fn could_ensure(&self, old: &System, new: &System) -> Result<(), Failed> {
+        let is_asked = new.nats.is_none() && !old.streams().is_empty();
+        let Some(streams) = self.streams.as_ref().filter(|_| is_asked) else { return Ok(()) };
+        streams.could(new).await.map_err(|error| Failed::streams(&error))
     }
 
     /// What is wanted, of all services or of some.

@@ -25,6 +25,7 @@ impl Supervisor {
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.rollout_notice());
+        notices.extend(self.secrets_notice());
         SystemStatus {
             name: self.config.system.name.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -32,6 +33,7 @@ impl Supervisor {
             keeper_pid: self.config.keeper_pid,
             platform_pid: self.config.platform_pid,
             started_at: self.started_at,
+            up_since: self.config.up_since,
             gateway: self.config.system.gateway.as_ref().map(|gateway| gateway.listen),
             gateway_tls: self.config.system.gateway.as_ref().is_some_and(|gateway| gateway.tls.is_some()),
             problem: self.problem.clone(),

@@ -54,7 +54,10 @@ impl Supervisor {
     fn answer(&self, id: &InstanceId, failure: &ProbeFailure) -> Vec<String> {
         let ProbeFailure::Status(answered) = failure else { return vec![failure.to_string()] };
         let bundle = self.services.get(&id.slot.service).and_then(|service| service.bundle(id.slot.index));
-        let secrets = bundle.map_or_else(Vec::new, |bundle| self.hidden(&id.slot.service, bundle));
+        let known = bundle.filter(|bundle| self.has_secrets(&id.slot.service, bundle));
+        // As long as its secrets are not known, nobody can tell whether they are in it.
+        let Some(bundle) = known else { return transcript::lines(&answered.line, &[], false, &[]) };
+        let secrets = self.hidden(&id.slot.service, bundle);
         transcript::lines(&answered.line, &answered.body, answered.is_cut(), &secrets)
     }
 

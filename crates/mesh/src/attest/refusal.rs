@@ -7,12 +7,13 @@ use tokio::time::timeout;
 
 use crate::{
     buffer::Scratch,
-    client::{self, Client, Read},
+    client::{self, Client},
     connection::Local,
     http2,
     listener::Entry,
     problem::{self, Fault},
     refused::{self, Refused},
+    request_head::{self, Read},
     worker::Worker,
 };
 
@@ -72,7 +73,7 @@ async fn answer(
     fault: Fault,
 ) -> bool {
     let (_, heads) = client::limits(worker, client.entry);
-    match client::read_head(client, scratch, &heads, true).await {
+    match request_head::read_head(client, scratch, &heads, true).await {
         Ok(Read::Head) => scratch.input.hold(scratch.request.length()),
         Ok(Read::Preface) => {
             let frames = http2::farewell(&format!("{}: {}", fault.reason, fault.detail));

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use model::Reason;
 use wire::http1::{Field, FieldKind, HeadLimits, ResponseHead};
 
-use crate::{attempt::Stop, problem::Fault, worker::Worker};
+use crate::{flow::Stop, problem::Fault, worker::Worker};
 
 /// A response of HTTP/1.1 for a client of HTTP/2: without the fields of a connection and without those that Isles alone may say.
 ///

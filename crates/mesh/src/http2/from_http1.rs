@@ -15,11 +15,12 @@ use super::{
     to_http2::{self, Back, Passage},
 };
 use crate::{
-    attempt::{Failed, Flow, Stop},
+    attempt::Failed,
     buffer::Scratch,
     call::{Call, Facts},
     client::Next,
     download::{self, connection_option, outgoing_framing},
+    flow::{Flow, Stop},
     instance::Lease,
     problem::Fault,
     socket::{Socket, Writer},
@@ -36,10 +37,10 @@ pub(crate) async fn run(
     lease: &Lease,
     first: bool,
 ) -> Result<Next, Failed> {
-    let Scratch { input, outgoing, response, answer, .. } = scratch;
+    let Scratch { input, request, outgoing, response, answer, .. } = scratch;
     let (reader, writer) = client.split();
     let source = Http1Source::new(reader, input, call.connection.shared.buffer, facts.framing).kept(facts.framing);
-    let mut passage = Passage { facts, head: outgoing, source, back: Http1Back { writer, response, answer } };
+    let mut passage = Passage { facts, request, head: outgoing, source, back: Http1Back { writer, response, answer } };
     let passed = to_http2::run(worker, &mut passage, call, lease, first).await?;
     Ok(match passed.keep && passed.uploaded {
         true => Next::Keep,

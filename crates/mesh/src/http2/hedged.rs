@@ -4,11 +4,12 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use super::{stream::Http2Request, to_http1};
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::Scratch,
     call::Call,
     client::Next,
-    hedge::{self, Answering},
+    flow::{Flow, Stop},
+    hedge::{self, Answering, Asked},
     instance::Lease,
     pool,
     socket::Socket,
@@ -25,8 +26,9 @@ pub(super) async fn run(
     delay: Duration,
 ) -> Result<Next, Failed> {
     let began = worker.recent();
-    let head = &request.scratch.outgoing;
-    let answering = hedge::ask_two(worker, call, lease, head, delay, request.outlet.gone()).await?;
+    let Scratch { request: head, outgoing, .. } = &*request.scratch;
+    let asked = Asked { call, request: head, head: outgoing };
+    let answering = hedge::ask_two(worker, asked, lease, delay, request.outlet.gone()).await?;
     let Answering { local, lease: second, mut upstream, reply } = answering;
     request.scratch.reply = reply;
     request.scratch.response.reset();

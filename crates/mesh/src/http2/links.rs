@@ -184,7 +184,7 @@ struct Driven {
 async fn drive(local: Rc<Local>, wire: Rc<Wire>, mut driven: Driven, idle: Duration) {
     loop {
         let wanted = local.shared.wanted.notified();
-        if local.shared.connections.queued() > 0 {
+        if driven.is_idle() && local.shared.wants_idle(0) {
             local.links.remove(&driven.link);
         }
         tokio::select! {
@@ -206,6 +206,10 @@ async fn drive(local: Rc<Local>, wire: Rc<Wire>, mut driven: Driven, idle: Durat
 }
 
 impl Driven {
+    fn is_idle(&self) -> bool {
+        self.link.upgrade().is_some_and(|link| link.streams.get() == 0)
+    }
+
     /// Ready when the connection has ended.
     fn poll(&mut self, local: &Local, context: &mut Context<'_>) -> Poll<()> {
         let polled = Pin::new(&mut self.connection).poll(context).map(drop);

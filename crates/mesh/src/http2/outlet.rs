@@ -20,7 +20,7 @@ use super::{
     to_http2::Back,
     wire::Wire,
 };
-use crate::attempt::{Flow, Stop};
+use crate::flow::{Flow, Stop};
 
 /// The way back to the client.
 pub(super) struct Outlet {

@@ -10,9 +10,11 @@ use super::{
     grpc, trailers,
 };
 use crate::{
-    attempt::{Flow, Stop},
+    attempt::Failed,
+    flow::{Flow, Stop},
     pace::Pace,
     problem::Fault,
+    retry::Sent,
     timer::within,
     upload::{self, Stopped},
 };
@@ -85,6 +87,14 @@ async fn pass(
             Err(Stopped::Upstream)
         }
     }
+}
+
+/// As [`Flow::judge`], of a request whose body came from there.
+pub(super) fn judge(flow: &Flow<'_>, source: &impl Source, stop: Stop, is_pooled: bool) -> Failed {
+    if source.is_spent() {
+        flow.sent.set(Sent::Spent);
+    }
+    flow.judge(stop, is_pooled)
 }
 
 fn stopped(lost: Lost) -> Stopped {

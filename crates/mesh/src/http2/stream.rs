@@ -58,7 +58,7 @@ impl Requester for Http2Request<'_> {
     async fn attempt(&mut self, worker: &Rc<Worker>, call: &Call, lease: &Lease, reuse: bool) -> Result<Next, Failed> {
         let Scratch { input, request, outgoing, .. } = &mut *self.scratch;
         outgoing.clear();
-        http1::write_request(input.held(), request, call.line(worker), outgoing);
+        http1::write_request(input.held(), request, call.line, outgoing);
         if call.connection.policy().protocol == Protocol::Http {
             return match call.hedge_delay(self.facts) {
                 // Apart, as few ask for it.
@@ -67,7 +67,7 @@ impl Requester for Http2Request<'_> {
             };
         }
         let source = Watched { inlet: &mut self.inlet, outlet: self.outlet };
-        let mut passage = Passage { facts: self.facts, head: &self.scratch.outgoing, source, back: self.outlet };
+        let mut passage = Passage { facts: self.facts, request, head: outgoing, source, back: self.outlet };
         // Apart, so that streams to HTTP/1.1 are small.
         Box::pin(to_http2::run(worker, &mut passage, call, lease, reuse)).await.map(|_| Next::Keep)
     }

@@ -6,7 +6,6 @@ use model::Reason;
 use wire::http1::ResponseHead;
 
 use super::{
-    body::Source,
     fields,
     http1::{Http1Sink, Http1Source},
     inlet::Watched,
@@ -15,15 +14,15 @@ use super::{
     stream::Http2Request,
 };
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     buffer::{Buffer, Scratch},
     call::Call,
     client::Next,
     download::{before_deadline, read_head, retry_after},
+    flow::{Flow, Stop},
     instance::Lease,
     pool,
     problem::Fault,
-    retry::Sent,
     socket::{Reader, Socket},
     worker::Worker,
 };
@@ -42,21 +41,18 @@ pub(super) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => attempt::unless_gone(request.outlet.gone(), attempt::connect(lease, call)).await?,
+        None => attempt::unless_gone(worker, request.outlet.gone(), attempt::connect(lease, call)).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);
     }
-    request.scratch.reply.clear();
-    request.scratch.response.reset();
+    let Scratch { request: head, outgoing, reply, response, .. } = &mut *request.scratch;
+    reply.clear();
+    response.reset();
+    call.end_head(worker, head, outgoing);
     let flow = Flow { timer: Some(request.timer), ..Flow::new(worker, request.facts, call, local, now) };
     let result = transfer(&flow, request, &mut upstream.socket).await;
-    let reusable = result.map_err(|stop| {
-        if request.inlet.is_spent() {
-            flow.sent.set(Sent::Spent);
-        }
-        flow.judge(stop, is_pooled)
-    })?;
+    let reusable = result.map_err(|stop| relay::judge(&flow, &request.inlet, stop, is_pooled))?;
     if reusable && flow.uploaded.get() && request.scratch.reply.is_empty() {
         pool::keep(worker, local, upstream, call.connection.policy().limits.upstream_idle);
     }

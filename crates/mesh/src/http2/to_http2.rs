@@ -10,12 +10,14 @@ use std::{
 use h2::{RecvStream, client::ResponseFuture};
 use http::{Response, StatusCode, header};
 use model::Reason;
+use wire::http1::RequestHead;
 
 use super::{body::Source, fields, grpc, links, outgoing, pipe::Pipe, relay};
 use crate::{
-    attempt::{self, Failed, Flow, Stop},
+    attempt::{self, Failed},
     call::{Call, Ended, Facts},
     download::before_deadline,
+    flow::{Flow, Stop},
     instance::Lease,
     problem::Fault,
     retry::Sent,
@@ -34,8 +36,9 @@ pub(super) trait Back {
 /// A request on its way, and the way back of its response.
 pub(super) struct Passage<'a, S, B> {
     pub(super) facts: &'a Facts,
-    /// The head as it goes on.
-    pub(super) head: &'a [u8],
+    pub(super) request: &'a RequestHead,
+    /// The head as it goes on, but for its end.
+    pub(super) head: &'a mut Vec<u8>,
     pub(super) source: S,
     pub(super) back: B,
 }
@@ -58,16 +61,17 @@ pub(super) async fn run<S: Source, B: Back>(
     first: bool,
 ) -> Result<Passed, Failed> {
     let local = lease.local();
+    let place = attempt::unless_gone(worker, passage.source.gone(), links::place(worker, lease, call)).await?;
+    if !local.serving.get() {
+        return Err(Failed::Left);
+    }
+    call.end_head(worker, passage.request, passage.head);
     let Some(mut request) = outgoing::request(passage.head) else {
         let fault = Fault::new(Reason::BadRequest, "HTTP/2 cannot say this request");
         return Err(Failed::Over(Ended::Fault(fault)));
     };
     let expects = request.headers_mut().remove(header::EXPECT).is_some();
-    let place = attempt::unless_gone(passage.source.gone(), links::place(worker, lease, call)).await?;
-    if !local.serving.get() {
-        return Err(Failed::Left);
-    }
-    let flow = Flow::new(worker, passage.facts, call, local, worker.now());
+    let flow = Flow::new(worker, passage.facts, call, local, worker.recent());
     let is_pooled = first && place.is_pooled;
     let ends = passage.facts.framing.is_empty();
     let (response, pipe) = match place.open(request, ends).await {
@@ -87,12 +91,7 @@ pub(super) async fn run<S: Source, B: Back>(
         let up = pin!(relay::send(&flow, source, &mut sink, ends));
         attempt::both(&flow, up, pin!(download(&flow, back, response, &pipe))).await
     };
-    let result = transfer.await.map_err(|stop| {
-        if source.is_spent() {
-            flow.sent.set(Sent::Spent);
-        }
-        flow.judge(stop, is_pooled)
-    });
+    let result = transfer.await.map_err(|stop| relay::judge(&flow, &*source, stop, is_pooled));
     if flow.received.get() {
         place.settle(local);
     }
@@ -122,16 +121,17 @@ async fn download(
     loop {
         let head = before_deadline(flow, pin!(next_head(flow, &mut response))).await?;
         match head {
-            // That was said already.
-            Head::Interim(response) if response.status() == StatusCode::CONTINUE && flow.call.invited.get() => {}
-            Head::Interim(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let detail = "it switched to another protocol, which HTTP/2 has no way for";
-                return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
-            }
             Head::Interim(interim) => {
                 flow.count_interim(fields::check(interim.headers(), limits)?)?;
-                let informing = pin!(back.inform(flow, interim));
-                count_while(flow, &mut response, pipe, informing).await?;
+                match interim.status() {
+                    // That was said already.
+                    StatusCode::CONTINUE if flow.call.invited.get() => {}
+                    StatusCode::SWITCHING_PROTOCOLS => {
+                        let detail = "it switched to another protocol, which HTTP/2 has no way for";
+                        return Err(Stop::Fault(Fault::new(Reason::BadResponse, detail)));
+                    }
+                    _ => count_while(flow, &mut response, pipe, pin!(back.inform(flow, interim))).await?,
+                }
             }
             Head::Final(response) => {
                 fields::check(response.headers(), limits)?;

@@ -1,6 +1,8 @@
 //! Trailers: many programs take them for fields of the head, so what decides something there goes no further in one (RFC 9110
 //! section 6.5.1).
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use super::grpc;
@@ -24,7 +26,7 @@ fn keep(mut trailers: HeaderMap, is_kept: impl Fn(&str) -> bool) -> Option<Heade
 }
 
 /// Whether it frames or directs a message, authenticates, keeps state, says how to treat the message or what its content is, or is what
-/// Isles alone may say.
+/// Isles alone may say; or may be read so, by a program that maps `-` and `_` to the same character (CGI, WSGI).
 fn belongs_to_head(name: &str) -> bool {
     const BEGINS: &[&str] = &["x-isles-", "x-forwarded", "proxy", "content-", "if-", "access-control-"];
     const NAMES: &[&str] = &[
@@ -55,5 +57,6 @@ fn belongs_to_head(name: &str) -> bool {
         "www-authenticate",
         "x-real-ip",
     ];
-    BEGINS.iter().any(|begin| name.starts_with(begin)) || NAMES.contains(&name)
+    let name = if name.contains('_') { Cow::from(name.replace('_', "-")) } else { Cow::from(name) };
+    BEGINS.iter().any(|begin| name.starts_with(begin)) || NAMES.contains(&&*name)
 }

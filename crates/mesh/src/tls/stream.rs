@@ -3,8 +3,9 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    future::poll_fn,
+    future::{pending, poll_fn},
     io::{self, IoSlice, Write},
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,12 +13,13 @@ use std::{
 use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
 use super::Names;
+use crate::{socket::BROKEN, unix::watch};
 
 /// A client's connection after the handshake.
 pub(crate) struct Secure {
@@ -89,6 +91,16 @@ impl Secure {
         let (socket, session) = stream.get_mut();
         session.send_close_notify();
         let _ = send_now(socket, session);
+    }
+
+    /// Ends when the client has closed its side or broken the connection. The stream belongs to who polls it, so it is watched under
+    /// another number; where the host has none left, nothing is seen.
+    pub(crate) async fn broken(&self) -> io::Result<()> {
+        let watched = self.socket().as_fd().try_clone_to_owned().and_then(|socket| watch(socket, Interest::READABLE));
+        match watched {
+            Ok(socket) => socket.ready(BROKEN).await.map(drop),
+            Err(_) => pending().await,
+        }
     }
 
     /// The socket beneath.

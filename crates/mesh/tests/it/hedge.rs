@@ -25,6 +25,8 @@ struct Script {
     takes: AtomicU64,
     /// `/last` ends when there is a permit.
     ends: Semaphore,
+    /// The least milliseconds that somebody was told to be left.
+    told: AtomicU64,
 }
 
 /// An instance. The first one never answers `/wait`.
@@ -34,7 +36,10 @@ async fn instance(rig: &Rig, run: u64, script: &Arc<Script>) -> Target {
         let script = script.clone();
         async move {
             while let Some((head, _)) = conn.request().await {
+                let told = head.split_once("x-isles-timeout-ms: ").unwrap().1.lines().next().unwrap();
+                script.told.fetch_min(told.parse().unwrap(), SeqCst);
                 if run == 1 && head.contains("/wait") {
+                    script.clock.advance(Duration::from_secs(400));
                     std::future::pending::<()>().await;
                 }
                 script.clock.advance(Duration::from_secs(script.takes.load(SeqCst)));
@@ -52,7 +57,12 @@ async fn instance(rig: &Rig, run: u64, script: &Arc<Script>) -> Target {
 
 /// A rig of one worker with two instances.
 async fn rig() -> (Rig, [(u64, Target); 2], Arc<Script>) {
-    let script = Arc::new(Script { clock: Arc::default(), takes: AtomicU64::new(0), ends: Semaphore::new(0) });
+    let script = Arc::new(Script {
+        clock: Arc::default(),
+        takes: AtomicU64::new(0),
+        ends: Semaphore::new(0),
+        told: AtomicU64::new(u64::MAX),
+    });
     script.clock.advance(Duration::from_secs(1_790_000_000));
     let mut rig = Rig::with_clock(script.clock.clone(), |config| config.workers = 1).await;
     (rig.policy.hedge, rig.policy.balance, rig.policy.timeout) = (true, Balance::RoundRobin, Duration::from_secs(600));
@@ -105,4 +115,17 @@ async fn answers_that_last_do_not_switch_it_off() {
     for _ in 0..2 {
         assert_eq!(client.get("/wait").await.0, 200);
     }
+}
+
+/// By the time that the second one is asked, the first one has the request: that takes a second.
+#[tokio::test]
+async fn the_second_instance_is_told_what_is_left() {
+    let (rig, _, script) = rig().await;
+    let mut client = rig.client().await;
+    script.takes.store(1, SeqCst);
+    hedges(&rig, &mut client, "POST", 100).await;
+    for _ in 0..2 {
+        assert_eq!(client.get("/wait").await.0, 200);
+    }
+    assert_eq!(script.told.load(SeqCst), 200_000);
 }

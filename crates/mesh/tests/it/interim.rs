@@ -196,3 +196,43 @@ async fn a_client_that_reads_none_of_them_is_given_up() {
         assert_eq!(figures().outcomes.cancelled, 1, "{protocol:?}");
     }
 }
+
+/// The client takes the first one only when the final one is due; the others wait right behind it.
+#[tokio::test]
+async fn the_final_one_is_due_although_there_is_always_a_next_one() {
+    let rig = Rig::with(|policy| {
+        (policy.timeout, policy.limits.response_head) = (Duration::from_secs(1), ByteSize(2 * FLOOD as u64));
+    })
+    .await;
+    rig.serves(|mut conn| async move {
+        conn.request().await;
+        conn.send(&[&hints(FLOOD), &hints(9), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"].concat()).await;
+        conn.request().await;
+    })
+    .await;
+    let mut client = rig.client().await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::time::sleep(2 * rig.policy.timeout).await;
+    let rest = client.until("}").await;
+    assert!(rest.contains("HTTP/1.1 504 "), "{}", &rest[FLOOD..]);
+}
+
+/// The mesh has told the client to go on, so that it gets none of them.
+#[tokio::test]
+async fn those_that_say_what_was_said_are_counted_too() {
+    let rig = Rig::with(|policy| policy.protocol = Protocol::Http2).await;
+    rig.serves(|conn| async move {
+        let Ok(mut connection) = h2::server::handshake(conn.into_stream()).await else { return };
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            for _ in 0..2000 {
+                let response = Response::builder().status(StatusCode::CONTINUE).header("link", "x".repeat(1000));
+                respond.send_informational(response.body(()).unwrap()).unwrap();
+            }
+            respond.send_response(Response::new(()), true).unwrap();
+        }
+    })
+    .await;
+    let request = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\nok";
+    let problem = rig.client().await.problem(request).await;
+    assert_eq!(problem.reason, Reason::ResponseTooLarge.code());
+}

@@ -5,9 +5,10 @@ use std::{convert::Infallible, time::Duration};
 use http_body_util::channel::Channel;
 use hyper::{Request, body::Bytes};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh::TlsConfig;
 use model::{
     Reason,
-    spec::{Breaker, Protocol},
+    spec::{Breaker, Policy, Protocol},
 };
 use ports::traffic::Traffic;
 use tokio::{
@@ -148,9 +149,12 @@ pub(crate) async fn fill(stream: &mut (impl AsyncWrite + Unpin)) {
     }
 }
 
-/// A service whose instance reads nothing of a body.
-async fn deaf(protocol: Protocol) -> Rig {
-    let rig = Rig::with(|policy| policy.protocol = protocol).await;
+/// A service whose instance reads nothing of a body. Nothing but the client's leaving ends a request.
+pub(crate) async fn deaf(protocol: Protocol, tls: Option<TlsConfig>) -> Rig {
+    let patient = |policy: &mut Policy| {
+        (policy.protocol, policy.timeout, policy.idle_timeout) = (protocol, 4 * PATIENCE, 4 * PATIENCE);
+    };
+    let rig = Rig::secure(tls, patient).await;
     rig.serves(move |mut conn| async move {
         if protocol == Protocol::Http {
             conn.request_head().await;
@@ -185,7 +189,7 @@ pub(crate) async fn is_cancelled(rig: &Rig) {
 #[tokio::test]
 async fn a_client_that_leaves_while_the_instance_reads_nothing() {
     for protocol in [Protocol::Http, Protocol::Http2] {
-        let rig = deaf(protocol).await;
+        let rig = deaf(protocol, None).await;
         let mut client = TcpStream::connect(rig.gateway).await.unwrap();
         let head = format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {LARGE}\r\n\r\n");
         client.write_all(head.as_bytes()).await.unwrap();
@@ -196,10 +200,24 @@ async fn a_client_that_leaves_while_the_instance_reads_nothing() {
     }
 }
 
+/// More than the instance lets come, and less than the host takes for us: so the client's end comes too.
+pub(crate) const TOO_MUCH: usize = 96 << 10;
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_while_the_instance_takes_nothing_more() {
+    let rig = deaf(Protocol::Http2, None).await;
+    let mut client = TcpStream::connect(rig.gateway).await.unwrap();
+    client.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
+    client.write_all(&[b'x'; TOO_MUCH]).await.unwrap();
+    rig.until_in_flight(&id("users", 1), 1).await;
+    client.shutdown().await.unwrap();
+    is_cancelled(&rig).await;
+}
+
 #[tokio::test]
 async fn a_stream_that_is_given_up_while_the_instance_reads_nothing() {
     for protocol in [Protocol::Http, Protocol::Http2] {
-        let rig = deaf(protocol).await;
+        let rig = deaf(protocol, None).await;
         let stream = TcpStream::connect(rig.gateway).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Reason, figures::TlsFigures};
+use model::{Reason, figures::TlsFigures, spec::Protocol};
 use rustls::version::{TLS12, TLS13};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -303,20 +303,30 @@ async fn a_websocket_flows_both_ways_at_once() {
     assert!(text.ends_with(b"yyy4194304") && text.len() > 64 * 65_536);
 }
 
-/// Its end is seen once the request would be late.
+const UPLOAD: &[u8] = b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n";
+
 #[tokio::test]
 async fn a_client_that_leaves_while_the_instance_reads_nothing() {
     let files = Files::new();
-    let rig = Rig::secure(files.config(), |policy| policy.timeout = Duration::from_secs(5)).await;
-    let deaf = |mut conn: Conn| async move {
-        conn.request_head().await;
-        std::future::pending::<()>().await;
-    };
-    rig.serves(deaf).await;
+    for protocol in [Protocol::Http, Protocol::Http2] {
+        let rig = streams::deaf(protocol, Some(files.config())).await;
+        let mut client = connect(&rig, &files.client(BOTH, &["http/1.1"])).await;
+        client.write_all(UPLOAD).await.unwrap();
+        streams::fill(&mut client).await;
+        rig.until_in_flight(&id("users", 1), 1).await;
+        reset(client.into_inner().0);
+        streams::is_cancelled(&rig).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_while_the_instance_takes_nothing_more() {
+    let files = Files::new();
+    let rig = streams::deaf(Protocol::Http2, Some(files.config())).await;
     let mut client = connect(&rig, &files.client(BOTH, &["http/1.1"])).await;
-    client.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n").await.unwrap();
-    streams::fill(&mut client).await;
+    client.write_all(UPLOAD).await.unwrap();
+    client.write_all(&[b'x'; streams::TOO_MUCH]).await.unwrap();
     rig.until_in_flight(&id("users", 1), 1).await;
-    reset(client.into_inner().0);
+    client.shutdown().await.unwrap();
     streams::is_cancelled(&rig).await;
 }

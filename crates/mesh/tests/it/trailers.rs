@@ -39,6 +39,14 @@ const BELONG_TO_A_HEAD: &[&str] = &[
     "cache-control",
     "if-match",
     "trailer",
+    "x_isles_reason",
+    "x-isles_caller",
+    "x_forwarded_for",
+    "x-real_ip",
+    "www_authenticate",
+    "set_cookie",
+    "content_type",
+    "transfer_encoding",
 ];
 
 fn trailers(more: &[&'static str]) -> HeaderMap {
@@ -100,9 +108,9 @@ async fn check(request: HeaderMap, response: HeaderMap, expected: [&[&str]; 2]) 
 
 #[tokio::test]
 async fn what_belongs_to_a_head_is_left_out_both_ways() {
-    let sent = || trailers(&["grpc-status", "grpc-message", "x-user", "cost-bin"]);
+    let sent = || trailers(&["grpc-status", "grpc-message", "x-user", "user_id", "cost-bin"]);
     let expected: [&[&str]; 2] =
-        [&["grpc-message", "grpc-status"], &["cost-bin", "grpc-message", "grpc-status", "x-user"]];
+        [&["grpc-message", "grpc-status"], &["cost-bin", "grpc-message", "grpc-status", "user_id", "x-user"]];
     check(sent(), sent(), expected).await;
 }
 

@@ -31,4 +31,4 @@ pub use head::{HeadLimits, Span, Version};
 pub use host::host_name;
 pub use request::RequestHead;
 pub use response::ResponseHead;
-pub use write::{Edge, RequestLine, write_request, write_response};
+pub use write::{Edge, RequestLine, end_request, write_request, write_response};

@@ -21,7 +21,9 @@ fn response(head: &str, to_head: bool) -> Result<ResponseHead, HeadError> {
 
 fn forwarded(head: &str, line: RequestLine) -> String {
     let mut out = Vec::new();
-    write_request(head.as_bytes(), &request(head).unwrap(), line, &mut out);
+    let request = request(head).unwrap();
+    write_request(head.as_bytes(), &request, line, &mut out);
+    end_request(&request, None, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -185,6 +187,7 @@ fn read_all(pieces: &[&[u8]]) -> Vec<Result<Message, HeadError>> {
                 Ok(true) => {
                     let mut sent = Vec::new();
                     write_request(&input, &head, INSIDE, &mut sent);
+                    end_request(&head, None, &mut sent);
                     input.drain(..head.length());
                     current = Some((Body::new(head.framing()), sent, Vec::new()));
                 }

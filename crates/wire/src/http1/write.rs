@@ -21,15 +21,13 @@ pub struct RequestLine {
     pub edge: Option<Edge>,
     /// Whether the wish for an upgrade goes on.
     pub upgrade: bool,
-    /// How long the answer is waited for, in milliseconds: what the next hop is told.
-    pub timeout_ms: Option<u64>,
     /// The trace that begins here; `None` where the request belongs to one.
     pub trace: Option<Trace>,
 }
 
 impl RequestLine {
     /// A request that goes on as it came.
-    pub const AS_IT_CAME: Self = Self { strip: 0, edge: None, upgrade: true, timeout_ms: None, trace: None };
+    pub const AS_IT_CAME: Self = Self { strip: 0, edge: None, upgrade: true, trace: None };
 }
 
 /// What the gateway says of the client: it replaces whatever the client said.
@@ -43,7 +41,8 @@ pub struct Edge {
     pub trusted: bool,
 }
 
-/// Appends the head of a request to send on. `head` are the bytes that `request` was parsed from.
+/// Appends the head of a request to send on, but for its end: [`end_request`] follows when it is sent. `head` are the bytes that `request`
+/// was parsed from.
 pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out: &mut Vec<u8>) {
     let begin = write_request_line(head, request, line.strip, out);
     let replaces_host = request.target.authority.is_some();
@@ -62,7 +61,6 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
     if let Some(edge) = line.edge {
         write_edge(head, request, edge, out);
     }
-    write_timeout(request, line.timeout_ms, out);
     if let Some(trace) = line.trace {
         put(out, [b"traceparent: ", &trace.value(), b"\r\n"]);
     }
@@ -71,6 +69,21 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
     }
     if let Some(protocol) = request.upgrade(head).filter(|_| line.upgrade) {
         put(out, [b"connection: upgrade\r\nupgrade: ", protocol, b"\r\n"]);
+    }
+}
+
+/// Ends the head of a request. The next hop is told how many milliseconds are left until its answer is due, if it is told: in gRPC's own
+/// field where the caller used it, at most eight digits, and in ours.
+pub fn end_request(request: &RequestHead, timeout_ms: Option<u64>, out: &mut Vec<u8>) {
+    if let Some(timeout_ms) = timeout_ms {
+        if request.fields.has(FieldKind::GrpcTimeout) {
+            out.extend_from_slice(b"grpc-timeout: ");
+            put_number(timeout_ms.min(99_999_999), out);
+            out.extend_from_slice(b"m\r\n");
+        }
+        out.extend_from_slice(b"x-isles-timeout-ms: ");
+        put_number(timeout_ms, out);
+        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -143,19 +156,6 @@ fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>)
     if !says("x-forwarded-host") {
         put(out, [b"x-forwarded-host: ", request.host_bytes(head), b"\r\n"]);
     }
-}
-
-/// gRPC's own field where the caller used it, at most eight digits; ours in any case.
-fn write_timeout(request: &RequestHead, timeout_ms: Option<u64>, out: &mut Vec<u8>) {
-    let Some(timeout_ms) = timeout_ms else { return };
-    if request.fields.has(FieldKind::GrpcTimeout) {
-        out.extend_from_slice(b"grpc-timeout: ");
-        put_number(timeout_ms.min(99_999_999), out);
-        out.extend_from_slice(b"m\r\n");
-    }
-    out.extend_from_slice(b"x-isles-timeout-ms: ");
-    put_number(timeout_ms, out);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// What every request carries is not worth the machinery of `fmt`.

@@ -39,7 +39,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use wire::http1::HeadErrorKind::{Malformed, NotImplemented, TargetTooLong, TooLarge};
 use wire::http1::{
-    Body, Edge, Framing, HeadErrorKind, HeadLimits, RequestHead, RequestLine, ResponseHead, write_request,
+    Body, Edge, Framing, HeadErrorKind, HeadLimits, RequestHead, RequestLine, ResponseHead, end_request, write_request,
 };
 
 pub(crate) fn parse(head: &[u8]) -> Result<RequestHead, HeadErrorKind> {
@@ -77,12 +77,18 @@ pub(crate) const AT_EDGE: RequestLine = RequestLine {
     ..INSIDE
 };
 
+/// The head that goes on.
+pub(crate) fn sent(head: &str, line: RequestLine) -> String {
+    let request = parse(head.as_bytes()).expect("it is right");
+    let mut sent = Vec::new();
+    write_request(head.as_bytes(), &request, line, &mut sent);
+    end_request(&request, None, &mut sent);
+    String::from_utf8(sent).expect("it was text")
+}
+
 /// The field lines that go on, of a request with these.
 pub(crate) fn goes_on(fields: &str, line: RequestLine) -> String {
-    let head = with(fields);
-    let mut sent = Vec::new();
-    write_request(head.as_bytes(), &parse(head.as_bytes()).expect("it is right"), line, &mut sent);
-    let sent = String::from_utf8(sent).expect("it was text");
+    let sent = sent(&with(fields), line);
     let fields = sent.strip_prefix("POST / HTTP/1.1\r\nHost: a\r\n").expect("the host goes on first");
     fields.strip_suffix("\r\n").expect("an empty line ends it").replace("\r\n", "|")
 }

@@ -11,10 +11,7 @@ fn forms_of_targets() {
         let request = parse(head.as_bytes()).unwrap();
         assert_eq!((request.host(head.as_bytes()), request.path(head.as_bytes())), (host, path), "{target}");
     }
-    let head = get("http://b/x?y");
-    let mut sent = Vec::new();
-    write_request(head.as_bytes(), &parse(head.as_bytes()).unwrap(), INSIDE, &mut sent);
-    assert_eq!(String::from_utf8(sent).unwrap(), "GET /x?y HTTP/1.1\r\nhost: b\r\n\r\n");
+    assert_eq!(sent(&get("http://b/x?y"), INSIDE), "GET /x?y HTTP/1.1\r\nhost: b\r\n\r\n");
     let targets = [
         "a",
         "a:80",

@@ -36,7 +36,8 @@ impl Supervisor {
             // It was not written yet. The end of the rollout writes it down.
             self.releases.edit(|ledger| ledger.begins(whole.to));
         }
-        self.take_up_secrets(&to);
+        // The instances that are still to start need those of their release.
+        self.vault.take(self.config.secrets.given(&to.system));
         let snapshot = record.snapshot();
         let snapshot = if was_up { snapshot } else { snapshot.asked_anew(self.now()) };
         let machine = Machine::restore(snapshot, []);
@@ -89,16 +90,6 @@ impl Supervisor {
         let _ = self.records.forget_rollout().await;
         self.outcomes.rolled_back += 1;
         self.keep_ended(status);
-    }
-
-    /// The instances that are still to start need the secrets of their release.
-    fn take_up_secrets(&mut self, to: &Release) {
-        match self.config.secrets.read(&to.system) {
-            Ok(secrets) => self.vault.take(secrets),
-            Err(Trouble { cause, hint, .. }) => {
-                self.notices.insert(format!("the secrets of release {} cannot be read: {cause}; {hint}", to.number));
-            }
-        }
     }
 
     /// Every slot is asked for as it was, before anything starts in it. Those of old instances that have ended meanwhile are among

@@ -8,6 +8,7 @@ mod migrations;
 mod reboot;
 mod records;
 mod refusals;
+mod secrets;
 mod world;
 
 use logic::rollout::Command;

@@ -1,6 +1,12 @@
 //! A system of one service in a simulated runtime.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{
     InstanceId, ServiceName,
@@ -163,6 +169,13 @@ impl World {
         fs::write(self.folder.path().join("isles.toml"), manifest(keys, more)).expect("the folder can be written");
     }
 
+    /// Writes the file of secrets anew.
+    pub(super) fn secrets(&self, text: &str) {
+        let file = self.folder.path().join(".isles/secrets");
+        fs::write(&file, text).expect("the folder can be written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    }
+
     /// Waits until a service has so many instances, all of them healthy, and no other.
     pub(super) async fn has(&self, service: &str, instances: usize) {
         let is_so = move |status: &ServiceStatus| {
@@ -242,6 +255,7 @@ fn config(folder: &Path, text: String) -> Config {
         state,
         connection_port: 19_999,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: std::process::id(),
         resumed: false,
         builds_at_once: 1,
