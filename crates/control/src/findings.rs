@@ -261,7 +261,10 @@ mod tests {
                     false,
                     "orders -> users: 3 of 90 requests: reset, the instance closed the connection before it answered",
                 ),
-                (false, "orders -> users: 2 of 90 requests: queue-full, too many requests wait for this service"),
+                (
+                    false,
+                    "orders -> users: 2 of 90 requests: queue-full, too many requests wait for an instance, or for a connection to one",
+                ),
                 (false, "users -> stock: 70 of 0 requests: no-upstream, the service has no healthy instance"),
             ],
         );

@@ -90,13 +90,15 @@ reasons! {
     NoUpstream "no-upstream" 503 "the service has no healthy instance" "run `isles why SERVICE`";
     /// The request was held until the service became healthy, but it did not in time.
     NotReady "not-ready" 503 "the service has not become healthy in time" "run `isles why SERVICE`";
-    /// Too many requests wait for the service.
-    QueueFull "queue-full" 503 "too many requests wait for this service" "raise `queue` of the connection, or run `isles scale SERVICE=N`";
+    /// As many requests as may wait for an instance, or for a connection to one.
+    QueueFull "queue-full" 503 "too many requests wait for an instance, or for a connection to one"
+        "raise `queue` of the connection, or run `isles scale SERVICE=N`";
     /// The breaker is open: the service failed too often.
     BreakerOpen "breaker-open" 503 "the service failed too often and is given a rest"
         "run `isles why SERVICE`: it lists what failed";
-    /// More requests are in flight and waiting than the service can take.
-    Overloaded "overloaded" 503 "the service has more requests than it can take" "run `isles scale SERVICE=N`, or raise `in_flight_max`";
+    /// As many requests are in flight as may be, and the queue is full or the wait took too long.
+    Overloaded "overloaded" 503 "more requests are in flight, and wait, than the service can take"
+        "run `isles scale SERVICE=N`, or raise `in_flight_max` or `queue`";
     /// More connections than allowed, in all or from this peer.
     TooManyConnections "too-many-connections" 503 "there are too many connections"
         "reuse connections, or raise `connections` of the gateway, or `client_connections` of the connection";

@@ -61,7 +61,10 @@ pub(crate) enum Deployed {
 impl Preparer {
     /// The release that the system comes up with: the newest one if nothing has changed since, and else the next.
     pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
-        self.tidy(&self.config.system).await;
+        self.or_tidy(&self.config.system, self.first_release()).await
+    }
+
+    async fn first_release(&self) -> Result<Prepared, Failed> {
         let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone(), &[])?;
         let before = match self.releases.ledger().running() {
             Some(number) => self.releases.read(number).await.ok(),
@@ -130,8 +133,10 @@ impl Preparer {
 
     /// Makes the release that the manifest asks for now, of these services or of all.
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
-        // What nobody needs any more makes room for what is built.
-        self.tidy(&running.release.system).await;
+        self.or_tidy(&running.release.system, self.next_release(only, running)).await
+    }
+
+    async fn next_release(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
         let wanted = self.wanted(only, running)?;
         let system = wanted.system.clone();
         let mut services = BTreeMap::new();
@@ -155,10 +160,19 @@ impl Preparer {
     }
 
     /// Stores a release; one more than is kept goes for it.
-    async fn add(&self, new: NewRelease, comes_up: bool) -> Result<Arc<Release>, Failed> {
+    pub(super) async fn add(&self, new: NewRelease, comes_up: bool) -> Result<Arc<Release>, Failed> {
         let release = self.releases.add(new, self.clock.now(), comes_up).await?;
         self.tidy(&release.system).await;
         Ok(release)
+    }
+
+    /// Makes a release. What a failure has left of it goes: a disk that it has filled has room for the next one.
+    async fn or_tidy<T>(&self, system: &System, made: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let made = made.await;
+        if made.is_err() {
+            self.tidy(system).await;
+        }
+        made
     }
 
     /// Removes the releases that are not kept. What cannot be removed does no harm, and the next deploy tries again.

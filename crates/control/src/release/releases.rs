@@ -259,7 +259,9 @@ impl Releases {
             self.records.forget_release(*number).await?;
             self.lock().records.remove(number);
         }
-        self.change(|ledger| ledger.forget(&forgotten)).await?;
+        if !forgotten.is_empty() {
+            self.change(|ledger| ledger.forget(&forgotten)).await?;
+        }
         let documents: BTreeSet<_> = self.all().into_values().map(|record| record.document).gather();
         let needed = self.ledger().needed();
         let in_use = self.all().into_iter().filter(|(number, _)| needed.contains(number));

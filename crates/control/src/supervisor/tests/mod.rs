@@ -4,6 +4,7 @@ mod aborts;
 mod builds;
 mod counts;
 mod figures;
+mod kept;
 mod migrations;
 mod reboot;
 mod records;

@@ -176,6 +176,13 @@ impl World {
         fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
     }
 
+    /// The files in the content store.
+    pub(super) fn objects(&self) -> usize {
+        let list = |folder: &Path| fs::read_dir(folder).expect("it is there").flatten();
+        let shards = list(&self.folder.path().join(".isles/store/objects"));
+        shards.map(|shard| list(&shard.path()).count()).sum()
+    }
+
     /// Waits until a service has so many instances, all of them healthy, and no other.
     pub(super) async fn has(&self, service: &str, instances: usize) {
         let is_so = move |status: &ServiceStatus| {
