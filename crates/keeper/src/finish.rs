@@ -32,10 +32,8 @@ impl Keeper {
             left.is_empty()
         });
         self.end_platform();
-        // Closed before the viewer is awaited: it ends when nobody listens any more.
-        let sockets = std::mem::take(&mut self.sockets);
-        let own = |socket: &&Socket| is_held || !socket.lies_in(self.config.lock.folder());
-        sockets.values().filter(own).for_each(Socket::unlink);
+        // Before the viewer is awaited: it ends when nobody listens any more.
+        self.close_sockets(is_held);
         remove_groups(self.processes.values().flat_map(|it| &it.spawn.cgroups).map(PathBuf::as_path));
         self.groups.iter().for_each(|group| _ = fs::remove_dir(group));
         self.reap_until(VIEWER_PATIENCE, |keeper| keeper.config.viewer.is_none());
@@ -44,6 +42,12 @@ impl Keeper {
         }
         self.config.lock.end();
         if is_held { code } else { code.max(1) }
+    }
+
+    fn close_sockets(&mut self, is_held: bool) {
+        let sockets = std::mem::take(&mut self.sockets);
+        let own = |socket: &&Socket| is_held || !socket.lies_in(self.config.lock.folder());
+        sockets.values().filter(own).for_each(Socket::unlink);
     }
 
     fn end_platform(&mut self) {

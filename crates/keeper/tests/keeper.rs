@@ -395,11 +395,16 @@ fn detached_ignores_hangup() {
 fn the_viewer_is_awaited() {
     let mut rig = Rig::start_as("viewed-keeper");
     let mut platform = rig.platform();
+    let address = ListenAddress::Tcp { address: "127.0.0.1:0".parse().unwrap(), device: None };
+    let (_, socket) = platform.request(Request::Bind { name: "api".into(), address }).unwrap();
+    let port = TcpListener::from(socket.unwrap()).local_addr().unwrap().port();
+    let listens = format!("0100007F:{port:04X} 00000000:0000 0A");
+    assert!(fs::read_to_string("/proc/net/tcp").unwrap().contains(&listens), "the keeper has it");
     platform.request(Request::Stop { code: 0 }).unwrap();
     drop(platform);
     // The records go last, after the viewer.
     assert_eq!(keeper::running(&rig.state()), Some(rig.keeper.id()));
-    fs::write(rig.folder.path().join("relay.look"), "").unwrap();
+    fs::write(rig.folder.path().join("relay.look"), listens).unwrap();
     assert_eq!((rig.exit_code(), rig.folder.path().join("relay.seen").exists()), (Some(0), true));
 }
 

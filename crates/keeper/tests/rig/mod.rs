@@ -48,9 +48,12 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
     }
 }
 
-/// A child that waits for a file and then makes another, by itself: a child of its own would be killed as what is left.
+/// A child that waits for a file, and until nothing listens that stands in it, and then makes another. Children of its own may be killed as
+/// what is left.
 fn view(relay: &str) -> u32 {
-    let script = "while ! [ -e $0.look ]; do sleep 0.01; done; : >$0.seen";
+    let script = "while ! [ -s $0.look ]; do sleep 0.01; done
+        until grep -qFf $0.look /proc/net/tcp; [ $? = 1 ]; do sleep 0.01; done
+        : >$0.seen";
     Command::new("/bin/sh").args(["-c", script, relay]).process_group(0).spawn().unwrap().id()
 }
 
