@@ -9,10 +9,12 @@ use crate::{connection, signal::Signal};
 
 /// So many buffers of a body may wait on one connection: a peer that stops reading costs no more.
 const BUFFERS: usize = 4;
+/// What the crate `h2` takes for a piece that waits, beside its bytes.
+const OVERHEAD: usize = 256;
 /// The largest piece of a body that is handed over at once, so that streams take turns.
 pub(super) const PIECE_MAX: usize = 16 * 1024;
 
-/// The bytes of bodies that wait to be written on one connection.
+/// The bytes of bodies that wait to be written on one connection, and what they cost.
 pub(super) struct Queue {
     most: usize,
     bytes: Cell<usize>,
@@ -47,7 +49,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn new(bytes: Bytes, queue: &Rc<Queue>) -> Self {
-        let counted = bytes.len();
+        let counted = bytes.len() + OVERHEAD;
         queue.bytes.set(queue.bytes.get() + counted);
         Self { bytes, counted, queue: queue.clone() }
     }

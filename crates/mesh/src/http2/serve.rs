@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wire::http1::HeadLimits;
 
 use super::{
+    DATA_FRAME_BUDGET,
     chunk::{Chunk, Queue},
     fields,
     hands::{self, Job},
@@ -118,6 +119,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
         .initial_window_size(size(limits.http2.window))
         .initial_connection_window_size(size(limits.http2.connection_window))
         .max_pending_accept_reset_streams(count(limits.http2.resets))
+        .data_frame_budget(DATA_FRAME_BUDGET)
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
         .max_header_list_size(fields::list_max(heads));
     settings
