@@ -38,6 +38,8 @@ impl Taken {
 pub(super) enum Lost {
     /// Its sender has gone, or has given it up.
     Gone,
+    /// Its sender has given it up, and goes on with others on the same connection.
+    Reset,
     /// It is malformed.
     Malformed(HeadError),
 }

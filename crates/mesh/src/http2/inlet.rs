@@ -62,7 +62,7 @@ impl Source for Inlet {
                     self.counted = data.len();
                     self.held = Some(data);
                 }
-                Some(Err(_)) => return Err(Lost::Gone),
+                Some(Err(error)) => return Err(lost(&error)),
                 None => return Ok(None),
             }
         }
@@ -107,8 +107,12 @@ impl Source for Inlet {
 
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
         self.taken = Taken::More;
-        self.body.trailers().await.map_err(|_| Lost::Gone)
+        self.body.trailers().await.map_err(|error| lost(&error))
     }
+}
+
+fn lost(error: &h2::Error) -> Lost {
+    if error.is_reset() && error.is_remote() { Lost::Reset } else { Lost::Gone }
 }
 
 /// The body of a client's stream, and an eye on the client.

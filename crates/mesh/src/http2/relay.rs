@@ -112,7 +112,7 @@ pub(super) fn judge(flow: &Flow<'_>, source: &impl Source, stop: Stop, is_pooled
 
 fn stopped(lost: Lost) -> Stopped {
     match lost {
-        Lost::Gone => Stopped::Vanished,
+        Lost::Gone | Lost::Reset => Stopped::Vanished,
         Lost::Malformed(error) => Stopped::Refused(Fault::of_request(error)),
     }
 }
@@ -122,7 +122,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
     let unread_max = flow.unread_max();
     loop {
         let piece = flow.unless_idle(pin!(source.piece())).await?;
-        let Some(piece) = piece.map_err(truncated)? else { break };
+        let Some(piece) = piece.map_err(|lost| truncated(flow, lost))? else { break };
         let (length, last) = (piece.data.len(), piece.last);
         deliver(unread_max, source, sink.send(piece.data, last)).await?;
         source.taken();
@@ -131,7 +131,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
             return Ok(());
         }
     }
-    let trailers = source.trailers().await.map_err(truncated)?;
+    let trailers = source.trailers().await.map_err(|lost| truncated(flow, lost))?;
     if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
         flow.call.grpc_status.set(Some(status));
     }
@@ -158,9 +158,12 @@ async fn deliver(
     }
 }
 
-fn truncated(lost: Lost) -> Stop {
+fn truncated(flow: &Flow<'_>, lost: Lost) -> Stop {
+    if let Lost::Reset = lost {
+        flow.was_reset();
+    }
     match lost {
-        Lost::Gone => Stop::Truncated(Reason::Reset),
+        Lost::Gone | Lost::Reset => Stop::Truncated(Reason::Reset),
         Lost::Malformed(error) => Stop::Fault(Fault::new(Reason::BadResponse, error.detail)),
     }
 }
@@ -175,11 +178,11 @@ async fn has_piece(source: &mut impl Source) -> bool {
 }
 
 /// A body that is malformed from its first byte on is found before the head is sent.
-pub(super) async fn check_first(source: &mut impl Source) -> Result<(), Stop> {
+pub(super) async fn check_first(flow: &Flow<'_>, source: &mut impl Source) -> Result<(), Stop> {
     tokio::select! {
         biased;
         first = source.piece() => match first {
-            Err(lost @ Lost::Malformed(_)) => Err(truncated(lost)),
+            Err(lost @ Lost::Malformed(_)) => Err(truncated(flow, lost)),
             _ => Ok(()),
         },
         () = ready(()) => Ok(()),

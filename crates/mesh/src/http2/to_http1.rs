@@ -99,7 +99,7 @@ pub(super) async fn download(
         flow.observe(response.status(), retry_after);
         let ends = response.framing().is_empty();
         let mut source = Http1Source::new(from, reply, flow.call.connection.shared.buffer, response.framing());
-        relay::check_first(&mut source).await?;
+        relay::check_first(flow, &mut source).await?;
         flow.answered.set(true);
         let mut pipe = outlet.begin(head, ends).map_err(|_| Stop::Vanished)?;
         if !ends {
