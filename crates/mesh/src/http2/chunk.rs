@@ -18,6 +18,8 @@ pub(super) const PIECE_MAX: usize = 16 * 1024;
 pub(super) struct Queue {
     most: usize,
     bytes: Cell<usize>,
+    /// The pieces so far.
+    pieces: Cell<usize>,
     shrunk: Signal,
 }
 
@@ -25,7 +27,12 @@ impl Queue {
     /// A queue for bodies of which so many bytes are held.
     pub(super) fn new(buffer: ByteSize) -> Rc<Self> {
         let most = connection::bytes(buffer).saturating_mul(BUFFERS);
-        Rc::new(Self { most, bytes: Cell::default(), shrunk: Signal::default() })
+        Rc::new(Self { most, bytes: Cell::default(), pieces: Cell::default(), shrunk: Signal::default() })
+    }
+
+    /// How many pieces there were so far.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.get()
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -51,6 +58,7 @@ impl Chunk {
     pub(super) fn new(bytes: Bytes, queue: &Rc<Queue>) -> Self {
         let counted = bytes.len() + OVERHEAD;
         queue.bytes.set(queue.bytes.get() + counted);
+        queue.pieces.set(queue.pieces.get().wrapping_add(1));
         Self { bytes, counted, queue: queue.clone() }
     }
 }

@@ -81,13 +81,15 @@ impl Drop for Place {
 pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let (limits, heads) = client::limits(&worker, client.entry);
     let (readings, names) = (Rc::<Readings>::default(), client.socket.names().cloned());
-    let io = Io::metered(first, client.socket, Meter::new(&limits.http2, readings.clone()));
+    let queue = Queue::new(limits.buffer);
+    let meter = Meter::new(&limits.http2, queue.clone(), readings.clone());
+    let io = Io::metered(first, client.socket, meter);
     let wire = io.wire();
     let entrance = Rc::new(Entrance {
         entry: client.entry,
         peer: client.peer,
         names,
-        queue: Queue::new(limits.buffer),
+        queue,
         wire: wire.clone(),
         streams: Cell::new(0),
         readings,

@@ -25,7 +25,7 @@ use crate::{
 const MESSAGES: usize = 20_000;
 const MESSAGE: Bytes = Bytes::from_static(b"a message");
 /// What a reader grants that is slow.
-const NARROW: u32 = 4096;
+const NARROW: u32 = 100;
 
 /// Both ends of one direction of one stream.
 type Direction = (SendStream<Bytes>, RecvStream);
