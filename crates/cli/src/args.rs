@@ -10,7 +10,9 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ServiceName, parse_duration};
 
-pub use messages::{DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, TailArgs, TopicVerb};
+pub use messages::{
+    ConsumerVerb, DeadArgs, DeadVerb, KvVerb, PubArgs, PutArgs, ReplayArgs, RmArgs, TailArgs, TopicVerb,
+};
 pub use releases::{AbortArgs, DeployArgs, DiffArgs, RollbackArgs, RolloutArgs};
 pub use services::{CallArgs, LogsArgs, RestartArgs, ScaleArgs};
 

@@ -52,7 +52,7 @@ pub(crate) fn consumer(name: &str, fields: Value) -> Value {
 pub(crate) fn system_json(phase: &str, services: Value) -> Value {
     json!({
         "name": "shop", "version": "0.1.0", "phase": phase, "keeper_pid": 4242, "platform_pid": 4243,
-        "started_at": 8_000_000, "gateway": "127.0.0.1:8080", "services": services,
+        "started_at": 199_000_000, "up_since": 8_000_000, "gateway": "127.0.0.1:8080", "services": services,
     })
 }
 

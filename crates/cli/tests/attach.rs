@@ -106,6 +106,16 @@ async fn detached_it_returns_when_a_service_cannot_come_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn detached_it_returns_when_the_system_goes_on_without_a_service() {
+    let problem = json!({ "cause": "exited with code 1", "hint": "see its log", "log": [] });
+    let degraded = system("running", "crash-loop", 0, problem);
+    let scripts = [("GET /v1/system/watch ", lines(&[degraded])), ("GET /never ", String::new())];
+    let Shown { outcome, out, .. } = show(&scripts, true, false, None).await;
+    assert_eq!((outcome, outcome.exit_code()), (Outcome::Degraded, cli::exit::ExitCode::Failed));
+    assert!(out.starts_with("\nshop is up but for users: started again and again\n"), "{out}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_system_that_cannot_come_up_ends_as_failed() {
     let mut stopping = system("stopping", "stopped", 0, Value::Null);
     stopping["problem"] = json!({ "cause": "127.0.0.1:8080 is in use by pid 77", "hint": "stop it" });

@@ -88,6 +88,44 @@ async fn what_is_asked_and_printed() {
 }
 
 #[tokio::test]
+async fn messages_and_consumers_are_taken_away() {
+    for (line, request, answered, out, err) in [
+        (
+            &["topic", "rm", "orders.placed", "7"] as &[&str],
+            "DELETE /v1/topics/orders.placed/messages/7 ",
+            json!({ "sequence": 7 }),
+            "orders.placed  7  removed\n",
+            "",
+        ),
+        (
+            &["topic", "rm", "orders.placed", "7", "--json"],
+            "DELETE /v1/topics/orders.placed/messages/7 ",
+            json!({ "sequence": 7 }),
+            "{\"sequence\":7}\n",
+            "",
+        ),
+        (
+            &["topic", "consumer", "rm", "orders.placed", "old"],
+            "DELETE /v1/topics/orders.placed/consumers/old ",
+            json!({ "name": "old" }),
+            "old  removed from orders.placed\n",
+            "",
+        ),
+        (
+            &["topic", "consumer", "rm", "orders.placed", "mailer"],
+            "DELETE /v1/topics/orders.placed/consumers/mailer ",
+            json!({ "name": "mailer", "made_again_by": "mailer" }),
+            "mailer  removed from orders.placed\n",
+            "mailer subscribes to orders.placed: its program makes a new one when it runs again, which begins where the program \
+             says, at the first message if it says nothing\n",
+        ),
+    ] {
+        let (code, printed, said, _) = run(line, &[(request, ok(answered))]).await;
+        assert_eq!((code, printed.as_str(), said.as_str()), (ExitCode::Ok, out, err), "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_becomes_of_dead_letters() {
     for (line, request, body, answered, out) in [
         (

@@ -207,6 +207,24 @@ async fn restart_and_scale() {
     assert!(server.requests()[5].ends_with("\r\n\r\n{\"replicas\":2}"), "{:?}", server.requests()[5]);
 }
 
+#[tokio::test]
+async fn nothing_is_said_to_follow_the_load_that_may_not() {
+    let folder = Folder::new(SHOP);
+    let _server = folder.serve(&[
+        ("GET /v1/services/users ", ok(service("healthy", 2))),
+        ("GET /v1/rollout ", problem(404, "there was none")),
+        ("POST /v1/services/users/scale ", problem(409, "its number of instances does not follow the load")),
+        ("GET /v1/services/users ", ok(service("healthy", 2))),
+        ("GET /v1/rollout ", problem(404, "there was none")),
+        ("POST /v1/services/users/scale ", ok(service("healthy", 2))),
+    ]);
+    let refused = "error: its number of instances does not follow the load\nhint: a hint\n";
+    let scale = ["scale", "users", "--auto"];
+    assert_eq!(folder.run(&scale).await, (ExitCode::Failed, String::new(), refused.into()));
+    let done = (ExitCode::Ok, "users  healthy 2/2\n".to_owned(), "users  follows the load again\n".to_owned());
+    assert_eq!(folder.run(&scale).await, done);
+}
+
 fn connections(requests: u64) -> String {
     ok(json!([{
         "connection": "gateway -> users", "caller": "gateway", "callee": "users", "requests": requests,

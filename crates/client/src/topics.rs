@@ -1,10 +1,11 @@
 //! Topics.
 
+use hyper::Method;
 use model::{
     TopicName,
     api::{
-        DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, Publish, Published, Replay, Replayed, TopicStatus,
-        WhichDead,
+        DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, Publish, Published, RemovedConsumer,
+        RemovedMessage, Replay, Replayed, TopicStatus, WhichDead,
     },
 };
 
@@ -45,6 +46,22 @@ impl Client {
     /// See [`ClientError`].
     pub async fn publish(&self, topic: &TopicName, message: &Publish) -> Result<Published, ClientError> {
         self.post(&path(topic, "/messages"), Some(message)).await
+    }
+
+    /// Takes a message of a topic away for good.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_message(&self, topic: &TopicName, sequence: u64) -> Result<RemovedMessage, ClientError> {
+        self.with_body(Method::DELETE, &path(topic, &format!("/messages/{sequence}")), None::<&()>).await
+    }
+
+    /// Takes a consumer of a topic away, which nobody uses.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_consumer(&self, topic: &TopicName, consumer: &str) -> Result<RemovedConsumer, ClientError> {
+        self.with_body(Method::DELETE, &path(topic, &format!("/consumers/{}", part(consumer))), None::<&()>).await
     }
 
     /// Lets a consumer of a topic get messages again.

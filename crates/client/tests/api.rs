@@ -81,6 +81,7 @@ fn system(phase: SystemPhase) -> SystemStatus {
         keeper_pid: 1,
         platform_pid: 2,
         started_at: Timestamp(3),
+        up_since: Some(Timestamp(2)),
         gateway: Some("127.0.0.1:8080".parse().unwrap()),
         gateway_tls: false,
         problem: None,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use crate::{Secrets, release::Release};
-use model::spec::System;
+use model::{Timestamp, spec::System};
 use ports::{
     clock::Clock,
     logs::Logs,
@@ -26,6 +26,8 @@ pub struct Config {
     pub text: String,
     /// The release to go on with, without building anything.
     pub recorded: Option<Recorded>,
+    /// Whether the system ran before (`isles up --resume`): then no service that fails ends it as it comes up.
+    pub ran_before: bool,
     /// The manifest's folder, absolute.
     pub folder: PathBuf,
     /// The state folder, absolute.
@@ -40,6 +42,8 @@ pub struct Config {
     pub connection_port: u16,
     /// The keeper's process id.
     pub keeper_pid: u32,
+    /// When the keeper started, where the host can tell.
+    pub up_since: Option<Timestamp>,
     /// This process's id.
     pub platform_pid: u32,
     /// Whether an earlier platform process of the same keeper brought the system up.

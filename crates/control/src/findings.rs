@@ -132,7 +132,12 @@ fn hint(reason: Reason, figures: &ConnectionFigures, is_own: bool) -> String {
             format!("the first line, and the events, tell of the instances of {callee}")
         }
         Reason::BreakerOpen => "the failed requests tell what opened it".into(),
-        _ => reason.hint().to_owned(),
+        Reason::Refused if !is_own => format!("see `isles logs {callee}`"),
+        Reason::ConnectTimeout if !is_own => {
+            format!("is it overloaded? `isles scale {callee}=N` gives it more instances")
+        }
+        Reason::Timeout if !is_own => format!("raise `timeout` of the connection, or see `isles logs {callee}`"),
+        _ => reason.hint_for(callee),
     }
 }
 
@@ -202,8 +207,11 @@ mod tests {
             let figures = figures(connection, json!({ "requests": 9, "reasons": { reason.code(): 2 } }));
             of(&"users".parse().unwrap(), &[figures], &[]).remove(0).hint
         };
+        for reason in Reason::ALL {
+            let hint = hint("orders -> users", *reason);
+            assert!(!hint.contains("isles why") && !hint.contains("SERVICE"), "{hint}");
+        }
         for reason in [Reason::NoUpstream, Reason::NotReady, Reason::BreakerOpen] {
-            assert!(!hint("orders -> users", reason).contains("isles why"));
             assert_eq!(hint("users -> stock", reason), "run `isles why stock`");
         }
     }
@@ -253,7 +261,10 @@ mod tests {
                     false,
                     "orders -> users: 3 of 90 requests: reset, the instance closed the connection before it answered",
                 ),
-                (false, "orders -> users: 2 of 90 requests: queue-full, too many requests wait for this service"),
+                (
+                    false,
+                    "orders -> users: 2 of 90 requests: queue-full, too many requests wait for an instance, or for a connection to one",
+                ),
                 (false, "users -> stock: 70 of 0 requests: no-upstream, the service has no healthy instance"),
             ],
         );

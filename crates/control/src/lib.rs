@@ -25,5 +25,5 @@ pub use api::{Api, serve};
 pub use config::{Config, Engines, HostEnv, Recorded, ServiceStreams};
 pub use messaging::Ensure;
 pub use release::{ReleaseError, Releases, StoreError};
-pub use secrets::{Secrets, env_files};
+pub use secrets::Secrets;
 pub use supervisor::{Supervisor, SystemHandle};

@@ -6,17 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use manifest::{ONE_A_LINE, variables};
 use model::{
-    ServiceName,
-    spec::{Service, System},
+    Gather, ServiceName,
+    spec::{Nats, Service, System},
     status::Trouble,
 };
+
+/// By name.
+pub(crate) type Values = BTreeMap<String, String>;
 
 /// Where secrets come from.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     /// The environment of `isles up`; it wins.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Values,
     /// The file.
     pub file: PathBuf,
 }
@@ -27,19 +31,49 @@ impl Secrets {
     ///
     /// # Errors
     /// When one is not given, or the file cannot be used.
-    pub fn read(&self, system: &System) -> Result<BTreeMap<String, String>, Trouble> {
-        let names = names(system);
-        if names.is_empty() {
-            return Ok(BTreeMap::new());
+    pub fn read(&self, system: &System) -> Result<Values, Trouble> {
+        let nats = system.nats.as_ref();
+        if system.services.iter().all(|(name, service)| names(nats, name, service).is_empty()) {
+            return Ok(Values::new());
         }
-        let in_file = read_file(&self.file)?;
-        let mut values = BTreeMap::new();
-        for (service, name) in names {
-            let given = self.variables.get(&name).or_else(|| in_file.get(&name));
-            let value = given.ok_or_else(|| self.missing(service, &name))?;
-            values.insert(name, value.clone());
+        let in_file = Ok(read_file(&self.file)?);
+        let mut values = Values::new();
+        for (name, service) in &system.services {
+            values.extend(self.pick(nats, name, service, &in_file)?);
         }
-        check_passwords(system, &values)?;
+        Ok(values)
+    }
+
+    /// The same of each service to which all of its own are given.
+    pub(crate) fn given(&self, system: &System) -> Values {
+        let (nats, in_file) = (system.nats.as_ref(), read_file(&self.file));
+        let of = |(name, service)| self.pick(nats, name, service, &in_file).ok();
+        system.services.iter().filter_map(of).flatten().gather()
+    }
+
+    /// The same of one service.
+    pub(crate) fn of(&self, nats: Option<&Nats>, name: &ServiceName, service: &Service) -> Result<Values, Trouble> {
+        self.pick(nats, name, service, &read_file(&self.file))
+    }
+
+    fn pick(
+        &self,
+        nats: Option<&Nats>,
+        name: &ServiceName,
+        service: &Service,
+        in_file: &Result<Values, Trouble>,
+    ) -> Result<Values, Trouble> {
+        let mut values = Values::new();
+        for secret in names(nats, name, service) {
+            let value = match self.variables.get(&secret) {
+                Some(value) => value,
+                None => {
+                    in_file.as_ref().map_err(Trouble::clone)?.get(&secret).ok_or_else(|| self.missing(name, &secret))?
+                }
+            };
+            values.insert(secret, value.clone());
+        }
+        check_password(nats, name, service, &values)?;
         Ok(values)
     }
 
@@ -54,7 +88,7 @@ impl Secrets {
 ///
 /// # Errors
 /// When one cannot be read or has a line that is none.
-pub fn env_files(system: &System, folder: &Path) -> Result<BTreeMap<ServiceName, BTreeMap<String, String>>, Trouble> {
+pub(crate) fn env_files(system: &System, folder: &Path) -> Result<BTreeMap<ServiceName, Values>, Trouble> {
     let mut all = BTreeMap::new();
     for (name, service) in &system.services {
         let Some(file) = &service.env_file else { continue };
@@ -63,76 +97,43 @@ pub fn env_files(system: &System, folder: &Path) -> Result<BTreeMap<ServiceName,
             let cause = format!("the env_file {} of `{name}` cannot be read: {error}", path.display());
             trouble(cause, "check the path and its permissions")
         })?;
-        all.insert(name.clone(), parse(&text).map_err(|line| no_variable(&path, line))?);
+        all.insert(name.clone(), variables(&text).map_err(|line| no_variable(&path, line))?);
     }
     Ok(all)
 }
 
-fn names(system: &System) -> Vec<(&ServiceName, String)> {
-    let own = |(name, service): (_, &Service)| service.secrets.iter().map(|secret| (name, secret.clone())).collect();
-    let mut names: Vec<_> = system.services.iter().flat_map::<Vec<_>, _>(own).collect();
-    names.extend(passwords(system));
-    names
+/// Its secrets, and its password at the NATS server.
+fn names(nats: Option<&Nats>, name: &ServiceName, service: &Service) -> Vec<String> {
+    let password = nats.and_then(|nats| nats.secret(name, service));
+    service.secrets.iter().cloned().chain(password).collect()
 }
 
-/// Whose password at the NATS server which secret is.
-fn passwords(system: &System) -> impl Iterator<Item = (&ServiceName, String)> {
-    let all = system.nats.iter().flat_map(|nats| system.services.iter().map(move |found| (nats, found)));
-    all.filter_map(|(nats, (name, service))| Some((name, nats.secret(name, service)?)))
+fn check_password(nats: Option<&Nats>, name: &ServiceName, service: &Service, values: &Values) -> Result<(), Trouble> {
+    let Some((nats, secret)) = nats.and_then(|nats| Some((nats, nats.secret(name, service)?))) else { return Ok(()) };
+    if values.get(&secret).is_some_and(|password| nats.url.for_user(name.as_str(), password).is_ok()) {
+        return Ok(());
+    }
+    let cause = format!("the secret `{secret}`, the password of `{name}` at the NATS server, does not fit into a URL");
+    Err(trouble(cause, "make it of letters, digits, `-`, `.`, `_` and `~`"))
 }
 
-fn check_passwords(system: &System, values: &BTreeMap<String, String>) -> Result<(), Trouble> {
-    let Some(nats) = &system.nats else { return Ok(()) };
-    let fits = |(service, secret): &(&ServiceName, String)| {
-        values.get(secret).is_some_and(|password| nats.url.for_user(service.as_str(), password).is_ok())
-    };
-    passwords(system).find(|found| !fits(found)).map_or(Ok(()), |(service, secret)| {
-        let cause =
-            format!("the secret `{secret}`, the password of `{service}` at the NATS server, does not fit into a URL");
-        Err(trouble(cause, "make it of letters, digits, `-`, `.`, `_` and `~`"))
-    })
-}
-
-fn read_file(file: &Path) -> Result<BTreeMap<String, String>, Trouble> {
-    let Ok(metadata) = file.metadata() else { return Ok(BTreeMap::new()) };
+fn read_file(file: &Path) -> Result<Values, Trouble> {
+    let Ok(metadata) = file.metadata() else { return Ok(Values::new()) };
     if metadata.permissions().mode() & 0o077 != 0 {
         let cause = format!("{} can be read by others", file.display());
         return Err(trouble(cause, format!("run: chmod 600 {}", file.display())));
     }
     let text = std::fs::read_to_string(file)
         .map_err(|error| trouble(format!("{} cannot be read: {error}", file.display()), ""))?;
-    parse(&text).map_err(|line| no_variable(file, line))
+    variables(&text).map_err(|line| no_variable(file, line))
 }
 
 fn no_variable(file: &Path, line: usize) -> Trouble {
-    trouble(format!("{}:{line}: not `NAME=value`", file.display()), "write one variable a line")
+    trouble(format!("{}:{line}: not `NAME=value`", file.display()), ONE_A_LINE)
 }
 
 fn trouble(cause: String, hint: impl Into<String>) -> Trouble {
     Trouble::new(cause, hint)
-}
-
-/// `NAME=value` a line; empty lines and lines that begin with `#` are passed over. The error is the line's number.
-fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
-    let mut values = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, value) = line.split_once('=').ok_or(number + 1)?;
-        let name = name.trim().trim_start_matches("export ").trim();
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(number + 1);
-        }
-        values.insert(name.to_owned(), unquote(value.trim()).to_owned());
-    }
-    Ok(values)
-}
-
-fn unquote(value: &str) -> &str {
-    let quoted = |quote| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -140,13 +141,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_variables() {
-        let text = "# comment\n\nA=1\nexport B = two words \nC=\"quoted\"\nD='a=b'\nE=\n";
-        let parsed = parse(text).unwrap();
-        let seen: Vec<_> = parsed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(seen, [("A", "1"), ("B", "two words"), ("C", "quoted"), ("D", "a=b"), ("E", "")]);
-        for (text, line) in [("A=1\nnonsense", 2), ("=x", 1), ("A B=x", 1)] {
-            assert_eq!(parse(text), Err(line), "{text}");
+    fn what_one_service_lacks_the_others_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets");
+        let service = |secret: &str| Service { secrets: vec![secret.into()], ..Service::new("./serve") };
+        let mut system = System::new("shop".parse().unwrap());
+        system.services = ["IN_FILE", "IN_ENV", "GONE"]
+            .map(|secret| (secret.to_lowercase().replace('_', "-").parse().unwrap(), service(secret)))
+            .into();
+        let secrets = Secrets { variables: [("IN_ENV".into(), "2".into())].into(), file: file.clone() };
+        let missing = "the secret `GONE` of `gone` is not given";
+        let nothing = "can be read by others";
+        for (mode, given, why) in [(0o600, &["IN_ENV", "IN_FILE"][..], missing), (0o644, &["IN_ENV"], nothing)] {
+            std::fs::write(&file, "IN_FILE=1\nIN_ENV=the environment wins\n").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let values = secrets.given(&system);
+            assert_eq!(
+                (values.keys().map(|name| &name[..]).collect::<Vec<_>>(), &values["IN_ENV"][..]),
+                (given.to_vec(), "2")
+            );
+            let gone = secrets.of(None, &"gone".parse().unwrap(), &service("GONE")).unwrap_err();
+            for trouble in [gone, secrets.read(&system).unwrap_err()] {
+                assert!(trouble.cause.contains(why), "{trouble:?}");
+            }
         }
     }
 }

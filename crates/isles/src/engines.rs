@@ -18,6 +18,7 @@ use ports::{
     messages::Messages,
     streams::{Expect, KeyValue},
     tasks::{TaskKind, Tasks},
+    wall_clock::WallClock,
     workloads::WorkloadEvents,
 };
 use runtime::{Inventory, KeeperClient, KeeperEvents, Runtime, RuntimeConfig};
@@ -36,6 +37,8 @@ const PORT_TRIES: u32 = 100;
 /// The engines of one platform process.
 pub(crate) struct Started {
     pub(crate) engines: Engines,
+    /// The time of messages and lines of logs.
+    pub(crate) wall_clock: Arc<dyn Clock>,
     pub(crate) events: WorkloadEvents,
     /// Serves topics and buckets, if that is in this process.
     pub(crate) messages: Option<Arc<dyn Messages>>,
@@ -96,7 +99,9 @@ pub(crate) async fn start(
         None => None,
     };
     let config = RuntimeConfig::new(state.logs(), format!("{}-{id}", system.name));
-    let (runtime, events) = Runtime::start(config, keeper.clone(), inventory, events, clock.clone(), tasks.clone());
+    let wall_clock: Arc<dyn Clock> = Arc::new(WallClock::new(clock.clone()));
+    let (runtime, events) =
+        Runtime::start(config, keeper.clone(), inventory, events, wall_clock.clone(), tasks.clone());
     let messages::Started { server, streams: service_streams } =
         messages::start(&buckets, system, folder, clock.clone(), resumed).await?;
     let mesh = MeshConfig {
@@ -122,7 +127,8 @@ pub(crate) async fn start(
         clock,
         tasks: tasks.clone(),
     };
-    Ok(Started { engines, events, messages: server, mesh, api, sockets, connection_port, keeper_pid, resumed })
+    let messages = server;
+    Ok(Started { engines, wall_clock, events, messages, mesh, api, sockets, connection_port, keeper_pid, resumed })
 }
 
 /// Where the gateway's certificate comes from, if it has one.

@@ -1,4 +1,5 @@
 //! Isles: a whole microservice platform in one binary.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "they panic where nothing can be written")]
 
 mod engines;
 mod messages;
@@ -13,7 +14,10 @@ mod up;
 mod upgrade;
 mod view;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use cli::{
     args::Command,
@@ -26,7 +30,8 @@ fn main() -> ExitCode {
     let environment = match Environment::host() {
         Ok(environment) => environment,
         Err(error) => {
-            eprintln!("error: the current folder cannot be read: {error}\nhint: change to a folder that exists");
+            let hint = "change to a folder that exists";
+            let _ = writeln!(io::stderr(), "error: the current folder cannot be read: {error}\nhint: {hint}");
             return ExitCode::FAILURE;
         }
     };

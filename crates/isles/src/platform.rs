@@ -75,6 +75,8 @@ struct First {
     /// The manifest's text, if the system comes from there.
     text: String,
     recorded: Option<Recorded>,
+    /// Whether it goes on with what ran last.
+    ran_before: bool,
 }
 
 /// A system that can run.
@@ -121,7 +123,8 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     };
     let hint = match streams {
         Some(StreamsError::Damaged { .. }) => {
-            "restore the file from a copy, or move the folder that it lies in away: Isles then makes a new one, and the stores stay"
+            "restore the file from a copy. Without one, move the folder that it lies in away: all messages, keys, objects and the \
+             list of releases are gone then; databases stay"
         }
         Some(StreamsError::Newer { .. }) => "use the newer Isles that wrote it",
         Some(StreamsError::Unreachable(_)) => "see whether the NATS server is up, and try again",
@@ -144,15 +147,17 @@ async fn prepare(
     let stated = manifest::parse(&text, &Disk::new(folder)).system;
     let buckets = Arc::new(Buckets::new(state.buckets()));
     let releases = Releases::open(buckets.clone(), folder.clone(), state.0.clone()).await?;
-    let first = match recorded(&releases, resume, connected.is_resumed()).await? {
-        Some(release) => First { system: release.system().clone(), text: String::new(), recorded: Some(release) },
-        None => First { system: stated.context("the manifest in force has errors")?, text, recorded: None },
+    let recorded = recorded(&releases, resume, connected.is_resumed()).await?;
+    let (system, text) = match &recorded {
+        Some(release) => (release.system().clone(), String::new()),
+        None => (stated.context("the manifest in force has errors")?, text),
     };
+    let first = First { system, text, recorded, ran_before: resume };
     let started = engines::start(connected, buckets, &first.system, folder, state, environment, tasks).await?;
     let config = config(first, place, environment, &started);
-    let Started { engines, events, messages, mesh, api: socket, sockets, .. } = started;
+    let Started { engines, wall_clock, events, messages, mesh, api: socket, sockets, .. } = started;
     let (workloads, logs, traffic) = (engines.workloads.clone(), engines.logs.clone(), engines.traffic.clone());
-    let (messaging, clock) = (engines.messages.clone(), engines.clock.clone());
+    let (messaging, clock) = (engines.messages.clone(), wall_clock);
     let (supervisor, handle) = Supervisor::start(config, releases.clone(), engines, events).await?;
     let (tasks, streams, closing) = (tasks.clone(), Tasks::default(), CancellationToken::new());
     let api = Api { system: handle, releases, logs, traffic, messaging, clock, tasks, streams, closing };
@@ -197,7 +202,10 @@ async fn serve(
         return Ok(ExitCode::SUCCESS);
     };
     // With the API's socket in it, it stays: the keeper still holds that.
-    let _ = std::fs::remove_dir(ready.sockets).and_then(|()| std::fs::remove_file(state.0.join("run")));
+    let (link, sockets) = (state.0.join("run"), ready.sockets);
+    // It is another system's if the state folder was replaced.
+    let is_own = std::fs::read_link(&link).is_ok_and(|target| target == sockets);
+    let _ = std::fs::remove_dir(sockets).and_then(|()| if is_own { std::fs::remove_file(link) } else { Ok(()) });
     ready.workloads.stop_keeper(code).await;
     tasks.stop(TASKS_PATIENCE).await;
     Ok(code.into())
@@ -234,10 +242,13 @@ async fn journal_is_free(state: &State) -> bool {
 fn config(first: First, place: &Place, environment: &Environment, started: &Started) -> Config {
     let variable = |name: &&str| environment.variables.get(Path::new(name).as_os_str())?.to_str().map(str::to_owned);
     let host_env = HOST_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))).gather();
+    let keeper = i32::try_from(started.keeper_pid).ok();
+    let now = started.engines.clock.now();
     Config {
         system: first.system,
         text: first.text,
         recorded: first.recorded,
+        ran_before: first.ran_before,
         manifest: place.manifest.clone(),
         folder: place.folder.clone(),
         secrets: place.state.secrets(environment),
@@ -246,6 +257,7 @@ fn config(first: First, place: &Place, environment: &Environment, started: &Star
         sockets: started.sockets.clone(),
         connection_port: started.connection_port,
         keeper_pid: started.keeper_pid,
+        up_since: keeper.and_then(keeper::stat::age).map(|age| now - age),
         platform_pid: std::process::id(),
         resumed: started.resumed,
         builds_at_once: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

@@ -9,18 +9,13 @@ use cli::{project::Project, report::UserError};
 use control::Secrets;
 use keeper::ServiceManager;
 use mesh::TlsError;
-use model::{spec::System, status::Trouble};
+use model::spec::System;
 
 use crate::{engines, state::State};
 
-/// What is wrong, as it is told to a person.
-pub(crate) fn told(trouble: Trouble) -> UserError {
-    UserError::failed(trouble.cause, trouble.hint)
-}
-
-/// Makes sure that every `env_file` can be read and every secret is given.
-pub(crate) fn environment(system: &System, project: &Path, secrets: &Secrets) -> Result<(), UserError> {
-    control::env_files(system, project).and_then(|_| secrets.read(system)).map(drop).map_err(told)
+/// Makes sure that every secret is given.
+pub(crate) fn secrets(system: &System, secrets: &Secrets) -> Result<(), UserError> {
+    secrets.read(system).map(drop).map_err(|trouble| UserError::failed(trouble.cause, trouble.hint))
 }
 
 /// Makes sure that the gateway's port is free, unless the service manager has kept the listener on it.

@@ -122,9 +122,9 @@ fn unit(project: &Project, user: bool, environment: &Environment) -> anyhow::Res
     let name = project.system(false)?.name;
     let owner = fs::metadata(&project.folder)?.uid();
     let runs_as = if user || owner == geteuid().as_raw() { String::new() } else { format!("User={owner}\n") };
-    let after = if user { "" } else { "After=network.target\n" };
+    let after = if user { "" } else { "Wants=network-online.target\nAfter=network-online.target time-sync.target\n" };
     Ok(format!(
-        "[Unit]\nDescription=The system {name} on Isles\n{after}\n\
+        "[Unit]\nDescription=The system {name} on Isles\n{after}StartLimitIntervalSec=0\n\n\
          [Service]\nType=notify\nExecStart={program} up --resume --file {manifest}\nWorkingDirectory={}\nEnvironment={}\n{runs_as}\
          KillMode=mixed\nDelegate=yes\nFileDescriptorStoreMax=16\nRestart=on-failure\nRestartSec=1\nTimeoutStopSec=150\n\n\
          [Install]\nWantedBy={}\n",

@@ -49,7 +49,7 @@ pub(crate) fn run(
         terminal.say(&format!("note: {line}\n"));
     }
     if !args.resume {
-        preflight::environment(&system, &project.folder, &state.secrets(environment))?;
+        preflight::secrets(&system, &state.secrets(environment))?;
     }
     preflight::certificate(&system, &project.folder, &state)?;
     let manager = ServiceManager::of(|name| environment.variables.get(OsStr::new(name))?.to_str().map(str::to_owned));

@@ -62,7 +62,7 @@ pub(crate) fn detached(
         cli::in_time(settings, wait_for_api(&client, ended)).await?;
         let shown = show(&client, project, system, begun, true, settings, clock, terminal);
         let outcome = cli::in_time(settings, shown).await?;
-        if outcome != Outcome::Up {
+        if !matches!(outcome, Outcome::Up | Outcome::Degraded) {
             let _ = keeper.wait();
         }
         Ok(outcome.exit_code().into())

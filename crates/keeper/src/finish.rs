@@ -21,8 +21,9 @@ const PLATFORM_PATIENCE: Duration = Duration::from_secs(2);
 const VIEWER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Keeper {
-    /// Leaves nothing behind.
-    pub(crate) fn finish(&mut self) {
+    /// Leaves nothing behind; returns the exit code. What lies in a state folder that is not its own any more is another's.
+    pub(crate) fn finish(&mut self, code: u8) -> u8 {
+        let is_held = self.config.lock.is_held();
         self.config.manager.is_stopping();
         self.processes.values().for_each(|process| process.signal(libc::SIGKILL, Whom::Tree));
         self.reap_until(KILL_PATIENCE, |keeper| {
@@ -32,7 +33,9 @@ impl Keeper {
         });
         self.end_platform();
         // Closed before the viewer is awaited: it ends when nobody listens any more.
-        std::mem::take(&mut self.sockets).values().for_each(Socket::unlink);
+        let sockets = std::mem::take(&mut self.sockets);
+        let own = |socket: &&Socket| is_held || !socket.lies_in(self.config.lock.folder());
+        sockets.values().filter(own).for_each(Socket::unlink);
         remove_groups(self.processes.values().flat_map(|it| &it.spawn.cgroups).map(PathBuf::as_path));
         self.groups.iter().for_each(|group| _ = fs::remove_dir(group));
         self.reap_until(VIEWER_PATIENCE, |keeper| keeper.config.viewer.is_none());
@@ -40,6 +43,7 @@ impl Keeper {
             kill(stat.pid, Signal::KILL);
         }
         self.config.lock.end();
+        if is_held { code } else { code.max(1) }
     }
 
     fn end_platform(&mut self) {

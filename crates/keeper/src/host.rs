@@ -25,7 +25,7 @@ pub(crate) fn wall_micros() -> u64 {
     u64::try_from(since_zero(ClockId::Realtime).as_micros()).unwrap_or(u64::MAX)
 }
 
-fn since_zero(clock: ClockId) -> Duration {
+pub(crate) fn since_zero(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }

@@ -22,14 +22,10 @@ use crate::{
     process::Process,
     protocol::{Event, Exit, Message},
     record::Lock,
+    say::say,
     socket::Socket,
     upgrade::Running,
 };
-
-/// The platform process decides how long stopping takes; after so long it has failed to.
-const STOP_PATIENCE: Duration = Duration::from_secs(120);
-/// So many requests to stop mean: at once.
-const STOP_REQUESTS_MAX: u32 = 3;
 
 /// What a keeper is started with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +53,7 @@ pub fn run(config: KeeperConfig) -> u8 {
     match Keeper::new(config) {
         Ok(mut keeper) => keeper.run(),
         Err(error) => {
-            eprintln!("error: the keeper cannot start: {error}\nhint: see `ulimit -n` and the host's limits");
+            say(&format!("error: the keeper cannot start: {error}\nhint: see `ulimit -n` and the host's limits"));
             1
         }
     }
@@ -71,7 +67,7 @@ pub fn resume(left: RawFd) -> u8 {
             keeper.run()
         }
         Err(error) => {
-            eprintln!("error: the keeper cannot go on: {error}\nhint: run `isles up`: nothing durable is lost");
+            say(&format!("error: the keeper cannot go on: {error}\nhint: run `isles up`: nothing durable is lost"));
             1
         }
     }
@@ -91,9 +87,11 @@ pub(crate) struct Keeper {
     /// The groups that programs' groups were in.
     pub(crate) groups: BTreeSet<PathBuf>,
     pub(crate) upgrade: Option<Running>,
-    stop_requests: u32,
+    pub(crate) stop_requests: u32,
     pub(crate) stop_signal: Option<i32>,
-    stop_deadline: Option<Duration>,
+    pub(crate) stop_deadline: Option<Duration>,
+    #[serde(default)]
+    pub(crate) next_look: Duration,
     pub(crate) end: Option<u8>,
 }
 
@@ -116,6 +114,7 @@ impl Keeper {
             stop_requests: 0,
             stop_signal: None,
             stop_deadline: None,
+            next_look: Duration::ZERO,
             end: None,
         })
     }
@@ -132,8 +131,7 @@ impl Keeper {
                 self.take_over();
             }
             if let Some(code) = self.end {
-                self.finish();
-                return code;
+                return self.finish(code);
             }
             self.wait();
         }
@@ -149,6 +147,8 @@ impl Keeper {
             self.upgrade_is_late();
         } else if over(self.platform.leaves_by()) {
             self.platform.kill_leaving();
+        } else if over(self.looks_at()) {
+            self.look_at_folder(now);
         } else if self.platform.process.is_none() && self.end.is_none() {
             match self.platform.due {
                 None => self.give_up("it ended ten times in a row within 10 s of its start"),
@@ -158,12 +158,6 @@ impl Keeper {
         }
     }
 
-    fn give_up(&mut self, cause: &str) {
-        eprintln!("error: the platform process failed: {cause}; everything was stopped");
-        eprintln!("hint: the lines above say why; `isles up` starts again from what was saved");
-        self.end = self.end.or(Some(1));
-    }
-
     fn start_platform(&mut self, now: Duration) {
         match self.platform.start(&self.config.program, &self.config.platform, now) {
             Ok(()) => {
@@ -171,7 +165,7 @@ impl Keeper {
                 self.config.lock.add("platform", pid, &[]);
             }
             Err(error) => {
-                eprintln!("isles: the platform process did not start: {error}");
+                say(&format!("isles: the platform process did not start: {error}"));
                 self.platform.ended(now);
                 self.upgrade_lost_platform(&error.to_string());
             }
@@ -215,7 +209,8 @@ impl Keeper {
         let due = self.platform.due.filter(|_| self.platform.process.is_none());
         let upgrade = self.upgrade.as_ref().map(Running::deadline);
         let leaving = self.platform.leaves_by();
-        let next = [due, self.stop_deadline, self.platform.patience(), upgrade, leaving].into_iter().flatten().min()?;
+        let deadlines = [due, self.stop_deadline, self.platform.patience(), upgrade, leaving, self.looks_at()];
+        let next = deadlines.into_iter().flatten().min()?;
         Timespec::try_from(next.saturating_sub(now)).ok()
     }
 
@@ -228,18 +223,6 @@ impl Keeper {
                 libc::SIGHUP if self.config.detached => {}
                 _ => self.request_stop(signal),
             }
-        }
-    }
-
-    fn request_stop(&mut self, signal: i32) {
-        self.stop_requests += 1;
-        self.stop_signal = Some(signal);
-        self.stop_deadline.get_or_insert(host::now() + STOP_PATIENCE);
-        if self.stop_requests == STOP_REQUESTS_MAX {
-            eprintln!("isles: asked to stop for the third time: everything is killed");
-            self.end = Some(1);
-        } else if self.platform.is_connected() {
-            self.platform.push(&Message::Event(Event::StopRequested { signal }), None);
         }
     }
 
@@ -268,7 +251,7 @@ impl Keeper {
             Exit::Signal(signal) => format!("signal {signal}"),
         };
         if self.end.is_none() {
-            eprintln!("isles: the platform process ended ({how}); programs go on, it is started again");
+            say(&format!("isles: the platform process ended ({how}); programs go on, it is started again"));
         }
         self.platform.ended(host::now());
         self.lost_platform(&how);

@@ -1,5 +1,6 @@
 //! The keeper: the small, single-threaded process that forks the instances and holds sockets and pipes, so that the
 //! platform process beside it can die at any time. It decides nothing.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "they panic where nothing can be written: use `say`")]
 
 mod answer;
 mod child;
@@ -15,8 +16,10 @@ mod platform;
 mod process;
 pub mod protocol;
 mod record;
+mod say;
 mod socket;
 pub mod stat;
+mod stop;
 mod upgrade;
 
 pub use handover::check;

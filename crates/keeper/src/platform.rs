@@ -19,7 +19,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{fd::Fd, handover, host, packet, process::kill, protocol::Message};
+use crate::{fd::Fd, handover, host, packet, process::kill, protocol::Message, say::say};
 
 /// The descriptor on which a platform process finds its end of the socket pair.
 pub const PLATFORM_FD: RawFd = 3;
@@ -201,7 +201,7 @@ impl Platform {
     /// Kills it; its end is noted when it has been waited for.
     pub(crate) fn kill(&mut self, cause: &str) {
         if let Some(process) = &self.process {
-            eprintln!("isles: the platform process {} is killed: {cause}", process.pid.as_raw_pid());
+            say(&format!("isles: the platform process {} is killed: {cause}", process.pid.as_raw_pid()));
             kill(process.pid.as_raw_pid(), Signal::KILL);
         }
         self.queue.clear();

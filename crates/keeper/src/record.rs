@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -76,7 +77,7 @@ impl Record {
 /// When another keeper has it, or it cannot be written.
 pub fn lock(state_folder: &Path) -> Result<Lock, LockError> {
     fs::create_dir_all(processes(state_folder))?;
-    let file = File::options().write(true).create(true).truncate(false).open(state_folder.join("lock"))?;
+    let file = File::options().write(true).create(true).truncate(false).open(lock_file(state_folder))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(LockError::Locked { pid: running(state_folder) }),
@@ -118,24 +119,44 @@ impl Lock {
         &self.folder
     }
 
+    /// Whether the state folder is still the one that was locked: nobody has removed it or put another in its place.
+    pub(crate) fn is_held(&self) -> bool {
+        let Ok(held) = self.file.try_clone().and_then(|file| File::from(file).metadata()) else { return true };
+        match fs::metadata(lock_file(&self.folder)) {
+            Ok(found) => (found.dev(), found.ino()) == (held.dev(), held.ino()),
+            // What cannot be looked at now is there.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// Remembers a process. Where that fails the process runs all the same: a full disk must not stop a restart.
     pub(crate) fn add(&self, key: &str, pid: i32, cgroups: &[PathBuf]) {
-        let _ = Record::of(key, pid, cgroups).write(&self.path(key));
+        if self.is_held() {
+            let _ = Record::of(key, pid, cgroups).write(&self.path(key));
+        }
     }
 
     pub(crate) fn remove(&self, key: &str) {
-        let _ = fs::remove_file(self.path(key));
+        if self.is_held() {
+            let _ = fs::remove_file(self.path(key));
+        }
     }
 
     /// Forgets that there was a keeper.
     pub(crate) fn end(&self) {
-        let _ = fs::remove_dir_all(processes(&self.folder));
-        let _ = fs::remove_file(self.folder.join("keeper.json"));
+        if self.is_held() {
+            let _ = fs::remove_dir_all(processes(&self.folder));
+            let _ = fs::remove_file(self.folder.join("keeper.json"));
+        }
     }
 
     fn path(&self, key: &str) -> PathBuf {
         processes(&self.folder).join(key.replace('/', "."))
     }
+}
+
+fn lock_file(state_folder: &Path) -> PathBuf {
+    state_folder.join("lock")
 }
 
 fn processes(state_folder: &Path) -> PathBuf {

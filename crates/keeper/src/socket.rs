@@ -38,6 +38,11 @@ impl Socket {
         Ok(Self { fd: fd.into(), address })
     }
 
+    /// Whether it is a file in this folder.
+    pub(crate) fn lies_in(&self, folder: &Path) -> bool {
+        matches!(&self.address, ListenAddress::Unix { path } if path.starts_with(folder))
+    }
+
     /// Removes the file of a Unix socket.
     pub(crate) fn unlink(&self) {
         if let ListenAddress::Unix { path } = &self.address {

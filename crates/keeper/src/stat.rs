@@ -1,6 +1,10 @@
 //! Processes as `/proc` shows them (proc(5)).
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use rustix::{param::clock_ticks_per_second, time::ClockId};
+
+use crate::host::since_zero;
 
 /// What `/proc/PID/stat` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Stat {
 /// One process; `None` if there is none.
 pub fn read(pid: i32) -> Option<Stat> {
     parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// How long a process has been there, to a tick of a hundredth of a second; `None` if there is none.
+pub fn age(pid: i32) -> Option<Duration> {
+    let started = Duration::from_millis(read(pid)?.start * 1000 / clock_ticks_per_second());
+    Some(since_zero(ClockId::Boottime).saturating_sub(started))
 }
 
 /// All processes that have not ended.
@@ -73,6 +83,7 @@ fn parse(stat: &str) -> Option<Stat> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::now;
 
     #[test]
     fn a_name_may_contain_anything() {
@@ -92,10 +103,28 @@ mod tests {
     #[test]
     fn this_process_is_there() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert!(!blocks(std::process::id(), libc::SIGUSR2) && !blocks(0, libc::SIGUSR2));
         let me = read(pid).unwrap();
         assert!(all().contains(&me));
         assert!(!descendants(pid).contains(&me));
         assert!(descendants(me.parent).contains(&me));
+    }
+
+    #[test]
+    fn another_process_ages_until_it_ends() {
+        let before = now();
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let first = age(pid).unwrap();
+        // Of this process that could not be asked: while a thread begins, the one that makes it blocks all signals.
+        assert!(!blocks(child.id(), libc::SIGUSR2) && !blocks(0, libc::SIGUSR2));
+        drop(child.stdin.take());
+        // What has ended is there until it is waited for.
+        while !read(pid).unwrap().ended {
+            std::thread::yield_now();
+        }
+        let (last, most) = (age(pid).unwrap(), now() - before + Duration::from_millis(20));
+        assert!(first <= last && last <= most, "{first:?} {last:?} {most:?}");
+        child.wait().unwrap();
+        assert_eq!(age(pid), None);
     }
 }

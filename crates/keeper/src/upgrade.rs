@@ -17,7 +17,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{fd::Fd, handover, host, keeper::Keeper, process::kill, protocol::Exit, stat};
+use crate::{fd::Fd, handover, host, keeper::Keeper, process::kill, protocol::Exit, say::say, stat};
 
 /// Asks a keeper to read the order.
 pub(crate) const SIGNAL: Signal = Signal::USR2;
@@ -257,7 +257,7 @@ impl Keeper {
         // Without the link `isles service` starts the program before.
         let linked = symlink(&self.config.program, &new).and_then(|()| fs::rename(new, link));
         if let Err(error) = linked {
-            eprintln!("isles: the link to the new program could not be made: {error}");
+            say(&format!("isles: the link to the new program could not be made: {error}"));
         }
         self.end_upgrade(Progress::Done);
     }

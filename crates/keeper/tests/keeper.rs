@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         ("detached_ignores_hangup", detached_ignores_hangup),
         ("the_viewer_is_awaited", the_viewer_is_awaited),
         ("a_platform_that_never_lives", a_platform_that_never_lives),
+        ("what_it_says_cannot_be_written", what_it_says_cannot_be_written),
+        ("a_state_folder_that_is_replaced", a_state_folder_that_is_replaced),
         ("the_last_requests_are_carried_out", the_last_requests_are_carried_out),
         ("a_second_keeper_is_refused", a_second_keeper_is_refused),
         ("a_killed_keeper_is_cleaned_up", a_killed_keeper_is_cleaned_up),
@@ -337,6 +339,37 @@ fn asked_to_stop() {
     assert_eq!(platform.event().0, Event::StopRequested { signal: 1 });
     rig.signal(Signal::TERM);
     assert_eq!((rig.exit_code(), is_alive(pid)), (Some(1), false));
+}
+
+fn what_it_says_cannot_be_written() {
+    let mut rig = Rig::start_with("keeper", |keeper| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" 2>/dev/full"]).arg(keeper.get_program()).args(keeper.get_args());
+        *keeper = shell;
+    });
+    rig.platform().die();
+    rig.platform().request(Request::Stop { code: 7 }).unwrap();
+    assert_eq!(rig.exit_code(), Some(7));
+}
+
+/// As `git clean -fdx` and another `isles up` do.
+fn a_state_folder_that_is_replaced() {
+    let mut rig = Rig::start();
+    let mut platform = rig.platform();
+    let (pid, _) = platform.spawn(sh("a", "exec sleep 1000")).unwrap();
+    let path = rig.state().join("api.sock");
+    let address = ListenAddress::Unix { path: path.clone() };
+    platform.request(Request::Bind { name: "api".into(), address }).unwrap();
+    fs::remove_dir_all(rig.state()).unwrap();
+    let _other = keeper::lock(&rig.state()).unwrap();
+    fs::write(&path, "").unwrap();
+    assert_eq!(platform.event().0, Event::StopRequested { signal: 15 });
+    platform.request(Request::Stop { code: 0 }).unwrap();
+    drop(platform);
+    assert_eq!((rig.exit_code(), is_alive(pid)), (Some(1), false));
+    assert_eq!(keeper::running(&rig.state()), Some(std::process::id()), "that is left alone");
+    let said = fs::read_to_string(rig.folder.path().join("errors")).unwrap();
+    assert!(said.contains("was removed or replaced") && path.exists(), "{said}");
 }
 
 fn the_last_requests_are_carried_out() {

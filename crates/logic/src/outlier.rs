@@ -25,7 +25,7 @@ pub struct Outlier {
     pub ejection: Duration,
     /// How long an ejection lasts at the most.
     pub ejection_longest: Duration,
-    /// How many of a service's instances may be out at once. One may be in any case, and the last never.
+    /// How many of the instances that a request may go to may be out at once. One may be in any case, and the last never.
     pub percent_max: u32,
 }
 

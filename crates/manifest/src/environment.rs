@@ -1,6 +1,6 @@
 //! `env`, `env_file` and `secrets`: what a service's programs see.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use model::{
     Gather,
@@ -11,6 +11,7 @@ use crate::{
     FileKind, paths,
     read::Cx,
     table::{At, Table},
+    variables,
 };
 
 /// Reads the three keys into `spec`, of which everything that decides on given names was read before.
@@ -34,7 +35,27 @@ pub(crate) fn read<'a>(cx: &mut Cx<'a>, table: &Table<'a>, spec: &mut Service) {
     spec.env = env.into_iter().map(|(name, value)| (name.value.into(), value)).gather::<BTreeMap<_, _>>();
     spec.secrets = secrets.into_iter().map(|name| name.value.into()).collect();
     let file = table.get("env_file").and_then(|entry| cx.text(&entry, "\"users.env\""));
-    spec.env_file = file.and_then(|text| paths::existing(cx, &text, "env_file", FileKind::File));
+    spec.env_file = file.and_then(|text| {
+        let path = paths::existing(cx, &text, "env_file", FileKind::File)?;
+        check_file(cx, &text, &path);
+        Some(path)
+    });
+}
+
+fn check_file(cx: &mut Cx, written: &At<&str>, path: &Path) {
+    if cx.folder.kind(path) != FileKind::File {
+        return;
+    }
+    let read = cx.folder.text(path).map(|text| variables(&text));
+    let (message, hint) = match read {
+        Some(Ok(_)) => return,
+        Some(Err(line)) => (format!("line {line} of `{}` is not `NAME=value`", path.display()), variables::ONE_A_LINE),
+        None => (
+            format!("`{}` cannot be read as UTF-8 of at most 1 MiB", path.display()),
+            "save it as UTF-8, and let the user of `isles up` read it",
+        ),
+    };
+    cx.report.error(&written.span, message).hint(hint);
 }
 
 fn env<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Vec<(At<&'a str>, String)> {
@@ -49,9 +70,7 @@ fn env<'a>(cx: &mut Cx<'a>, table: &Table<'a>) -> Vec<(At<&'a str>, String)> {
 }
 
 fn check(cx: &mut Cx, name: &At<&str>, spec: &Service) {
-    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let first_good = name.value.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-    if !first_good || !name.value.bytes().all(good) {
+    if !variables::is_name(name.value) {
         let finding = cx.report.error(&name.span, format!("`{}` is not the name of a variable", name.value));
         finding.hint("use letters, digits and `_`, not beginning with a digit");
     } else if let Some(why) = given(name.value, spec, cx.nats_ca) {

@@ -44,6 +44,7 @@ mod token;
 mod topic;
 mod topics;
 mod upgrade;
+mod variables;
 
 use model::spec::System;
 
@@ -52,6 +53,7 @@ pub use disk::Disk;
 pub use folder::{FileKind, Folder, Memory};
 pub use nearest::nearest;
 pub use render::render;
+pub use variables::{ONE_A_LINE, variables};
 
 /// The name of the manifest's file.
 pub const FILE_NAME: &str = "isles.toml";

@@ -13,7 +13,14 @@ const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
 fn folder() -> Memory {
     Memory::new(
         "shop",
-        &[("users/app.py", ""), ("orders/app.py", ""), ("users.env", "A=1"), ("data/", ""), ("tls/cert.pem", "")],
+        &[
+            ("users/app.py", ""),
+            ("orders/app.py", ""),
+            ("users.env", "A=1"),
+            ("bad.env", "A=1\nB-C=2"),
+            ("data/", ""),
+            ("tls/cert.pem", ""),
+        ],
     )
 }
 

@@ -1,6 +1,6 @@
 //! The answer to a request that no instance answers.
 
-use model::{InstanceId, Problem, Reason, status::Failure};
+use model::{InstanceId, Problem, Reason, ServiceName, status::Failure};
 use wire::http1::{RequestHead, Version};
 
 use crate::{
@@ -53,7 +53,7 @@ pub(crate) fn describe(worker: &Worker, fault: &Fault, whose: Option<&Whose<'_>>
         detail: fault.detail.clone(),
         connection: whose.map(|whose| whose.label(worker)),
         instances: whose.map(|whose| whose.tried.to_vec()).unwrap_or_default(),
-        ..Problem::of(fault.reason)
+        ..whose.map_or_else(|| Problem::of(fault.reason), |whose| Problem::about(fault.reason, whose.callee()))
     }
 }
 
@@ -77,6 +77,11 @@ pub(crate) struct Whose<'a> {
 }
 
 impl Whose<'_> {
+    /// The service that it is for.
+    fn callee(&self) -> &ServiceName {
+        &self.connection.shared.callee
+    }
+
     /// Which slot calls whom: `orders/1 -> users`.
     pub(crate) fn label(&self, worker: &Worker) -> String {
         let view = worker.view();
@@ -90,7 +95,7 @@ impl Whose<'_> {
 
     /// Remembers the failure for whoever asks why; of refusals, of which there may be many, only some.
     pub(crate) fn remember(&self, worker: &Worker, fault: &Fault, request: impl FnOnce() -> String) {
-        let (at, service) = (worker.now(), &self.connection.shared.callee);
+        let (at, service) = (worker.now(), self.callee());
         if self.refused && !worker.failures.is_news(service, fault.reason, at) {
             return;
         }

@@ -175,10 +175,10 @@ pub(crate) struct Left {
     first: Bytes,
 }
 
-/// Whether the client sends something, or leaves, before it has been idle for too long.
+/// Whether the client sends something, or leaves, before it has been idle for too long. Who is beyond its age learns that from its next
+/// answer: to close as it is quiet may cost the request that is on its way.
 async fn wakes(worker: &Worker, Visit { client, idle_since, .. }: &Visit) -> bool {
-    let idle = *idle_since + Terms::of(worker, client.entry).idle;
-    let until = worker.instant(client.retires.map_or(idle, |retires| retires.min(idle)));
+    let until = worker.instant(*idle_since + Terms::of(worker, client.entry).idle);
     poll_fn(|context| {
         if client.socket.poll_readable(context).is_ready() {
             return Poll::Ready(true);

@@ -79,11 +79,14 @@ impl Heads {
 }
 
 /// Whether these figures are of another policy of the same connection. All is counted together but the breakers, of which one that
-/// refuses is shown.
+/// refuses is shown, and the ejected instances, which those with a rule leave out.
 pub(crate) fn is_counted_with(first: &mut ConnectionFigures, next: &ConnectionFigures) -> bool {
     let is_same = first.connection == next.connection;
     if is_same && first.breaker == BreakerState::Closed {
         first.breaker = next.breaker;
+    }
+    if is_same && first.ejected.is_empty() {
+        first.ejected.clone_from(&next.ejected);
     }
     is_same
 }

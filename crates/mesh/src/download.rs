@@ -239,9 +239,12 @@ impl Flow<'_> {
         Stop::Fault(Fault::new(Reason::BadResponse, error.detail))
     }
 
+    /// Whether the client may send another request. After an answer that came before the whole request had gone on it may not: where
+    /// the next one begins is in doubt.
     pub(crate) fn keeps_client(&self, framing: Framing) -> bool {
         let leaving = self.worker.is_retiring() || self.worker.view().table.shutting_down;
-        self.facts.keep_alive && self.facts.upgrade.is_none() && framing != Framing::UntilClose && !leaving
+        let whole = self.uploaded.get() && framing != Framing::UntilClose;
+        self.facts.keep_alive && self.facts.upgrade.is_none() && whole && !leaving
     }
 
     /// Takes note of how fast the instance answered, or that it could not do its work.

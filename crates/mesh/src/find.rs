@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use logic::{balance, deadline};
 use model::{
     Reason,
-    spec::{Balance, HashKey, Side, Sticky},
+    spec::{Balance, HashKey, Policy, Side, Sticky},
 };
 use wire::{
     http1::{self, Edge, FieldKind, Framing, RequestHead, RequestLine},
@@ -36,8 +36,9 @@ pub(crate) fn find(
     };
     let mut connection = view.connections[way.connection].clone();
     let lot = Lot::new(pinned, connection.split.as_ref().and_then(|split| sticky(request, head, &split.sticky)));
+    let key_of = |policy: &Policy| key_of(request, head, &policy.balance, || worker.random_bits::<1>()[0]);
     if let Some(new) = way.new
-        && view.side(worker, &connection, &lot) == Some(Side::New)
+        && view.side(worker, &connection, &lot, key_of(connection.policy())) == Some(Side::New)
     {
         connection = view.connections[new].clone();
     }
@@ -54,7 +55,7 @@ pub(crate) fn find(
     let edge = (entry == Entry::Gateway).then(|| worker.edge(peer, view.trusts(peer)));
     let trace = trace(request, head).is_none().then(|| worker.begin_trace());
     let line = RequestLine { strip, edge, trace, ..RequestLine::AS_IT_CAME };
-    let key = key_of(request, head, &policy.balance, || worker.random_bits::<1>()[0]);
+    let key = key_of(policy);
     let waits = caller_timeout(request, head, edge.is_none_or(|edge| edge.trusted));
     Call::new(worker, entry, connection.clone(), line, (key, lot), waits, request.length()).map_err(refused)
 }

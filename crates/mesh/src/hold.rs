@@ -166,12 +166,20 @@ impl View {
         Some((endpoints.of(side), side))
     }
 
-    /// The release that a request goes to as things stand, if that is decided. Few ask before they pick.
+    /// The release that a request goes to as things stand, by a pick in advance where all instances are alike; `None` if nobody
+    /// is there, or there is one release. Few ask before they pick.
     #[cold]
-    pub(crate) fn side(&self, worker: &Worker, connection: &connection::Local, lot: &Lot) -> Option<Side> {
+    pub(crate) fn side(&self, worker: &Worker, connection: &connection::Local, lot: &Lot, key: u64) -> Option<Side> {
         let endpoints = self.endpoints.get(connection.shared.service)?;
         let serves = |side| !endpoints.of(Some(side)).is_empty();
-        lot.side(connection.split.as_deref()?, worker, serves)
+        if let Some(side) = lot.side(connection.split.as_deref()?, worker, serves) {
+            return Some(side);
+        }
+        let (policy, now) = (connection.policy(), worker.recent());
+        let all = Candidates { endpoints: endpoints.of(None), side: None, policy, tried: &[], key, now };
+        let side = connection.pick(&all, |limit| worker.random(limit))?.side.get();
+        lot.begin_with(side);
+        Some(side)
     }
 }
 

@@ -80,7 +80,7 @@ impl Instance {
     }
 
     /// Takes note of how a request to it went; returns the failures in a row before. `resumed` is as for [`Outlier::after`],
-    /// `ejected` counts the ejected ones of all `total` instances of its service.
+    /// `ejected` counts those that are out of the `total` that the request may go to.
     pub(crate) fn judge(
         &self,
         rule: &Outlier,

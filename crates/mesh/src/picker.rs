@@ -97,16 +97,17 @@ impl Picker {
 
     /// Picks an instance by index. `turn` belongs to the caller; `random` gives a number below its argument.
     ///
-    /// Where an ejected one is met and too few others are left, ejection is ignored.
+    /// Ejection is of the instance, whoever's rule it was; a policy without one ignores it. So does any where an ejected one is met and
+    /// too few others are left.
     pub(crate) fn pick(
         &self,
         candidates: &Candidates<'_>,
         turn: &Cell<u64>,
         random: impl Fn(usize) -> usize,
     ) -> Option<usize> {
-        let met = Cell::new(false);
+        let (heeds, met) = (candidates.policy.outlier.is_some(), Cell::new(false));
         let usable = |local: &Local| {
-            let ejected = outlier::is_ejected(local.shared.outlier_word(), candidates.now);
+            let ejected = heeds && outlier::is_ejected(local.shared.outlier_word(), candidates.now);
             met.set(met.get() || ejected);
             !ejected && !candidates.tried.contains(&local.shared.id)
         };

@@ -33,6 +33,8 @@ pub(crate) struct Lot {
     pinned: Option<Side>,
     /// Its point on the scale of weights, once it has one.
     point: Cell<Option<u16>>,
+    /// The release by whose policy it goes, where requests are shared by instance: it is tried first.
+    first: Cell<Option<Side>>,
     /// The release of the instance that was asked last.
     asked: Cell<Option<Side>>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Lot {
 impl Lot {
     /// That of a request whose caller stays on a release, and whose client stays with this hash.
     pub(crate) fn new(pinned: Option<Side>, sticky: Option<u64>) -> Self {
-        Self { pinned, point: Cell::new(sticky.map(share::point)), asked: Cell::default() }
+        Self { pinned, point: Cell::new(sticky.map(share::point)), ..Self::default() }
     }
 
     /// The release that it goes to; any if `None`. Unless it is pinned, it goes where somebody `serves`.
@@ -48,9 +50,16 @@ impl Lot {
         if self.pinned.is_some() {
             return self.pinned;
         }
-        let weight = split.weight?;
+        let Some(weight) = split.weight else {
+            return self.first.get().filter(|side| self.asked.get().is_none() && serves(*side));
+        };
         let side = self.asked.get().unwrap_or_else(|| share::side(self.point(worker), weight));
         Some(if serves(side) { side } else { other(side) })
+    }
+
+    /// An instance of this release is tried first; by instance, others may follow.
+    pub(crate) fn begin_with(&self, side: Side) {
+        self.first.set(Some(side));
     }
 
     /// An instance of this release is asked.

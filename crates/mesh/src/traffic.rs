@@ -52,7 +52,7 @@ impl Traffic for Mesh {
         let table = self.in_force().clone();
         let now = self.clock.now();
         let figures = |connection: &Arc<Connection>| {
-            let ejected = table.ejected(connection.service, now);
+            let ejected = connection.outlier.map(|_| table.ejected(connection.service, now)).unwrap_or_default();
             ConnectionFigures { ejected, ..connection.figures(self.workers.len()) }
         };
         let mut all: Vec<_> = table.connections.iter().map(figures).collect();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, Reason};
+use crate::{InstanceId, Reason, ServiceName};
 
 /// An error as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,11 @@ impl Problem {
     /// The problem of a reason, with its usual status, title and hint.
     pub fn of(reason: Reason) -> Self {
         Self::new(reason.status(), reason.code(), reason.title(), reason.hint())
+    }
+
+    /// The same about a call of a service, which the hint names.
+    pub fn about(reason: Reason, service: &ServiceName) -> Self {
+        Self { hint: reason.hint_for(service), ..Self::of(reason) }
     }
 
     /// A problem without detail.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ServiceName;
+
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $code:literal $status:literal $title:literal $hint:literal;)*) => {
         /// Why Isles answered a request itself. The code is stable; clients may match on it.
@@ -29,7 +31,7 @@ macro_rules! reasons {
                 match self { $(Self::$name => $title),* }
             }
 
-            /// What a person can do.
+            /// What a person can do; `SERVICE` stands for the service that was called.
             pub fn hint(self) -> &'static str {
                 match self { $(Self::$name => $hint),* }
             }
@@ -75,26 +77,28 @@ reasons! {
     NotImplemented "not-implemented" 501 "the request asks for something that is not supported"
         "use a method in capital letters other than CONNECT, a transfer coding of `chunked` or none, and HTTP/1.1";
     /// The instance refused the connection.
-    Refused "refused" 502 "the instance refused the connection" "see `isles why` and `isles logs` of the service";
+    Refused "refused" 502 "the instance refused the connection" "see `isles why SERVICE` and `isles logs SERVICE`";
     /// The connection to the instance broke before an answer.
     Reset "reset" 502 "the instance closed the connection before it answered"
-        "see `isles logs` of the service for a crash";
+        "see `isles logs SERVICE` for a crash";
     /// The instance's answer is not HTTP/1.1 as RFC 9112 writes it.
     BadResponse "bad-response" 502 "the instance's answer is malformed" "see what the program writes with `curl -v`";
     /// The instance's response head is larger than allowed.
     ResponseTooLarge "response-too-large" 502 "the instance's response head is larger than allowed"
         "send fewer or shorter fields, or raise `response_head` in the limits";
     /// The service has no instance that could take the request.
-    NoUpstream "no-upstream" 503 "the service has no healthy instance" "run `isles why` with the service's name";
+    NoUpstream "no-upstream" 503 "the service has no healthy instance" "run `isles why SERVICE`";
     /// The request was held until the service became healthy, but it did not in time.
-    NotReady "not-ready" 503 "the service has not become healthy in time" "run `isles why` with the service's name";
-    /// Too many requests wait for the service.
-    QueueFull "queue-full" 503 "too many requests wait for this service" "raise `queue` of the connection, or scale";
+    NotReady "not-ready" 503 "the service has not become healthy in time" "run `isles why SERVICE`";
+    /// As many requests as may wait for an instance, or for a connection to one.
+    QueueFull "queue-full" 503 "too many requests wait for an instance, or for a connection to one"
+        "raise `queue` of the connection, or run `isles scale SERVICE=N`";
     /// The breaker is open: the service failed too often.
     BreakerOpen "breaker-open" 503 "the service failed too often and is given a rest"
-        "run `isles why` with the service's name: it lists what failed";
-    /// More requests are in flight and waiting than the service can take.
-    Overloaded "overloaded" 503 "the service has more requests than it can take" "scale it, or raise `in_flight_max`";
+        "run `isles why SERVICE`: it lists what failed";
+    /// As many requests are in flight as may be, and the queue is full or the wait took too long.
+    Overloaded "overloaded" 503 "more requests are in flight, and wait, than the service can take"
+        "run `isles scale SERVICE=N`, or raise `in_flight_max` or `queue`";
     /// More connections than allowed, in all or from this peer.
     TooManyConnections "too-many-connections" 503 "there are too many connections"
         "reuse connections, or raise `connections` of the gateway, or `client_connections` of the connection";
@@ -104,16 +108,21 @@ reasons! {
     DrainTimeout "drain-timeout" 503 "the instance was stopped before the request ended" "raise `drain_timeout`";
     /// No connection to the instance within the connect timeout.
     ConnectTimeout "connect-timeout" 504 "the instance did not accept the connection in time"
-        "see `isles why` of the service: is it overloaded?";
+        "see `isles why SERVICE`: is it overloaded?";
     /// The caller's own deadline has passed.
     DeadlineExceeded "deadline-exceeded" 504 "the caller's deadline has passed" "give the request more time";
     /// Silence in the middle of a message.
     IdleTimeout "idle-timeout" 504 "nothing came for too long in the middle of a message" "raise `idle_timeout`";
     /// No answer within the request timeout.
-    Timeout "timeout" 504 "the instance did not answer in time" "raise `timeout` of the connection, or see `isles why`";
+    Timeout "timeout" 504 "the instance did not answer in time" "raise `timeout` of the connection, or see `isles why SERVICE`";
 }
 
 impl Reason {
+    /// What a person can do about a call of this service.
+    pub fn hint_for(self, service: &ServiceName) -> String {
+        self.hint().replace("SERVICE", service.as_str())
+    }
+
     /// Whether it speaks of the service that was called, rather than of the caller, of a bound or of Isles in front of it.
     pub fn blames_callee(self) -> bool {
         matches!(
@@ -174,5 +183,17 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn a_command_in_a_hint_names_the_service() {
+        let users = "users".parse().unwrap();
+        for reason in Reason::ALL {
+            let hint = reason.hint_for(&users);
+            for command in hint.split('`').skip(1).step_by(2).filter(|quoted| quoted.starts_with("isles ")) {
+                assert!(command.contains(" users"), "{reason}: {command}");
+            }
+        }
+        assert_eq!(Reason::QueueFull.hint_for(&users), "raise `queue` of the connection, or run `isles scale users=N`");
     }
 }

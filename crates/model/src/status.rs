@@ -22,6 +22,9 @@ pub struct SystemStatus {
     pub platform_pid: u32,
     /// When the platform process started.
     pub started_at: Timestamp,
+    /// When the keeper started, which outlives platform processes; absent where the host cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_since: Option<Timestamp>,
     /// The gateway's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<SocketAddr>,
@@ -48,7 +51,7 @@ pub struct SystemStatus {
 pub enum SystemPhase {
     /// Not every service has been healthy yet.
     Starting,
-    /// Every service has been healthy.
+    /// Every service has been healthy, or the system ran before and goes on without one that fails.
     Running,
     /// `down` was asked for.
     Stopping,

@@ -10,8 +10,13 @@ use serde::{Deserialize, Serialize};
 
 /// Gives the time.
 pub trait Clock: Send + Sync + 'static {
-    /// Now. Never goes back.
+    /// Now, for decisions: goes on evenly, whatever becomes of the host's clock.
     fn now(&self) -> Timestamp;
+
+    /// The host's clock, which may be set; see [`crate::wall_clock::WallClock`].
+    fn host(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// The host's clock: wall time at the start, and monotonic from there.
@@ -31,11 +36,10 @@ pub struct Anchor {
 }
 
 impl HostClock {
-    /// Reads the wall clock once.
+    /// Begins with the wall clock's time.
     #[allow(clippy::disallowed_methods, reason = "the clock port is where the time is read")]
     pub fn start() -> Self {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { wall: Timestamp(0) + wall, start: Instant::now() }
+        Self { wall: wall(), start: Instant::now() }
     }
 
     /// Goes on with the time of an earlier process. After a boot the wall clock counts.
@@ -55,6 +59,11 @@ impl HostClock {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the clock port is where the time is read")]
+fn wall() -> Timestamp {
+    Timestamp(0) + SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
 #[cfg(target_os = "linux")]
 fn since_boot() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -69,6 +78,10 @@ fn since_boot() -> Duration {
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
         self.wall + self.start.elapsed()
+    }
+
+    fn host(&self) -> Timestamp {
+        wall()
     }
 }
 

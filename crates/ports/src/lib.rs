@@ -12,4 +12,5 @@ pub mod probes;
 pub mod streams;
 pub mod tasks;
 pub mod traffic;
+pub mod wall_clock;
 pub mod workloads;

@@ -85,6 +85,13 @@ async def take(store, message):
     await message.ack()
 
 
+async def leave(client, work):
+    # In this order: work that is cancelled after its connection has closed takes that for a failure.
+    work.cancel()
+    await asyncio.wait([work])
+    await client.close()
+
+
 async def main():
     server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
     client = await nats.connect(os.environ["NATS_URL"], name="mailer", max_reconnect_attempts=-1)
@@ -96,8 +103,7 @@ async def main():
     await asyncio.wait([work, stop], return_when=asyncio.FIRST_COMPLETED)
     if work.done():
         work.result()
-    work.cancel()
-    await client.close()
+    await leave(client, work)
 
 
 if __name__ == "__main__":

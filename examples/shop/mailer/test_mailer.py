@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock
 
 from nats.errors import TimeoutError
 
-from mailer import consume, database, keep, newest, take
+from mailer import consume, database, keep, leave, newest, take
 
 ORDER = {"id": "a1", "user": 1, "sku": "tea", "quantity": 2}
 
@@ -49,6 +49,26 @@ class Mails(unittest.TestCase):
             message.term.assert_awaited_once()
             message.ack.assert_not_awaited()
         self.assertEqual(newest(self.store), [])
+
+    def test_its_work_ends_before_its_connection(self):
+        ended = []
+
+        async def work():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("work")
+
+        async def close():
+            ended.append("connection")
+
+        async def stop():
+            task = asyncio.create_task(work())
+            await asyncio.sleep(0)
+            await leave(SimpleNamespace(close=close), task)
+
+        asyncio.run(stop())
+        self.assertEqual(ended, ["work", "connection"])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use model::{
     Problem,
     api::{
         Accepted, BucketEntry, BucketRevision, BucketStatus, Content, DeadLetterId, DeployPlan, ENDPOINTS, LogLine,
-        Message, Published, Release, ReleaseDiff, TopicStatus, Why,
+        Message, Published, Release, ReleaseDiff, RemovedMessage, TopicStatus, Why,
     },
     figures::ConnectionFigures,
     status::{ServicePhase, ServiceStatus, SystemPhase, SystemStatus},
@@ -46,7 +46,11 @@ fn every_endpoint_answers_with_its_type() {
         tried.insert(path);
         let path = path.replace("{service}", "web").replace("{path}", "seen/a%20b?c=d");
         let path = path.replace("{from}", "1").replace("{to}", "1");
-        let path = path.replace("{topic}", "a.b").replace("{bucket}", "c").replace("{key}", "d.e/f");
+        let path = path
+            .replace("{topic}", "a.b")
+            .replace("{sequence}", "1")
+            .replace("{bucket}", "c")
+            .replace("{key}", "d.e/f");
         sandbox.api(if method == "ANY" { "GET" } else { method }, &path, body)
     };
     let system: SystemStatus = is(&ask("GET", "/v1/system", ""));
@@ -135,6 +139,11 @@ fn messages(ask: &mut dyn FnMut(&str, &'static str, &str) -> Answer) {
     let replay = ask("POST", "/v1/topics/{topic}/consumers/{consumer}/replay", r#"{"from": "first"}"#);
     assert_eq!(replay.refusal(), (404, Some("unknown-consumer")));
 
+    let removed: RemovedMessage = is(&ask("DELETE", "/v1/topics/{topic}/messages/{sequence}", ""));
+    assert_eq!(removed.sequence, 1);
+    let gone = ask("DELETE", "/v1/topics/{topic}/consumers/{consumer}", "");
+    assert_eq!(gone.refusal(), (404, Some("unknown-consumer")));
+
     let written: BucketRevision = is(&ask("PUT", "/v1/buckets/{bucket}/keys/{key}", r#"{"value": "v"}"#));
     let entry: BucketEntry = is(&ask("GET", "/v1/buckets/{bucket}/keys/{key}", ""));
     assert_eq!((written.revision, entry.revision, entry.key.as_str()), (1, 1, "d.e/f"));
@@ -168,6 +177,9 @@ fn nonsense_is_refused_as_a_problem() {
         ("POST", "/v1/topics/a.b/messages", r#"{"payload": 7}"#, 422, "bad-body"),
         ("POST", "/v1/topics/a.b/messages", r#"{"payload": {"base64": "?"}}"#, 422, "bad-content"),
         ("POST", "/v1/topics/a.b/messages", r#"{"payload": "", "headers": [["a", "b\r\nc: d"]]}"#, 422, "bad-header"),
+        ("DELETE", "/v1/topics/a.b/messages/99", "", 404, "unknown-message"),
+        ("DELETE", "/v1/topics/a.b/messages/first", "", 404, "unknown-message"),
+        ("DELETE", "/v1/topics/a.b/consumers/nobody", "", 404, "unknown-consumer"),
         ("GET", "/v1/topics/a.b/dead?consumer=nobody", "", 404, "unknown-consumer"),
         ("POST", "/v1/topics/a.b/dead/replay", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),
         ("POST", "/v1/topics/a.b/dead/remove", r#"{"ids": ["web/1"]}"#, 404, "unknown-dead-letter"),

@@ -155,8 +155,22 @@ fn a_secret_that_is_not_given() {
     check(&sandbox, 1, &["can be read by others", "chmod 600"]);
     fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
     sandbox.up();
-    let seen = sandbox.isles(&["call", "web", "/env"]).ok().json();
-    assert_eq!(seen["ISLES_TEST_TOKEN"], "from-a-file");
+    let sees_it = || {
+        let seen = sandbox.isles(&["call", "web", "/env"]).ok().json();
+        assert_eq!(seen["ISLES_TEST_TOKEN"], "from-a-file");
+    };
+    sees_it();
+
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o644)).unwrap();
+    sandbox.kill_platform();
+    sandbox.isles(&["restart", "web"]).code(1).says(&["can be read by others", "hint: run: chmod 600"]);
+    sandbox.isles(&["status"]).ok().says(&["no instance of `web` can start: ", "can be read by others"]);
+    sees_it();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
+    let old = sandbox.pid("web");
+    sandbox.isles(&["restart", "web"]).ok();
+    assert_ne!(sandbox.pid("web"), old);
+    sees_it();
 }
 
 #[test]
@@ -192,7 +206,11 @@ fn records_that_are_damaged() {
     let log = ".isles/state/journal/log-0000000000000001";
     let whole = fs::read(sandbox.path(log)).unwrap();
     sandbox.write(log, "nonsense");
-    check(&sandbox, 1, &["is damaged: it ends within its header", log, "restore the file from a copy"]);
+    check(
+        &sandbox,
+        1,
+        &["is damaged: it ends within its header", log, "restore the file from a copy", "databases stay"],
+    );
     fs::write(sandbox.path(log), whole).unwrap();
     sandbox.up();
 }

@@ -37,6 +37,9 @@ fn instances_outlive_the_platform() {
         }
         let after = sandbox.next_platform(killed);
         assert_eq!(after.keeper_pid, before.keeper_pid);
+        let [began, goes_on] = [&before, &after].map(|status| status.up_since.expect("the keeper's start is known"));
+        let apart = began.0.abs_diff(goes_on.0);
+        assert!(apart < 1_000_000 && goes_on < after.started_at, "{began:?} {goes_on:?} {:?}", after.started_at);
         assert_eq!(pids(&after), pids(&before), "every instance is the same process");
     }
     assert_eq!(sandbox.service("front").healthy, 2);

@@ -3,6 +3,7 @@
 mod adjust;
 mod api;
 mod attest;
+mod backup;
 mod bad_deploys;
 mod bad_input;
 mod call_sockets;

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use model::api::{Change, DeployPlan, ReleaseDiff, ReleaseState};
+use model::{
+    api::{Change, DeployPlan, ReleaseDiff, ReleaseState},
+    status::ServicePhase,
+};
 use rustix::process::Signal;
 use tests::{http::Answer, process, sandbox::Sandbox, wait};
 
@@ -219,6 +222,24 @@ fn a_platform_that_is_killed_goes_on_with_what_is_recorded() {
     assert_eq!(sandbox.releases(), [(1, ReleaseState::Retired), (2, ReleaseState::Running)]);
 }
 
+/// As when a database of the host comes up later than the system.
+#[test]
+fn a_service_that_fails_at_first_does_not_keep_the_others_down() {
+    let sandbox = Sandbox::new(
+        "[services.good]\nrun = \"python3 service.py\"\n[services.late]\nrun = \"test -e database && exec python3 service.py\"\n",
+    );
+    sandbox.write("database", "");
+    sandbox.up();
+    sandbox.isles(&["down"]).ok();
+    fs::remove_file(sandbox.path("database")).expect("it is there");
+    sandbox.isles(&["up", "-d", "--resume"]).code(1).says(&["test is up but for late: ", "exited with code 1"]);
+    wait::until_is("the other one", &ServicePhase::Healthy, || sandbox.service("good").phase);
+    sandbox.kill_platform();
+    wait::until_is("further tries", &ServicePhase::CrashLoop, || sandbox.service("late").phase);
+    sandbox.write("database", "");
+    wait::until_is("the late one", &ServicePhase::Healthy, || sandbox.service("late").phase);
+}
+
 #[test]
 fn nothing_to_resume() {
     let sandbox = pair();
@@ -343,5 +364,7 @@ fn a_new_topic_is_there_before_its_service_and_stays_after_it() {
     let dry = plan(&deploy(&sandbox, r#"{"dry_run": true}"#));
     assert_eq!(dry.others, ["the topic `c.d` is declared no more; what is in it stays"]);
     sandbox.manifest(&format!("{}[topics.\"a.b\"]\nretention = \"workqueue\"\n", manifest(r#"["a.b", "c.d"]"#)));
-    refused(&deploy(&sandbox, "{}"), 422, "streams-refused", "retention policy");
+    for body in [r#"{"dry_run": true}"#, "{}"] {
+        refused(&deploy(&sandbox, body), 422, "streams-refused", "retention policy");
+    }
 }

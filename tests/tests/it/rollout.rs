@@ -12,7 +12,7 @@ mod supersede;
 use std::{net::SocketAddr, thread};
 
 use model::api::{ReleaseState, RolloutPhase, RolloutStatus};
-use tests::{http, load::Load, sandbox::Sandbox};
+use tests::{http, load::Load, sandbox::Sandbox, wait};
 
 const UPGRADE: &str = "min_healthy_time = \"200ms\"\nhealthy_deadline = \"5s\"\nprogress_deadline = \"20s\"\n";
 
@@ -75,6 +75,12 @@ pub(crate) fn ends(sandbox: &Sandbox, load: Load, phase: RolloutPhase, serves: &
     status
 }
 
+/// So many rollouts have ended so under this platform process, once their ends are remembered.
+fn counted(sandbox: &Sandbox, outcome: &str, times: u32) {
+    let says = format!("\nisles_rollouts_total{{outcome=\"{outcome}\"}} {times}\n");
+    wait::until(&says, || sandbox.isles(&["metrics"]).ok().out.contains(&says).then_some(()));
+}
+
 pub(crate) fn load(sandbox: &Sandbox) -> Load {
     Load::start(4, sandbox.gateway, "/pid")
 }
@@ -97,10 +103,8 @@ fn rolling_and_back() {
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
     ends(&sandbox, running, RolloutPhase::Promoted, "one");
     assert_eq!(states(&sandbox), [ReleaseState::Running, ReleaseState::RolledBack]);
-    sandbox
-        .isles(&["metrics"])
-        .ok()
-        .says(&["\nisles_release_number 1\n", "\nisles_rollouts_total{outcome=\"promoted\"} 2\n"]);
+    counted(&sandbox, "promoted", 2);
+    sandbox.isles(&["metrics"]).ok().says(&["\nisles_release_number 1\n"]);
     // What it became is durable, and ordinary: it can be scaled and restarted.
     sandbox.isles(&["restart", "a"]).ok();
     sandbox.isles(&["scale", "a=3"]).ok();
@@ -124,7 +128,7 @@ fn what_does_not_start_goes_back_with_its_log() {
         assert!(problem.log.iter().any(|line| line.contains(says)) || says.is_empty(), "{problem:?}");
         assert_eq!(sandbox.pids("a"), before, "nobody touched the old ones");
         // Of those that ended under this platform process.
-        sandbox.isles(&["metrics"]).ok().says(&["\nisles_rollouts_total{outcome=\"rolled_back\"} 1\n"]);
+        counted(&sandbox, "rolled_back", 1);
         sandbox.kill_platform();
         assert_eq!(sandbox.rollout().problem, Some(problem.clone()), "it is known to the next platform process");
         sandbox.isles(&["rollout"]).ok().says(&[&problem.cause, says]);
@@ -162,7 +166,7 @@ fn blue_green_with_a_preview() {
     assert_eq!(sandbox.api("POST", "/v1/rollbacks", "{}").status, 202);
     let status = ends(&sandbox, running, RolloutPhase::RolledBack, "one");
     assert_eq!(status.problem.map(|problem| problem.cause).as_deref(), Some("a rollback took it back"));
-    sandbox.isles(&["metrics"]).ok().says(&["\nisles_rollouts_total{outcome=\"aborted\"} 1\n"]);
+    counted(&sandbox, "aborted", 1);
     assert_eq!(sandbox.pids("a"), before);
     assert_eq!(sandbox.api("POST", "/v1/rollout/promote", "").refusal(), (404, Some("no-rollout")));
 }

@@ -37,6 +37,7 @@ fn the_unit_is_written_and_removed() {
     let printed = printed.says(&[
         "[Service]\nType=notify\nExecStart=",
         "KillMode=mixed\nDelegate=yes\nFileDescriptorStoreMax=16\nRestart=on-failure\n",
+        "\nStartLimitIntervalSec=0\n",
         "WantedBy=default.target\n",
     ]);
     let unit = "config/systemd/user/isles-test.service";

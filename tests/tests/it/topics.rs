@@ -1,5 +1,7 @@
 //! Topics and buckets as a person sees them: `isles topic` and `isles kv` on what services publish, consume and store.
 
+use std::thread;
+
 use model::api::{ConsumerStatus, TopicStatus, Why};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -75,6 +77,8 @@ fn messages_are_published_and_shown() {
     ] {
         assert_eq!(sandbox.shell(line).ok().out, out, "{line}");
     }
+    let said = sandbox.shell("head -c 2000000 /dev/zero | isles topic pub orders.placed -").code(1);
+    said.says(&["error: ", "hint: a message, with its header, or a value has at most 1048576 bytes"]);
     let said = sandbox.publish("orders", "orders.placed", "four", "seq");
     assert!(said.contains(r#""seq":4"#), "{said}");
 
@@ -137,21 +141,90 @@ fn a_consumer_gets_messages_again() {
     sandbox.isles(&["status"]).ok().says(&["mailer is 2 behind in orders.placed"]);
     sandbox.isles(&["topic", "info", "orders.placed"]).ok().says(&["mailer    mailer   1          2       1"]);
     let replay = |from: &str| sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", from]).ok();
-    let again = "what it has not acknowledged before comes again all the same, message 1 first\n";
+    let again =
+        "what it has not acknowledged before comes again all the same, message 1 first; `--from new` passes over it\n";
     for (from, out, err) in [
         ("2", "mailer  gets orders.placed from 2 on: 2 messages\n", again),
-        ("new", "mailer  gets orders.placed from 4 on: 0 messages\n", again),
+        ("new", "mailer  gets orders.placed from 4 on: 0 messages\n", ""),
         ("first", "mailer  gets orders.placed from 1 on: 3 messages\n", ""),
         ("last", "mailer  gets orders.placed from 3 on: 1 message\n", ""),
         ("10m", "mailer  gets orders.placed from 1 on: 3 messages\n", ""),
     ] {
         let replayed = replay(from);
         assert_eq!((&*replayed.out, &*replayed.err), (out, err), "{from}");
+        let left = u64::from(!err.is_empty());
+        assert_eq!(consumer(&sandbox).unacknowledged, left, "{from}");
     }
     pull(&sandbox, "one");
     assert_eq!((consumer(&sandbox).pending, consumer(&sandbox).durable), (2, true));
     let said = sandbox.isles(&["topic", "replay", "orders.placed", "mailr", "--from", "first"]).code(1);
     said.says(&["error: there is no consumer `mailr`", "hint: did you mean `mailer`?"]);
+    let said = sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "5"]).code(1);
+    said.says(&["error: the last message of the topic is 3", "hint: `new` passes over"]);
+}
+
+/// Each way that the hint names leads out.
+#[test]
+fn a_full_topic_takes_messages_again() {
+    let manifest = |max: u32| {
+        let limits = format!("[topics.full]\nmax_msgs = {max}\ndiscard = \"new\"\n");
+        format!("[services.orders]\nrun = \"python3 service.py\"\npublishes = [\"full\"]\n{limits}")
+    };
+    let sandbox = Sandbox::new(&manifest(1));
+    sandbox.up();
+    let publish = || sandbox.isles(&["topic", "pub", "full", "x"]);
+    publish().ok();
+    publish().code(1).says(&[
+        "maximum messages exceeded",
+        "hint: it is full: raise `max_msgs` of `[topics.\"full\"]`",
+        "run `isles deploy`",
+        "`isles topic rm full SEQUENCE` makes room at once",
+    ]);
+    sandbox.isles(&["topic", "rm", "full", "1"]).ok();
+    publish().ok();
+    publish().code(1);
+    sandbox.manifest(&manifest(2));
+    sandbox.isles(&["deploy"]).ok();
+    publish().ok();
+}
+
+#[test]
+fn a_message_and_a_consumer_are_taken_away() {
+    let sandbox = up();
+    for text in ["poison", "two"] {
+        sandbox.isles(&["topic", "pub", "orders.placed", text]).ok();
+    }
+    subscribe(&sandbox);
+    pull(&sandbox, "poison");
+    let rm = |sequence: &str| sandbox.isles(&["topic", "rm", "orders.placed", sequence]);
+    assert_eq!(rm("1").ok().out, "orders.placed  1  removed\n");
+    rm("1").code(1).says(&["there is no message `1` in the topic `orders.placed`", "hint: `isles topic tail"]);
+    rm("x").code(2).says(&["invalid value 'x'"]);
+    assert_eq!((consumer(&sandbox).unacknowledged, consumer(&sandbox).pending), (0, 1), "it comes no more");
+    pull(&sandbox, "two");
+
+    let rm = |name: &str| sandbox.isles(&["topic", "consumer", "rm", "orders.placed", name]);
+    rm("mailr").code(1).says(&["there is no consumer `mailr`", "did you mean `mailer`?"]);
+    let removed = rm("mailer").ok();
+    assert_eq!(removed.out, "mailer  removed from orders.placed\n");
+    removed.says(&["mailer subscribes to orders.placed: its program makes a new one"]);
+    rm("mailer").code(1).says(&["there is no consumer `mailer`"]);
+    // Who is waited for is not taken away.
+    subscribe(&sandbox);
+    sandbox.isles(&["topic", "replay", "orders.placed", "mailer", "--from", "new"]).ok();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| pull(&sandbox, "three"));
+        wait::until_is("its request", &true, || {
+            let info = "$JS.API.CONSUMER.INFO.orders_placed.mailer";
+            sandbox.publish("mailer", info, "", "num_waiting").contains(r#""num_waiting":1"#)
+        });
+        rm("mailer").code(1).says(&[
+            "somebody waits for messages of the consumer `mailer`",
+            "hint: stop it first: `isles scale mailer=0`",
+        ]);
+        sandbox.isles(&["topic", "pub", "orders.placed", "three"]).ok();
+        waits.join().expect("it is told");
+    });
 }
 
 #[test]
@@ -170,9 +243,13 @@ fn a_work_queue_gives_again_what_it_still_has() {
             "1",
             "message 1 is gone, for the stream keeps what its consumers wait for and nothing else; the next that there is is 2",
         ),
-        ("new", "it would pass over what the stream keeps for it, as many messages as 1"),
+        ("new", "it would pass over what the stream keeps for it, as many messages as 2"),
     ] {
-        replay(from).code(1).says(&[said, "hint: "]);
+        replay(from).code(1).says(&[
+            said,
+            "hint: `isles topic tail stock.low --once` shows",
+            "`isles topic rm stock.low SEQUENCE`",
+        ]);
     }
     assert_eq!(replay("first").ok().out, "mailer  gets stock.low from 2 on: 2 messages\n");
     sandbox.publish("mailer", "$JS.API.CONSUMER.MSG.NEXT.stock_low.mailer", r#"{"batch":2}"#, "three");

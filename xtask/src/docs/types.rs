@@ -5,8 +5,8 @@ use model::{
     api::{
         AbortQuery, Accepted, BucketEntry, BucketQuery, BucketRevision, BucketStatus, ConnectionQuery, DeadLetter,
         DeadLetterId, DeadQuery, Deploy, DeployPlan, LogLine, LogQuery, Message, MessageQuery, Publish, Published,
-        PutValue, Release, ReleaseDiff, Replay, Replayed, Rollback, RolloutQuery, RolloutStatus, Scale, TopicStatus,
-        WhichDead, Why,
+        PutValue, Release, ReleaseDiff, RemovedConsumer, RemovedMessage, Replay, Replayed, Rollback, RolloutQuery,
+        RolloutStatus, Scale, TopicStatus, WhichDead, Why,
     },
     figures::ConnectionFigures,
     status::{ServiceStatus, SystemStatus},
@@ -26,7 +26,8 @@ macro_rules! types {
 }
 types! {
     AbortQuery Accepted BucketEntry BucketQuery BucketRevision BucketStatus ConnectionFigures ConnectionQuery DeadLetter DeadLetterId DeadQuery
-    Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff Replay
+    Deploy DeployPlan LogLine LogQuery Message MessageQuery Problem Publish Published PutValue Release ReleaseDiff RemovedConsumer
+    RemovedMessage Replay
     Replayed Rollback RolloutQuery RolloutStatus Scale ServiceStatus SystemStatus TopicStatus WhichDead Why
 }
 
@@ -98,11 +99,13 @@ fn type_of(schema: &Value) -> String {
     if let Some(parts) = schema["prefixItems"].as_array() {
         return format!("[{}]", parts.iter().map(type_of).collect::<Vec<_>>().join(", "));
     }
+    if !schema["items"].is_null() {
+        return format!("list of {}", type_of(&schema["items"]));
+    }
     if schema["additionalProperties"].is_object() {
         return format!("object of {}", type_of(&schema["additionalProperties"]));
     }
     match &schema["type"] {
-        Value::String(name) if name == "array" => format!("list of {}", type_of(&schema["items"])),
         Value::String(name) => name.clone(),
         Value::Array(names) => {
             names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or("any").into()
@@ -131,7 +134,7 @@ mod tests {
                 "properties": {
                     "state": { "description": "Its state.", "$ref": "#/$defs/State" },
                     "owner": { "anyOf": [{ "$ref": "#/$defs/Name" }, { "type": "null" }] },
-                    "marks": { "description": "Marks | signs.", "type": "array", "items": { "type": "string" } },
+                    "marks": { "description": "Marks | signs.", "type": ["array", "null"], "items": { "type": "string" } },
                     "age": { "description": "In\nyears.", "type": ["integer", "null"] },
                     "size": { "type": "array", "prefixItems": [{ "type": "integer" }, { "type": "string" }] },
                     "tags": { "type": "object", "additionalProperties": { "type": "integer" } },

@@ -22,6 +22,14 @@ pub enum TopicVerb {
     Tail(TailArgs),
     /// Give a consumer messages again; nothing is published, and other consumers get nothing
     Replay(ReplayArgs),
+    /// Take messages away for good: no consumer gets them any more
+    Rm(RmArgs),
+    /// The consumers of a topic, which `isles topic info` shows
+    Consumer {
+        /// The command
+        #[command(subcommand)]
+        verb: ConsumerVerb,
+    },
     /// Messages that consumers gave up: not acknowledged however often they got them, or terminated
     Dead {
         /// The command
@@ -76,6 +84,29 @@ pub struct ReplayArgs {
     /// From which message on: a sequence, first, last, new, a time such as 2026-11-26T08:00:00Z, or how long ago, such as 10m
     #[arg(long, value_name = "START")]
     pub from: Start,
+}
+
+/// The arguments of `topic rm`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct RmArgs {
+    /// The topic
+    pub topic: TopicName,
+    /// Which messages, by their sequences
+    #[arg(required = true, value_name = "SEQUENCE")]
+    pub sequences: Vec<u64>,
+}
+
+/// A command about consumers.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ConsumerVerb {
+    /// Take a consumer away that nobody uses; its dead letters stay
+    Rm {
+        /// The topic
+        topic: TopicName,
+        /// The consumer, as `isles topic info` shows it
+        #[arg(value_parser = parse_consumer)]
+        consumer: String,
+    },
 }
 
 /// A command about dead letters.

@@ -1,5 +1,5 @@
 use model::{
-    Timestamp,
+    ServiceName, Timestamp,
     api::{Release, ReleaseState},
 };
 
@@ -32,12 +32,13 @@ pub(crate) fn render(releases: &[Release], now: Timestamp, columns: Option<usize
 }
 
 fn row(release: &Release, now: Timestamp) -> Vec<Cell> {
-    let changed: Vec<_> = release.changed.iter().map(model::ServiceName::as_str).collect();
+    let names = |changed: &Vec<ServiceName>| changed.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(",");
+    let changed = release.changed.as_ref().map_or("unknown".into(), names);
     vec![
         Cell::plain(release.number.to_string()),
         Cell::new(text::word(&release.state), style(release.state)),
         Cell::plain(text::ago(Some(release.at), now)),
-        Cell::plain(changed.join(",")),
+        Cell::plain(changed),
         Cell::plain(release.reason.as_deref().map(|reason| text::clean(reason, false)).unwrap_or_default()),
     ]
 }

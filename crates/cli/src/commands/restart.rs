@@ -1,3 +1,7 @@
+use std::collections::BTreeSet;
+
+use model::ServiceName;
+
 use crate::{
     Context,
     args::RestartArgs,
@@ -9,11 +13,17 @@ use crate::{
 pub(crate) async fn run(context: Context<'_>, args: &RestartArgs) -> anyhow::Result<ExitCode> {
     let client = context.client()?;
     expect(&client, &args.services).await?;
-    for service in &args.services {
+    for service in once(&args.services) {
         context.terminal.say(&format!("{service}  restarting\n"));
         say_what_it_waits_for(context.terminal, &client, service).await;
         let status = client.restart(service).await?;
         plain::result(context.terminal, &status, context.settings.json)?;
     }
     Ok(ExitCode::Ok)
+}
+
+/// In their order, those that are named twice once.
+pub(super) fn once(services: &[ServiceName]) -> Vec<&ServiceName> {
+    let mut seen = BTreeSet::new();
+    services.iter().filter(|service| seen.insert(*service)).collect()
 }

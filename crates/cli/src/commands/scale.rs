@@ -19,10 +19,14 @@ pub(crate) async fn run(context: Context<'_>, args: &ScaleArgs) -> anyhow::Resul
     let client = context.client()?;
     expect(&client, args.targets.iter().map(|(service, _)| service)).await?;
     for (service, replicas) in &args.targets {
-        let what = replicas.map_or("follows the load again".into(), |replicas| format!("scaling to {replicas}"));
-        context.terminal.say(&format!("{service}  {what}\n"));
+        if let Some(replicas) = replicas {
+            context.terminal.say(&format!("{service}  scaling to {replicas}\n"));
+        }
         say_what_it_waits_for(context.terminal, &client, service).await;
         let status = client.scale(service, *replicas).await?;
+        if replicas.is_none() {
+            context.terminal.say(&format!("{service}  follows the load again\n"));
+        }
         plain::result(context.terminal, &status, context.settings.json)?;
     }
     Ok(ExitCode::Ok)

@@ -49,8 +49,8 @@ pub(crate) fn render(
 
 fn head(status: &SystemStatus, now: Timestamp) -> Vec<Vec<Cell>> {
     let phase = text::word(&status.phase);
-    let age = text::age(now.since(status.started_at));
-    let system = format!("{} {phase}, up {age}, isles {}, pid {}", status.name, status.version, status.keeper_pid);
+    let age = status.up_since.map(|at| format!(" up {},", text::age(now.since(at)))).unwrap_or_default();
+    let system = format!("{} {phase},{age} isles {}, pid {}", status.name, status.version, status.keeper_pid);
     let mut rows = vec![field("system", system)];
     rows.extend(
         status.gateway.map(|gateway| field("gateway", format!("{}://{gateway}", text::scheme(status.gateway_tls)))),

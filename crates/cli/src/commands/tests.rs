@@ -60,6 +60,9 @@ orders   healthy     2/2 fixed  mesh-only  stock,users  -
 users    crash-loop  0/1        open       -            exited with code 1, again
 ";
     assert_eq!(status::render(&status, (None, None), NOW, None, PLAIN), expected);
+    let unknown = model::status::SystemStatus { up_since: None, ..status.clone() };
+    let first = status::render(&unknown, (None, None), NOW, None, PLAIN);
+    assert!(first.starts_with("system   shop starting, isles 0.1.0, pid 4242\n"), "{first}");
     status.problem = Some(from(trouble("port 8080 is in use")));
     let expected = "\
 system   shop starting, up 3m12s, isles 0.1.0, pid 4242
@@ -129,6 +132,43 @@ since Isles started
 events
   1m40s ago  -          build done
   5.0s ago   users/1#7  exited with code 1
+";
+    assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
+}
+
+#[test]
+fn what_is_the_same_is_said_once() {
+    let log = ["listening", "no such table", "no such table", "no such table", "listening"];
+    let failure = |seconds: u64, request: &str, instance: &str, detail: &str| {
+        json!({
+            "at": NOW.0 - seconds * 1_000_000, "connection": "orders/1 -> users", "service": "users", "request": request,
+            "reason": "refused", "detail": detail, "instances": [instance],
+        })
+    };
+    let why = json!({
+        "service": with(
+            service("users", "unhealthy", 0, 1),
+            json!({ "problem": { "cause": "its health check fails", "hint": "see its log", "log": log } }),
+        ),
+        "summary": "users is unhealthy.", "findings": [], "events": [],
+        "failures": [
+            failure(1, "GET /a", "users/1#1", "nobody listens there any more"), failure(2, "GET /b", "users/1#1", "no"),
+            failure(3, "GET /a", "users/1#1", "no"), failure(4, "GET /a", "users/2#1", ""), failure(5, "GET /a", "users/1#1", "no"),
+        ],
+    });
+    let expected = "\
+users is unhealthy.
+
+error: users: its health check fails
+  | listening
+  | no such table (3 times)
+  | listening
+hint: see its log
+
+failed requests
+  1.0s ago  orders/1 -> users  GET /a  refused  nobody listens there any more (tried users/1#1; 3 times)
+  2.0s ago  orders/1 -> users  GET /b  refused  no (tried users/1#1)
+  4.0s ago  orders/1 -> users  GET /a  refused  (tried users/2#1)
 ";
     assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
 }
@@ -271,12 +311,19 @@ fn where_nothing_differs() {
 }
 
 #[test]
+fn a_service_that_is_named_twice_is_restarted_once() {
+    let services: Vec<ServiceName> = from(json!(["web", "app", "web"]));
+    assert_eq!(restart::once(&services), [&services[0], &services[1]]);
+}
+
+#[test]
 fn releases() {
     let release = |number: u64, state: &str, fields| {
         let at = NOW.0 - (20 - number) * 10_000_000;
         with(json!({ "number": number, "at": at, "state": state, "bundles": {}, "changed": [] }), fields)
     };
     let all: Vec<model::api::Release> = from(json!([
+        release(10, "retired", json!({ "changed": null })),
         release(11, "retired", json!({ "changed": ["orders", "users"] })),
         release(12, "rolled-back", json!({ "changed": ["users"], "reason": "users/5 answered 500" })),
         release(13, "running", json!({ "changed": ["users"] })),
@@ -286,6 +333,7 @@ RELEASE  STATE        MADE       CHANGED       REASON
 13       running      1m10s ago  users         -
 12       rolled-back  1m20s ago  users         users/5 answered 500
 11       retired      1m30s ago  orders,users  -
+10       retired      1m40s ago  unknown       -
 ";
     assert_eq!(releases::render(&all, NOW, None, PLAIN), expected);
 }

@@ -39,7 +39,8 @@ pub(crate) fn render(why: &Why, now: Timestamp, columns: Option<usize>, paint: P
     for finding in why.findings.iter().filter(|finding| finding.now).take(FINDINGS_MAX) {
         screen.push_str(&format!("\n{}", urgent(finding, paint)));
     }
-    let failures = why.failures.iter().take(LINES_MAX).map(|failure| failure_row(failure, now, room));
+    let failures = alike(&why.failures).into_iter().take(LINES_MAX);
+    let failures = failures.map(|(last, count)| failure_row(last, count, now, room));
     section(&mut screen, "failed requests", failures.collect(), paint);
     let counted = why.findings.iter().filter(|finding| !finding.now).take(FINDINGS_MAX).flat_map(counted_rows);
     section(&mut screen, "since Isles started", counted.collect(), paint);
@@ -84,15 +85,32 @@ fn event_row(event: &ServiceEvent, now: Timestamp) -> Vec<Cell> {
     vec![ago(event.at, now), Cell::plain(whose), Cell::plain(&event.what)]
 }
 
-fn failure_row(failure: &Failure, now: Timestamp, room: usize) -> Vec<Cell> {
+/// The last one of each kind, in their order, and how many there are of it.
+fn alike(failures: &[Failure]) -> Vec<(&Failure, usize)> {
+    let is_alike = |a: &Failure, b: &Failure| {
+        (&a.connection, &a.request, a.reason, &a.instances) == (&b.connection, &b.request, b.reason, &b.instances)
+    };
+    let mut kinds: Vec<(&Failure, usize)> = Vec::new();
+    for failure in failures {
+        match kinds.iter_mut().find(|(last, _)| is_alike(last, failure)) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((failure, 1)),
+        }
+    }
+    kinds
+}
+
+fn failure_row(failure: &Failure, count: usize, now: Timestamp, room: usize) -> Vec<Cell> {
     let tried: Vec<_> = failure.instances.iter().map(ToString::to_string).collect();
-    let tried = if tried.is_empty() { String::new() } else { format!(" (tried {})", tried.join(", ")) };
+    let tried = (!tried.is_empty()).then(|| format!("tried {}", tried.join(", ")));
+    let notes: Vec<_> = tried.into_iter().chain((count > 1).then(|| format!("{count} times"))).collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
     vec![
         ago(failure.at, now),
         Cell::plain(&failure.connection),
         Cell::plain(text::fit(&failure.request, room)),
         Cell::new(failure.reason.code(), Style::Bad),
-        Cell::plain(format!("{}{tried}", failure.detail)),
+        Cell::plain(format!("{}{notes}", failure.detail).trim_start()),
     ]
 }
 

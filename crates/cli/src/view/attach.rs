@@ -42,7 +42,9 @@ pub struct Attach<'a> {
 pub enum Outcome {
     /// Every service has been healthy; the system runs on. Only when detached.
     Up,
-    /// A service or the system cannot come up, which has been shown; the system runs on. Only when detached.
+    /// The system runs on without a service that fails, which has been shown. Only when detached.
+    Degraded,
+    /// A service or the system cannot come up, which has been shown; the system ends. Only when detached.
     Stuck,
     /// The system has ended.
     Ended {
@@ -56,7 +58,7 @@ impl Outcome {
     pub fn exit_code(self) -> ExitCode {
         match self {
             Self::Up | Self::Ended { failed: false } => ExitCode::Ok,
-            Self::Stuck | Self::Ended { failed: true } => ExitCode::Failed,
+            Self::Degraded | Self::Stuck | Self::Ended { failed: true } => ExitCode::Failed,
         }
     }
 }
@@ -109,8 +111,9 @@ fn end(attach: &Attach<'_>, status: &SystemStatus) -> Option<Outcome> {
     let stuck = status.problem.is_some() || status.services.iter().any(|service| phase::is_stuck(service.phase));
     match status.phase {
         _ if !attach.detach => None,
-        _ if stuck => Some(Outcome::Stuck),
+        SystemPhase::Running if status.services.iter().any(phase::is_failing) => Some(Outcome::Degraded),
         SystemPhase::Running => Some(Outcome::Up),
+        _ if stuck => Some(Outcome::Stuck),
         SystemPhase::Starting | SystemPhase::Stopping => None,
     }
 }

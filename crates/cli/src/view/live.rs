@@ -39,7 +39,7 @@ impl Live {
     /// Notes which services are up. What falls back is on its way again.
     pub(crate) fn settle(&mut self, status: &SystemStatus, now: Timestamp) {
         for service in &status.services {
-            if is_settled(service.phase) {
+            if phase::is_settled(service.phase) {
                 self.settled.entry(service.name.clone()).or_insert(now);
             } else {
                 self.settled.remove(&service.name);
@@ -55,7 +55,7 @@ pub(crate) fn render(live: &Live, status: &SystemStatus, now: Timestamp, size: S
     let mut services: Vec<_> = status.services.iter().collect();
     let left_out = services.len().saturating_sub(room);
     if left_out > 0 {
-        services.sort_by_key(|service| (is_settled(service.phase), !phase::is_stuck(service.phase)));
+        services.sort_by_key(|service| (phase::is_settled(service.phase), !phase::is_stuck(service.phase)));
         services.truncate(room);
     }
     let rows = services.iter().map(|service| row(live, service, now)).collect();
@@ -96,8 +96,4 @@ fn detail(service: &ServiceStatus) -> Cell {
         (None, Some(address)) => Cell::new(address.to_string(), Style::Dim),
         (None, None) => Cell::new("", Style::Plain),
     }
-}
-
-fn is_settled(phase: ServicePhase) -> bool {
-    matches!(phase, ServicePhase::Healthy | ServicePhase::Asleep | ServicePhase::Stopped)
 }

@@ -7,6 +7,7 @@ pub(crate) mod lines;
 mod live;
 pub(crate) mod phase;
 pub(crate) mod plain;
+mod repeated;
 pub(crate) mod rollout;
 mod screen;
 mod summary;

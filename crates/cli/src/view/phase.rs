@@ -1,6 +1,6 @@
 //! The colours of phases.
 
-use model::status::{InstancePhase, ServicePhase};
+use model::status::{InstancePhase, ServicePhase, ServiceStatus};
 
 use crate::paint::Style;
 
@@ -23,6 +23,16 @@ pub(crate) fn of_instance(phase: InstancePhase) -> Style {
         InstancePhase::Draining | InstancePhase::Stopping => Style::Worrying,
         InstancePhase::Unhealthy | InstancePhase::Backoff => Style::Bad,
     }
+}
+
+/// Whether a service in this phase is as it shall be.
+pub(crate) fn is_settled(phase: ServicePhase) -> bool {
+    matches!(phase, ServicePhase::Healthy | ServicePhase::Asleep | ServicePhase::Stopped)
+}
+
+/// Whether something is wrong with a service, though it may be tried again.
+pub(crate) fn is_failing(service: &ServiceStatus) -> bool {
+    is_stuck(service.phase) || (service.problem.is_some() && !is_settled(service.phase))
 }
 
 /// Whether a service in this phase will not come up without help.

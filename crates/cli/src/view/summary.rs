@@ -15,6 +15,7 @@ use crate::{
     project::{Project, quote},
     table::{self, Cell},
     text,
+    view::phase,
 };
 
 /// Where the gateway's development certificate is kept, in the project's folder.
@@ -22,15 +23,25 @@ const DEVELOPMENT_CERTIFICATE: &str = ".isles/tls/localhost.crt";
 
 /// That it is up, its gateway, what the host cannot do, and what to try.
 pub(crate) fn render(status: &SystemStatus, taken: Duration, tries: &[String], paint: Paint) -> String {
-    let services = text::count(status.services.len(), "service");
-    let title = format!("{} is up: {services} in {}", status.name, text::age(taken));
+    let (title, style) = title(status, taken);
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     let scheme = text::scheme(status.gateway_tls);
     let url = status.gateway.map(|gateway| format!("{scheme}://{}", reachable(gateway)));
     rows.extend(url.map(|url| row("gateway", &url, Style::Bold)));
     rows.extend(status.notices.iter().map(|notice| row("notice", notice, Style::Worrying)));
     rows.extend(tries.iter().enumerate().map(|(i, line)| row(if i == 0 { "try" } else { "" }, line, Style::Plain)));
-    format!("\n{}\n{}", paint.apply(Style::Good, &title), table::render_rows(rows, None, paint))
+    format!("\n{}\n{}", paint.apply(style, &title), table::render_rows(rows, None, paint))
+}
+
+fn title(status: &SystemStatus, taken: Duration) -> (String, Style) {
+    let failing: Vec<_> =
+        status.services.iter().filter(|it| phase::is_failing(it)).map(|it| it.name.as_str()).collect();
+    if !failing.is_empty() {
+        let title = format!("{} is up but for {}: started again and again", status.name, failing.join(", "));
+        return (title, Style::Worrying);
+    }
+    let services = text::count(status.services.len(), "service");
+    (format!("{} is up: {services} in {}", status.name, text::age(taken)), Style::Good)
 }
 
 fn row(name: &str, value: &str, style: Style) -> Vec<Cell> {

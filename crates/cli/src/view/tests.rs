@@ -110,7 +110,9 @@ fn project() -> Project {
 
 #[test]
 fn summaries() {
-    let status = SystemStatus { notices: vec!["no cgroups".into()], ..status_of_three() };
+    let orders = with(service("orders", "healthy", 1, 1), json!({}));
+    let whole = system("running", json!([orders, service("stock", "asleep", 0, 0), service("users", "healthy", 2, 2)]));
+    let status = SystemStatus { notices: vec!["no cgroups".into()], ..whole };
     let tries = tries(&manifest(SHOP), &project(), status.gateway);
     let expected = "
 shop is up: 3 services in 2.3s

@@ -10,7 +10,7 @@ use model::{
 use crate::{
     paint::{Paint, Style},
     text::clean,
-    view::phase,
+    view::{phase, repeated},
 };
 
 /// The cause, what shows it, and what to do.
@@ -23,12 +23,16 @@ pub(crate) fn render(whose: &str, trouble: &Trouble, paint: Paint) -> String {
     text
 }
 
-/// The health checks that failed and the last lines of the log, behind a bar.
+/// The health checks that failed and the last lines of the log, behind a bar; of lines that repeat, one.
 pub(crate) fn evidence(trouble: &Trouble, paint: Paint) -> String {
-    let checks = trouble.checks.iter().flat_map(check);
     let bar = paint.apply(Style::Dim, "|");
-    let lines = checks.chain(trouble.log.iter().cloned());
-    lines.map(|line| format!("  {bar} {}\n", clean(&line, paint.on))).collect()
+    let checks = trouble.checks.iter().flat_map(check).map(|line| clean(&line, paint.on));
+    let log = repeated::runs(&trouble.log).map(|(line, count)| clean(line, paint.on) + &times(count, paint));
+    checks.chain(log).map(|line| format!("  {bar} {line}\n")).collect()
+}
+
+fn times(count: usize, paint: Paint) -> String {
+    if count == 1 { String::new() } else { paint.apply(Style::Dim, &format!(" ({count} times)")) }
 }
 
 fn check(failed: &FailedCheck) -> Vec<String> {

@@ -22,7 +22,7 @@ use axum::{
     },
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, delete, get, post},
 };
 use model::{Problem, ServiceName};
 use ports::{clock::Clock, logs::Logs, tasks::Tasks, traffic::Traffic};
@@ -46,7 +46,7 @@ pub struct Api {
     pub traffic: Arc<dyn Traffic>,
     /// Its topics and buckets.
     pub messaging: Option<ServiceStreams>,
-    /// The time.
+    /// The time of its messages.
     pub clock: Arc<dyn Clock>,
     /// Runs what a request starts.
     pub tasks: Tasks,
@@ -96,6 +96,8 @@ fn router(api: Api) -> Router {
         .route("/v1/topics", get(topics::list))
         .route("/v1/topics/{topic}", get(topics::status))
         .route("/v1/topics/{topic}/messages", get(topics::read).post(topics::publish))
+        .route("/v1/topics/{topic}/messages/{sequence}", delete(topics::remove_message))
+        .route("/v1/topics/{topic}/consumers/{consumer}", delete(topics::remove_consumer))
         .route("/v1/topics/{topic}/consumers/{consumer}/replay", post(topics::replay))
         .route("/v1/topics/{topic}/dead", get(topics::dead))
         .route("/v1/topics/{topic}/dead/replay", post(topics::replay_dead))
@@ -154,6 +156,11 @@ fn bad_query(error: &QueryRejection) -> Refused {
 }
 
 fn bad_body(error: &JsonRejection, hint: &str) -> Refused {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let hint = "a message, with its header, or a value has at most 1048576 bytes";
+        let problem = Problem::new(413, "body-too-large", "the body is larger than the API takes", hint);
+        return problem.with_detail(format!("it has more than {BODY_BYTES_MAX} bytes")).into();
+    }
     let problem = Problem::new(422, "bad-body", "the body is not what this path takes", hint);
     problem.with_detail(error.body_text()).into()
 }

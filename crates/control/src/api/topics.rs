@@ -10,7 +10,10 @@ use axum::{
 };
 use model::{
     TopicName,
-    api::{DeadLetterId, DeadQuery, MessageQuery, Publish, Published, Replay, Replayed, Start, TopicStatus, WhichDead},
+    api::{
+        DeadLetterId, DeadQuery, MessageQuery, Publish, Published, RemovedConsumer, RemovedMessage, Replay, Replayed,
+        Start, TopicStatus, WhichDead,
+    },
 };
 
 use super::{Api, Refused, bad_body, bad_query, stream};
@@ -67,6 +70,22 @@ pub(super) async fn read(
             }
         }
     }))
+}
+
+pub(super) async fn remove_message(
+    State(api): State<Api>,
+    Path((topic, sequence)): Path<(String, String)>,
+) -> Answer<RemovedMessage> {
+    let (messaging, topic) = find(&api, &topic)?;
+    Ok(Json(messaging.remove_message(&topic, &sequence).await?))
+}
+
+pub(super) async fn remove_consumer(
+    State(api): State<Api>,
+    Path((topic, consumer)): Path<(String, String)>,
+) -> Answer<RemovedConsumer> {
+    let (messaging, topic) = find(&api, &topic)?;
+    Ok(Json(messaging.remove_consumer(&topic, &consumer).await?))
 }
 
 pub(super) async fn replay(

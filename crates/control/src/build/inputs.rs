@@ -23,7 +23,7 @@ const HASH_VERSION: &str = "isles build 1";
 pub(crate) struct Inputs {
     /// Files and symbolic links, relative to the manifest's folder.
     pub(crate) files: BTreeSet<PathBuf>,
-    /// BLAKE3 of files, command and environment: 32 hexadecimal digits of it.
+    /// BLAKE3 of the files, and of the command and its environment if there is one: 32 hexadecimal digits of it.
     pub(crate) hash: String,
 }
 
@@ -141,7 +141,8 @@ fn hash(
     part(HASH_VERSION.as_bytes());
     part(service.build.as_deref().unwrap_or_default().as_bytes());
     part(format!("{:?} {:?} {:?}", service.dir, service.artifact, service.cache).as_bytes());
-    for (name, value) in env {
+    // Without a build nothing has seen them.
+    for (name, value) in env.iter().filter(|_| service.build.is_some()) {
         part(name.as_bytes());
         part(value.as_bytes());
     }
@@ -242,6 +243,9 @@ mod tests {
         let mut seen = BTreeSet::from([first.clone()]);
         assert!(seen.insert(hash_of(&spec, &[("A", "1")])));
         assert!(seen.insert(hash_of(&Service { build: Some("other".into()), ..spec.clone() }, &[])));
+        let given = Service { build: None, artifact: vec!["a".into()], ..spec.clone() };
+        assert!(seen.insert(hash_of(&given, &[])));
+        assert_eq!(hash_of(&given, &[("A", "1")]), hash_of(&given, &[]), "nothing is built in it");
         write(folder.path(), &[("a", "2")]);
         assert!(seen.insert(hash_of(&spec, &[])));
         std::fs::set_permissions(folder.path().join("a"), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,8 +1,10 @@
 //! Makes the streams that a manifest asks for.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use logic::stream::{check, check_update};
 use model::{
+    Gather,
     spec::System,
     streams::{Redelivery, StreamConfig},
 };
@@ -21,6 +23,21 @@ impl Ensure {
         let can = self.0.capabilities();
         for stream in system.streams() {
             self.0.ensure(fit(stream, can)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether Isles' own engine could do so: nothing is changed.
+    pub(crate) async fn could(&self, system: &System) -> Result<(), StreamsError> {
+        let (can, there) = (self.0.capabilities(), self.0.list().await?);
+        let there: BTreeMap<_, _> = there.into_iter().map(|state| (state.config.name.clone(), state.config)).gather();
+        for wanted in system.streams().into_iter().map(|stream| fit(stream, can)) {
+            let doing = format!("cannot change stream `{}`", wanted.name);
+            let checked = match there.get(&wanted.name) {
+                Some(old) => check_update(old, wanted),
+                None => check(wanted),
+            };
+            checked.map_err(|error| StreamsError::Refused { doing, cause: error.to_string() })?;
         }
         Ok(())
     }

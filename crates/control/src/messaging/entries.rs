@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Messaging,
-    problem::{bad_content, bad_keys, not_taken, refused, too_large, unknown_key},
+    problem::{bad_content, bad_keys, not_put, refused, too_large, unknown_key},
 };
 use crate::supervisor::Answer;
 
@@ -97,8 +97,8 @@ impl Messaging {
             Some(0) => Expect::Absent,
             Some(revision) => Expect::Revision(revision),
         };
-        let not_taken = |error| not_taken(&format!("buckets.{bucket}"), error);
-        let revision = self.streams.buckets.put(bucket.as_str(), key, value, expect).await.map_err(not_taken)?;
+        let put = self.streams.buckets.put(bucket.as_str(), key, value, expect).await;
+        let revision = put.map_err(|error| not_put(bucket, error))?;
         Ok(BucketRevision { revision })
     }
 

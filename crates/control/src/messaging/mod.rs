@@ -5,6 +5,7 @@ mod ensure;
 mod entries;
 mod problem;
 mod read;
+mod remove;
 mod replay;
 mod status;
 
@@ -23,7 +24,7 @@ pub(crate) use entries::Keys;
 pub(crate) use problem::{no_bucket, no_topic};
 pub(crate) use read::shown;
 
-use problem::{bad_content, bad_header, not_taken, unknown};
+use problem::{bad_content, bad_header, not_published, unknown};
 
 use crate::{config::ServiceStreams, supervisor::Answer};
 
@@ -71,8 +72,7 @@ impl Messaging {
             id: message.id,
             ..streams::Publish::default()
         };
-        let not_taken = |error| not_taken(&format!("topics.\"{topic}\""), error);
-        let ack = self.streams.topics.publish(message).await.map_err(not_taken)?;
+        let ack = self.streams.topics.publish(message).await.map_err(|error| not_published(topic, error))?;
         Ok(Published { sequence: ack.sequence, duplicate: ack.duplicate })
     }
 }

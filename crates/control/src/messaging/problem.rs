@@ -1,6 +1,6 @@
 //! What goes wrong with topics and buckets, with what a person can do about it.
 
-use model::{Problem, api::InvalidContent};
+use model::{BucketName, Problem, TopicName, api::InvalidContent};
 use ports::streams::StreamsError;
 
 /// There is no topic, bucket or consumer of this name; those that there are.
@@ -44,6 +44,18 @@ pub(super) fn unknown_dead_letter(id: &str, topic: &str) -> Box<Problem> {
         format!("`isles topic dead ls {topic}` shows those that there are; one that was replayed or removed is gone");
     let detail = format!("there is no dead letter `{id}`");
     Box::new(Problem::new(404, "unknown-dead-letter", "there is no such dead letter", hint).with_detail(detail))
+}
+
+/// A place to go on from that no message has had.
+pub(super) fn not_yet(last: u64) -> Box<Problem> {
+    let problem = Problem::new(422, "not-yet", "there is no such message yet", "`new` passes over all that there is");
+    Box::new(problem.with_detail(format!("the last message of the topic is {last}")))
+}
+
+pub(super) fn unknown_message(sequence: &str, topic: &TopicName) -> Box<Problem> {
+    let hint = format!("`isles topic tail {topic} --once` shows those that there are, each after its sequence");
+    let detail = format!("there is no message `{sequence}` in the topic `{topic}`");
+    Box::new(Problem::new(404, "unknown-message", "there is no such message", hint).with_detail(detail))
 }
 
 pub(super) fn bad_content(error: &InvalidContent) -> Box<Problem> {
@@ -106,16 +118,40 @@ pub(super) fn refused(error: StreamsError) -> Box<Problem> {
     Box::new(Problem::new(status, reason, title, hint).with_detail(error.to_string()))
 }
 
-/// What an engine did not take into a topic or a bucket, `topics."a.b"`.
-pub(super) fn not_taken(table: &str, error: StreamsError) -> Box<Problem> {
+/// A consumer that was not moved.
+pub(super) fn not_moved(topic: &TopicName, error: StreamsError) -> Box<Problem> {
+    let is_refused = matches!(error, StreamsError::Refused { .. });
+    let problem = *refused(error);
+    let ways = format!(
+        "`isles topic tail {topic} --once` shows what there is, and `isles topic rm {topic} SEQUENCE` takes away what nobody shall get"
+    );
+    Box::new(Problem { hint: if is_refused { ways } else { problem.hint }, ..problem })
+}
+
+/// What an engine did not take into a topic.
+pub(super) fn not_published(topic: &TopicName, error: StreamsError) -> Box<Problem> {
+    let otherwise = format!(
+        ", or say `discard = \"old\"` there, and run `isles deploy`; `isles topic info {topic}` shows who is behind, and `isles topic rm \
+         {topic} SEQUENCE` makes room at once"
+    );
+    not_taken(&format!("topics.\"{topic}\""), &otherwise, error)
+}
+
+/// What an engine did not take into a bucket.
+pub(super) fn not_put(bucket: &BucketName, error: StreamsError) -> Box<Problem> {
+    let otherwise = format!(" and run `isles deploy`, or make room with `isles kv del {bucket} KEY`");
+    not_taken(&format!("buckets.{bucket}"), &otherwise, error)
+}
+
+/// JetStream tells by its text alone which limit is met, and so does every server of it.
+fn not_taken(table: &str, otherwise: &str, error: StreamsError) -> Box<Problem> {
     let full = match &error {
-        StreamsError::Refused { cause, .. } if cause.starts_with("maximum bytes") => Some("max_bytes"),
+        StreamsError::Refused { cause, .. } if cause.starts_with("maximum bytes exceeded") => Some("max_bytes"),
         StreamsError::Refused { cause, .. } if cause.starts_with("maximum messages exceeded") => Some("max_msgs"),
         _ => None,
     };
     let problem = *refused(error);
-    let other = if table.starts_with("topics") { "say `discard = \"old\"`" } else { "remove entries" };
-    let raise = |key| format!("it is full: raise `{key}` of `[{table}]`, or {other}");
+    let raise = |key| format!("it is full: raise `{key}` of `[{table}]`{otherwise}");
     Box::new(Problem { hint: full.map_or(problem.hint, raise), ..problem })
 }
 
@@ -124,18 +160,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_full_says_which_key_to_raise() {
-        let hint = |table: &str, cause: &str| {
-            let error = StreamsError::Refused { doing: "cannot publish message".into(), cause: cause.into() };
-            not_taken(table, error).hint
-        };
+    fn what_is_full_says_which_key_to_raise_and_what_makes_room() {
+        let refused =
+            |cause: &str| StreamsError::Refused { doing: "cannot publish message".into(), cause: cause.into() };
+        let (topic, bucket) = ("a.b".parse().unwrap(), "b1".parse().unwrap());
         let full = "maximum bytes exceeded";
         assert_eq!(
-            hint("topics.\"a.b\"", full),
-            "it is full: raise `max_bytes` of `[topics.\"a.b\"]`, or say `discard = \"old\"`"
+            not_published(&topic, refused(full)).hint,
+            "it is full: raise `max_bytes` of `[topics.\"a.b\"]`, or say `discard = \"old\"` there, and run `isles deploy`; `isles \
+             topic info a.b` shows who is behind, and `isles topic rm a.b SEQUENCE` makes room at once"
         );
-        assert!(hint("topics.a", "maximum messages exceeded").contains("`max_msgs` of `[topics.a]`"));
-        assert_eq!(hint("buckets.b1", full), "it is full: raise `max_bytes` of `[buckets.b1]`, or remove entries");
-        assert_eq!(hint("buckets.b1", "not so"), "the cause says what it does not take");
+        assert!(not_published(&topic, refused("maximum messages exceeded")).hint.contains("raise `max_msgs` of"));
+        assert_eq!(
+            not_put(&bucket, refused(full)).hint,
+            "it is full: raise `max_bytes` of `[buckets.b1]` and run `isles deploy`, or make room with `isles kv del b1 KEY`"
+        );
+        assert_eq!(not_put(&bucket, refused("not so")).hint, "the cause says what it does not take");
     }
 }

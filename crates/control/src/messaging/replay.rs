@@ -8,7 +8,7 @@ use ports::streams::{self, StreamState};
 
 use super::{
     Messaging,
-    problem::{refused, unknown},
+    problem::{not_moved, not_yet, refused, unknown},
     read::place,
 };
 use crate::supervisor::Answer;
@@ -22,8 +22,12 @@ impl Messaging {
             return Err(unknown("consumer", consumer, consumers.iter().map(|state| state.name.as_str())));
         }
         let state = self.streams.topics.info(&stream).await.map_err(refused)?;
+        if matches!(start, Start::Sequence(sequence) if sequence > state.last_sequence + 1) {
+            return Err(not_yet(state.last_sequence));
+        }
         let start = place(start, &state, self.clock.now());
-        let messages = self.streams.topics.rewind(&stream, consumer, start).await.map_err(refused)?;
+        let moved = self.streams.topics.rewind(&stream, consumer, start).await;
+        let messages = moved.map_err(|error| not_moved(topic, error))?;
         let sequence = self.first_from(&state, start).await?;
         let unacknowledged = self.first_awaited(&stream, consumer).await?.filter(|first| *first < sequence);
         Ok(Replayed { sequence, messages, unacknowledged })

@@ -121,12 +121,17 @@ fn topic(
     }
 }
 
-fn consumer(system: &System, state: &ConsumerState, dead: u64) -> ConsumerStatus {
+/// The service that a consumer belongs to by its name.
+pub(super) fn service_of(system: &System, consumer: &str) -> Option<ServiceName> {
     let service =
-        owner(&state.name, |name| name.parse().is_ok_and(|name: ServiceName| system.services.contains_key(&name)));
+        owner(consumer, |name| name.parse().is_ok_and(|name: ServiceName| system.services.contains_key(&name)));
+    service.and_then(|name| name.parse().ok())
+}
+
+fn consumer(system: &System, state: &ConsumerState, dead: u64) -> ConsumerStatus {
     ConsumerStatus {
         name: state.name.clone(),
-        service: service.and_then(|name| name.parse().ok()),
+        service: service_of(system, &state.name),
         durable: ConsumerConfig::is_durable(&state.config),
         delivered_sequence: state.delivered,
         pending: state.pending,

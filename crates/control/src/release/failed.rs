@@ -101,6 +101,10 @@ impl From<StoreError> for Failed {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 Self::new(&DISK_FULL, cause, "free some space on its disk; nothing was changed")
             }
+            _ if error.is_damage() => {
+                let hint = "restore it from a copy, or go to another release (`isles releases`); nothing was changed";
+                Self::new(&STORE_FAILED, cause, hint)
+            }
             _ => {
                 let hint = "check the permissions of the state folder and its disk; nothing was changed";
                 Self::new(&STORE_FAILED, cause, hint)

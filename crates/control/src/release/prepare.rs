@@ -61,7 +61,10 @@ pub(crate) enum Deployed {
 impl Preparer {
     /// The release that the system comes up with: the newest one if nothing has changed since, and else the next.
     pub(crate) async fn first(&self) -> Result<Prepared, Failed> {
-        self.tidy(&self.config.system).await;
+        self.or_tidy(&self.config.system, self.first_release()).await
+    }
+
+    async fn first_release(&self) -> Result<Prepared, Failed> {
         let wanted = Wanted::of(&self.config, self.config.text.clone(), self.config.system.clone(), &[])?;
         let before = match self.releases.ledger().running() {
             Some(number) => self.releases.read(number).await.ok(),
@@ -89,14 +92,20 @@ impl Preparer {
             // What is missing fails at its start, and the release is taken back with that reason.
             let _ = self.releases.restore_all(&coming, look).await;
         }
-        let secrets = self.config.secrets.read(&release.system).map_err(Failed::manifest)?;
+        // Of what runs, each service says itself what it lacks.
+        let secrets = if self.config.resumed {
+            self.config.secrets.given(&release.system)
+        } else {
+            self.config.secrets.read(&release.system).map_err(Failed::manifest)?
+        };
         Ok(Prepared { release, way: Way::Forward, secrets })
     }
 
-    /// The secrets of what runs.
-    pub(crate) fn vault(&self, system: &System) -> Result<Vault, Failed> {
-        let values = self.config.secrets.read(system).map_err(Failed::manifest)?;
-        Ok(Vault::new(wanted::key(&self.config.state)?, values))
+    /// The secrets of what runs, as far as they are given.
+    pub(crate) fn vault(&self, system: &System) -> Vault {
+        // A key that cannot be read is told by the first that needs it, and is missed by values of another release only.
+        let key = wanted::key(&self.config.state).unwrap_or_default();
+        Vault::new(key, self.config.secrets.given(system))
     }
 
     /// What a deploy would do. Nothing is built: the inputs tell what differs.
@@ -118,13 +127,16 @@ impl Preparer {
             services.insert(name.clone(), parts);
         }
         let differences = differences(only, running, &system, &services)?;
+        self.could_ensure(&running.release.system, &system).await?;
         Ok(plan(&differences, running, &system, index))
     }
 
     /// Makes the release that the manifest asks for now, of these services or of all.
     pub(crate) async fn deploy(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
-        // What nobody needs any more makes room for what is built.
-        self.tidy(&running.release.system).await;
+        self.or_tidy(&running.release.system, self.next_release(only, running)).await
+    }
+
+    async fn next_release(&self, only: &[ServiceName], running: &Running) -> Result<Deployed, Failed> {
         let wanted = self.wanted(only, running)?;
         let system = wanted.system.clone();
         let mut services = BTreeMap::new();
@@ -148,10 +160,19 @@ impl Preparer {
     }
 
     /// Stores a release; one more than is kept goes for it.
-    async fn add(&self, new: NewRelease, comes_up: bool) -> Result<Arc<Release>, Failed> {
+    pub(super) async fn add(&self, new: NewRelease, comes_up: bool) -> Result<Arc<Release>, Failed> {
         let release = self.releases.add(new, self.clock.now(), comes_up).await?;
         self.tidy(&release.system).await;
         Ok(release)
+    }
+
+    /// Makes a release. What a failure has left of it goes: a disk that it has filled has room for the next one.
+    async fn or_tidy<T>(&self, system: &System, made: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let made = made.await;
+        if made.is_err() {
+            self.tidy(system).await;
+        }
+        made
     }
 
     /// Removes the releases that are not kept. What cannot be removed does no harm, and the next deploy tries again.
@@ -163,6 +184,14 @@ impl Preparer {
     async fn ensure(&self, system: &System) -> Result<(), Failed> {
         let Some(streams) = &self.streams else { return Ok(()) };
         streams.all(system).await.map_err(|error| Failed::streams(&error))
+    }
+
+    /// Whether that could be. What another server refuses, only that knows, when it is asked to do it; and Isles' own is not started
+    /// for a question.
+    async fn could_ensure(&self, old: &System, new: &System) -> Result<(), Failed> {
+        let is_asked = new.nats.is_none() && !old.streams().is_empty();
+        let Some(streams) = self.streams.as_ref().filter(|_| is_asked) else { return Ok(()) };
+        streams.could(new).await.map_err(|error| Failed::streams(&error))
     }
 
     /// What is wanted, of all services or of some.

@@ -70,6 +70,8 @@ pub(super) struct NewRelease {
     pub(super) services: BTreeMap<ServiceName, Parts>,
 }
 
+type Bundles = BTreeMap<ServiceName, Arc<Bundle>>;
+
 #[derive(Debug, Default)]
 struct Known {
     ledger: Ledger,
@@ -195,23 +197,26 @@ impl Releases {
     pub(crate) async fn list(&self) -> Vec<model::api::Release> {
         let ledger = self.ledger();
         let mut shown = Vec::new();
-        let mut before: Option<Arc<Release>> = None;
-        for (number, record) in self.all() {
+        let all = self.all();
+        // What the first of all is compared with is known: nothing.
+        let mut before = all.contains_key(&1).then(BTreeMap::new);
+        for (number, record) in all {
             let (state, reason) = (ledger.state(number), ledger.reason(number).map(str::to_owned));
             let unread =
-                model::api::Release { number, at: record.at, state, bundles: BTreeMap::new(), changed: vec![], reason };
-            shown.push(match self.read(number).await {
+                model::api::Release { number, at: record.at, state, bundles: BTreeMap::new(), changed: None, reason };
+            let release = self.read(number).await;
+            shown.push(match &release {
                 Err(ReleaseError::Unknown(_)) => continue,
                 Err(error) => model::api::Release { reason: Some(format!("it cannot be restored: {error}")), ..unread },
                 Ok(release) => {
                     let bundles = release.bundles.iter().map(|(name, bundle)| (name.clone(), bundle.shown())).gather();
-                    let changed = changed(before.as_deref(), &release);
-                    if matches!(state, ReleaseState::Running | ReleaseState::Retired) {
-                        before = Some(release);
-                    }
+                    let changed = before.as_ref().map(|before| changed(before, &release.bundles));
                     model::api::Release { bundles, changed, ..unread }
                 }
             });
+            if matches!(state, ReleaseState::Running | ReleaseState::Retired) {
+                before = release.ok().map(|release| release.bundles.clone());
+            }
         }
         shown
     }
@@ -254,7 +259,9 @@ impl Releases {
             self.records.forget_release(*number).await?;
             self.lock().records.remove(number);
         }
-        self.change(|ledger| ledger.forget(&forgotten)).await?;
+        if !forgotten.is_empty() {
+            self.change(|ledger| ledger.forget(&forgotten)).await?;
+        }
         let documents: BTreeSet<_> = self.all().into_values().map(|record| record.document).gather();
         let needed = self.ledger().needed();
         let in_use = self.all().into_iter().filter(|(number, _)| needed.contains(number));
@@ -287,11 +294,9 @@ impl Releases {
     }
 }
 
-fn changed(before: Option<&Release>, release: &Release) -> Vec<ServiceName> {
-    let nothing = BTreeMap::new();
-    let before = before.map_or(&nothing, |before| &before.bundles);
-    let names: BTreeSet<_> = before.keys().chain(release.bundles.keys()).gather();
-    names.into_iter().filter(|name| before.get(*name) != release.bundles.get(*name)).cloned().collect()
+fn changed(before: &Bundles, after: &Bundles) -> Vec<ServiceName> {
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).gather();
+    names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
 /// Runs what waits for the disk.

@@ -20,7 +20,7 @@ impl Preparer {
         };
         let new = self.with_earlier(service, wanted.to, from).await?;
         let secrets = self.ready(from, &new.system, &new.services).await?;
-        let release = self.releases.add(new, self.clock.now(), false).await?;
+        let release = self.add(new, false).await?;
         Ok(Prepared { release, way: Way::Back, secrets })
     }
 

@@ -195,6 +195,13 @@ async fn what_changed_is_so_of_what_ran_before() {
     releases.edit(|ledger| ledger.runs(1));
     releases.edit(|ledger| ledger.given_up(2, "it is worse"));
     releases.edit(|ledger| ledger.runs(3));
-    let changed: Vec<_> = releases.list().await.iter().map(|release| release.changed.len()).collect();
-    assert_eq!(changed, [1, 1, 0]);
+    let changed = async || -> Vec<_> {
+        releases.list().await.into_iter().map(|release| release.changed.map(|changed| changed.len())).collect()
+    };
+    assert_eq!(changed().await, [Some(1), Some(1), Some(0)]);
+    add(&releases, folder.path(), "two", 4).await.unwrap();
+    releases.edit(|ledger| ledger.runs(4));
+    let kept = Kept { releases_max: 2, ..Kept::default() };
+    releases.tidy(&kept, Timestamp(4)).await.unwrap();
+    assert_eq!(changed().await, [None, Some(1)], "what is not kept any more cannot be compared");
 }

@@ -56,6 +56,19 @@ impl Vault {
         }
     }
 
+    /// From now on these too, of those that it does not have.
+    pub(crate) fn add(&mut self, values: BTreeMap<String, String>) {
+        for (name, value) in values {
+            self.now.entry(name).or_insert(value);
+        }
+    }
+
+    /// Whether it has all secrets of a bundle.
+    pub(crate) fn has(&self, bundle: &Bundle) -> bool {
+        let known = self.of(bundle);
+        bundle.spec.secrets.iter().all(|name| known.contains_key(name))
+    }
+
     /// A secret as it is now.
     pub(crate) fn now(&self, name: &str) -> Option<&String> {
         self.now.get(name)
@@ -83,9 +96,11 @@ fn version(value: &str, key: &Key) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
-    use super::*;
+    use model::spec;
+
+    use super::{super::BundleId, *};
 
     #[test]
     fn a_version_tells_values_apart_and_not_what_they_are() {
@@ -104,5 +119,21 @@ mod tests {
         assert_ne!(one, versions("hunter2", &[0; 32]), "it depends on the key");
         std::fs::write(folder.path().join("secrets.key"), "short").unwrap();
         assert!(key(folder.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_can_be_added_and_what_is_known_stays() {
+        let spec = spec::Service { secrets: vec!["A".into(), "B".into()], ..spec::Service::new("./serve") };
+        let (id, folder, spec) = (BundleId(String::new()), "".into(), Arc::new(spec));
+        let (env_file, secrets) = Default::default();
+        let bundle = Bundle { id, folder, spec, artifact: None, env_file, secrets };
+        let values = |a: &str| BTreeMap::from([("A".into(), a.into())]);
+        let mut vault = Vault::new(Key::default(), values("1"));
+        assert_eq!((vault.has(&bundle), vault.of(&bundle)), (false, values("1")));
+        vault.add([("A".into(), "2".into()), ("B".into(), "3".into())].into());
+        assert_eq!(
+            (vault.has(&bundle), vault.of(&bundle)),
+            (true, [("B".into(), "3".into())].into_iter().chain(values("1")).collect())
+        );
     }
 }

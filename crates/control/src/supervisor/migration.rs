@@ -9,8 +9,7 @@ use ports::workloads::{Exit, StartError, Workload, WorkloadId};
 use super::{
     Supervisor,
     input::Input,
-    service::Build,
-    start::{make_store, not_remembered},
+    start::{make_store, not_remembered, without_secrets},
 };
 use crate::{
     addresses::Reach,
@@ -36,11 +35,13 @@ impl Supervisor {
         let began_at = self.now();
         self.watch_migration(name, began_at);
         let name = name.clone();
+        let found = self.find_secrets(&name, bundle).map_err(without_secrets);
         let workload = self.migration(&name, bundle);
         let database = store::path(&self.config, &name, &bundle.spec);
         let (workloads, records) = (self.engines.workloads.clone(), self.records.clone());
         self.beside("migration", async move {
             let started = async {
+                found?;
                 records.put_migration(&name, began_at).await.map_err(not_remembered)?;
                 make_store(database).await?;
                 workloads.start(workload).await
@@ -85,10 +86,7 @@ impl Supervisor {
     /// What the instances will run that wait for the service's migration.
     fn migrating_bundle(&self, name: &ServiceName) -> Option<Arc<Bundle>> {
         let coming = self.rollout.as_ref().and_then(|rollout| rollout.bundle(name));
-        let own = self.services.get(name).and_then(|service| match &service.build {
-            Build::Done(bundle) => Some(bundle),
-            _ => None,
-        });
+        let own = self.services.get(name).and_then(|service| service.own_bundle());
         coming.or(own).cloned()
     }
 

@@ -13,6 +13,7 @@ mod request;
 mod rollout;
 mod routing;
 mod scaling;
+mod secrets;
 mod service;
 mod shutdown;
 mod start;
@@ -153,8 +154,7 @@ impl Supervisor {
         };
         let mut supervisor = Self {
             builder,
-            // One that cannot be read is told when the release is looked at.
-            vault: preparer.vault(&config.system).unwrap_or_default(),
+            vault: preparer.vault(&config.system),
             preparer,
             releases,
             release: config.recorded.as_ref().map(|recorded| recorded.0.clone()),

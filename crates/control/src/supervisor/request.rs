@@ -84,7 +84,7 @@ impl Supervisor {
     }
 
     fn restart(&mut self, name: &ServiceName, answer: oneshot::Sender<Answer<ServiceStatus>>) {
-        if let Err(problem) = self.may_change(name) {
+        if let Err(problem) = self.may_change(name).and_then(|()| self.may_start(name)) {
             return drop(answer.send(Err(problem)));
         }
         self.note(name, None, "a restart was asked for".into());
@@ -111,8 +111,10 @@ impl Supervisor {
     }
 
     fn scale(&mut self, name: &ServiceName, replicas: Option<u32>, answer: oneshot::Sender<Answer<ServiceStatus>>) {
-        let allowed =
-            self.may_change(name).and_then(|()| replicas.map_or_else(|| self.may_follow(name), check_replicas));
+        let allowed = self.may_change(name).and_then(|()| match replicas {
+            Some(replicas) => check_replicas(replicas).and_then(|()| self.may_grow(name, replicas)),
+            None => self.may_follow(name),
+        });
         if let Err(problem) = allowed {
             return drop(answer.send(Err(problem)));
         }
@@ -173,6 +175,11 @@ impl Supervisor {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    fn may_grow(&mut self, name: &ServiceName, replicas: u32) -> Answer<()> {
+        let grows = self.services.get(name).is_some_and(|service| replicas > service.own_count());
+        if grows { self.may_start(name) } else { Ok(()) }
     }
 
     fn may_follow(&self, name: &ServiceName) -> Answer<()> {

@@ -96,8 +96,12 @@ impl InstanceState {
 impl ServiceState {
     /// What runs in a slot, if it is built.
     pub(super) fn bundle(&self, index: u32) -> Option<&Arc<Bundle>> {
-        let own = if let Build::Done(bundle) = &self.build { Some(bundle) } else { None };
-        self.others.get(&index).or(own)
+        self.others.get(&index).or(self.own_bundle())
+    }
+
+    /// What the service's own slots run, if it is built.
+    pub(super) fn own_bundle(&self) -> Option<&Arc<Bundle>> {
+        if let Build::Done(bundle) = &self.build { Some(bundle) } else { None }
     }
 
     /// What is asked for in a slot.

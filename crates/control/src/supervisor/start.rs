@@ -1,9 +1,6 @@
 //! Starts an instance: a place to listen, addresses for its calls, a record, and then the process.
 
-use model::{
-    InstanceId, NatsUrl, ServiceName,
-    spec::{Listen, Service},
-};
+use model::{InstanceId, spec::Listen, status::Trouble};
 use ports::{
     streams::StreamsError,
     traffic::Caller,
@@ -19,17 +16,12 @@ use crate::{
     store,
 };
 
-/// How a service reaches the NATS server that the manifest names.
-struct Nats {
-    url: NatsUrl,
-    password: Option<String>,
-}
-
 impl Supervisor {
     pub(super) fn start_instance(&mut self, id: &InstanceId) {
         let service = self.services.get(&id.slot.service);
         let Some(bundle) = service.and_then(|service| service.bundle(id.slot.index)).cloned() else { return };
-        let record = match self.place(id, &bundle) {
+        let is_known = self.find_secrets(&id.slot.service, &bundle);
+        let record = match is_known.map_err(without_secrets).and_then(|()| self.place(id, &bundle)) {
             Ok(record) => record,
             Err(error) => {
                 let id = id.clone();
@@ -97,26 +89,12 @@ impl Supervisor {
         (reach, new)
     }
 
-    /// The NATS server that the manifest names, as the service's own user where it has one.
-    fn nats_url(&self, name: &ServiceName, spec: &Service) -> Option<Nats> {
-        let nats = self.config.system.nats.as_ref().filter(|_| spec.uses_messages())?;
-        let password = nats.secret(name, spec).and_then(|secret| self.vault.now(&secret)).cloned();
-        let own = password.as_ref().and_then(|password| nats.url.for_user(name.as_str(), password).ok());
-        Some(Nats { url: own.unwrap_or_else(|| nats.url.clone()), password })
-    }
-
-    /// What nobody may see of what an instance writes and answers.
-    pub(super) fn hidden(&self, name: &ServiceName, bundle: &Bundle) -> Vec<String> {
-        let password = self.nats_url(name, &bundle.spec).and_then(|nats| nats.password);
-        self.vault.of(bundle).into_values().chain(password).collect()
-    }
-
     fn workload(&self, id: &InstanceId, bundle: &Bundle, record: &InstanceRecord, reach: &Reach) -> Workload {
         let spec = &bundle.spec;
         let database = store::path(&self.config, &id.slot.service, spec);
         let target = record.target().expect("an instance listens on a port or a socket");
         let secrets = self.vault.of(bundle);
-        let nats = self.nats_url(&id.slot.service, spec).map(|nats| nats.url);
+        let nats = self.nats_url(&id.slot.service, spec);
         let given = Given { target: Some(&target), reach, database: database.as_deref(), secrets, nats };
         Workload {
             id: WorkloadId::Instance(id.clone()),
@@ -166,6 +144,11 @@ pub(super) fn not_remembered(error: StreamsError) -> StartError {
         hint: "check the permissions and the free space of the state folder".into(),
         retry: true,
     }
+}
+
+/// They may be given meanwhile.
+pub(super) fn without_secrets(Trouble { cause, hint, .. }: Trouble) -> StartError {
+    StartError { cause, hint, retry: true }
 }
 
 fn no_port() -> StartError {

@@ -9,7 +9,7 @@ use model::{
     spec::{Listen, NO_RIGHTS},
     status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
 };
-use ports::workloads::WorkloadId;
+use ports::{wall_clock, workloads::WorkloadId};
 
 use super::{
     Supervisor,
@@ -21,10 +21,12 @@ impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
         let mut notices = self.engines.workloads.notices();
         notices.extend(self.engines.traffic.notices());
+        notices.extend(wall_clock::notice(&*self.engines.clock));
         let is_one_user = self.config.system.nats.as_ref().is_some_and(|nats| !nats.users);
         notices.extend(is_one_user.then(|| NO_RIGHTS.to_owned()));
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.rollout_notice());
+        notices.extend(self.secrets_notice());
         SystemStatus {
             name: self.config.system.name.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -32,6 +34,7 @@ impl Supervisor {
             keeper_pid: self.config.keeper_pid,
             platform_pid: self.config.platform_pid,
             started_at: self.started_at,
+            up_since: self.config.up_since,
             gateway: self.config.system.gateway.as_ref().map(|gateway| gateway.listen),
             gateway_tls: self.config.system.gateway.as_ref().is_some_and(|gateway| gateway.tls.is_some()),
             problem: self.problem.clone(),
@@ -114,9 +117,14 @@ impl Supervisor {
 
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
-        if self.phase != SystemPhase::Starting
-            || !self.services.values().all(|s| s.told_to_go && s.machine.has_come_up())
-        {
+        if self.services.values().all(|s| s.told_to_go && s.machine.has_come_up()) {
+            self.note_up();
+        }
+    }
+
+    /// Notes that the system runs, whatever becomes of a service.
+    pub(super) fn note_up(&mut self) {
+        if self.phase != SystemPhase::Starting {
             return;
         }
         self.phase = SystemPhase::Running;

@@ -54,7 +54,10 @@ impl Supervisor {
     fn answer(&self, id: &InstanceId, failure: &ProbeFailure) -> Vec<String> {
         let ProbeFailure::Status(answered) = failure else { return vec![failure.to_string()] };
         let bundle = self.services.get(&id.slot.service).and_then(|service| service.bundle(id.slot.index));
-        let secrets = bundle.map_or_else(Vec::new, |bundle| self.hidden(&id.slot.service, bundle));
+        let known = bundle.filter(|bundle| self.has_secrets(&id.slot.service, bundle));
+        // As long as its secrets are not known, nobody can tell whether they are in it.
+        let Some(bundle) = known else { return transcript::lines(&answered.line, &[], false, &[]) };
+        let secrets = self.hidden(&id.slot.service, bundle);
         transcript::lines(&answered.line, &answered.body, answered.is_cut(), &secrets)
     }
 
@@ -70,12 +73,18 @@ impl Supervisor {
         drop(slot);
         service.troubles.insert(id.slot.index, (id.run, trouble.clone()));
         // What becomes of a service that is rolled out is for the rollout to say.
-        if give_up && !self.is_rolled_out(name) {
+        if !give_up || self.is_rolled_out(name) {
+            return;
+        }
+        // It was healthy once, and may be again as soon as what it needs has come up too: after a boot all starts at once.
+        if self.config.ran_before {
+            self.note_up();
+        } else {
             self.cannot_come_up(&name.clone(), trouble);
         }
     }
 
-    /// While the system comes up, a service that cannot ends it all.
+    /// While the system comes up for the first time, a service that cannot ends it all.
     pub(super) fn cannot_come_up(&mut self, name: &ServiceName, mut trouble: Trouble) {
         if self.phase == SystemPhase::Starting && self.stop.is_none() {
             trouble.cause = format!("`{name}` cannot come up: {}", trouble.cause);

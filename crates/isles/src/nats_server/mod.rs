@@ -19,7 +19,10 @@ use cli::{
     settings::{Environment, Settings as CommandLine},
     terminal::Terminal,
 };
-use ports::clock::{Clock, HostClock};
+use ports::{
+    clock::{Clock, HostClock},
+    wall_clock::WallClock,
+};
 use streams::{
     conf::{JetStream, Settings},
     engine::{self, Courier, Engine},
@@ -53,7 +56,7 @@ pub(crate) fn run(
     let monitor = settings.monitor.map(|(host, port)| listen(host, port, "--http_port")).transpose()?;
     let server = settings::listening(server, clients.local_addr()?);
     let clock: Arc<dyn Clock> = Arc::new(clock);
-    let log = Log::open(settings.log_file.as_deref(), clock.clone())?;
+    let log = Log::open(settings.log_file.as_deref(), Arc::new(WallClock::new(clock.clone())))?;
     let (engine, courier) = settings.jetstream.as_ref().map(|js| open(js, clock.clone())).transpose()?.unzip();
     block_on(async {
         let signals = Signals::wait_for()?;

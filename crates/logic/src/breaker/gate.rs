@@ -113,13 +113,18 @@ impl Breaker {
     }
 
     fn backoff(&self, trips: u8, chance: f64) -> Duration {
-        let doubled = self.backoff_first.saturating_mul(1 << trips.saturating_sub(1).min(30)).min(self.backoff_longest);
-        doubled.saturating_add(doubled.mul_f64(self.jitter.clamp(0.0, 1.0) * chance.clamp(0.0, 1.0)))
+        let jitter = self.jitter.clamp(0.0, 1.0);
+        let doubled = self.backoff_first.saturating_mul(1 << trips.saturating_sub(1).min(30));
+        // Chance has its say at the longest too, where the bounds leave room for it.
+        let least = doubled.min(self.backoff_longest.div_f64(1.0 + jitter)).max(self.backoff_first);
+        least.mul_f64(1.0 + jitter * chance.clamp(0.0, 1.0)).min(self.backoff_longest)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::breaker::USUAL;
 
@@ -144,9 +149,23 @@ mod tests {
     fn backs_off() {
         let breaker = USUAL;
         for (trips, chance, expected_ms) in
-            [(1, 0.0, 1000), (1, 1.0, 1500), (2, 0.5, 2500), (6, 0.0, 32_000), (7, 0.0, 60_000), (255, 1.0, 90_000)]
+            [(1, 0.0, 1000), (1, 1.0, 1500), (2, 0.5, 2500), (6, 0.0, 32_000), (7, 0.0, 40_000), (255, 1.0, 60_000)]
         {
             assert_eq!(breaker.backoff(trips, chance).as_millis(), expected_ms, "{trips} {chance}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn is_open_within_its_bounds(
+            least_ms in 1..100_000_u64,
+            more_ms in prop_oneof![Just(0), 0..100_000_u64],
+            trips in 1..=255_u8,
+            chance in 0.0..=1.0,
+        ) {
+            let [backoff_first, backoff_longest] = [least_ms, least_ms + more_ms].map(Duration::from_millis);
+            let open = Breaker { backoff_first, backoff_longest, ..USUAL }.backoff(trips, chance);
+            prop_assert!((backoff_first..=backoff_longest).contains(&open), "{open:?}");
         }
     }
 

@@ -70,10 +70,8 @@ impl World {
             Admit::Yes => Worker::Requesting { kept: self.gate },
             Admit::Probe(probe) => Worker::Asked { loaded: self.gate, probe },
             Admit::No { retry_at } => {
-                assert!(
-                    retry_at > self.now && retry_at <= self.now + Duration::from_secs(90),
-                    "stuck until {retry_at:?}"
-                );
+                let longest = self.now + self.breaker.backoff_longest;
+                assert!(retry_at > self.now && retry_at <= longest, "stuck until {retry_at:?}");
                 Worker::Idle
             }
         };
@@ -155,7 +153,7 @@ impl World {
     /// Whatever happened, a service that works is in use again before long.
     fn recovers(mut self) {
         self.workers = [Worker::Idle; WORKERS];
-        self.now = self.now + Duration::from_secs(90);
+        self.now = self.now + self.breaker.backoff_longest;
         for step in [Step::Ask(0), Step::Take(0), Step::End(0, Some(true))] {
             self.step(step);
         }

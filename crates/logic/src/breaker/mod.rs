@@ -42,11 +42,11 @@ pub struct Breaker {
     pub requests_min: u32,
     /// How far back the share looks.
     pub window: Duration,
-    /// How long it is open the first time.
+    /// How long it is open the first time, jitter apart; never less.
     pub backoff_first: Duration,
-    /// How long it is open at the most, jitter apart.
+    /// How long it is open at the most; no less than the first time.
     pub backoff_longest: Duration,
-    /// The share of the back-off that is added to it at most, by chance.
+    /// The share of the back-off that is added to it at most, by chance, within the bounds.
     pub jitter: f64,
     /// After this a probe counts as lost, and another request may probe: no less than a request may take.
     pub probe_timeout: Duration,

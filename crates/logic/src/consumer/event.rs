@@ -34,6 +34,9 @@ pub enum Event {
     Pause(Option<Timestamp>),
     /// It goes on at this sequence, back or forward, and gets what is there from then on as if for the first time.
     Rewind(u64),
+    /// The same, and what was delivered of earlier messages is done with, acknowledged or not. For a stream that keeps messages
+    /// whatever its consumers do.
+    Skip(u64),
     /// Other settings.
     Update(Box<Settings>),
     /// A deadline may have passed.

@@ -137,9 +137,10 @@ impl Consumer {
                 actions.extend(next.map(|status| Action::Tell(Target::Subject, status)));
             }
             Event::Pause(until) => self.pause(until, now, actions),
-            Event::Rewind(seq) => {
-                self.record(Change::Rewound(seq.saturating_sub(1)), actions);
-                self.ahead.count(view);
+            Event::Rewind(seq) => self.rewind(seq, view, actions),
+            Event::Skip(seq) => {
+                self.record(Change::Done { seq: seq.saturating_sub(1), through: true }, actions);
+                self.rewind(seq, view, actions);
             }
             Event::Update(settings) => self.update(*settings, view),
             Event::Due => self.due(now, actions),
@@ -238,6 +239,11 @@ impl Consumer {
             self.record(Change::Paused(until), actions);
             actions.push(Action::Advise(Advisory::Paused(until)));
         }
+    }
+
+    fn rewind(&mut self, seq: u64, view: View<'_>, actions: &mut Vec<Action>) {
+        self.record(Change::Rewound(seq.saturating_sub(1)), actions);
+        self.ahead.count(view);
     }
 
     fn update(&mut self, settings: Settings, view: View<'_>) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use model::Problem;
+use model::{Problem, Reason};
 use tokio::time::timeout;
 
 use super::{body::Sink, grpc, outlet::Outlet};
@@ -22,7 +22,7 @@ pub(super) struct Manner {
 /// Answers; a client that does not take it in time goes without. Returns the bytes of the body.
 pub(super) async fn answer(outlet: &Outlet, manner: Manner, problem: &Problem, fault: &Fault) -> usize {
     if manner.grpc {
-        let _ = outlet.begin(trailers_only(fault), true);
+        let _ = outlet.begin(trailers_only(problem, fault.reason), true);
         return 0;
     }
     let body = Bytes::from(serde_json::to_vec(problem).expect("a problem has only text, numbers and lists"));
@@ -52,14 +52,14 @@ fn seconds(wait: Duration) -> u64 {
 const REASON: HeaderName = HeaderName::from_static("x-isles-reason");
 
 /// What gRPC calls a response without a message: all of it is in the head, and the status of HTTP is 200.
-fn trailers_only(fault: &Fault) -> Response<()> {
+fn trailers_only(problem: &Problem, reason: Reason) -> Response<()> {
     let mut response = Response::new(());
     let fields = response.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    fields.insert("grpc-status", u16::from(grpc::status(fault.reason)).into());
-    if let Ok(message) = HeaderValue::try_from(grpc::message(fault.reason, &fault.detail)) {
+    fields.insert("grpc-status", u16::from(grpc::status(reason)).into());
+    if let Ok(message) = HeaderValue::try_from(grpc::message(problem)) {
         fields.insert("grpc-message", message);
     }
-    fields.insert(REASON, HeaderValue::from_static(fault.reason.code()));
+    fields.insert(REASON, HeaderValue::from_static(reason.code()));
     response
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use http::HeaderMap;
-use model::Reason;
+use model::{Problem, Reason};
 use wire::http1::RequestHead;
 
 /// Whether a content type is that of gRPC, whatever it is encoded with.
@@ -55,10 +55,10 @@ pub(super) fn status(reason: Reason) -> u8 {
 }
 
 /// What `grpc-message` says: percent-encoded where it is not plain ASCII.
-pub(super) fn message(reason: Reason, detail: &str) -> String {
+pub(super) fn message(problem: &Problem) -> String {
     let mut message = String::new();
-    let text =
-        [reason.code(), ": ", reason.title(), "; ", detail, if detail.is_empty() { "" } else { "; " }, reason.hint()];
+    let Problem { reason, title, detail, hint, .. } = problem;
+    let text: [&str; 7] = [reason, ": ", title, "; ", detail, if detail.is_empty() { "" } else { "; " }, hint];
     for byte in text.iter().flat_map(|part| part.bytes()) {
         match byte {
             b' '..=b'~' if byte != b'%' => message.push(byte.into()),
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn messages_are_plain_ascii() {
-        let message = message(Reason::Timeout, "50 % of\nit, ü");
+        let message = message(&Problem::of(Reason::Timeout).with_detail("50 % of\nit, ü"));
         assert!(message.starts_with("timeout: ") && message.contains("; 50 %25 of%0Ait, %C3%BC; raise"), "{message}");
     }
 }

@@ -68,6 +68,25 @@ async fn nobody_is_invited_where_there_is_no_instance() {
     assert!(client.ends().await);
 }
 
+#[tokio::test]
+async fn an_answer_before_the_body_says_that_the_connection_ends() {
+    let rig = Rig::new().await;
+    rig.serves(|mut conn| async move {
+        while conn.request_head().await.is_some() {
+            conn.send("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno").await;
+        }
+    })
+    .await;
+    let part = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbo";
+    for (request, ends) in [(EXPECTING, true), (part, true), ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", false)] {
+        let mut client = rig.client().await;
+        client.send(request).await;
+        let (status, head, body) = client.response().await;
+        assert_eq!((status, body, head.contains("\r\nconnection: close\r\n")), (403, b"no".to_vec(), ends), "{head}");
+        assert!(!ends || client.ends().await);
+    }
+}
+
 const EXPECTING: &str = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
 
 /// What a client may take for its body, and longer than that.

@@ -72,6 +72,36 @@ async fn cve_2024_45806_x_forwarded_for_is_told_from_the_right() {
 }
 
 #[tokio::test]
+async fn a_program_learns_what_was_taken_off_its_path() {
+    const SAID: &str = "X-Forwarded-Prefix: /outer\r\n";
+    let rig = Rig::new().await;
+    let target = rig.server(mirror).await;
+    for (trusted, stripped, whole) in
+        [(None, &["/stock"][..], &[][..]), (Some("127.0.0.0/8"), &["/outer, /stock"], &["/outer"])]
+    {
+        let services = [("users", true, &[(1, target.clone())][..]), ("stock", true, &[(1, target.clone())])];
+        let mut routing = rig.routing(&services);
+        let gateway = GatewayRouting::clone(routing.gateway.as_ref().unwrap());
+        let trusted = trusted.into_iter().map(|network| network.parse().unwrap()).collect();
+        routing.gateway = Some(Arc::new(GatewayRouting { trusted, ..gateway }));
+        rig.mesh.apply(routing).await;
+        let mut sender = connect(&rig, rig.gateway).await;
+        for (path, prefixes) in [("/stock", stripped), ("/stock/a", stripped), ("/stocks", whole)] {
+            let mut client = rig.client().await;
+            client.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n{SAID}\r\n")).await;
+            let mut over_http2 = request("GET", path, "");
+            over_http2.headers_mut().append("x-forwarded-prefix", "/outer".parse().unwrap());
+            for head in [client.response().await.2, send(&mut sender, over_http2).await.2] {
+                let head = String::from_utf8(head).unwrap();
+                assert_eq!(fields(&head, "x-forwarded-prefix"), prefixes, "{path}");
+            }
+        }
+    }
+    let head = seen(&mut rig.caller().await, SAID).await;
+    assert_eq!(fields(&head, "x-forwarded-prefix"), ["/outer"], "between services their own word counts");
+}
+
+#[tokio::test]
 async fn internal_fields_end_at_every_entry() {
     const FORGED: &str = "X-Isles-Caller: root\r\nx-isles-reason: a\r\nX-ISLES-User: b\r\n";
     let rig = rig_with(|_| {}).await;

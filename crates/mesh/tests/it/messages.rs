@@ -65,7 +65,7 @@ async fn what_the_instance_sees_and_what_the_client_gets() {
     let (status, head, body) = client.response().await;
     assert_eq!(
         without_timeout(&String::from_utf8(body).unwrap(), 30_000),
-        "GET /b?c HTTP/1.1\r\nHost: Shop.test\r\n\
+        "GET /b?c HTTP/1.1\r\nx-forwarded-prefix: /stock\r\nHost: Shop.test\r\n\
          traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nx-forwarded-for: 127.0.0.1\r\n\
          x-forwarded-proto: http\r\nx-forwarded-host: Shop.test\r\nx-isles-timeout-ms: ...\r\n\r\n"
     );
@@ -229,4 +229,24 @@ async fn a_connection_of_a_certain_age_takes_no_more_requests() {
         assert_eq!((status, head.contains("connection: close\r\n")), (200, expected));
     }
     assert!(client.ends().await);
+}
+
+#[tokio::test]
+async fn who_is_quiet_at_that_age_is_told_with_its_next_answer() {
+    let age = std::time::Duration::from_millis(50);
+    let rig = Rig::with(|policy| policy.limits.client_age = Some(age)).await;
+    rig.serves(named("users")).await;
+    let mut client = rig.client().await;
+    // The age is compared with the time that was read last, which is that of the request before.
+    for _ in 0..2 {
+        tokio::time::sleep(age * 3).await;
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let (status, head, _) = client.response().await;
+        assert_eq!(status, 200);
+        if head.contains("connection: close\r\n") {
+            assert!(client.ends().await);
+            return;
+        }
+    }
+    panic!("it is told with the second answer at the latest");
 }

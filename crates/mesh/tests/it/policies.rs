@@ -142,6 +142,27 @@ async fn one_of_two_that_fails_is_ejected_and_the_last_never() {
 }
 
 #[tokio::test]
+async fn who_has_no_rule_leaves_no_instance_out() {
+    let rig = Rig::with(|policy| {
+        (policy.balance, policy.breaker) = (Balance::RoundRobin, None);
+        policy.outlier = Some(Outlier { consecutive: 2, ..Outlier::default() });
+    })
+    .await;
+    let good = rig.server(answers("200 OK", "good")).await;
+    let broken = rig.server(answers("500 Internal Server Error", "broken")).await;
+    let mut routing = rig.routing(&[("users", true, &[(1, good), (2, broken)])]);
+    let connection = Arc::make_mut(&mut routing.connections).get_mut(&CONNECTION).unwrap();
+    connection.policy = Arc::new(Policy { outlier: None, ..rig.policy.clone() });
+    rig.mesh.apply(routing).await;
+    let all = counted(names(&mut rig.client().await, 20, |_| GET.into()).await);
+    assert_eq!(all, [("broken".into(), 2), ("good".into(), 18)].into());
+    let all = counted(names(&mut rig.caller().await, 20, |_| GET.into()).await);
+    assert_eq!(all, [("broken".into(), 10), ("good".into(), 10)].into());
+    let ejected = rig.mesh.connections().into_iter().map(|figures| (figures.caller, figures.ejected));
+    assert_eq!(ejected.collect::<Vec<_>>(), [("gateway".into(), vec![id("users", 2)]), ("orders".into(), Vec::new())]);
+}
+
+#[tokio::test]
 async fn balance_is_what_the_policy_says() {
     let servers = Rig::new().await;
     let mut targets = Vec::new();
@@ -241,6 +262,7 @@ async fn a_full_queue_is_overload() {
     }
     let problem = rig.client().await.problem(GET).await;
     assert_eq!((problem.reason.as_str(), problem.status), ("overloaded", 503));
+    assert!(problem.hint.contains("`queue`"), "{}", problem.hint);
 }
 
 #[tokio::test]

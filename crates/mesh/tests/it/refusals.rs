@@ -60,6 +60,7 @@ async fn no_route_and_no_upstream_keep_the_connection() {
     rig.apply(&[("users", true, &[])]).await;
     let problem = client.problem("GET /a?secret HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!((problem.reason.as_str(), problem.connection.as_deref()), ("no-upstream", Some("gateway -> users")));
+    assert_eq!(problem.hint, "run `isles why users`");
     client.send("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let (status, head, body) = client.response_to("HEAD").await;
     assert_eq!((status, head.contains("x-isles-reason: no-upstream"), body.len()), (503, true, 0));

@@ -10,7 +10,7 @@ use std::{
 use model::{
     ByteSize,
     figures::BreakerState,
-    spec::{Balance, Breaker, Policy, Rate},
+    spec::{Balance, Breaker, Outlier, Policy, Rate},
 };
 use ports::traffic::{Caller, Connection, Routing, Target, Traffic};
 use tokio::{net::TcpStream, sync::Semaphore};
@@ -312,5 +312,30 @@ async fn requests_of_both_that_were_held_are_balanced_among_those_that_have_come
     two.serve(&[target]).await;
     for mut conn in callers {
         assert_eq!(conn.response().await.0, 200);
+    }
+}
+
+/// Whichever address is the lower one.
+#[tokio::test]
+async fn figures_name_the_instances_that_either_release_leaves_out() {
+    for strict in [0, 1] {
+        let of = |release| {
+            policy(|policy| {
+                (policy.balance, policy.breaker) = (Balance::RoundRobin, None);
+                policy.outlier = (release == strict).then(|| Outlier { consecutive: 1, ..Outlier::default() });
+            })
+        };
+        let two = Two::start(of(0), of(1)).await;
+        let broken = two.rig.server(|mut conn: Conn| async move {
+            while conn.request().await.is_some() {
+                conn.send("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        });
+        let targets = [two.rig.server(named("good")).await, broken.await];
+        let two = two.serving(&targets).await;
+        let caller = &mut two.callers().await[strict];
+        assert_eq!([caller.get("/").await.0, caller.get("/").await.0], [200, 500]);
+        let figures = two.rig.mesh.connections().into_iter().find(|figures| figures.caller == "orders");
+        assert_eq!(figures.unwrap().ejected, [id("users", 2)], "{strict}");
     }
 }

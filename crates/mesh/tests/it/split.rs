@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     ByteSize, ServiceName,
-    spec::{Balance, HashKey, Policy, Protocol, Side, Sticky, WEIGHT_MAX},
+    spec::{Balance, HashKey, Outlier, Policy, Protocol, Side, Sticky, WEIGHT_MAX},
 };
 use ports::traffic::{Endpoint, RoutePolicies, Routing, SideFigures, Split, Target, Traffic, Upstream};
 
@@ -280,6 +280,76 @@ async fn a_request_of_the_gateway_has_the_policy_of_the_release_that_it_goes_to(
             client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nabcde").await;
             assert_eq!(client.response().await.0, 200);
         }
+    }
+}
+
+/// The status of a request with this body, and whether the new release answered, of 60 with different paths.
+async fn posted(rig: &Rig, body: &str) -> BTreeSet<(u16, bool)> {
+    let mut found = BTreeSet::new();
+    for number in 0..60 {
+        let mut client = rig.client().await;
+        let length = body.len();
+        client.send(&format!("POST /{number} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}")).await;
+        let (status, _, answer) = client.response().await;
+        found.insert((status, answer == b"new"));
+    }
+    found
+}
+
+/// All instances alike, and the policy of the new release allows bodies of four bytes.
+fn alike(rig: &Rig, old: &[Target], new: &[Target]) -> Routing {
+    let mut routing = shared(rig, old, new, None, Sticky::None);
+    let gateway = Arc::make_mut(routing.gateway.as_mut().unwrap());
+    let (mut policy, routes) = (Policy::clone(&gateway.policy), gateway.routes.clone());
+    policy.limits.body = Some(ByteSize(4));
+    gateway.new = Some(RoutePolicies { routes, policy: Arc::new(policy) });
+    routing
+}
+
+#[tokio::test]
+async fn a_request_of_the_gateway_has_the_policy_of_the_instance_that_it_goes_to() {
+    for balance in balances() {
+        let rig = Rig::with(|policy| policy.balance = balance).await;
+        let (old, new) = servers(&rig).await;
+        rig.mesh.apply(alike(&rig, &old, &new)).await;
+        assert_eq!(posted(&rig, "abcd").await, [(200, false), (200, true)].into());
+        assert_eq!(posted(&rig, "abcde").await, [(200, false), (413, false)].into());
+    }
+}
+
+#[tokio::test]
+async fn where_all_instances_are_alike_a_retry_may_go_to_the_other_release() {
+    let rig = Rig::with(|policy| {
+        (policy.balance, policy.retries, policy.outlier) = (Balance::RoundRobin, 3, None);
+    })
+    .await;
+    let (old, _) = servers(&rig).await;
+    rig.mesh.apply(alike(&rig, &old, &[nowhere()])).await;
+    assert_eq!(posted(&rig, "abcd").await, [(200, false)].into());
+    assert_eq!(posted(&rig, "abcde").await, [(200, false), (413, false)].into());
+}
+
+/// Of three broken instances of the new release and one of the old one. The last of a release is never ejected while that has a
+/// share of its own.
+#[tokio::test]
+async fn ejections_are_bounded_among_those_that_a_request_may_go_to() {
+    for (weight, most) in [(Some(5_000), [1, 2]), (None, [1, 3])] {
+        let rig = Rig::with(|policy| {
+            (policy.balance, policy.breaker, policy.panic_percent) = (Balance::RoundRobin, None, 0);
+            policy.retries = 0;
+            policy.outlier = Some(Outlier { consecutive: 1, percent_max: 100, ..Outlier::default() });
+        })
+        .await;
+        let old = [rig.server(named("old")).await, nowhere()];
+        rig.mesh.apply(shared(&rig, &old, &[nowhere(), nowhere(), nowhere()], weight, Sticky::None)).await;
+        let mut client = rig.client().await;
+        for _ in 0..100 {
+            client.get("/").await;
+        }
+        let ejected = rig.mesh.connections()[0].ejected.clone();
+        let of_old = ejected.iter().filter(|instance| **instance == id("users", 2)).count();
+        assert_eq!([of_old, ejected.len() - of_old], most, "{ejected:?}");
+        assert!(weight.is_some() || client.get("/").await == (200, "old".into()));
     }
 }
 

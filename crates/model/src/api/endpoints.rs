@@ -218,10 +218,27 @@ pub const ENDPOINTS: &[Endpoint] = &[
         answer: "Published",
     },
     Endpoint {
+        method: "DELETE",
+        path: "/v1/topics/{topic}/messages/{sequence}",
+        what: "Takes a message away for good. No consumer gets it any more, and who has it need not acknowledge it.",
+        query: None,
+        request: None,
+        answer: "RemovedMessage",
+    },
+    Endpoint {
+        method: "DELETE",
+        path: "/v1/topics/{topic}/consumers/{consumer}",
+        what: "Takes a consumer away that nobody waits for messages of; else 409, `consumer-in-use`. Messages that were kept for it \
+               alone may go; its dead letters stay.",
+        query: None,
+        request: None,
+        answer: "RemovedConsumer",
+    },
+    Endpoint {
         method: "POST",
         path: "/v1/topics/{topic}/consumers/{consumer}/replay",
         what: "Lets one consumer get messages again: it goes back, or forward, to where it is told, and what it has not \
-               acknowledged before that stays with it. Nothing is published, and other consumers get nothing again.",
+               acknowledged before that stays with it, unless it is to have new ones only. Nothing is published, and other consumers get nothing again.",
         query: None,
         request: Some("Replay"),
         answer: "Replayed",

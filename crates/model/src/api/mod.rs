@@ -19,7 +19,7 @@ pub use releases::{
 pub use start::{ParseStartError, Start};
 pub use topics::{
     ConsumerStatus, DeadLetter, DeadLetterId, DeadQuery, Message, MessageQuery, ParseDeadLetterIdError, Publish,
-    Published, Replay, Replayed, TopicStatus, WhichDead,
+    Published, RemovedConsumer, RemovedMessage, Replay, Replayed, TopicStatus, WhichDead,
 };
 
 use serde::{Deserialize, Serialize};

@@ -128,8 +128,9 @@ pub struct Release {
     pub state: ReleaseState,
     /// The bundle of each service: the first 12 digits of its hash, or `in place` where nothing is stored.
     pub bundles: std::collections::BTreeMap<ServiceName, String>,
-    /// The services that differ from the release before.
-    pub changed: Vec<ServiceName>,
+    /// The services that differ from the release that ran before; nothing if that is not kept any more, or one of the two cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<ServiceName>>,
     /// Why it was taken back, if it was, or why it cannot be restored: then no bundles are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -133,12 +133,32 @@ pub struct Published {
     pub duplicate: bool,
 }
 
+/// A message was taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RemovedMessage {
+    /// Its sequence.
+    pub sequence: u64,
+}
+
+/// A consumer was taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RemovedConsumer {
+    /// Its name.
+    pub name: String,
+    /// The service that it belongs to by its name, if that subscribes to the topic still: its program makes a new one when it runs
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_again_by: Option<ServiceName>,
+}
+
 /// Where a consumer shall go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// The message that it gets next.
+    /// The message that it gets next; with `new`, what it has not acknowledged so far is done with.
     pub from: Start,
 }
 

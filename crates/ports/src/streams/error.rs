@@ -32,10 +32,8 @@ pub enum StreamsError {
     #[error("{0}")]
     Unreachable(String),
     /// What is stored cannot be read; a person must look.
-    #[error("the bucket `{bucket}` is damaged: {cause} ({file})")]
+    #[error("{file} is damaged: {cause}")]
     Damaged {
-        /// The bucket.
-        bucket: String,
         /// What is wrong.
         cause: String,
         /// The file.

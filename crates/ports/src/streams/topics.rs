@@ -84,6 +84,8 @@ pub struct ConsumerState {
     pub waiting: u64,
     /// Whether nothing is delivered until later.
     pub is_paused: bool,
+    /// Whether a client gets what is pushed to its delivery subject.
+    pub is_bound: bool,
 }
 
 /// Streams of messages, by their names: that of a topic is `TopicName::stream`. What this returns is as durable as
@@ -117,9 +119,11 @@ pub trait Topics: Send + Sync + 'static {
     ) -> Result<mpsc::Receiver<Result<Message, StreamsError>>, StreamsError>;
     /// Gives a consumer the messages from there on, whether it had them or not; returns how many there are. With
     /// [`Capabilities::rewind`] it stays what it is otherwise, and what was delivered of earlier messages waits for its acknowledgement
-    /// as before. [`StreamsError::Refused`] where a stream that keeps messages for consumers only has the message of this sequence no
+    /// as before; with [`Start::New`] it is done with. [`StreamsError::Refused`] where a stream that keeps messages for consumers only has the message of this sequence no
     /// more (0 is the first that there is), or would keep for nobody what is passed over.
     async fn rewind(&self, stream: &str, consumer: &str, start: Start) -> Result<u64, StreamsError>;
+    /// Takes a consumer away; its dead letters stay. What a stream kept for it alone may go.
+    async fn remove_consumer(&self, stream: &str, consumer: &str) -> Result<(), StreamsError>;
     /// At most so many dead letters of a consumer, the oldest first, from this place among them on.
     async fn dead(&self, stream: &str, consumer: &str, from: u64, max: usize) -> Result<Vec<DeadLetter>, StreamsError>;
     /// Publishes a dead letter again, under its subject and for all consumers, and takes it from the dead letters, both or neither.

@@ -39,6 +39,11 @@ impl Client {
         }
     }
 
+    pub(super) async fn delete_consumer(&self, stream: &str, name: &str) -> Result<(), StreamsError> {
+        let what = consumer_of(stream, name)?;
+        self.api::<Done>(&format!("CONSUMER.DELETE.{stream}.{name}"), &Value::Null, "delete", &what).await.map(drop)
+    }
+
     /// The consumer is made anew under its name: JetStream has nothing else for this that every server knows.
     async fn remake_consumer(&self, stream: &str, name: &str, start: Start) -> Result<u64, StreamsError> {
         let what = consumer_of(stream, name)?;
@@ -50,8 +55,7 @@ impl Client {
         }
         let endpoint = format!("CONSUMER.INFO.{stream}.{name}");
         let info: ConsumerInfo = self.api(&endpoint, &Value::Null, "rewind", &what).await?;
-        let endpoint = format!("CONSUMER.DELETE.{stream}.{name}");
-        self.api::<Done>(&endpoint, &Value::Null, "rewind", &what).await?;
+        self.delete_consumer(stream, name).await?;
         let made = self.make_consumer(stream, name, from(&info.config, start)).await;
         if made.is_err() {
             let before = from(&info.config, Start::Sequence(info.ack_floor.stream_seq + 1));
@@ -100,5 +104,6 @@ fn state(info: ConsumerInfo) -> ConsumerState {
         redelivered: info.num_redelivered,
         waiting: info.num_waiting,
         is_paused: info.paused,
+        is_bound: info.push_bound,
     }
 }

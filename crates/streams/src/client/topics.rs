@@ -55,6 +55,10 @@ impl Topics for Client {
         self.rewind_consumer(stream, consumer, start).await
     }
 
+    async fn remove_consumer(&self, stream: &str, consumer: &str) -> Result<(), StreamsError> {
+        self.delete_consumer(stream, consumer).await
+    }
+
     async fn dead(&self, stream: &str, consumer: &str, from: u64, max: usize) -> Result<Vec<DeadLetter>, StreamsError> {
         self.dead_letters(stream, consumer, from, max).await
     }

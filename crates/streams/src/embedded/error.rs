@@ -13,7 +13,6 @@ pub(super) fn from_journal(error: JournalError, bucket: &str, folder: &Path) -> 
     let bucket = bucket.to_owned();
     match error {
         JournalError::Damaged { file, offset, cause } => StreamsError::Damaged {
-            bucket,
             cause: cause.into(),
             file: format!("{} at byte {offset}", folder.join(file).display()),
         },

@@ -84,8 +84,7 @@ impl Node {
         for found in self.journal.records(stream, 0) {
             let (revision, bytes) = found.map_err(failed)?;
             let (key, value) = record::decode(&bytes).ok_or_else(|| StreamsError::Damaged {
-                bucket: bucket.into(),
-                cause: format!("revision {revision} is no entry"),
+                cause: format!("revision {revision} of the bucket `{bucket}` is no entry"),
                 file: self.folder.display().to_string(),
             })?;
             content.entries.insert(key, (revision, value));

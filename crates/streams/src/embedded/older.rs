@@ -39,9 +39,7 @@ pub(super) fn read(path: &Path, bucket: &str) -> Result<Content, StreamsError> {
     let bucket = bucket.to_owned();
     decode(&bytes).map_err(|error| match error {
         Unreadable::Newer(found) => StreamsError::Newer { bucket, found: found.into(), known: FORMAT.into() },
-        Unreadable::Damaged(cause) => {
-            StreamsError::Damaged { bucket, cause: cause.into(), file: path.display().to_string() }
-        }
+        Unreadable::Damaged(cause) => StreamsError::Damaged { cause: cause.into(), file: path.display().to_string() },
     })
 }
 

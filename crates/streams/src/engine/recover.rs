@@ -11,7 +11,7 @@ use std::{
 use journal::{Batch, Durability, Folder, Journal, JournalError, Options};
 use logic::stream::{Stored as _, Wishes};
 use model::Timestamp;
-use ports::clock::Clock;
+use ports::{clock::Clock, wall_clock::WallClock};
 
 use super::{
     Courier, Engine, FIRST_STREAM,
@@ -49,11 +49,12 @@ pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<(Engine, Courier), O
     open_in(Arc::new(Journal::open(Arc::new(Folder::open(folder)?), Options::default())?), clock)
 }
 
-/// Opens the streams of a journal, which may hold others as well.
+/// Opens the streams of a journal, which may hold others as well. Messages have the time of the host.
 ///
 /// # Errors
 /// When they cannot be read.
 pub fn open_in(journal: Arc<Journal>, clock: Arc<dyn Clock>) -> Result<(Engine, Courier), OpenError> {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock::new(clock));
     let writer = Writer::new(journal);
     let courier = Courier { mail: writer.mail.clone(), clock: clock.clone() };
     let mut engine = Engine::new(writer, clock);

@@ -15,8 +15,8 @@ pub(crate) struct Rewound {
 }
 
 impl Engine {
-    /// Lets a consumer go on from there, back or forward. Its counts, who waits for it and what was delivered of earlier messages
-    /// stay as they are.
+    /// Lets a consumer go on from there, back or forward. Its counts and who waits for it stay as they are, and so does what was
+    /// delivered of earlier messages, unless it is to have new ones only.
     pub(super) fn rewind(
         &mut self,
         reply: &[u8],
@@ -41,9 +41,10 @@ impl Engine {
             Start::Time(at) => kept.heads.since(at).map_or(end, |head| head.seq),
             Start::New => end,
         };
-        let pending = kept.hub.check_rewind(consumer, seq, &kept.heads);
+        let skips = matches!(start, Start::New);
+        let pending = kept.hub.check_rewind(consumer, seq, skips, &kept.heads);
         let pending = pending.map_err(|error| ErrorCode::ConsumerInvalidReset.because(error.to_string()))?;
-        self.handle(stream, consumer, Event::Rewind(seq));
+        self.handle(stream, consumer, if skips { Event::Skip(seq) } else { Event::Rewind(seq) });
         // The answer must not overtake it.
         self.write_changes();
         Ok(pending)

@@ -73,6 +73,11 @@ fn how_a_request_goes_on() {
             RequestLine { strip: 4, ..INSIDE },
             "GET /?y HTTP/1.1\r\nHost: a\r\n\r\n",
         ),
+        (
+            "GET /a/../api/x HTTP/1.1\r\nHost: a\r\nX-Forwarded-Prefix: /admin\r\n\r\n",
+            RequestLine { strip: 4, ..at_edge },
+            "GET /x HTTP/1.1\r\nx-forwarded-prefix: /api\r\nHost: a\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: http\r\nx-forwarded-host: a\r\n\r\n",
+        ),
         ("GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n", INSIDE, "GET /x HTTP/1.1\r\nhost: b\r\n\r\n"),
         (
             "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nForwarded: for=x\r\nConnection: X-Forwarded-For, Host\r\n\r\n",

@@ -44,7 +44,7 @@ pub struct Edge {
 /// Appends the head of a request to send on, but for its end: [`end_request`] follows when it is sent. `head` are the bytes that `request`
 /// was parsed from.
 pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out: &mut Vec<u8>) {
-    let begin = write_request_line(head, request, line.strip, out);
+    let begin = write_request_line(head, request, &line, out);
     let replaces_host = request.target.authority.is_some();
     if replaces_host {
         put(out, [b"host: ", request.host_bytes(head), b"\r\n"]);
@@ -53,7 +53,7 @@ pub fn write_request(head: &[u8], request: &RequestHead, line: RequestLine, out:
         FieldKind::Other | FieldKind::ContentLength => true,
         FieldKind::Expect => request.expects_continue(),
         FieldKind::Host => !replaces_host,
-        FieldKind::Forwarded => line.edge.is_none_or(|edge| edge.trusted && !is_for(field, head)),
+        FieldKind::Forwarded => line.edge.is_none_or(|edge| edge.trusted && !is_list(field, head, line.strip)),
         FieldKind::Traceparent | FieldKind::Tracestate => line.trace.is_none(),
         _ => false,
     };
@@ -117,8 +117,10 @@ pub fn write_response(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the line unless it goes on as it came; what is copied then begins with it.
-fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mut Vec<u8>) -> usize {
+/// Writes the line unless it goes on as it came; what is copied then begins with it. The program learns right behind it what was taken off
+/// its path, so that what is not stripped does not pay for that.
+fn write_request_line(head: &[u8], request: &RequestHead, line: &RequestLine, out: &mut Vec<u8>) -> usize {
+    let strip = line.strip;
     let is_canonical = request.target.is_canonical() && strip == 0;
     if is_canonical && request.version() == Version::Http11 {
         return 0;
@@ -134,18 +136,39 @@ fn write_request_line(head: &[u8], request: &RequestHead, strip: usize, out: &mu
         put(out, [path, request.target.query.of_head(head)]);
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    if let Some(edge) = line.edge.filter(|_| strip > 0) {
+        write_prefix(head, request, edge, strip, out);
+    }
     first_field(request.fields(), request.length())
 }
 
-fn is_for(field: &Field, head: &[u8]) -> bool {
-    field.name.of_head(head).eq_ignore_ascii_case(b"x-forwarded-for")
+/// Whether the field is a list that the gateway continues.
+fn is_list(field: &Field, head: &[u8], strip: usize) -> bool {
+    let is = |name: &[u8]| field.name.of_head(head).eq_ignore_ascii_case(name);
+    is(b"x-forwarded-for") || strip > 0 && is(b"x-forwarded-prefix")
 }
 
-/// Who the client is. A trusted peer's word stays, and its own address comes last: the list is read from the right.
+/// What a trusted peer says stands first in a list: it is read from the right.
+fn continue_list(head: &[u8], request: &RequestHead, name: &str, out: &mut Vec<u8>) {
+    for value in request.values(head, name) {
+        put(out, [value, b", "]);
+    }
+}
+
+/// What was taken off the front of the path.
+fn write_prefix(head: &[u8], request: &RequestHead, edge: Edge, strip: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"x-forwarded-prefix: ");
+    if edge.trusted {
+        continue_list(head, request, "x-forwarded-prefix", out);
+    }
+    put(out, [request.path_bytes(head).get(..strip).unwrap_or_default(), b"\r\n"]);
+}
+
+/// Who the client is. A trusted peer's word stays, and its own address comes last.
 fn write_edge(head: &[u8], request: &RequestHead, edge: Edge, out: &mut Vec<u8>) {
     out.extend_from_slice(b"x-forwarded-for: ");
-    for field in request.fields().iter().filter(|field| edge.trusted && is_for(field, head)) {
-        put(out, [field.value.of_head(head), b", "]);
+    if edge.trusted {
+        continue_list(head, request, "x-forwarded-for", out);
     }
     put_address(edge.peer, out);
     out.extend_from_slice(b"\r\n");

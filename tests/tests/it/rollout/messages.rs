@@ -58,6 +58,9 @@ fn a_running_system_gets_its_first_topic_and_loses_its_last() {
     let (platform, other) = (sandbox.status().platform_pid, sandbox.pid("other"));
     assert!(!serves_messages(&sandbox), "nobody needs it");
 
+    sandbox.manifest(&manifest("publishes = [\"orders.placed\"]", ""));
+    sandbox.isles(&["deploy", "--dry-run"]).ok().says(&["the topic `orders.placed` is new"]);
+    assert!(!serves_messages(&sandbox), "nothing is changed");
     give(&sandbox, "publishes = [\"orders.placed\"]", "subscribes = [\"orders.placed\"]\nbuckets = [\"sent\"]");
     publishes(&sandbox, 1);
     consumes(&sandbox);

@@ -5,6 +5,7 @@ mod info;
 mod ls;
 mod publish;
 mod replay;
+mod rm;
 pub(super) mod summary;
 mod tail;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use model::api::DeadQuery;
 
 use crate::{
     Context,
-    args::{DeadVerb, TopicVerb},
+    args::{ConsumerVerb, DeadVerb, TopicVerb},
     exit::ExitCode,
 };
 
@@ -25,6 +26,10 @@ pub(crate) async fn run(context: Context<'_>, verb: &TopicVerb) -> anyhow::Resul
         TopicVerb::Pub(args) => publish::run(context, args).await,
         TopicVerb::Tail(args) => tail::run(context, args).await,
         TopicVerb::Replay(args) => replay::run(context, args).await,
+        TopicVerb::Rm(args) => rm::message(context, args).await,
+        TopicVerb::Consumer { verb: ConsumerVerb::Rm { topic, consumer } } => {
+            rm::consumer(context, topic, consumer).await
+        }
         TopicVerb::Dead { verb: DeadVerb::Ls { topic, consumer, count } } => {
             let which = DeadQuery { consumer: consumer.clone(), limit: Some(*count) };
             dead::list(context, topic.as_ref(), &which).await

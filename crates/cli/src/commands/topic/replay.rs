@@ -9,8 +9,8 @@ pub(super) async fn run(context: Context<'_>, args: &ReplayArgs) -> anyhow::Resu
     } else {
         context.terminal.print(&render(args, &replayed))?;
         if let Some(first) = replayed.unacknowledged {
-            let what = format!("what it has not acknowledged before comes again all the same, message {first} first\n");
-            context.terminal.say(&what);
+            let again = format!("what it has not acknowledged before comes again all the same, message {first} first");
+            context.terminal.say(&format!("{again}; `--from new` passes over it\n"));
         }
     }
     Ok(ExitCode::Ok)

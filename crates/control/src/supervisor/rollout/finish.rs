@@ -22,8 +22,8 @@ impl Supervisor {
         let Some(status) = self.ended_status() else { return };
         let Some(mut rollout) = self.rollout.take() else { return };
         let services = rollout.services();
-        outcome.count_in(&mut self.outcomes);
-        self.ending = Some(Ending::new(changed(&rollout.from, &rollout.to), std::mem::take(&mut rollout.held)));
+        let (changed, held) = (changed(&rollout.from, &rollout.to), std::mem::take(&mut rollout.held));
+        self.ending = Some(Ending::new(outcome.clone(), changed, held));
         match outcome {
             Outcome::Promoted => self.serve(&rollout.from, rollout.to.clone(), &rollout.counts(Side::New)),
             Outcome::RolledBack { cause, .. } => {
@@ -40,8 +40,7 @@ impl Supervisor {
         let number = self.next_rollout();
         let over = over(number, (from.number, to.number), "none", RolloutPhase::Promoted, self.now());
         let status = RolloutStatus { what: "no instance had to be replaced".into(), ..over };
-        self.ending = Some(Ending::new(changed(from, &to), Vec::new()));
-        Outcome::Promoted.count_in(&mut self.outcomes);
+        self.ending = Some(Ending::new(Outcome::Promoted, changed(from, &to), Vec::new()));
         self.serve(from, to, &Counts::new());
         self.remember_end(status);
     }

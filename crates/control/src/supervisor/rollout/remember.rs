@@ -1,6 +1,7 @@
 //! The end of a rollout is remembered before anything begins that would get in its way: another rollout, or another number of
 //! instances of its services.
 
+use logic::rollout::Outcome;
 use model::{
     Gather, ServiceName,
     api::{RolloutService, RolloutStatus},
@@ -17,6 +18,7 @@ const ENDED_MAX: usize = 32;
 
 /// A rollout that is over, until that is remembered.
 pub(in super::super) struct Ending {
+    outcome: Outcome,
     pub(super) services: Vec<ServiceName>,
     /// Those of which the manifest says another number of instances now: what a person asked for holds no more.
     pub(super) counted_anew: Vec<ServiceName>,
@@ -27,8 +29,8 @@ pub(in super::super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn new(services: Vec<ServiceName>, held: Vec<Request>) -> Self {
-        Self { services, counted_anew: Vec::new(), held, waiters: Vec::new() }
+    pub(super) fn new(outcome: Outcome, services: Vec<ServiceName>, held: Vec<Request>) -> Self {
+        Self { outcome, services, counted_anew: Vec::new(), held, waiters: Vec::new() }
     }
 }
 
@@ -94,10 +96,14 @@ impl Supervisor {
         });
     }
 
-    /// The end is remembered, or cannot be: then it is looked at again at the next start. What waited for it goes on.
-    pub(in super::super) fn end_remembered(&mut self, outcome: Result<(), String>) {
-        outcome.unwrap_or_else(|cause| self.cannot_remember(cause));
+    /// The end is remembered, and counted: a platform process that does it again, because this one was cut short, is then the
+    /// only one to count it. If it cannot be remembered it is looked at again at the next start. What waited for it goes on.
+    pub(in super::super) fn end_remembered(&mut self, remembered: Result<(), String>) {
         let Some(ending) = self.ending.take() else { return };
+        match remembered {
+            Ok(()) => ending.outcome.count_in(&mut self.outcomes),
+            Err(cause) => self.cannot_remember(cause),
+        }
         ending.services.iter().for_each(|name| self.go_on_scaling(name));
         for waiter in ending.waiters {
             waiter(self.rollout_status());

@@ -13,6 +13,7 @@ use model::{
     spec::Side,
     status::Trouble,
 };
+use ports::streams::StreamsError;
 
 use super::{super::Supervisor, Rollout, RolloutRecord, Whole, status::over};
 use crate::release::Release;
@@ -25,7 +26,9 @@ impl Supervisor {
         let whole = &record.whole;
         if self.releases.ledger().running() == Some(whole.to) && !self.releases.ledger().is_rolling_out() {
             // It had ended, all but this. It is looked at again at the next start, if it stays.
-            return drop(self.records.forget_rollout().await);
+            let forgotten = self.records.forget_rollout().await;
+            self.outcomes.promoted += u64::from(forgotten.is_ok());
+            return;
         }
         let (from, to) = match self.releases_of(whole).await {
             Ok(both) => both,
@@ -36,7 +39,8 @@ impl Supervisor {
             // It was not written yet. The end of the rollout writes it down.
             self.releases.edit(|ledger| ledger.begins(whole.to));
         }
-        self.take_up_secrets(&to);
+        // The instances that are still to start need those of their release.
+        self.vault.take(self.config.secrets.given(&to.system));
         let snapshot = record.snapshot();
         let snapshot = if was_up { snapshot } else { snapshot.asked_anew(self.now()) };
         let machine = Machine::restore(snapshot, []);
@@ -81,24 +85,19 @@ impl Supervisor {
         let over = over(number, (from, to), strategy, RolloutPhase::RolledBack, self.now());
         let problem = Some(Trouble::new(why.clone(), "`isles deploy` begins anew"));
         let status = RolloutStatus { began_at, what: why, problem, ..over };
-        // If one of these cannot be written, it is looked at again at the next start.
-        let _ = self.records.put_last_rollout(&status).await;
         if self.releases.ledger().is_rolling_out() {
-            let _ = self.releases.change(|ledger| ledger.went_back(&status.what)).await;
+            self.releases.edit(|ledger| ledger.went_back(&status.what));
         }
-        let _ = self.records.forget_rollout().await;
-        self.outcomes.rolled_back += 1;
+        // If one of these cannot be written, it is looked at again at the next start, and counted then.
+        let forgotten = self.forget_given_up(&status).await;
+        self.outcomes.rolled_back += u64::from(forgotten.is_ok());
         self.keep_ended(status);
     }
 
-    /// The instances that are still to start need the secrets of their release.
-    fn take_up_secrets(&mut self, to: &Release) {
-        match self.config.secrets.read(&to.system) {
-            Ok(secrets) => self.vault.take(secrets),
-            Err(Trouble { cause, hint, .. }) => {
-                self.notices.insert(format!("the secrets of release {} cannot be read: {cause}; {hint}", to.number));
-            }
-        }
+    async fn forget_given_up(&self, status: &RolloutStatus) -> Result<(), StreamsError> {
+        self.records.put_last_rollout(status).await?;
+        self.releases.clone().write().await?;
+        self.records.forget_rollout().await
     }
 
     /// Every slot is asked for as it was, before anything starts in it. Those of old instances that have ended meanwhile are among

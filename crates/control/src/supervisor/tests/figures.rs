@@ -8,6 +8,7 @@ use model::{
 };
 
 use super::{
+    super::SystemHandle,
     BY_HAND,
     world::{World, begun},
 };
@@ -23,12 +24,11 @@ async fn preview(world: &World, program: &str, conflict: Conflict) {
     assert_eq!(figures(world).await.rollout, Some((RolloutPhase::Advancing, true)));
 }
 
-/// Waits for the end of the rollout; what has been counted, and which release runs.
-async fn ended(world: &World) -> (RolloutOutcomes, Option<u64>) {
-    world.rollout("the end", |it| it.ended_at.is_some()).await;
-    let figures = figures(world).await;
-    assert_eq!(figures.rollout, None);
-    (figures.rollouts, figures.release)
+/// Waits until an end is remembered and so many are counted; which release runs.
+async fn counted(world: &World, rollouts: RolloutOutcomes) -> Option<u64> {
+    let are = |it: &SystemFigures| it.rollouts == rollouts && it.rollout.is_none();
+    let figures = |system: SystemHandle| async move { system.figures().await.filter(are) };
+    world.until("the end to be counted", figures).await.release
 }
 
 #[tokio::test]
@@ -40,24 +40,47 @@ async fn rollouts_are_counted_by_how_they_end() {
     preview(&world, "2", Conflict::default()).await;
     world.system.say(Command::Promote).await.unwrap();
     let promoted = RolloutOutcomes { promoted: 1, ..none };
-    assert_eq!(ended(&world).await, (promoted, Some(2)));
+    assert_eq!(counted(&world, promoted).await, Some(2));
 
     preview(&world, "3", Conflict::default()).await;
     let web = world.system.service("web".parse().unwrap()).await.unwrap();
     let new = web.instances.iter().find(|instance| instance.side == Some(Side::New)).unwrap();
     world.ends(&new.id).await;
     let rolled_back = RolloutOutcomes { rolled_back: 1, ..promoted };
-    assert_eq!(ended(&world).await, (rolled_back, Some(2)));
+    assert_eq!(counted(&world, rolled_back).await, Some(2));
 
     preview(&world, "4", Conflict::default()).await;
     preview(&world, "5", Conflict::Supersede).await;
     world.system.abort(None).await.unwrap();
     let all = RolloutOutcomes { superseded: 1, aborted: 1, ..rolled_back };
-    assert_eq!(ended(&world).await, (all, Some(2)));
+    assert_eq!(counted(&world, all).await, Some(2));
 
     world.manifest("replicas = 2", BY_HAND);
     begun(world.deploy("2", Deploy::default()).await).await;
-    assert_eq!(ended(&world).await.0, RolloutOutcomes { promoted: 2, ..all }, "nothing had to be replaced");
+    let adjusted = RolloutOutcomes { promoted: 2, ..all };
+    assert_eq!(counted(&world, adjusted).await, Some(6), "nothing had to be replaced");
+}
+
+/// The platform process is killed as it remembers the end, before and after that says which release runs.
+#[tokio::test]
+async fn an_end_is_counted_by_the_process_that_remembers_it() {
+    let none = RolloutOutcomes::default();
+    let (promoted, aborted) = (RolloutOutcomes { promoted: 1, ..none }, RolloutOutcomes { aborted: 1, ..none });
+    for (command, ended) in [(Command::Promote, promoted), (Command::Abort, aborted)] {
+        for is_written in [false, true] {
+            let (world, _) = World::in_preview().await;
+            world.records.hold("last-rollout:");
+            world.system.say(command).await.unwrap();
+            world.records.reached().await;
+            if is_written {
+                world.records.hold("rollout:");
+                world.records.reached().await;
+            }
+            assert_eq!(figures(&world).await.rollouts, none);
+            let world = world.reboot().await;
+            counted(&world, ended).await;
+        }
+    }
 }
 
 #[tokio::test]

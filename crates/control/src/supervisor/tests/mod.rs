@@ -4,10 +4,12 @@ mod aborts;
 mod builds;
 mod counts;
 mod figures;
+mod kept;
 mod migrations;
 mod reboot;
 mod records;
 mod refusals;
+mod secrets;
 mod world;
 
 use logic::rollout::Command;

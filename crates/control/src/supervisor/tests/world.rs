@@ -1,6 +1,12 @@
 //! A system of one service in a simulated runtime.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{
     InstanceId, ServiceName,
@@ -115,7 +121,7 @@ impl World {
             (_, true) => releases.last_run().await.expect("it is in memory"),
             _ => None,
         };
-        let mut config = Config { resumed, ..config(folder.path(), text) };
+        let mut config = Config { resumed, ran_before: resume, ..config(folder.path(), text) };
         if let Some(recorded) = recorded {
             config.system = recorded.system().clone();
             config.recorded = Some(recorded);
@@ -161,6 +167,20 @@ impl World {
     /// Writes the manifest anew, with these keys of `web` and these tables after it.
     pub(super) fn manifest(&self, keys: &str, more: &str) {
         fs::write(self.folder.path().join("isles.toml"), manifest(keys, more)).expect("the folder can be written");
+    }
+
+    /// Writes the file of secrets anew.
+    pub(super) fn secrets(&self, text: &str) {
+        let file = self.folder.path().join(".isles/secrets");
+        fs::write(&file, text).expect("the folder can be written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    }
+
+    /// The files in the content store.
+    pub(super) fn objects(&self) -> usize {
+        let list = |folder: &Path| fs::read_dir(folder).expect("it is there").flatten();
+        let shards = list(&self.folder.path().join(".isles/store/objects"));
+        shards.map(|shard| list(&shard.path()).count()).sum()
     }
 
     /// Waits until a service has so many instances, all of them healthy, and no other.
@@ -235,6 +255,7 @@ fn config(folder: &Path, text: String) -> Config {
         manifest: folder.join("isles.toml"),
         text,
         recorded: None,
+        ran_before: false,
         folder: folder.into(),
         sockets: state.clone(),
         host_env: HostEnv::default(),
@@ -242,6 +263,7 @@ fn config(folder: &Path, text: String) -> Config {
         state,
         connection_port: 19_999,
         keeper_pid: 1,
+        up_since: None,
         platform_pid: std::process::id(),
         resumed: false,
         builds_at_once: 1,

@@ -229,17 +229,19 @@ impl Run {
         self.observe(|world| world.event(id, Event::Ack { seq, ack, answer: None }));
     }
 
-    /// A consumer goes on somewhere else: what it had of it is new again, and what is before stays as it is.
+    /// A consumer goes on somewhere else: what it had of it is new again, and what is before stays as it is, or is
+    /// skipped.
     fn rewind(&mut self) {
         let Some(id) = self.any_consumer() else { return };
         let seq = self.rng.u64(1..=self.world.hub.stream.counts().last_seq + 1);
+        let skips = self.rng.u8(..4) == 0;
         let naive = self.naive.get_mut(&id).unwrap();
         (naive.last_new, naive.begins_after) = (seq - 1, 0);
         naive.deliveries.retain(|other, _| *other < seq);
-        naive.waiting.retain(|other, _| *other < seq);
-        let pending = self.world.hub.check_rewind(id, seq, &self.world.stored).unwrap();
+        naive.waiting.retain(|other, _| *other < seq && !skips);
+        let pending = self.world.hub.check_rewind(id, seq, skips, &self.world.stored).unwrap();
         assert_eq!(pending, self.naive[&id].undelivered(&self.world).len() as u64, "{}", self.context);
-        self.observe(|world| world.event(id, Event::Rewind(seq)));
+        self.observe(|world| world.event(id, if skips { Event::Skip(seq) } else { Event::Rewind(seq) }));
     }
 
     /// Does something, and tells the models what came of it.

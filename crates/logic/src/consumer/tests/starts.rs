@@ -93,11 +93,35 @@ fn where_a_consumer_may_go_on() {
         world.publish(&["a"; 5]);
         assert_eq!(world.fetch(3), "1 2 3");
         world.ack(acked, Ack::Done);
-        let pending = world.hub.check_rewind(1, seq, &world.stored);
+        let pending = world.hub.check_rewind(1, seq, false, &world.stored);
         assert_eq!(pending, expected.map(|(pending, _)| pending), "{retention:?} {acked} {seq}");
         let Ok((_, gets)) = expected else { continue };
         world.event(1, Event::Rewind(seq));
         assert_eq!(world.fetch(9).trim_end_matches("404#2").trim_end(), gets, "{retention:?} {acked} {seq}");
+    }
+}
+
+#[test]
+fn what_is_skipped_does_not_come_again() {
+    for (retention, expected) in [
+        (Retention::Limits, Ok(0)),
+        (Retention::WorkQueue, Err(NoWay::PassesOver(2))),
+        (Retention::Interest, Err(NoWay::PassesOver(2))),
+    ] {
+        let subjects = vec!["a".to_owned()];
+        let mut world = World::new(model::streams::StreamConfig { retention, subjects, ..Default::default() });
+        world.consumer(1, explicit());
+        world.publish(&["a"; 3]);
+        assert_eq!((world.fetch(3), world.ack(2, Ack::Done)), ("1 2 3".into(), String::new()));
+        assert_eq!(world.hub.check_rewind(1, 4, true, &world.stored), expected, "{retention:?}");
+        if expected.is_ok() {
+            world.event(1, Event::Skip(4));
+            let info = world.info();
+            assert_eq!((info.num_ack_pending, info.ack_floor_stream_seq, info.num_pending), (0, 3, 0));
+            assert_eq!(world.wait(60_000), "", "neither 1 nor 3");
+            world.publish(&["a"]);
+            assert_eq!(world.fetch(1), "4");
+        }
     }
 }
 

@@ -158,6 +158,10 @@ impl Topics for Claims {
         self.topics.rewind(stream, consumer, start).await
     }
 
+    async fn remove_consumer(&self, stream: &str, consumer: &str) -> Result<(), StreamsError> {
+        self.topics.remove_consumer(stream, consumer).await
+    }
+
     async fn dead(&self, stream: &str, consumer: &str, from: u64, max: usize) -> Result<Vec<DeadLetter>, StreamsError> {
         self.topics.dead(stream, consumer, from, max).await
     }
