@@ -9,8 +9,8 @@ use crate::{connection, signal::Signal};
 
 /// So many buffers of a body may wait on one connection: a peer that stops reading costs no more.
 const BUFFERS: usize = 4;
-/// What the crate `h2` takes for a piece that waits, beside its bytes.
-const OVERHEAD: usize = 256;
+/// What the crate `h2` takes for a piece of a body that waits in it, beside its bytes.
+pub(super) const OVERHEAD: usize = 256;
 /// The largest piece of a body that is handed over at once, so that streams take turns.
 pub(super) const PIECE_MAX: usize = 16 * 1024;
 

@@ -10,18 +10,17 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{meter::Meter, wire::Wire};
+use super::{chunk::OVERHEAD, meter::Meter, wire::Wire};
 use crate::socket::Socket;
 
-/// So many bytes are read at a time. Then others have their turn, and take what has come for them: in the crate `h2` a frame of one byte
-/// takes hundreds.
-const TURN_MAX: usize = 16 * 1024;
+/// So much is read at a time. Then others have their turn, and take what has come for them out of the crate `h2`.
+const TURN_MAX: usize = 128 * 1024;
 
 /// A socket whose first bytes have been read already.
 pub(super) struct Io {
     first: Bytes,
     wire: Rc<Wire>,
-    /// What was read in this turn.
+    /// What was read in this turn; each frame of a client's bodies counts with what it takes.
     turn: usize,
     /// Of a client.
     meter: Option<Meter>,
@@ -76,6 +75,7 @@ impl AsyncRead for Io {
         self.turn += bytes.len();
         if let Some(meter) = &mut self.meter {
             meter.received(bytes);
+            self.turn += meter.take_frames() * OVERHEAD;
         }
         Poll::Ready(Ok(()))
     }

@@ -59,6 +59,8 @@ pub(super) struct Meter {
     empty_max: u32,
     frames: u32,
     empty: u32,
+    /// Those of bodies that were not yet asked for.
+    of_bodies: usize,
     /// What allows for more of them.
     requests: u32,
     sent: usize,
@@ -85,6 +87,7 @@ impl Meter {
             empty_max: limits.empty_frames,
             frames: 0,
             empty: 0,
+            of_bodies: 0,
             requests: 0,
             sent: 0,
             queue,
@@ -106,6 +109,11 @@ impl Meter {
     /// Some bytes went to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.sent += bytes;
+    }
+
+    /// The frames of bodies that came since this was asked last.
+    pub(super) fn take_frames(&mut self) -> usize {
+        std::mem::take(&mut self.of_bodies)
     }
 
     /// Some bytes came from it.
@@ -154,6 +162,7 @@ impl Meter {
         let [high, middle, low, kind, flags, ..] = self.head;
         self.in_head = matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS == 0;
         self.in_body = kind == DATA;
+        self.of_bodies += usize::from(self.in_body);
         self.skip = u32::from_be_bytes([0, high, middle, low]) as usize;
         match kind {
             DATA if self.skip == 0 && flags & END_STREAM == 0 => self.count_empty(),
