@@ -7,6 +7,7 @@ mod addresses;
 mod api;
 mod build;
 mod config;
+mod denied;
 mod environment;
 mod explain;
 mod findings;

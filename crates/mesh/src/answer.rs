@@ -78,7 +78,7 @@ pub(crate) struct Whose<'a> {
 
 impl Whose<'_> {
     /// The service that it is for.
-    fn callee(&self) -> &ServiceName {
+    pub(crate) fn callee(&self) -> &ServiceName {
         &self.connection.shared.callee
     }
 
@@ -96,7 +96,8 @@ impl Whose<'_> {
     /// Remembers the failure for whoever asks why; of refusals, of which there may be many, only some.
     pub(crate) fn remember(&self, worker: &Worker, fault: &Fault, request: impl FnOnce() -> String) {
         let (at, service) = (worker.now(), self.callee());
-        if self.refused && !worker.failures.is_news(service, fault.reason, at) {
+        let is_such = |kept: &Failure| kept.reason == Some(fault.reason);
+        if self.refused && !worker.failures.is_news(service, at, is_such) {
             return;
         }
         worker.failures.record(Failure {
@@ -104,7 +105,8 @@ impl Whose<'_> {
             connection: self.label(worker),
             service: service.clone(),
             request: request(),
-            reason: fault.reason,
+            reason: Some(fault.reason),
+            status: None,
             detail: fault.detail.clone(),
             instances: self.tried.to_vec(),
         });

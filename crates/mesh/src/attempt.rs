@@ -209,7 +209,7 @@ async fn upgraded(
     let Scratch { input, reply, .. } = scratch;
     match tunnel::run(client, &mut upstream.socket, input, reply, &terms).await {
         tunnel::Ended::ByPeers => Ok(Next::Linger),
-        tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+        tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(flow.broken_off(Fault::new(reason, ""))))),
         tunnel::Ended::CutOff { told: false } => Err(flow.cut_off()),
         tunnel::Ended::CutOff { told: true } => {
             flow.local.shared.cut_off.fetch_add(1, Relaxed);

@@ -79,7 +79,7 @@ pub(crate) enum Ended {
     /// The client has gone.
     Gone,
     /// The response broke off after its head was sent.
-    Broken(Reason),
+    Broken(Fault),
     /// An answer of our own is due.
     Fault(Fault),
 }
@@ -252,8 +252,7 @@ impl Ended {
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Gone => None,
-            Self::Broken(reason) => Some(*reason),
-            Self::Fault(fault) => Some(fault.reason),
+            Self::Broken(fault) | Self::Fault(fault) => Some(fault.reason),
         }
     }
 }

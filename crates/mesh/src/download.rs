@@ -178,7 +178,7 @@ async fn stream(
     loop {
         let passed = within(unread_max, pin!(body::pass(&mut body, reply, &mut to, framing, answer, u64::MAX))).await;
         match passed {
-            Ok(Ok(passed)) => flow.call.count_sent(passed.written),
+            Ok(Ok(passed)) => flow.deliver(passed.written, passed.data),
             Ok(Err(PassFailed::Malformed(error))) => return Err(flow.malformed(error, answer.is_empty())),
             Ok(Err(PassFailed::Write(_) | PassFailed::TooLarge(_))) | Err(_) => return Err(Stop::Vanished),
         }
@@ -193,7 +193,7 @@ async fn stream(
                 break;
             }
             Ok(count @ 1..) => reply.filled(count),
-            _ => return Err(Stop::Truncated(Reason::Reset)),
+            _ => return Err(Stop::Fault(Fault::new(Reason::Reset, ""))),
         }
     }
     Ok(Downloaded::Whole { reusable: response.keep_alive(), keep })

@@ -7,7 +7,7 @@ use model::{Reason, spec::Protocol};
 use wire::http1;
 
 use crate::{
-    answer::answer,
+    answer::{answer, request_line},
     attempt::{self, Failed},
     buffer::Scratch,
     call::{Call, Ended, Facts},
@@ -101,7 +101,10 @@ pub(crate) async fn run(worker: &Rc<Worker>, client: &mut Client, scratch: &mut 
     let (outcome, next) = match attempts(worker, &mut request, call).await {
         Ok(next) => (call.outcome(), next),
         Err(Ended::Gone) => (Outcome::Cancelled, Next::Break),
-        Err(Ended::Broken(reason)) => (Outcome::Failed(reason), Next::Break),
+        Err(Ended::Broken(fault)) => {
+            call.whose().remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
+            (Outcome::Failed(fault.reason), Next::Break)
+        }
         Err(Ended::Fault(fault)) => {
             let reason = fault.reason;
             let next = answer(worker, client, scratch, Some(&facts), Some(&call.whose()), fault).await;
@@ -180,15 +183,14 @@ pub(crate) async fn attempts(
                 (last, reuse) = (fault, true);
             }
             Failed::Over(ended) => {
-                call.tried.push(lease.local().shared.id.clone());
+                let local = call.answered.borrow().clone().unwrap_or_else(|| lease.local().clone());
+                call.tried.push(local.shared.id.clone());
                 if let Some(reason) = ended.reason().filter(|reason| call.blames_callee(*reason)) {
-                    let answered = call.answered.borrow();
-                    let local = answered.as_ref().unwrap_or_else(|| lease.local());
                     // Who fails at once must not look fast. Of lost time the average knows.
                     if call.had_its_time(reason) {
-                        call.judge(worker, local, health::Outcome::Failure);
+                        call.judge(worker, &local, health::Outcome::Failure);
                     } else {
-                        call.failed_by(worker, local);
+                        call.failed_by(worker, &local);
                     }
                 }
                 return Err(ended);

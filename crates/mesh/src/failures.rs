@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use model::{Reason, ServiceName, Timestamp, status::Failure};
+use model::{ServiceName, Timestamp, status::Failure};
 
 /// How many are kept of each service.
 const KEPT_MAX: usize = 64;
 
-/// How long a refusal is no news.
+/// How long what says the same is no news.
 const NEWS: Duration = Duration::from_secs(1);
 
 /// The last failures of each service that a connection leads to.
@@ -39,9 +39,9 @@ impl Failures {
         self.record(failure);
     }
 
-    /// Whether no failure of a service for the same reason was recorded within the last second.
-    pub(crate) fn is_news(&self, service: &ServiceName, reason: Reason, now: Timestamp) -> bool {
-        let last = |kept: &VecDeque<Failure>| kept.iter().find(|kept| kept.reason == reason).map(|kept| kept.at);
+    /// Whether no such failure of a service was recorded within the last second.
+    pub(crate) fn is_news(&self, service: &ServiceName, now: Timestamp, is_such: impl Fn(&Failure) -> bool) -> bool {
+        let last = |kept: &VecDeque<Failure>| kept.iter().find(|kept| is_such(kept)).map(|kept| kept.at);
         self.lock().get(service).and_then(last).is_none_or(|at| at + NEWS <= now)
     }
 

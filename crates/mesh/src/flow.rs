@@ -19,9 +19,7 @@ use crate::{
 pub(crate) enum Stop {
     /// The client has gone.
     Vanished,
-    /// The response broke off.
-    Truncated(Reason),
-    /// An answer of our own would be due.
+    /// An answer of our own would be due, or the response broke off.
     Fault(Fault),
     /// The instance's drain has timed out.
     Cut,
@@ -51,6 +49,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) interim: Cell<usize>,
     /// Some byte of the final response's head may have reached the client.
     pub(crate) answered: Cell<bool>,
+    /// The bytes of the final response's body that went to the client.
+    pub(crate) delivered: Cell<u64>,
 }
 
 impl<'a> Flow<'a> {
@@ -71,6 +71,7 @@ impl<'a> Flow<'a> {
             received: Cell::new(false),
             interim: Cell::new(0),
             answered: Cell::new(false),
+            delivered: Cell::new(0),
         }
     }
 
@@ -95,8 +96,7 @@ impl<'a> Flow<'a> {
         let fault = match stop {
             Stop::Cut => return self.cut_off(),
             Stop::Vanished => return Failed::Over(Ended::Gone),
-            Stop::Truncated(reason) => return Failed::Over(Ended::Broken(reason)),
-            Stop::Fault(fault) if self.answered.get() => return Failed::Over(Ended::Broken(fault.reason)),
+            Stop::Fault(fault) if self.answered.get() => return Failed::Over(Ended::Broken(self.broken_off(fault))),
             Stop::Fault(fault) => fault,
         };
         let attempted =
@@ -116,9 +116,26 @@ impl<'a> Flow<'a> {
 
     pub(crate) fn cut_off(&self) -> Failed {
         self.local.shared.cut_off.fetch_add(1, Relaxed);
+        let fault = Fault::new(Reason::DrainTimeout, "");
         Failed::Over(match self.answered.get() {
-            true => Ended::Broken(Reason::DrainTimeout),
-            false => Ended::Fault(Fault::new(Reason::DrainTimeout, "")),
+            true => Ended::Broken(self.broken_off(fault)),
+            false => Ended::Fault(fault),
         })
+    }
+
+    /// With how much of the answer there was.
+    pub(crate) fn broken_off(&self, fault: Fault) -> Fault {
+        let known = match self.call.status.get() {
+            101 => "after it changed to another protocol".to_owned(),
+            _ => format!("after {} bytes of the answer's body", self.delivered.get()),
+        };
+        let detail = if fault.detail.is_empty() { known } else { format!("{known}: {}", fault.detail) };
+        Fault { detail, ..fault }
+    }
+
+    /// Counts what went to the client: so many bytes, and those of the answer's body among them.
+    pub(crate) fn deliver(&self, written: usize, data: usize) {
+        self.call.count_sent(written);
+        self.delivered.set(self.delivered.get() + data as u64);
     }
 }

@@ -26,7 +26,8 @@ pub(crate) fn refuse(worker: &Rc<Worker>, client: Client, slot: Slot, Fault { re
         connection: format!("{slot} -> messages"),
         service: slot.service,
         request: "a connection".into(),
-        reason,
+        reason: Some(reason),
+        status: None,
         detail,
         instances: Vec::new(),
     });

@@ -149,7 +149,7 @@ impl Flow<'_> {
                 Err(_) if self.call.listening.get() => {
                     return Err(Stop::Fault(Fault::new(Reason::BodyTooSlow, "neither side said anything")));
                 }
-                Err(_) => return Err(Stop::Truncated(Reason::IdleTimeout)),
+                Err(_) => return Err(Stop::Fault(Fault::new(Reason::IdleTimeout, ""))),
             }
         }
     }

@@ -3,7 +3,11 @@
 use std::net::IpAddr;
 
 use logic::outcome as health;
-use model::spec::{AccessLog, Side};
+use model::{
+    Timestamp,
+    spec::{AccessLog, Side},
+    status::Failure,
+};
 use wire::{
     http1::{FieldKind, RequestHead},
     trace::Trace,
@@ -11,6 +15,7 @@ use wire::{
 
 use crate::{
     access_log::Line,
+    answer::request_line,
     call::Call,
     figures::{Outcome, Record},
     worker::Worker,
@@ -36,6 +41,9 @@ pub(crate) fn write_down(
         retries: call.retries.get(),
         hedged: call.hedged.get(),
     };
+    if !matches!(outcome, Outcome::Failed(_)) && call.health() == health::Outcome::Failure {
+        remember(worker, call, now, request, head);
+    }
     call.connection.record(&record);
     call.ended.set(now);
     if let (Some(split), Some(health)) = (&call.connection.split, health)
@@ -46,6 +54,25 @@ pub(crate) fn write_down(
     if is_logged(worker, call, outcome) {
         log(worker, peer, call, &record, request, head);
     }
+}
+
+/// Remembers an answer that counts as a failure of who gave it; of many that are alike only some, as of refusals.
+fn remember(worker: &Worker, call: &Call, at: Timestamp, request: &RequestHead, head: &[u8]) {
+    let (whose, status, grpc) = (call.whose(), call.status.get(), call.grpc_status.get());
+    if !worker.failures.is_news(whose.callee(), at, |kept| kept.status == Some(status)) {
+        return;
+    }
+    let answered = call.answered.borrow();
+    worker.failures.record(Failure {
+        at,
+        connection: whose.label(worker),
+        service: whose.callee().clone(),
+        request: request_line(request, head),
+        reason: None,
+        status: Some(status),
+        detail: grpc.map(|status| format!("grpc-status {status}")).unwrap_or_default(),
+        instances: whose.tried.iter().chain(answered.as_ref().map(|local| &local.shared.id)).cloned().collect(),
+    });
 }
 
 /// The release of the instance that had it. One that no instance had says nothing of either.

@@ -62,8 +62,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut client: Client, (connection, s
     let outcome = match exchange::attempts(&worker, &mut request, &mut call).await {
         Ok(_) => Outcome::Status(call.status.get()),
         Err(Ended::Gone) => Outcome::Cancelled,
-        Err(Ended::Broken(reason)) => failed(&worker, &call, &mut client.socket, Fault::new(reason, "")),
-        Err(Ended::Fault(fault)) => failed(&worker, &call, &mut client.socket, fault),
+        Err(Ended::Broken(fault) | Ended::Fault(fault)) => failed(&worker, &call, &mut client.socket, fault),
     };
     worker.keep_scratch(scratch);
     record::write_down(&worker, client.peer, &call, outcome, &RequestHead::default(), b"");
@@ -115,10 +114,10 @@ impl Requester for Tcp<'_> {
         let terms = Terms { call, websocket: false, cut: &local.cut, silence: Duration::MAX };
         match tunnel::run(self.socket, &mut upstream.socket, input, reply, &terms).await {
             tunnel::Ended::ByPeers => Ok(Next::Close),
-            tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(reason))),
+            tunnel::Ended::Failed(peer, reason) => Err(Failed::Over(peer.ended(Fault::new(reason, "")))),
             tunnel::Ended::CutOff { .. } => {
                 local.shared.cut_off.fetch_add(1, Relaxed);
-                Err(Failed::Over(Ended::Broken(Reason::DrainTimeout)))
+                Err(Failed::Over(Ended::Broken(Fault::new(Reason::DrainTimeout, ""))))
             }
         }
     }

@@ -16,6 +16,7 @@ use wire::websocket::{Frames, GOING_AWAY_FROM_CLIENT, GOING_AWAY_FROM_SERVER};
 use crate::{
     buffer::Buffer,
     call::{self, Call},
+    problem::Fault,
     signal::Signal,
     socket::{Reader, Socket, Writer},
 };
@@ -198,10 +199,10 @@ async fn silent(
 
 impl Peer {
     /// How the request ends whose tunnel failed by this peer.
-    pub(crate) fn ended(self, reason: Reason) -> call::Ended {
+    pub(crate) fn ended(self, fault: Fault) -> call::Ended {
         match self {
             Self::Client => call::Ended::Gone,
-            Self::Instance => call::Ended::Broken(reason),
+            Self::Instance => call::Ended::Broken(fault),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! This crate knows no I/O and no clock. Everything that two crates must agree on is here; everything else is not.
 
 pub mod api;
+mod denial;
 pub mod figures;
 mod gather;
 mod id;
@@ -18,6 +19,7 @@ mod time;
 mod topic;
 mod units;
 
+pub use denial::{Asked, Denial};
 pub use gather::Gather;
 pub use id::{Epoch, InstanceId, InvalidName, ServiceName, Slot, SystemName};
 pub use nats_url::{InvalidNatsUrl, Login, NatsUrl};

@@ -78,8 +78,8 @@ reasons! {
         "use a method in capital letters other than CONNECT, a transfer coding of `chunked` or none, and HTTP/1.1";
     /// The instance refused the connection.
     Refused "refused" 502 "the instance refused the connection" "see `isles why SERVICE` and `isles logs SERVICE`";
-    /// The connection to the instance broke before an answer.
-    Reset "reset" 502 "the instance closed the connection before it answered"
+    /// The connection to the instance broke before the end of its answer.
+    Reset "reset" 502 "the instance closed the connection before its answer was whole"
         "see `isles logs SERVICE` for a crash";
     /// The instance's answer is not HTTP/1.1 as RFC 9112 writes it.
     BadResponse "bad-response" 502 "the instance's answer is malformed" "see what the program writes with `curl -v`";
@@ -121,6 +121,11 @@ impl Reason {
     /// What a person can do about a call of this service.
     pub fn hint_for(self, service: &ServiceName) -> String {
         self.hint().replace("SERVICE", service.as_str())
+    }
+
+    /// Whether it speaks of the request or of who sent it.
+    pub fn blames_caller(self) -> bool {
+        self.status() < 500
     }
 
     /// Whether it speaks of the service that was called, rather than of the caller, of a bound or of Isles in front of it.

@@ -220,7 +220,8 @@ pub struct FailedCheck {
     pub answer: Vec<String>,
 }
 
-/// A request that Isles answered with an error of its own.
+/// A request that failed: Isles answered it with an error of its own, its answer broke off, or the service answered with what counts as a
+/// failure of it, a 5xx but 501 and 505, or a status of gRPC that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
@@ -232,10 +233,22 @@ pub struct Failure {
     pub service: ServiceName,
     /// Method and path, without the query; at most 120 characters and an ellipsis.
     pub request: String,
-    /// Why.
-    pub reason: Reason,
+    /// Why, unless it was the service that answered so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What the service answered: absent where there is a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// What happened this time.
     pub detail: String,
     /// The instances tried.
     pub instances: Vec<InstanceId>,
+}
+
+impl Failure {
+    /// The reason code, or the status of the service's answer.
+    pub fn cause(&self) -> String {
+        let code = self.reason.map(|reason| reason.code().to_owned());
+        code.or(self.status.map(|status| status.to_string())).unwrap_or_default()
+    }
 }

@@ -3,7 +3,7 @@
 use std::{net::TcpStream, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use model::{InstanceId, Slot, spec::System};
+use model::{Denial, InstanceId, Slot, spec::System};
 
 /// Serves messages.
 #[async_trait]
@@ -16,6 +16,8 @@ pub trait Messages: Send + Sync + 'static {
     fn admit(&self, slot: &Slot, release: u64, system: &Arc<System>);
     /// The slot is gone.
     fn dismiss(&self, slot: &Slot);
+    /// What the services whose slots are there were not allowed to do, a bounded list.
+    fn denials(&self) -> Vec<Denial>;
     /// Gives nothing new to an instance's consumers. Returns when it has acknowledged what it got, or after so long.
     async fn drain(&self, instance: &InstanceId, limit: Duration);
     /// Tells a connection why it is not served, and closes it. The socket does not block.

@@ -198,7 +198,7 @@ pub trait Traffic: Send + Sync + 'static {
     fn clients(&self) -> u32;
     /// The gateway's handshakes; `None` if it speaks in the clear.
     fn tls_figures(&self) -> Option<TlsFigures>;
-    /// The last requests to the service that the mesh answered with an error of its own, newest first; bounded.
+    /// The last requests to the service that failed, newest first; bounded.
     fn failures(&self, service: &ServiceName) -> Vec<Failure>;
     /// What the old and the new release of a service did since its split began; `None` without a split.
     fn compare(&self, service: &ServiceName) -> Option<[SideFigures; 2]>;

@@ -84,7 +84,7 @@ fn only_its_own_processes_use_an_address() {
     let why: Why = sandbox.typed("/v1/services/back/why");
     let seen: Vec<_> = why.failures.iter().map(|one| (one.request.as_str(), one.connection.as_str())).collect();
     assert_eq!(seen, [("POST /by-nobody", "other/1 -> back"), ("GET /by-front", "other/1 -> back")]);
-    assert!(why.failures.iter().all(|failure| failure.reason == Reason::NotAttested));
+    assert!(why.failures.iter().all(|failure| failure.reason == Some(Reason::NotAttested)));
     sandbox.isles(&["why", "back"]).ok().says(&["not-attested", "POST /by-nobody", "none of its own"]);
     assert_attested_over_sockets(&sandbox);
     assert_eq!(sandbox.status().notices, Vec::<String>::new());

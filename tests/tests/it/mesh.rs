@@ -161,9 +161,8 @@ fn every_reason_that_can_be_provoked() {
     assert_eq!((&undeclared["status"], &undeclared["reason"]), (&json!(421), &json!("not-declared")), "{other}");
 
     let why: Why = sandbox.typed("/v1/services/back/why");
-    let failures: Vec<_> =
-        why.failures.iter().map(|failure| (failure.reason.code(), failure.request.as_str())).collect();
-    assert_eq!(failures, [("timeout", "GET /sleep/5")]);
+    let failures: Vec<_> = why.failures.iter().map(|failure| (failure.cause(), failure.request.as_str())).collect();
+    assert_eq!(failures, [("timeout".to_owned(), "GET /sleep/5")]);
 }
 
 #[test]

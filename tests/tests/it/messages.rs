@@ -88,7 +88,7 @@ fn the_way_to_messages_is_for_those_that_have_to_do_with_them() {
     assert!(said.starts_with("INFO {") && said.contains(why), "{said}");
     let told: Why = sandbox.typed("/v1/services/orders/why");
     let failure = told.failures.first().expect("it is remembered");
-    assert_eq!((failure.reason, failure.connection.as_str()), (Reason::NotAttested, "orders/1 -> messages"));
+    assert_eq!((failure.reason, failure.connection.as_str()), (Some(Reason::NotAttested), "orders/1 -> messages"));
     let info = sandbox.publish("mailer", "$JS.API.STREAM.INFO.orders_placed", "", "last_seq");
     assert!(info.contains(r#""messages":0"#), "{info}");
 }

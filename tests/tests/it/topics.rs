@@ -109,6 +109,20 @@ fn messages_are_published_and_shown() {
 }
 
 #[test]
+fn why_tells_what_a_service_may_not_publish() {
+    let sandbox = up();
+    let said = sandbox.publish("orders", "nope.x", "one", "Violation");
+    assert!(said.contains("Permissions Violation for Publish to \"nope.x\""), "{said}");
+    sandbox.isles(&["why", "orders"]).ok().says(&[
+        "orders -> $NATS_URL",
+        "published `nope.x`, which `publishes` does not name: once",
+        "hint: add it to `publishes` of `[services.orders]`, or correct the program",
+    ]);
+    let metrics = sandbox.isles(&["metrics"]).ok();
+    metrics.says(&["\nisles_topic_denied_total{service=\"orders\",asked=\"publish\"} 1\n"]);
+}
+
+#[test]
 fn a_tail_goes_on_whatever_dies_and_ends_with_ctrl_c() {
     let sandbox = up();
     let publish = |text: &str| sandbox.isles(&["topic", "pub", "orders.placed", text]).ok();

@@ -145,6 +145,12 @@ fn what_is_the_same_is_said_once() {
             "reason": "refused", "detail": detail, "instances": [instance],
         })
     };
+    let answered = |seconds: u64, status: u16| {
+        json!({
+            "at": NOW.0 - seconds * 1_000_000, "connection": "orders/1 -> users", "service": "users", "request": "GET /a",
+            "status": status, "detail": "", "instances": ["users/1#1"],
+        })
+    };
     let why = json!({
         "service": with(
             service("users", "unhealthy", 0, 1),
@@ -154,6 +160,7 @@ fn what_is_the_same_is_said_once() {
         "failures": [
             failure(1, "GET /a", "users/1#1", "nobody listens there any more"), failure(2, "GET /b", "users/1#1", "no"),
             failure(3, "GET /a", "users/1#1", "no"), failure(4, "GET /a", "users/2#1", ""), failure(5, "GET /a", "users/1#1", "no"),
+            answered(6, 500), answered(7, 503), answered(8, 500),
         ],
     });
     let expected = "\
@@ -169,6 +176,8 @@ failed requests
   1.0s ago  orders/1 -> users  GET /a  refused  nobody listens there any more (tried users/1#1; 3 times)
   2.0s ago  orders/1 -> users  GET /b  refused  no (tried users/1#1)
   4.0s ago  orders/1 -> users  GET /a  refused  (tried users/2#1)
+  6.0s ago  orders/1 -> users  GET /a  500      (tried users/1#1; 2 times)
+  7.0s ago  orders/1 -> users  GET /a  503      (tried users/1#1)
 ";
     assert_eq!(why::render(&from(why), NOW, None, PLAIN), expected);
 }

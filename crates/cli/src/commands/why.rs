@@ -88,7 +88,8 @@ fn event_row(event: &ServiceEvent, now: Timestamp) -> Vec<Cell> {
 /// The last one of each kind, in their order, and how many there are of it.
 fn alike(failures: &[Failure]) -> Vec<(&Failure, usize)> {
     let is_alike = |a: &Failure, b: &Failure| {
-        (&a.connection, &a.request, a.reason, &a.instances) == (&b.connection, &b.request, b.reason, &b.instances)
+        let kind = |one: &Failure| (one.reason, one.status);
+        (&a.connection, &a.request, kind(a), &a.instances) == (&b.connection, &b.request, kind(b), &b.instances)
     };
     let mut kinds: Vec<(&Failure, usize)> = Vec::new();
     for failure in failures {
@@ -109,7 +110,7 @@ fn failure_row(failure: &Failure, count: usize, now: Timestamp, room: usize) -> 
         ago(failure.at, now),
         Cell::plain(&failure.connection),
         Cell::plain(text::fit(&failure.request, room)),
-        Cell::new(failure.reason.code(), Style::Bad),
+        Cell::new(failure.cause(), Style::Bad),
         Cell::plain(format!("{}{notes}", failure.detail).trim_start()),
     ]
 }

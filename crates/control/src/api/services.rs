@@ -10,7 +10,7 @@ use model::{
 };
 
 use super::{Api, Refused, bad_body, service_name};
-use crate::findings::dead_letters;
+use crate::{denied, findings::dead_letters};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -22,7 +22,9 @@ pub(super) async fn why(State(api): State<Api>, Path(service): Path<String>) -> 
     let mut why = api.system.why(service_name(&service)?).await?;
     if let Some(messaging) = &api.messaging() {
         let topics = messaging.topics_of(&why.service.name).await.unwrap_or_default();
-        why.findings.splice(0..0, dead_letters(&why.service.name, &topics));
+        let found = dead_letters(&why.service.name, &topics).into_iter();
+        let denied = denied::findings(&why.service.name, &messaging.denials());
+        why.findings.splice(0..0, found.chain(denied));
     }
     Ok(Json(why))
 }

@@ -12,7 +12,7 @@ mod status;
 use std::sync::Arc;
 
 use model::{
-    BucketName, Problem, ServiceName, TopicName,
+    BucketName, Denial, Problem, ServiceName, TopicName,
     api::{Publish, Published},
     spec::System,
 };
@@ -47,6 +47,11 @@ impl Messaging {
             .clone()
             .find(|topic| topic.as_str() == name)
             .ok_or_else(|| unknown("topic", name, names.map(TopicName::as_str)))
+    }
+
+    /// What services were not allowed to do. A server of one's own does not tell.
+    pub(crate) fn denials(&self) -> Vec<Denial> {
+        self.streams.server.as_ref().map(|server| server.denials()).unwrap_or_default()
     }
 
     /// The bucket of this name, and its owner.

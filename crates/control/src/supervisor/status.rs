@@ -1,13 +1,17 @@
 //! What the system is doing, as `ps`, `status`, `why` and the API show it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use logic::service::{Instance, Phase};
 use model::{
-    InstanceId, ServiceName,
+    InstanceId, Reason, ServiceName, Timestamp,
     api::{Finding, Why},
+    format_duration,
     spec::{Listen, NO_RIGHTS},
-    status::{Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus, Trouble},
+    status::{
+        Failure, Inbound, InstancePhase, InstanceStatus, ServicePhase, ServiceStatus, SystemPhase, SystemStatus,
+        Trouble,
+    },
 };
 use ports::{wall_clock, workloads::WorkloadId};
 
@@ -16,6 +20,9 @@ use super::{
     service::{Build, ServiceState},
 };
 use crate::findings;
+
+/// How long a failed request is told of in the first line.
+const LATELY: Duration = Duration::from_secs(5 * 60);
 
 impl Supervisor {
     pub(super) fn status(&self, memory: bool) -> SystemStatus {
@@ -106,7 +113,7 @@ impl Supervisor {
         let findings = findings::of(name, &connections, &self.engines.traffic.entries());
         let urgent = findings.iter().find(|finding| finding.now);
         Some(Why {
-            summary: summary(&service, urgent, failures.len()),
+            summary: summary(&service, urgent, failed_lately(&failures, self.now())),
             service,
             findings,
             connections,
@@ -204,6 +211,52 @@ fn summary(service: &ServiceStatus, urgent: Option<&Finding>, failures: usize) -
         (Some(problem), _, _) => format!("{state}; {}", problem.cause),
         (None, Some(finding), _) => format!("{state}; {}: {}", finding.connection, finding.what),
         (None, None, 0) => state,
-        (None, None, count) => format!("{state}; {count} of the last requests to it failed in the mesh"),
+        (None, None, count) => {
+            let requests = if count == 1 { "request" } else { "requests" };
+            format!("{state}; at least {count} {requests} to it failed in the last {}", format_duration(LATELY))
+        }
+    }
+}
+
+/// How many are remembered that are no fault of who asked.
+fn failed_lately(failures: &[Failure], now: Timestamp) -> usize {
+    let own = failures.iter().filter(|failure| !failure.reason.is_some_and(Reason::blames_caller));
+    own.filter(|failure| now.since(failure.at) < LATELY).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000_000);
+
+    fn failure(minutes: u64, cause: Value) -> Failure {
+        let at = NOW.0 - minutes * 60_000_000;
+        let mut value = json!({
+            "at": at, "connection": "orders/1 -> users", "service": "users", "request": "GET /", "detail": "", "instances": [],
+        });
+        let (Value::Object(fields), Value::Object(cause)) = (&mut value, cause) else { panic!("no object") };
+        fields.extend(cause);
+        serde_json::from_value(value).expect("it is one")
+    }
+
+    #[test]
+    fn the_first_line_counts_what_is_the_services_own_and_not_long_ago() {
+        let service = json!({
+            "name": "users", "phase": "healthy", "replicas": 1, "healthy": 1, "inbound": "open", "calls": [], "instances": [],
+        });
+        let service = serde_json::from_value(service).unwrap();
+        let told = |failures: &[Failure]| summary(&service, None, failed_lately(failures, NOW));
+        let healthy = "users is healthy: 1 of 1 instances take requests";
+        let of_clients = ["body-too-large", "rate-limited", "not-attested"].map(|reason| json!({ "reason": reason }));
+        let mut failures: Vec<_> = of_clients.into_iter().map(|cause| failure(0, cause)).collect();
+        failures.push(failure(5, json!({ "reason": "reset" })));
+        assert_eq!(told(&failures), healthy);
+        failures.push(failure(4, json!({ "reason": "reset" })));
+        assert_eq!(told(&failures), format!("{healthy}; at least 1 request to it failed in the last 5m"));
+        failures.push(failure(1, json!({ "status": 500 })));
+        assert_eq!(told(&failures), format!("{healthy}; at least 2 requests to it failed in the last 5m"));
     }
 }

@@ -4,6 +4,7 @@
 //! service that made it ([`is_own`]); durable ones are named after it, and no name that begins like another service's is taken. Buckets
 //! and object stores belong to one service, which may do with them what clients do, but for making and removing them.
 
+mod denials;
 mod operation;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use model::{
 
 use crate::subject::{Permissions, Rules, is_subset};
 
+pub use denials::Denials;
 pub use operation::{ConsumerWish, Operation};
 
 /// Where clients get answers and deliveries.
@@ -92,11 +94,8 @@ impl Access {
             Operation::AccountInfo => true,
             Operation::Publish(subject) => self.covers(subject, |stream| stream.publishes),
             Operation::FindStreams(subject) => self.covers(subject, |_| true),
-            Operation::StreamInfo(name) => of(name, |_| true),
-            Operation::StreamChange(_) => false,
-            Operation::StreamCreate(name) | Operation::Purge(name) | Operation::MessageDelete(name) => {
-                of(name, |stream| stream.owns)
-            }
+            Operation::StreamInfo(name) | Operation::StreamAsIs(name) => of(name, |_| true),
+            Operation::Purge(name) | Operation::MessageDelete(name) => of(name, |stream| stream.owns),
             Operation::MessageGet(name) => of(name, |stream| stream.reads),
             Operation::ConsumerCreate(ref wish) => {
                 self.streams.get(wish.stream).is_some_and(|stream| self.may_create(stream, wish))

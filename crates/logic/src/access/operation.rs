@@ -11,10 +11,8 @@ pub enum Operation<'a> {
     FindStreams(&'a str),
     /// What is known of a stream.
     StreamInfo(&'a str),
-    /// A stream: nothing happens if there is one of the same configuration.
-    StreamCreate(&'a str),
-    /// A change of a stream, or its end.
-    StreamChange(&'a str),
+    /// A stream that is made, changed or deleted: nothing happens if it is as is asked for, and all else is refused with the reason.
+    StreamAsIs(&'a str),
     /// A stream without messages.
     Purge(&'a str),
     /// A message of a stream.

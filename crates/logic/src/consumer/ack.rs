@@ -21,7 +21,7 @@ impl Consumer {
                     self.record(Change::Delayed { seq, due }, actions);
                 }
             }
-            Ack::Term(reason) => self.terminate(seq, reason, actions),
+            Ack::Term(reason) => self.terminate(seq, reason, now, actions),
         }
     }
 
@@ -33,7 +33,7 @@ impl Consumer {
         }
     }
 
-    fn terminate(&mut self, seq: u64, reason: Option<Box<str>>, actions: &mut Vec<Action>) {
+    fn terminate(&mut self, seq: u64, reason: Option<Box<str>>, now: Timestamp, actions: &mut Vec<Action>) {
         if let Some(pending) = self.outstanding.get(seq).copied() {
             let Pending { consumer_seq, deliveries, .. } = pending;
             actions.push(Action::Advise(Advisory::Terminated {
@@ -45,6 +45,7 @@ impl Consumer {
             if self.settings.dead_letter {
                 actions.push(dead_letter(seq, &pending, Cause::Terminated(reason)));
             }
+            self.acked_at = Some(now);
             self.record(Change::Done { seq, through: false }, actions);
             actions.push(Action::Release(seq));
         }
@@ -62,6 +63,7 @@ impl Consumer {
             _ => Vec::new(),
         };
         if !done.is_empty() {
+            self.acked_at = Some(now);
             self.record(Change::Done { seq, through }, actions);
             actions.extend(done.into_iter().map(Action::Release));
         }

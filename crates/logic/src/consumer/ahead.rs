@@ -60,6 +60,12 @@ impl Ahead {
         ahead
     }
 
+    /// The sequence before those that it begins with.
+    pub(super) fn before(&self, view: View<'_>) -> u64 {
+        let gone = view.stored.next(0).map_or(view.last, |first| first.seq - 1);
+        self.initial.front().map_or(self.position, |first| first - 1).min(view.last).max(gone)
+    }
+
     /// The last messages of the subjects that it wants, in order.
     fn lasts(&self, view: View<'_>) -> Vec<u64> {
         let mut lasts = Vec::new();

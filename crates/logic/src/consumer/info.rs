@@ -9,7 +9,7 @@ use super::{Consumer, View};
 pub struct Info {
     /// Deliveries so far.
     pub delivered_consumer_seq: u64,
-    /// The last message of the stream that was delivered.
+    /// The last message of the stream that was delivered; the one before it begins, if none was.
     pub delivered_stream_seq: u64,
     /// When that was.
     pub delivered_at: Option<Timestamp>,
@@ -17,6 +17,8 @@ pub struct Info {
     pub ack_floor_consumer_seq: u64,
     /// All messages up to this are.
     pub ack_floor_stream_seq: u64,
+    /// When something was acknowledged last, unless that was before a restart.
+    pub acked_at: Option<Timestamp>,
     /// Messages that wait for an acknowledgement.
     pub num_ack_pending: u64,
     /// Those of them that were delivered more than once.
@@ -47,6 +49,7 @@ impl Consumer {
             delivered_at: self.last_at,
             ack_floor_consumer_seq,
             ack_floor_stream_seq,
+            acked_at: self.acked_at,
             num_ack_pending: self.outstanding.len(),
             num_redelivered: self.outstanding.redelivered(),
             num_waiting: self.requests.len() as u64,

@@ -42,6 +42,8 @@ pub struct Consumer {
     pub(super) consumer_seq: u64,
     pub(super) stream_seq: u64,
     pub(super) last_at: Option<Timestamp>,
+    /// When something was acknowledged last, as long as the process lives.
+    pub(super) acked_at: Option<Timestamp>,
     pub(super) paused_until: Option<Timestamp>,
     pub(super) requests: Requests,
     pub(super) interest: bool,
@@ -60,7 +62,8 @@ impl Consumer {
     pub fn new(settings: Settings, view: View<'_>, now: Timestamp) -> Self {
         let ahead = Ahead::begin(&settings.config, view);
         let paused_until = settings.config.pause_until.filter(|until| *until > now);
-        Self { paused_until, ..Self::empty(settings, ahead, now) }
+        let stream_seq = ahead.before(view);
+        Self { paused_until, stream_seq, ..Self::empty(settings, ahead, now) }
     }
 
     pub(super) fn empty(settings: Settings, ahead: Ahead, now: Timestamp) -> Self {
@@ -71,6 +74,7 @@ impl Consumer {
             consumer_seq: 0,
             stream_seq: 0,
             last_at: None,
+            acked_at: None,
             paused_until: None,
             requests: Requests::default(),
             interest: false,

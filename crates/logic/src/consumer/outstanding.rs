@@ -79,6 +79,15 @@ impl Outstanding {
         self.pending.insert(seq, pending);
     }
 
+    /// Those that a clock that was ahead gave out wait from now on.
+    pub(super) fn wait_from(&mut self, now: Timestamp) {
+        let ahead: Vec<_> = self.iter().filter(|(_, pending)| pending.at > now).collect();
+        for (seq, pending) in ahead {
+            let due = now + pending.due.since(pending.at);
+            self.insert(seq, Pending { first_at: pending.first_at.min(now), at: now, due, ..pending });
+        }
+    }
+
     pub(super) fn remove(&mut self, seq: u64) {
         if let Some(pending) = self.pending.remove(&seq) {
             self.timers.remove(&(pending.due, seq));
@@ -117,5 +126,30 @@ impl Outstanding {
     /// The first that is ready.
     pub(super) fn ready(&self) -> Option<u64> {
         self.ready.first().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_clock_that_was_ahead_gave_out_waits_from_now_on() {
+        let pending = |first_at, at, due| Pending {
+            consumer_seq: 1,
+            deliveries: 2,
+            first_at: Timestamp(first_at),
+            at: Timestamp(at),
+            due: Timestamp(due),
+            client: 0,
+        };
+        let mut outstanding = Outstanding::default();
+        for (seq, pending) in [(1, pending(50, 90, 120)), (2, pending(90, 900, 930)), (3, pending(900, 950, 980))] {
+            outstanding.insert(seq, pending);
+        }
+        outstanding.wait_from(Timestamp(100));
+        let found: Vec<_> = outstanding.iter().map(|(_, pending)| pending).collect();
+        assert_eq!(found, [pending(50, 90, 120), pending(90, 100, 130), pending(100, 100, 130)]);
+        assert_eq!((outstanding.deadline(), outstanding.redelivered()), (Some(Timestamp(120)), 3));
     }
 }

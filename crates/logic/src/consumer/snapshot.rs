@@ -104,6 +104,7 @@ impl Consumer {
                 consumer.ahead.passed(seq);
             }
         }
+        consumer.outstanding.wait_from(now);
         let gone: Vec<u64> =
             consumer.outstanding.iter().map(|(seq, _)| seq).filter(|seq| view.stored.get(*seq).is_none()).collect();
         gone.into_iter().for_each(|seq| consumer.outstanding.remove(seq));

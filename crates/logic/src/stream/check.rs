@@ -114,15 +114,15 @@ fn check_support(config: &StreamConfig) -> Result<(), ApiError> {
         return Err(ApiError::Replicas);
     }
     for (asked, what) in [
-        (config.mirror.is_some(), "mirrors"),
-        (!config.sources.is_empty(), "sources"),
-        (config.allow_msg_counter, "message counters"),
-        (config.allow_batched, "fast batches"),
-        (config.subject_transform.is_some(), "subject transforms"),
-        (config.republish.is_some(), "republishing"),
+        (config.mirror.is_some(), "mirrors are"),
+        (!config.sources.is_empty(), "sources are"),
+        (config.allow_msg_counter, "message counters are"),
+        (config.allow_batched, "fast batches are"),
+        (config.subject_transform.is_some(), "subject transforms are"),
+        (config.republish.is_some(), "republishing is"),
     ] {
         if asked {
-            return invalid(format!("{what} are not supported"));
+            return invalid(format!("{what} not supported"));
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::Timestamp;
 
-use super::{Expires, Stored};
+use super::{Stored, stamps::Stamps};
 
 /// Deadlines that a stream keeps at most, 16 bytes each. Later ones are read again from storage when their time comes near.
 pub const DEADLINES_MAX: usize = 1 << 18;
@@ -43,21 +43,21 @@ impl Expiry {
 
     /// A message whose time has come. Where only deadlines beyond the kept ones are left, all messages are looked through
     /// once for as many of the next as are kept.
-    pub(super) fn pop(&mut self, now: Timestamp, stored: &dyn Stored) -> Option<u64> {
+    pub(super) fn pop(&mut self, now: Timestamp, stored: &dyn Stored, stamps: &Stamps) -> Option<u64> {
         if self.due.is_empty() && self.beyond.is_some_and(|beyond| beyond <= now) {
-            self.refill(stored);
+            self.refill(stored, stamps);
         }
         let (at, seq) = *self.due.first().filter(|(at, _)| *at <= now)?;
         self.due.remove(&(at, seq));
         Some(seq)
     }
 
-    fn refill(&mut self, stored: &dyn Stored) {
+    fn refill(&mut self, stored: &dyn Stored, stamps: &Stamps) {
         self.clear();
         let mut after = 0;
         while let Some(head) = stored.next(after) {
             after = head.seq;
-            if let Expires::At(at) = head.expires {
+            if let Some(at) = stamps.expires_at(&head) {
                 self.insert(at, head.seq);
             }
         }

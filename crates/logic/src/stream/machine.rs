@@ -13,6 +13,7 @@ use super::{
     publish::{Verdict, expires},
     removal::View,
     schedule::Schedules,
+    stamps::Stamps,
     subjects::covers,
 };
 
@@ -49,6 +50,7 @@ pub struct Stream {
     pub(super) expiry: Expiry,
     pub(super) schedules: Schedules,
     pub(super) batches: Batches,
+    pub(super) stamps: Stamps,
     /// No message up to here can still become too old.
     pub(super) aged: u64,
     /// When the first message after it does; early where that message has gone.
@@ -69,6 +71,7 @@ impl Stream {
             expiry: Expiry::default(),
             schedules: Schedules::default(),
             batches: Batches::default(),
+            stamps: Stamps::default(),
             aged: 0,
             too_old_at: None,
         }
@@ -132,7 +135,7 @@ impl Stream {
         now: Timestamp,
         view: &mut View<'_>,
     ) -> Placed {
-        let at = now.max(self.counts.last_at);
+        let at = self.stamp(now);
         let head = Head {
             seq: self.counts.last_seq + 1,
             subject: (*incoming.subject).into(),
@@ -149,14 +152,21 @@ impl Stream {
             view.added.push(head.clone());
             self.enforce(Some(&head.subject), view, &mut removals);
         } else {
-            self.used(&head, &incoming.wishes);
+            self.used(&head, &incoming.wishes, now);
         }
         let Head { seq, subject, bytes, expires, .. } = head;
         Placed { seq, subject, bytes, at, expires, kept, removals }
     }
 
+    /// The time of a message that is stored now.
+    fn stamp(&mut self, now: Timestamp) -> Timestamp {
+        self.stamps.note(self.counts.last_at, now);
+        self.stamps.stamp(now)
+    }
+
     /// A sequence was used: as part of a decision, or read again from storage after a restart.
-    pub fn used(&mut self, head: &Head, wishes: &Wishes) {
+    pub fn used(&mut self, head: &Head, wishes: &Wishes, now: Timestamp) {
+        self.stamps.note(head.at, now);
         self.counts.last_seq = head.seq;
         self.counts.last_at = head.at;
         self.last_id = wishes.id.clone();
@@ -173,34 +183,37 @@ impl Stream {
         }
         self.counts.messages += 1;
         self.counts.bytes += head.bytes;
+        self.stamps.note(head.at, now);
         self.index.add(&head.subject, head.seq);
         self.schedule(head, wishes, now);
         if !self.config.max_age.is_zero() && self.too_old_at.is_none() {
-            self.too_old_at = Some(head.at + self.config.max_age);
+            self.too_old_at = Some(self.too_old_at(head));
         }
-        self.used(head, wishes);
+        self.used(head, wishes, now);
     }
 
     /// A message that the stream was restored with asks for this: read again from storage after a restart, in the order of
     /// sequences.
     pub fn recall(&mut self, head: &Head, wishes: &Wishes, now: Timestamp) {
+        self.stamps.note(self.counts.last_at, now);
         self.schedule(head, wishes, now);
         self.remember(head, wishes);
     }
 
     fn schedule(&mut self, head: &Head, wishes: &Wishes, now: Timestamp) {
-        if let Expires::At(at) = head.expires {
+        if let Some(at) = self.stamps.expires_at(head) {
             self.expiry.insert(at, head.seq);
         }
         if let Some(wish) = &wishes.schedule {
-            self.schedules.insert(&head.subject, head.seq, wish, head.at, now);
+            self.schedules.insert(&head.subject, head.seq, wish, self.stamps.stored_at(head.at), now);
         }
     }
 
     fn remember(&mut self, head: &Head, wishes: &Wishes) {
         if let Some(id) = &wishes.id {
-            self.dedup.expire(self.config.duplicate_window, head.at);
-            self.dedup.insert(id, head.seq, head.at);
+            let at = self.stamps.stored_at(head.at);
+            self.dedup.expire(self.config.duplicate_window, at);
+            self.dedup.insert(id, head.seq, at);
         }
     }
 
@@ -224,7 +237,7 @@ impl Stream {
 
     fn expire(&mut self, now: Timestamp, view: &mut View<'_>, due: &mut Due) {
         for _ in 0..EXPIRE_STEP {
-            let head = match self.expiry.pop(now, view.stored) {
+            let head = match self.expiry.pop(now, view.stored, &self.stamps) {
                 Some(seq) => view.get(seq),
                 None if self.too_old_at.is_some_and(|at| at <= now) => self.pop_too_old(now, view),
                 None => return,
@@ -239,10 +252,15 @@ impl Stream {
     /// The next message that is too old. Those that never expire are passed over, once.
     fn pop_too_old(&mut self, now: Timestamp, view: &View<'_>) -> Option<Head> {
         let head = view.next(self.aged.max(self.counts.first_seq.saturating_sub(1)));
-        self.too_old_at = head.as_ref().map(|head| head.at + self.config.max_age);
-        let head = head.filter(|head| head.at + self.config.max_age <= now)?;
+        self.too_old_at = head.as_ref().map(|head| self.too_old_at(head));
+        let head = head.filter(|head| self.too_old_at(head) <= now)?;
         self.aged = head.seq;
         (head.expires != Expires::Never).then_some(head)
+    }
+
+    /// When a message is too old.
+    pub(super) fn too_old_at(&self, head: &Head) -> Timestamp {
+        self.stamps.stored_at(head.at) + self.config.max_age
     }
 
     /// A marker in the place of a subject whose last message has expired, if the stream wants one.
@@ -251,7 +269,7 @@ impl Stream {
         if ttl.is_zero() || gone.marker || self.index.get(&gone.subject).is_some() {
             return None;
         }
-        let at = now.max(self.counts.last_at);
+        let at = self.stamp(now);
         let head = Head {
             seq: self.counts.last_seq + 1,
             subject: gone.subject.clone(),

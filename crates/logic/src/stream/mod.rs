@@ -16,6 +16,7 @@ mod removal;
 mod scan;
 mod schedule;
 mod snapshot;
+mod stamps;
 mod stored;
 pub(crate) mod subjects;
 #[cfg(test)]

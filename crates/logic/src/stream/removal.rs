@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{
-    Timestamp,
-    streams::{ApiError, StreamConfig, limit},
-};
+use model::streams::{ApiError, StreamConfig, limit};
 
 use super::{Entry, Head, Incoming, Purge, Purged, Removals, Removed, Search, Spent, Stored, Stream, scan};
 
@@ -191,7 +188,7 @@ impl Stream {
             subjects.iter().for_each(|subject| self.enforce(Some(subject), &mut view, &mut removals));
         }
         self.enforce(None, &mut view, &mut removals);
-        self.age_again(view.next(0).map(|head| head.at));
+        self.age_again(view.next(0).as_ref());
         removals
     }
 
@@ -255,6 +252,7 @@ impl Stream {
         } else if seq == self.counts.first_seq {
             self.counts.first_seq += 1;
         }
+        // Where the clock was ahead it has another time there; then it finds no message.
         if let Some(at) = expires_at {
             self.expiry.remove(at, seq);
         }
@@ -281,10 +279,9 @@ impl Stream {
         stored.next(self.counts.first_seq.saturating_sub(1))
     }
 
-    /// Looks at the age of all messages again, the first of which is of this time.
-    pub(super) fn age_again(&mut self, first: Option<Timestamp>) {
+    /// Looks at the age of all messages again, from the first on.
+    pub(super) fn age_again(&mut self, first: Option<&Head>) {
         self.aged = 0;
-        let age = Some(self.config.max_age).filter(|age| !age.is_zero());
-        self.too_old_at = age.and_then(|age| first.map(|at| at + age));
+        self.too_old_at = first.filter(|_| !self.config.max_age.is_zero()).map(|first| self.too_old_at(first));
     }
 }

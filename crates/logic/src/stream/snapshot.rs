@@ -61,7 +61,8 @@ impl Stream {
 
     /// Ends a recovery: `stored` holds what the stream has been told of.
     pub fn recovered(&mut self, stored: &dyn Stored, now: Timestamp) {
+        self.stamps.note(self.counts.last_at, now);
         self.dedup.expire(self.config.duplicate_window, now);
-        self.age_again(stored.next(0).map(|head| head.at));
+        self.age_again(stored.next(0).as_ref());
     }
 }

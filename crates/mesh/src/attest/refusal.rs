@@ -117,7 +117,8 @@ fn remember(
         connection: wanted.label.clone(),
         service: wanted.connection.shared.callee.clone(),
         request: request.into(),
-        reason: fault.reason,
+        reason: Some(fault.reason),
+        status: None,
         detail: fault.detail.clone(),
         instances: Vec::new(),
     });

@@ -126,7 +126,7 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
         let (length, last) = (piece.data.len(), piece.last);
         deliver(unread_max, source, sink.send(piece.data, last)).await?;
         source.taken();
-        flow.call.count_sent(length);
+        flow.deliver(length, length);
         if last {
             return Ok(());
         }
@@ -163,7 +163,7 @@ fn truncated(flow: &Flow<'_>, lost: Lost) -> Stop {
         flow.was_reset();
     }
     match lost {
-        Lost::Gone | Lost::Reset => Stop::Truncated(Reason::Reset),
+        Lost::Gone | Lost::Reset => Stop::Fault(Fault::new(Reason::Reset, "")),
         Lost::Malformed(error) => Stop::Fault(Fault::new(Reason::BadResponse, error.detail)),
     }
 }

@@ -128,9 +128,10 @@ async fn run(
             outlet.break_off(h2::Reason::CANCEL);
             Outcome::Cancelled
         }
-        Err(Ended::Broken(reason)) => {
+        Err(Ended::Broken(fault)) => {
+            call.whose().remember(worker, &fault, || request_line(&scratch.request, scratch.input.held()));
             outlet.break_off(h2::Reason::INTERNAL_ERROR);
-            Outcome::Failed(reason)
+            Outcome::Failed(fault.reason)
         }
         Err(Ended::Fault(fault)) => {
             let whose = call.whose();

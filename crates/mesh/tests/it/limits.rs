@@ -336,7 +336,7 @@ async fn a_connection_of_bytes_too_many_is_reset() {
     }
     let failures = rig.mesh.failures(&"users".parse().unwrap());
     let remembered = (failures[0].reason, &*failures[0].request, &*failures[0].detail);
-    assert_eq!(remembered, (Reason::TooManyConnections, "a connection", "1 from orders/1"));
+    assert_eq!(remembered, (Some(Reason::TooManyConnections), "a connection", "1 from orders/1"));
     assert_eq!(first.get("/").await.0, 200);
 }
 

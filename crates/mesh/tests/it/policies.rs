@@ -107,7 +107,7 @@ async fn a_breaker_opens_for_every_worker_and_a_probe_closes_it() {
         assert!(problem.detail.contains("; come again in "), "{}", problem.detail);
     }
     let failures = rig.mesh.failures(&"users".parse().unwrap());
-    let told = failures.iter().filter(|failure| failure.reason == Reason::BreakerOpen).count();
+    let told = failures.iter().filter(|failure| failure.reason == Some(Reason::BreakerOpen)).count();
     assert_eq!(told, 1, "told, but not each");
     let healed = servers.server(answers("200 OK", "healed")).await;
     rig.apply(&[("users", true, &[(2, healed)])]).await;

@@ -60,7 +60,7 @@ async fn what_an_instance_cuts_off_never_looks_whole() {
         assert!(is_reset(&mut caller).await, "{much}");
         let figures = until_one_request(&rig).await;
         assert_eq!((figures.outcomes.failed, figures.reasons), (1, [(Reason::Reset, 1)].into()));
-        assert_eq!(rig.mesh.failures(&"users".parse().unwrap())[0].reason, Reason::Reset);
+        assert_eq!(rig.mesh.failures(&"users".parse().unwrap())[0].reason, Some(Reason::Reset));
     }
 }
 
@@ -105,7 +105,7 @@ async fn what_fails_is_reset_and_written_down() {
     rig.apply(&[("users", true, &[(1, nowhere())])]).await;
     rig.caller_is_reset().await;
     let failures = rig.mesh.failures(&"users".parse().unwrap());
-    assert_eq!(failures.iter().map(|failure| failure.reason).collect::<Vec<_>>(), [Reason::Refused]);
+    assert_eq!(failures.iter().map(|failure| failure.reason).collect::<Vec<_>>(), [Some(Reason::Refused)]);
 }
 
 #[tokio::test]

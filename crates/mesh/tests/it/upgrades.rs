@@ -247,5 +247,8 @@ async fn whichever_side_cuts_a_tunnel_off_the_other_one_is_reset() {
         let failed = u64::from(by_instance);
         assert_eq!((outcomes.failed, outcomes.cancelled), (failed, 1 - failed));
         assert_eq!(reasons.get(&Reason::Reset), by_instance.then_some(&1));
+        let failures = rig.mesh.failures(&"users".parse().unwrap());
+        let told = failures.first().map(|failure| (failure.reason, &*failure.detail));
+        assert_eq!(told, by_instance.then_some((Some(Reason::Reset), "after it changed to another protocol")));
     }
 }

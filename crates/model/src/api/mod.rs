@@ -109,15 +109,16 @@ pub struct Why {
     pub connections: Vec<ConnectionFigures>,
     /// What happened to it, oldest first.
     pub events: Vec<ServiceEvent>,
-    /// The last requests to it that Isles answered with an error of its own, newest first.
+    /// The last requests to it that failed, newest first: at most 64. Of those refused before they went anywhere, and of those that it
+    /// answered with a failure, one a second for each reason or status.
     pub failures: Vec<Failure>,
 }
 
-/// What the figures of a connection tell.
+/// What the figures of connections tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// The connection, as `orders -> users`.
+    /// The connection, as `orders -> users`; of what is so for all of them, the service that is called.
     pub connection: String,
     /// Whether it is so at this moment; else it was counted since the platform process started.
     pub now: bool,

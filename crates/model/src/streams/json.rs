@@ -34,11 +34,13 @@ pub(super) mod nanos_list {
     }
 }
 
-/// A time, where there may be none.
+/// A time, where there may be none: clients in Go then say their zero.
 pub(super) mod time {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::Timestamp;
+
+    const ZERO: &str = "0001-01-01T00:00:00Z";
 
     pub(in super::super) fn serialize<S: Serializer>(
         time: &Option<Timestamp>,
@@ -53,7 +55,7 @@ pub(super) mod time {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Timestamp>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+        let text = Option::<String>::deserialize(deserializer)?.filter(|text| !matches!(&**text, "" | ZERO));
         let read =
             |text: String| Timestamp::from_rfc3339(&text).ok_or_else(|| D::Error::custom("not a time of RFC 3339"));
         text.map(read).transpose()

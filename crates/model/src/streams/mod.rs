@@ -16,8 +16,8 @@ pub use durability::{DURABILITY_KEY, Durability, InvalidDurability};
 pub use error::ApiError;
 pub use redelivery::{DEAD_LETTER_KEY, Redelivery};
 pub use stream_config::{
-    Compression, ConsumerLimits, Discard, Persist, Republish, Retention, Storage, StreamConfig, SubjectTransform,
-    Unsupported,
+    Compression, ConsumerLimits, Discard, Persist, Placement, Republish, Retention, Storage, StreamConfig,
+    SubjectTransform, Unsupported,
 };
 
 /// `true` in the metadata of the stream of a bucket or an object store that is as a manifest says.

@@ -114,8 +114,8 @@ pub struct StreamConfig {
     #[serde(with = "nanos")]
     pub duplicate_window: Duration,
     /// Where in a cluster: not supported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub placement: Option<Unsupported>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub placement: Placement,
     /// A copy of another stream: not supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Unsupported>,
@@ -173,6 +173,21 @@ pub struct StreamConfig {
     /// Keys and values of the user's own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// Where in a cluster a stream is. One that says nothing is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Placement {
+    /// The cluster.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cluster: String,
+    /// What its servers are tagged with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The server that leads.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub preferred: String,
 }
 
 /// How subjects change.
@@ -245,7 +260,7 @@ impl Default for StreamConfig {
             num_replicas: 1,
             no_ack: false,
             duplicate_window: Duration::ZERO,
-            placement: None,
+            placement: Placement::default(),
             mirror: None,
             sources: Vec::new(),
             compression: Compression::None,

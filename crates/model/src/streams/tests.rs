@@ -66,6 +66,8 @@ fn a_consumer_as_json() {
     assert_eq!(config.filters(), ["a", "b"]);
     assert_eq!(from_value::<ConsumerConfig>(to_value(&config).unwrap()).unwrap(), config);
     assert!(from_value::<ConsumerConfig>(json!({"opt_start_time": "yesterday"})).is_err());
+    let zero = json!({"opt_start_time": "0001-01-01T00:00:00Z", "pause_until": "0001-01-01T00:00:00Z"});
+    assert_eq!(from_value::<ConsumerConfig>(zero).unwrap(), ConsumerConfig::default(), "as Go says that there is none");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{
     Engine,
     answer::{Answer, Asked, push},
     clients::Clients,
+    streams::of_manifest,
 };
 use crate::{
     jetstream::{ApiError, Call, ErrorCode, Kind, Refusal, Request, Response},
@@ -65,6 +66,7 @@ impl Engine {
                 }
                 return Ok(());
             }
+            request if is_of_service(from) && request.changes_stream() => self.as_it_is(request),
             Request::AccountInfo => (Kind::AccountInfo, Ok(Reply::Now(Response::AccountInfo(self.account())))),
             Request::StreamCreate { config, pedantic } => (Kind::StreamCreate, self.create(config, pedantic)),
             Request::StreamUpdate { config, pedantic } => (Kind::StreamUpdate, self.update(config, pedantic, out)),
@@ -95,6 +97,19 @@ impl Engine {
         Ok(())
     }
 
+    /// What a service gets that makes, changes or deletes a stream.
+    fn as_it_is(&mut self, request: Request) -> (Kind, Served) {
+        match request {
+            Request::StreamCreate { config, pedantic } => {
+                let is_there = self.find(&config.name).is_ok();
+                let served = if is_there { self.create(config, pedantic) } else { Err(of_manifest()) };
+                (Kind::StreamCreate, served)
+            }
+            Request::StreamUpdate { config, .. } => (Kind::StreamUpdate, self.update_to_same(config)),
+            _ => (Kind::StreamDelete, Err(of_manifest())),
+        }
+    }
+
     fn of_consumer(&mut self, request: Request) -> (Kind, Served) {
         match request {
             Request::ConsumerInfo { stream, consumer } => (Kind::ConsumerInfo, self.consumer(&stream, &consumer)),
@@ -109,6 +124,10 @@ impl Engine {
             _ => (Kind::System, Err(ErrorCode::BadRequest.error())),
         }
     }
+}
+
+fn is_of_service(from: Option<&Origin>) -> bool {
+    from.is_some_and(|origin| origin.identity.service.is_some())
 }
 
 /// Tells a client what it is told where nobody answers.

@@ -50,7 +50,7 @@ impl Engine {
             ack_floor: SequenceInfo {
                 consumer_seq: info.ack_floor_consumer_seq,
                 stream_seq: info.ack_floor_stream_seq,
-                last_active: None,
+                last_active: info.acked_at.map(time),
             },
             num_ack_pending: info.num_ack_pending,
             num_redelivered: info.num_redelivered,

@@ -134,7 +134,7 @@ impl Kept {
                 expires: Expires::ByAge,
                 marker: false,
             };
-            self.hub.stream.used(&head, &Wishes::default());
+            self.hub.stream.used(&head, &Wishes::default(), now);
         }
         self.hub.stream.recovered(&self.heads, now);
     }

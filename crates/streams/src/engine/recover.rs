@@ -121,7 +121,7 @@ impl Recovery<'_> {
             }
         });
         if let Some(head) = heads.get(last) {
-            hub.stream.used(&head, &self.wishes(last)?.unwrap_or_default());
+            hub.stream.used(&head, &self.wishes(last)?.unwrap_or_default(), self.now);
         }
         failed.map_or(Ok(()), Err)
     }

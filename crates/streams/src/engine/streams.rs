@@ -27,9 +27,7 @@ impl Engine {
         }
         check_support(&config)?;
         if let Ok(kept) = self.find(&config.name) {
-            let has = kept.hub.stream.config();
-            let is_of_manifest = has.metadata.contains_key(MANIFEST_KEY);
-            if *has != config && !(is_of_manifest && offers(has, &config)) {
+            if !is_as_asked(kept, &config) {
                 return Err(ErrorCode::StreamNameExists.error());
             }
             return Ok(Reply::Durable(Response::StreamCreate(Created { info: self.info(kept), did_create: false })));
@@ -79,6 +77,16 @@ impl Engine {
         self.gone(id, &removals);
         self.advise_of_stream(&config.name, "modify");
         Ok(Reply::Durable(Response::StreamUpdate(self.info(self.find(&config.name)?))))
+    }
+
+    /// An update that changes nothing, as a service may ask for it.
+    pub(super) fn update_to_same(&self, said: StreamConfig) -> Served {
+        let config = check(said)?;
+        let kept = self.find(&config.name)?;
+        if !is_as_asked(kept, &config) {
+            return Err(of_manifest());
+        }
+        Ok(Reply::Durable(Response::StreamUpdate(self.info(kept))))
     }
 
     pub(super) fn delete(&mut self, name: &str, out: &mut Outgoing) -> Served {
@@ -177,6 +185,18 @@ impl Engine {
         let cause = self.writer.mail.cause();
         cause.as_ref().map_or_else(|| ErrorCode::InsufficientResources.error(), refusal)
     }
+}
+
+/// Whether a stream is what somebody asks for.
+fn is_as_asked(kept: &Kept, asked: &StreamConfig) -> bool {
+    let has = kept.hub.stream.config();
+    has == asked || has.metadata.contains_key(MANIFEST_KEY) && offers(has, asked)
+}
+
+/// Why a stream stays as it is for a service.
+pub(super) fn of_manifest() -> ApiError {
+    ErrorCode::StreamInvalidConfig
+        .because("the manifest says what the streams of services are: change it there, and deploy")
 }
 
 /// A change of what consumers may ask for must not be less than what they have.

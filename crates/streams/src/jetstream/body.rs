@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{ApiError, ErrorCode};
 
 /// The keys whose values have fields of their own.
-const STRUCTS: [&str; 4] = ["config", "consumer_limits", "republish", "subject_transform"];
+const STRUCTS: [&str; 5] = ["config", "consumer_limits", "placement", "republish", "subject_transform"];
 
 /// Reads a body. An empty one is the default; `null` stands for "not given"; keys that nobody knows are refused if `strict`.
 ///

@@ -60,6 +60,11 @@ pub enum Request {
 }
 
 impl Request {
+    /// Whether it makes, changes or deletes a stream.
+    pub(crate) fn changes_stream(&self) -> bool {
+        matches!(self, Self::StreamCreate { .. } | Self::StreamUpdate { .. } | Self::StreamDelete { .. })
+    }
+
     /// The stream and the name of the consumer that it is about; the name of a new one may be empty.
     pub fn consumer(&self) -> Option<(&str, &str)> {
         match self {

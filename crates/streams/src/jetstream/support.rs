@@ -1,12 +1,14 @@
 //! What of JetStream is not supported: refused where it is asked for, never accepted in silence.
 
+use model::streams::Placement;
+
 use super::{ApiError, Compression, ConsumerConfig, ErrorCode, StreamConfig};
 
 /// # Errors
 /// What a stream's configuration asks for that there is not.
 pub(crate) fn check_stream(config: &StreamConfig) -> Result<(), ApiError> {
     check_replicas(config.num_replicas)?;
-    if config.placement.is_some() {
+    if config.placement != Placement::default() {
         return Err(ErrorCode::ClusterTags.error());
     }
     let missing = [
@@ -56,6 +58,9 @@ mod tests {
             (r#"{"num_replicas":1,"compression":"none","allow_msg_ttl":true,"allow_atomic":true}"#, None),
             (r#"{"num_replicas":3}"#, Some((10074, "replicas > 1 not supported in non-clustered mode"))),
             (r#"{"num_replicas":-1}"#, Some((10133, "replicas count cannot be negative"))),
+            (r#"{"placement":{}}"#, None),
+            (r#"{"placement":{"cluster":"","tags":[]}}"#, None),
+            (r#"{"placement":{"cluster":"c"}}"#, Some((10011, "tags placement not supported for operation"))),
             (r#"{"placement":{"tags":["x"]}}"#, Some((10011, "tags placement not supported for operation"))),
             (r#"{"mirror":{"name":"m"}}"#, Some((10052, "mirrors are not supported"))),
             (r#"{"mirror_direct":true}"#, Some((10052, "stream has no mirror but does have mirror direct"))),

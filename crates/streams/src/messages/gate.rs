@@ -1,6 +1,9 @@
 //! Asks `logic::access` about every message of an instance: what it asks for is in the subject, and for some in the body.
 
-use logic::access::{Access, ConsumerWish, Operation};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use logic::access::{Access, ConsumerWish, Denials, Operation};
+use model::{Asked, ServiceName};
 
 use crate::{
     jetstream::{AckSubject, Api, Call, Request},
@@ -10,13 +13,15 @@ use crate::{
 /// The rights of a service's instances, as the server asks for them.
 #[derive(Debug)]
 pub(super) struct Gate {
+    service: ServiceName,
     access: Access,
     api: Api,
+    denials: Arc<Mutex<Denials>>,
 }
 
 impl Gate {
-    pub(super) fn new(access: Access) -> Self {
-        Self { access, api: Api::default() }
+    pub(super) fn new(service: ServiceName, access: Access, denials: Arc<Mutex<Denials>>) -> Self {
+        Self { service, access, api: Api::default(), denials }
     }
 
     fn allows(&self, subject: &str, body: &[u8]) -> bool {
@@ -34,15 +39,21 @@ impl Guard for Gate {
     fn may_publish(&self, message: &Message<'_>, _: &dyn Fn(&[u8]) -> bool) -> bool {
         str::from_utf8(message.subject).is_ok_and(|subject| self.allows(subject, message.payload))
     }
+
+    fn denied(&self, asked: Asked, subject: &[u8]) {
+        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        denials.note(&self.service, asked, &String::from_utf8_lossy(subject));
+    }
 }
 
 /// What a request of the API asks for.
 fn operation(request: &Request) -> Operation<'_> {
     match request {
         Request::AccountInfo => Operation::AccountInfo,
-        Request::StreamCreate { config, .. } => Operation::StreamCreate(&config.name),
-        Request::StreamUpdate { config, .. } => Operation::StreamChange(&config.name),
-        Request::StreamDelete { stream } => Operation::StreamChange(stream),
+        Request::StreamCreate { config, .. } | Request::StreamUpdate { config, .. } => {
+            Operation::StreamAsIs(&config.name)
+        }
+        Request::StreamDelete { stream } => Operation::StreamAsIs(stream),
         Request::StreamInfo { stream, .. } => Operation::StreamInfo(stream),
         Request::StreamPurge { stream, .. } => Operation::Purge(stream),
         Request::StreamNames(which) | Request::StreamList(which) => Operation::FindStreams(&which.subject),
@@ -85,8 +96,6 @@ fn outside(subject: &str) -> Option<Operation<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use model::spec::{Service, System, Topic};
 
     use super::*;
@@ -98,11 +107,12 @@ mod tests {
             buckets: ["sent".parse().unwrap()].into(),
             ..Service::new("x")
         };
-        let name: model::ServiceName = "mailer".parse().unwrap();
+        let name: ServiceName = "mailer".parse().unwrap();
         let services = [(name.clone(), mailer), ("orders".parse().unwrap(), Service::new("x"))].into();
         let topics = [(topic, Topic::default())].into();
         let system = System { services, topics, ..System::new("shop".parse().unwrap()) };
-        Gate::new(Access::new(&Arc::new(system), &name))
+        let access = Access::new(&Arc::new(system), &name);
+        Gate::new(name, access, Arc::default())
     }
 
     #[track_caller]
@@ -124,8 +134,10 @@ mod tests {
             ("$JS.API.STREAM.INFO.others", "", false),
             ("$JS.API.STREAM.CREATE.KV_sent", r#"{"name":"KV_sent"}"#, true),
             ("$JS.API.STREAM.CREATE.mine", r#"{"name":"mine"}"#, false),
-            ("$JS.API.STREAM.UPDATE.KV_sent", r#"{"name":"KV_sent"}"#, false),
-            ("$JS.API.STREAM.DELETE.orders_placed", "", false),
+            ("$JS.API.STREAM.UPDATE.KV_sent", r#"{"name":"KV_sent"}"#, true),
+            ("$JS.API.STREAM.UPDATE.others", r#"{"name":"others"}"#, false),
+            ("$JS.API.STREAM.DELETE.orders_placed", "", true),
+            ("$JS.API.STREAM.DELETE.others", "", false),
             ("$JS.API.STREAM.PURGE.KV_sent", "", true),
             ("$JS.API.STREAM.PURGE.orders_placed", "", false),
             ("$JS.API.STREAM.MSG.GET.orders_placed", r#"{"seq":1}"#, true),

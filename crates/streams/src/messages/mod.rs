@@ -21,8 +21,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use logic::access::Access;
-use model::{InstanceId, Slot, SystemName, spec::System};
+use logic::access::{Access, Denials};
+use model::{Denial, InstanceId, Slot, SystemName, spec::System};
 use ports::{
     clock::Clock,
     messages::Messages,
@@ -44,6 +44,7 @@ pub struct MessageServer {
     starter: Arc<Starter>,
     client: Client,
     places: Mutex<BTreeMap<Slot, Place>>,
+    denials: Arc<Mutex<Denials>>,
 }
 
 /// What the instances of a slot are, as long as it is there.
@@ -59,7 +60,8 @@ impl MessageServer {
     /// groups.
     pub fn new(buckets: &Arc<Buckets>, system: &SystemName, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
         let starter = Arc::new(Starter::new(buckets, system.to_string(), clock, seed));
-        Arc::new(Self { client: Client::new(Desk::new(starter.clone())), starter, places: Mutex::default() })
+        let client = Client::new(Desk::new(starter.clone()));
+        Arc::new(Self { client, starter, places: Mutex::default(), denials: Arc::default() })
     }
 
     /// Starts it, if it does not run. Otherwise it starts when somebody asks it for something.
@@ -84,6 +86,10 @@ impl MessageServer {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn counts(&self) -> MutexGuard<'_, Denials> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whose a connection of the slot is, if the slot was admitted.
     fn identity(&self, slot: &Slot, instance: Option<InstanceId>) -> Option<Identity> {
         let places = self.places();
@@ -96,7 +102,7 @@ impl MessageServer {
             release: Some(release.clone()),
             permissions: access.permissions(),
             inboxes: InboxRule::Own,
-            guard: Some(Arc::new(Gate::new(access))),
+            guard: Some(Arc::new(Gate::new(slot.service.clone(), access, self.denials.clone()))),
         })
     }
 }
@@ -120,7 +126,15 @@ impl Messages for MessageServer {
     }
 
     fn dismiss(&self, slot: &Slot) {
-        self.places().remove(slot);
+        let mut places = self.places();
+        places.remove(slot);
+        if places.keys().all(|other| other.service != slot.service) {
+            self.counts().forget(&slot.service);
+        }
+    }
+
+    fn denials(&self) -> Vec<Denial> {
+        self.counts().list()
     }
 
     async fn drain(&self, instance: &InstanceId, limit: Duration) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use logic::subject::Permissions;
-use model::{InstanceId, ServiceName};
+use model::{Asked, InstanceId, ServiceName};
 
 use super::{Guard, Tls};
 
@@ -120,6 +120,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Something was denied.
+    pub(super) fn note_denial(&self, asked: Asked, subject: &[u8]) {
+        self.guard.iter().for_each(|guard| guard.denied(asked, subject));
+    }
+
     /// Whether it may do less than everything.
     pub(super) fn is_limited(&self) -> bool {
         self.permissions != Permissions::default() || self.inboxes == InboxRule::Own || self.guard.is_some()

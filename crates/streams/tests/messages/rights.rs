@@ -7,9 +7,11 @@ use async_nats::jetstream::{
     consumer::{pull, push},
 };
 use futures_util::{StreamExt, TryStreamExt};
+use model::Asked;
+use ports::messages::Messages;
 use tokio::time::timeout;
 
-use crate::rig::{Rig, SILENCE, bucket};
+use crate::rig::{PATIENCE, Rig, SILENCE, bucket};
 
 #[tokio::test]
 async fn what_a_service_has_no_right_to_is_refused() {
@@ -37,17 +39,70 @@ async fn what_a_service_has_no_right_to_is_refused() {
     mailer.fails(placed.delete_consumer("audit-1"), &api("CONSUMER.DELETE.orders_placed.audit-1")).await;
     mailer.fails(async { placed.purge().await }, &api("STREAM.PURGE.orders_placed")).await;
     mailer.fails(placed.delete_message(1), &api("STREAM.MSG.DELETE.orders_placed")).await;
-    mailer.fails(subscriber.delete_stream("orders_placed"), &api("STREAM.DELETE.orders_placed")).await;
+    mailer.fails(subscriber.delete_stream("orders_cancelled"), &api("STREAM.DELETE.orders_cancelled")).await;
     mailer.fails(subscriber.create_stream("mine"), &api("STREAM.CREATE.mine")).await;
     orders.fails(publisher.get_key_value("sent"), &api("STREAM.INFO.KV_sent")).await;
     orders.fails(publisher.create_key_value(bucket("own")), &api("STREAM.CREATE.KV_own")).await;
-    mailer.fails(subscriber.delete_key_value("sent"), &api("STREAM.DELETE.KV_sent")).await;
+    orders.fails(publisher.delete_key_value("sent"), &api("STREAM.DELETE.KV_sent")).await;
     assert!(placed.delete_consumer("mailer-1").await.is_ok(), "its own consumer");
     // Nothing of all that had an effect.
     audit.consumer_info("audit-1").await.unwrap();
     let stream = rig.context("audit/1").await.get_stream("orders_placed").await.unwrap();
     let state = &stream.cached_info().state;
     assert_eq!((state.messages, state.last_sequence, state.consumer_count), (0, 0, 1));
+    // And all of it is counted.
+    let _denied = orders.client.subscribe("orders.placed").await.unwrap();
+    orders.client.publish("orders.other", "x".into()).await.unwrap();
+    orders.client.publish_with_reply("orders.placed", "nobodys", "x".into()).await.unwrap();
+    publisher.get_stream("orders_placed").await.expect("it is answered after all that");
+    let denials = rig.server.denials();
+    let times = |service: &str, asked, subject: &str| {
+        let mut of = denials.iter().filter(|denial| denial.service.as_str() == service && denial.asked == asked);
+        of.find(|denial| denial.subject.as_deref() == Some(subject)).map(|denial| denial.times)
+    };
+    for (service, asked, subject, expected) in [
+        ("orders", Asked::Publish, "orders.other", Some(2)),
+        ("orders", Asked::Subscribe, "orders.placed", Some(1)),
+        ("orders", Asked::Answer, "nobodys", Some(1)),
+        ("mailer", Asked::Publish, "$JS.API.STREAM.CREATE.mine", Some(1)),
+        ("audit", Asked::Publish, "orders.other", None),
+    ] {
+        assert_eq!(times(service, asked, subject), expected, "{service} {asked:?} {subject}");
+    }
+    for slot in ["orders/1", "mailer/1"] {
+        rig.server.dismiss(&slot.parse().unwrap());
+    }
+    assert_eq!(rig.server.denials(), [], "nothing is kept of services that are gone");
+}
+
+/// Those that have to do with a stream are told the reason; to others it is as if there were none.
+#[tokio::test]
+async fn the_streams_of_a_service_stay_as_the_manifest_says() {
+    let rig = Rig::start().await;
+    let (orders, mailer) = (rig.client("orders/1").await, rig.client("mailer/1").await);
+    let ask = async |client: &async_nats::Client, request: &str, body: &str| {
+        let subject = format!("$JS.API.STREAM.{request}");
+        let asked = client.request(subject, body.to_owned().into());
+        let answer = timeout(PATIENCE, asked).await.expect("in time").unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+        (answer["config"]["name"].as_str().map(str::to_owned), answer["error"]["err_code"].as_u64())
+    };
+    let sent = r#""name":"KV_sent","subjects":["$KV.sent.>"],"max_msgs_per_subject":1,"allow_rollup_hdrs":true,"deny_delete":true,"discard":"new""#;
+    let placed = r#""name":"orders_placed","subjects":["orders.placed"],"max_msgs":1"#;
+    for (client, request, body, expected) in [
+        (&mailer, "UPDATE.KV_sent", format!("{{{sent}}}"), (Some("KV_sent"), None)),
+        (&mailer, "UPDATE.KV_sent", format!(r#"{{{sent},"placement":{{"cluster":""}}}}"#), (Some("KV_sent"), None)),
+        (&mailer, "UPDATE.KV_sent", format!(r#"{{{sent},"max_bytes":1000}}"#), (None, Some(10052))),
+        (&mailer, "DELETE.KV_sent", String::new(), (None, Some(10052))),
+        (&orders, "UPDATE.orders_placed", format!("{{{placed}}}"), (None, Some(10052))),
+        (&orders, "CREATE.orders_placed", format!("{{{placed}}}"), (None, Some(10058))),
+        (&mailer, "DELETE.orders_placed", String::new(), (None, Some(10052))),
+    ] {
+        let (name, code) = ask(client, request, &body).await;
+        assert_eq!((name.as_deref(), code), expected, "{request} {body}");
+    }
+    let state = jetstream::new(orders).get_stream("orders_placed").await.unwrap().cached_info().config.clone();
+    assert_eq!(state.max_messages, -1, "nothing of that had an effect");
 }
 
 /// Its name tells nothing, so it is kept with the consumer whose it is.

@@ -61,6 +61,6 @@ fn of(before: Option<&ConnectionFigures>, after: &ConnectionFigures, seconds: f6
 }
 
 fn errors(figures: &ConnectionFigures) -> u64 {
-    let reasons = figures.reasons.iter().filter(|(reason, _)| reason.status() >= 500);
+    let reasons = figures.reasons.iter().filter(|(reason, _)| !reason.blames_caller());
     figures.outcomes.server_error + reasons.map(|(_, count)| count).sum::<u64>()
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use model::{
+    Asked,
     api::RolloutPhase,
     figures::{Durations, RolloutOutcomes},
 };
@@ -180,7 +181,7 @@ const TLS: TlsFigures = TlsFigures { handshakes: 9, resumed: 2, failed: 1, in_th
 
 #[test]
 fn the_text_is_exact() {
-    assert_eq!(render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], &[]), EXPECTED);
+    assert_eq!(render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], (&[], &[])), EXPECTED);
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn series_grow_with_the_manifest_and_not_with_requests() {
         (0..count).map(|i| figures(&name(i), fields.clone())).collect()
     };
     let count = |figures: &[ConnectionFigures]| -> usize {
-        series(&render(&status(json!([])), &SystemFigures::default(), (0, None), figures, &[]))
+        series(&render(&status(json!([])), &SystemFigures::default(), (0, None), figures, (&[], &[])))
             .values()
             .map(BTreeMap::len)
             .sum()
@@ -261,7 +262,7 @@ fn labels_are_escaped_and_differ() {
         figures("operator -> users", json!({})),
         figures("orders -> users", json!({})),
     ];
-    let text = render(&status(json!([])), &SystemFigures::default(), (0, None), &all, &[]);
+    let text = render(&status(json!([])), &SystemFigures::default(), (0, None), &all, (&[], &[]));
     let retries: BTreeSet<_> = series(&text).remove("isles_retries_total").unwrap().into_keys().collect();
     assert_eq!(retries.len(), all.len());
     assert!(retries.contains(r#"{caller="gateway",callee="users",route="/a\"b\\c\n"}"#), "{retries:?}");
@@ -272,7 +273,7 @@ fn buckets_that_were_read_in_between_never_shrink() {
     let mut torn = busy();
     torn.latency.count = 8;
     torn.latency.buckets = vec![(500, 4), (2_500, 9), (5_000, 7)];
-    let families = series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[torn], &[]));
+    let families = series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[torn], (&[], &[])));
     let labels = r#"caller="gateway",callee="users",route="/files""#;
     let found = &families["isles_request_duration_seconds"];
     for (rest, value) in [
@@ -302,9 +303,19 @@ fn topic() -> TopicStatus {
     serde_json::from_value(topic).unwrap()
 }
 
+fn denials() -> [Denial; 2] {
+    [("a", 2), ("b", 3)].map(|(subject, times)| Denial {
+        service: "mailer".parse().unwrap(),
+        asked: Asked::Publish,
+        subject: Some(subject.into()),
+        times,
+    })
+}
+
 #[test]
 fn consumers_are_summed_up_by_service() {
-    let families = series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[], &[topic()]));
+    let families =
+        series(&render(&status(json!([])), &SystemFigures::default(), (0, None), &[], (&[topic()], &denials())));
     for (family, labels, value) in [
         ("isles_topic_messages_total", r#"{topic="orders.placed"}"#, 9.0),
         ("isles_topic_kept_messages", r#"{topic="orders.placed"}"#, 5.0),
@@ -313,6 +324,7 @@ fn consumers_are_summed_up_by_service() {
         ("isles_topic_pending_messages", r#"{topic="orders.placed",service="stats"}"#, 0.0),
         ("isles_topic_unacknowledged_messages", r#"{topic="orders.placed",service="mailer"}"#, 2.0),
         ("isles_topic_dead_letters", r#"{topic="orders.placed",service="mailer"}"#, 4.0),
+        ("isles_topic_denied_total", r#"{service="mailer",asked="publish"}"#, 5.0),
     ] {
         assert_eq!(families[family].get(labels), Some(&value), "{family}{labels}");
     }
@@ -331,6 +343,6 @@ fn documented() -> BTreeSet<String> {
 
 #[test]
 fn every_family_is_documented() {
-    let all = render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], &[topic()]);
+    let all = render(&status(instances()), &system(), (12, Some(TLS)), &[busy()], (&[topic()], &denials()));
     assert_eq!(series(&all).into_keys().collect::<BTreeSet<_>>(), documented());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Gather, ServiceName, api::TopicStatus};
+use model::{Asked, Denial, Gather, ServiceName, api::TopicStatus};
 
 use super::text::{Family, Kind};
 
@@ -37,6 +37,25 @@ pub(super) fn families(topics: &[TopicStatus]) -> [Family; 6] {
         }
     }
     [published, kept, bytes, pending, unacknowledged, dead]
+}
+
+/// What services were denied, whatever the subject: programs choose those.
+pub(super) fn denied(denials: &[Denial]) -> Family {
+    let help = "What a service's programs were not allowed to do with messages.";
+    let mut family = Family::new("isles_topic_denied_total", Kind::Counter, help);
+    let mut sums: BTreeMap<_, u64> = BTreeMap::new();
+    for Denial { service, asked, times, .. } in denials {
+        *sums.entry((service, *asked)).or_default() += times;
+    }
+    for ((service, asked), times) in sums {
+        let asked = match asked {
+            Asked::Publish => "publish",
+            Asked::Answer => "answer",
+            Asked::Subscribe => "subscribe",
+        };
+        family.add(&vec![("service", service.to_string()), ("asked", asked.to_owned())], times);
+    }
+    family
 }
 
 /// By service, those without a consumer too.

@@ -102,7 +102,7 @@ fn acknowledging_one_acknowledges_all_before() {
     let info = world.info();
     assert_eq!((info.num_ack_pending, info.ack_floor_consumer_seq, info.ack_floor_stream_seq), (1, 3, 3));
     assert_eq!(world.ack(4, Ack::Next(Pull { id: 9, batch: 1, ..Pull::default() })), "5");
-    assert_eq!(world.info().ack_floor_stream_seq, 4);
+    assert_eq!((world.info().ack_floor_stream_seq, world.info().acked_at), (4, Some(world.now)));
 }
 
 #[test]

@@ -120,3 +120,32 @@ fn schedules_fire() {
     assert_eq!(world.delete(2), " -2");
     assert_eq!(world.stream.deadline(), None);
 }
+
+#[test]
+fn a_clock_that_was_ahead_keeps_nothing_longer() {
+    const MONTH_MS: u64 = 30 * 24 * 3600 * 1000;
+    let ten_seconds = Duration::from_secs(10);
+    let config = StreamConfig { max_age: ten_seconds, duplicate_window: ten_seconds, ..Default::default() };
+    let mut world = World::new(StreamConfig { allow_msg_ttl: true, allow_msg_schedules: true, ..config });
+    world.publish("S", "");
+    let right = world.now;
+    world.wait_ms(MONTH_MS);
+    for headers in ["Msg-Id: a", "TTL: 3"] {
+        world.publish("S", headers);
+    }
+    world.restart(right, &[(2, "Msg-Id: a"), (3, "TTL: 3")]);
+    assert_eq!((world.publish("S", "Msg-Id: a"), seconds(&world)), ("duplicate 2".into(), Some(3)));
+    for (wait_s, headers, published, left, next) in [
+        (3, "", "4", &[1, 2, 4][..], Some(7)),
+        (7, "Msg-Id: a", "5", &[4, 5], Some(3)),
+        (3, "Msg-Id: a", "duplicate 5", &[5], Some(7)),
+    ] {
+        world.wait_ms(wait_s * 1000);
+        assert_eq!(world.publish("S", headers), published, "{wait_s} s later");
+        world.due();
+        assert_eq!((world.left().as_slice(), seconds(&world)), (left, next), "{wait_s} s later");
+        world.agree("the clock is right again");
+    }
+    let times: Vec<_> = world.stored.0.values().map(|head| head.at.since(right).as_millis()).collect();
+    assert_eq!(times, [u128::from(MONTH_MS) + 5_000], "at half the pace, which catches up");
+}

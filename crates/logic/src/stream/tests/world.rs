@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{Timestamp, streams::StreamConfig};
 
 use super::fake::Fake;
-use crate::stream::{Due, Incoming, Outcome, Placed, Purge, Removals, Stored, Stream, Wishes, check};
+use crate::stream::{Due, Incoming, Outcome, Placed, Purge, Removals, Snapshot, Stored, Stream, Wishes, check};
 
 pub(crate) struct World {
     pub(crate) stream: Stream,
@@ -84,6 +84,17 @@ impl World {
     pub(crate) fn remove(&mut self, removals: &Removals) -> String {
         self.stored.remove(removals);
         gone(removals)
+    }
+
+    /// The stream is read again from storage at another time; these messages ask for something.
+    pub(crate) fn restart(&mut self, now: Timestamp, asked: &[(u64, &str)]) {
+        let Snapshot { counts, subjects, .. } = self.stream.snapshot();
+        let snapshot = Snapshot { counts, subjects, ..Snapshot::default() };
+        (self.now, self.stream) = (now, Stream::restore(self.stream.config().clone(), snapshot));
+        for (seq, headers) in asked {
+            self.stream.recall(&self.stored.0[seq], &incoming("", headers, 0).wishes, now);
+        }
+        self.stream.recovered(&self.stored, now);
     }
 
     pub(crate) fn due(&mut self) -> Due {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use logic::subject::{Inboxes, inbox};
-use model::Timestamp;
+use model::{Asked, Timestamp};
 use slab::Slab;
 use wire::nats::{write_error, write_message};
 
@@ -136,7 +136,11 @@ impl Parties {
     fn deny(&mut self, service: usize, sending: &Sending<'_>) {
         let is_denied = std::mem::take(&mut self.outgoing[service].is_denied);
         if let Some(key) = sending.from.filter(|_| is_denied) {
-            self.error(key, &violation(sending.message.subject));
+            let subject = sending.message.subject;
+            self.clients.get(key as usize).into_iter().for_each(|client| {
+                client.origin.identity.note_denial(Asked::Publish, subject);
+            });
+            self.error(key, &violation(Asked::Publish, subject));
         }
     }
 

@@ -3,9 +3,10 @@
 use std::mem::take;
 
 use logic::subject::{Found, SubscribeVerdict, inbox, spans_inboxes};
+use model::Asked;
 
 use super::{Hub, client::Client, parties::Owner};
-use crate::server::{InboxRule, Message};
+use crate::server::{Identity, InboxRule, Message};
 
 /// Inboxes without a subscription of their own that a client gets answers in; of more the oldest is its own no longer.
 const CLAIMS_MAX: usize = 256;
@@ -13,21 +14,31 @@ const CLAIMS_MAX: usize = 256;
 impl Hub {
     /// What a client does wrong by publishing a message; `is_allowed` is what its permissions say of the subject.
     pub(super) fn publish_violation(&mut self, key: u32, message: &Message<'_>, is_allowed: bool) -> Option<String> {
+        let identity = self.client_mut(key)?.origin.identity.clone();
+        let (asked, subject) = self.denied(key, &identity, message, is_allowed)?;
+        identity.note_denial(asked, subject);
+        Some(violation(asked, subject))
+    }
+
+    fn denied<'a>(
+        &mut self,
+        key: u32,
+        identity: &Identity,
+        message: &Message<'a>,
+        is_allowed: bool,
+    ) -> Option<(Asked, &'a [u8])> {
         let now = self.parties.now;
-        let client = self.client_mut(key)?;
-        let identity = client.origin.identity.clone();
-        if !is_allowed && !client.replies.spend(message.subject, now) {
-            return Some(violation(message.subject));
+        if !is_allowed && !self.client_mut(key)?.replies.spend(message.subject, now) {
+            return Some((Asked::Publish, message.subject));
         }
         if let (InboxRule::Own, Some(reply)) = (identity.inboxes, message.reply)
             && !self.may_be_answered(key, reply)
         {
-            let reply = String::from_utf8_lossy(reply);
-            return Some(format!("Permissions Violation for Publish with Reply of \"{reply}\""));
+            return Some((Asked::Answer, reply));
         }
         let listens = |subject: &[u8]| self.listens(key, subject);
         let is_refused = identity.guard.as_ref().is_some_and(|guard| !guard.may_publish(message, &listens));
-        is_refused.then(|| violation(message.subject))
+        is_refused.then_some((Asked::Publish, message.subject))
     }
 
     /// Whether a client may subscribe to a filter.
@@ -93,6 +104,12 @@ impl Hub {
     }
 }
 
-pub(super) fn violation(subject: &[u8]) -> String {
-    format!("Permissions Violation for Publish to \"{}\"", String::from_utf8_lossy(subject))
+pub(super) fn violation(asked: Asked, subject: &[u8]) -> String {
+    let subject = String::from_utf8_lossy(subject);
+    let what = match asked {
+        Asked::Publish => "Publish to",
+        Asked::Answer => "Publish with Reply of",
+        Asked::Subscribe => "Subscription to",
+    };
+    format!("Permissions Violation for {what} \"{subject}\"")
 }

@@ -3,11 +3,13 @@
 use std::{collections::hash_map::Entry, mem::take};
 
 use logic::subject::{SubscribeVerdict, inbox, is_filter};
+use model::Asked;
 use wire::nats::Subscribe;
 
 use super::{
     Hub, errors,
     parties::{Owner, Subscription},
+    rights,
 };
 use crate::server::service::Change;
 
@@ -20,6 +22,9 @@ impl Hub {
         }
         let verdict = self.subscribe_verdict(key, subject);
         if verdict == SubscribeVerdict::Denied {
+            self.client(key).into_iter().for_each(|client| {
+                client.origin.identity.note_denial(Asked::Subscribe, subject);
+            });
             return self.parties.error(key, &violation(subject, queue));
         }
         let Some(client) = self.client(key) else { return };
@@ -134,9 +139,9 @@ impl Hub {
 }
 
 pub(super) fn violation(subject: &[u8], queue: Option<&[u8]>) -> String {
-    let subject = String::from_utf8_lossy(subject);
+    let violation = rights::violation(Asked::Subscribe, subject);
     match queue.map(String::from_utf8_lossy) {
-        Some(queue) => format!("Permissions Violation for Subscription to \"{subject}\" using queue \"{queue}\""),
-        None => format!("Permissions Violation for Subscription to \"{subject}\""),
+        Some(queue) => format!("{violation} using queue \"{queue}\""),
+        None => violation,
     }
 }

@@ -145,7 +145,7 @@ impl World {
         if last > stream.counts().last_seq {
             let (at, expires) = (stream.counts().last_at, Expires::ByAge);
             let head = Head { seq: last, subject: "".into(), bytes: 0, at, expires, marker: false };
-            stream.used(&head, &Default::default());
+            stream.used(&head, &Default::default(), self.now);
         }
         stream.recovered(&model, self.now);
         (model, stream.snapshot())
