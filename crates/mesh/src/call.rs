@@ -60,6 +60,8 @@ pub(crate) struct Call {
     pub(crate) invited: Cell<bool>,
     /// The client is waited for, which has yet to send more of the body.
     pub(crate) listening: Cell<bool>,
+    /// The instance has reset this request alone, which is none of gRPC's, while its connection goes on.
+    pub(crate) turned_away: Cell<bool>,
     /// What the instance answered, once it did.
     pub(crate) status: Cell<u16>,
     pub(crate) grpc_status: Cell<Option<u8>>,
@@ -131,6 +133,7 @@ impl Call {
             begun: Cell::new(None),
             invited: Cell::new(false),
             listening: Cell::new(false),
+            turned_away: Cell::new(false),
             status: Cell::new(0),
             grpc_status: Cell::new(None),
             received: Passing::new(received),
@@ -198,12 +201,13 @@ impl Call {
         }
     }
 
-    /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor can a deadline that
-    /// passed before an instance had the request, or while the client had to send more of it.
+    /// Whether that it ended so speaks of the callee. Clients of the gateway cannot make it by their deadlines, nor by requests that the
+    /// callee turns away, nor can a deadline that passed before an instance had the request, or while the client had to send more of it.
     pub(crate) fn blames_callee(&self, reason: Reason) -> bool {
+        let by_client = self.turned_away.get() && matches!(self.entry, Entry::Gateway);
         let had_request = || !self.tried.is_empty() && !self.listening.get();
         let deadline = || matches!(self.entry, Entry::Address(_)) && had_request() && self.had_its_time(reason);
-        reason.blames_callee() || deadline()
+        !by_client && reason.blames_callee() || deadline()
     }
 
     /// Takes a retry out of the connection's budget.

@@ -170,7 +170,9 @@ pub(crate) async fn attempts(
                 again = Some(lease);
             }
             Failed::Again(fault, second) => {
-                call.failed_by(worker, lease.local());
+                if call.blames_callee(fault.reason) {
+                    call.failed_by(worker, lease.local());
+                }
                 call.tried.push(lease.local().shared.id.clone());
                 call.tried.extend(second);
                 // The instances asked count, whether one after the other or two at once.

@@ -56,6 +56,7 @@ pub(crate) struct Flow<'a> {
 impl<'a> Flow<'a> {
     pub(crate) fn new(worker: &'a Worker, facts: &'a Facts, call: &'a Call, local: &'a Local, now: Timestamp) -> Self {
         call.listening.set(false);
+        call.turned_away.set(false);
         Self {
             worker,
             facts,
@@ -79,6 +80,11 @@ impl<'a> Flow<'a> {
         if self.sent.get() == Sent::Nothing {
             self.sent.set(Sent::Kept);
         }
+    }
+
+    /// The instance has reset the request's stream, and nothing else. What is not gRPC may just be nothing that it speaks.
+    pub(crate) fn was_reset(&self) {
+        self.call.turned_away.set(!self.facts.grpc);
     }
 
     pub(crate) fn judge(&self, stop: Stop, is_pooled: bool) -> Failed {

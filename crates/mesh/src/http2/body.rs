@@ -1,5 +1,7 @@
 //! Bodies on their way from one version of HTTP to another.
 
+use std::task::Context;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use wire::http1::HeadError;
@@ -36,6 +38,8 @@ impl Taken {
 pub(super) enum Lost {
     /// Its sender has gone, or has given it up.
     Gone,
+    /// Its sender has given it up, and goes on with others on the same connection.
+    Reset,
     /// It is malformed.
     Malformed(HeadError),
 }
@@ -54,6 +58,9 @@ pub(super) trait Source {
 
     /// The last piece has gone on.
     fn taken(&mut self);
+
+    /// Takes in what comes meanwhile, where others on the same connection would suffer from what is left there.
+    fn look_ahead(&mut self, context: &mut Context<'_>);
 
     /// Whether some of it has gone that is not kept, so that no other attempt can send it.
     fn is_spent(&self) -> bool;

@@ -9,13 +9,17 @@ use crate::{connection, signal::Signal};
 
 /// So many buffers of a body may wait on one connection: a peer that stops reading costs no more.
 const BUFFERS: usize = 4;
+/// What the crate `h2` takes for a piece of a body that waits in it, beside its bytes.
+pub(super) const OVERHEAD: usize = 256;
 /// The largest piece of a body that is handed over at once, so that streams take turns.
 pub(super) const PIECE_MAX: usize = 16 * 1024;
 
-/// The bytes of bodies that wait to be written on one connection.
+/// The bytes of bodies that wait to be written on one connection, and what they cost.
 pub(super) struct Queue {
     most: usize,
     bytes: Cell<usize>,
+    /// The pieces so far.
+    pieces: Cell<usize>,
     shrunk: Signal,
 }
 
@@ -23,7 +27,12 @@ impl Queue {
     /// A queue for bodies of which so many bytes are held.
     pub(super) fn new(buffer: ByteSize) -> Rc<Self> {
         let most = connection::bytes(buffer).saturating_mul(BUFFERS);
-        Rc::new(Self { most, bytes: Cell::default(), shrunk: Signal::default() })
+        Rc::new(Self { most, bytes: Cell::default(), pieces: Cell::default(), shrunk: Signal::default() })
+    }
+
+    /// How many pieces there were so far.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.get()
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -47,8 +56,9 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn new(bytes: Bytes, queue: &Rc<Queue>) -> Self {
-        let counted = bytes.len();
+        let counted = bytes.len() + OVERHEAD;
         queue.bytes.set(queue.bytes.get() + counted);
+        queue.pieces.set(queue.pieces.get().wrapping_add(1));
         Self { bytes, counted, queue: queue.clone() }
     }
 }

@@ -94,9 +94,11 @@ impl Back for Http1Back<'_> {
         self.write(flow, &head, framing, connection_option(keep, flow.facts.version));
         flow.answered.set(true);
         let Self { writer, answer, .. } = self;
-        match framing.is_empty() {
-            true => download::write(flow, writer, answer).await?,
-            false => relay::download(flow, &mut Inlet::new(body), &mut Http1Sink::new(writer, answer, framing)).await?,
+        if framing.is_empty() {
+            download::write(flow, writer, answer).await?;
+        } else {
+            let mut sink = Http1Sink::new(writer, answer, framing);
+            relay::download(flow, &mut Inlet::new(body, false), &mut sink).await?;
         }
         Ok(keep)
     }

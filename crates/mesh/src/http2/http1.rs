@@ -1,5 +1,7 @@
 //! The body of an HTTP/1.1 message, where the other side speaks HTTP/2.
 
+use std::task::Context;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use wire::http1::{Body, CHUNK_END, ChunkHead, Framing};
@@ -74,6 +76,8 @@ impl Source for Http1Source<'_> {
     fn taken(&mut self) {
         self.held = None;
     }
+
+    fn look_ahead(&mut self, _: &mut Context<'_>) {}
 
     fn is_spent(&self) -> bool {
         self.spent

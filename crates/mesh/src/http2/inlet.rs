@@ -1,10 +1,17 @@
 //! The body of one stream.
 
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
 
 use super::{
+    ahead::Ahead,
     body::{Lost, Piece, Source, Taken},
     outlet::Outlet,
 };
@@ -13,14 +20,19 @@ use super::{
 pub(super) struct Inlet {
     body: RecvStream,
     held: Option<Bytes>,
+    /// What came behind it.
+    ahead: Ahead,
+    /// Nothing more comes.
+    ended: bool,
     taken: Taken,
     /// So many bytes of what is held take room that the peer was granted.
     counted: usize,
 }
 
 impl Inlet {
-    pub(super) fn new(body: RecvStream) -> Self {
-        Self { body, held: None, taken: Taken::default(), counted: 0 }
+    /// With `ended` there is none.
+    pub(super) fn new(body: RecvStream, ended: bool) -> Self {
+        Self { body, held: None, ahead: Ahead::default(), ended, taken: Taken::default(), counted: 0 }
     }
 
     /// Puts back what has gone on, if it is kept.
@@ -37,15 +49,20 @@ impl Source for Inlet {
     async fn piece(&mut self) -> Result<Option<Piece>, Lost> {
         loop {
             if let Some(data) = self.held.clone() {
-                return Ok(Some(Piece { data, last: self.body.is_end_stream() }));
+                let last = self.ahead.is_empty() && self.body.is_end_stream();
+                return Ok(Some(Piece { data, last }));
             }
-            match self.body.data().await {
+            let next = match self.ahead.pop() {
+                Some(data) => Some(Ok(data)),
+                None => self.body.data().await,
+            };
+            match next {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => {
                     self.counted = data.len();
                     self.held = Some(data);
                 }
-                Some(Err(_)) => return Err(Lost::Gone),
+                Some(Err(error)) => return Err(lost(&error)),
                 None => return Ok(None),
             }
         }
@@ -68,6 +85,17 @@ impl Source for Inlet {
         }
     }
 
+    fn look_ahead(&mut self, context: &mut Context<'_>) {
+        while !self.ended {
+            match self.body.poll_data(context) {
+                Poll::Ready(Some(Ok(data))) => self.ahead.push(data),
+                // It is told again once what came before has gone on.
+                Poll::Ready(_) => self.ended = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+
     /// The body itself does not tell: what came after it would.
     async fn gone(&mut self) {
         std::future::pending::<()>().await;
@@ -79,8 +107,12 @@ impl Source for Inlet {
 
     async fn trailers(&mut self) -> Result<Option<HeaderMap>, Lost> {
         self.taken = Taken::More;
-        self.body.trailers().await.map_err(|_| Lost::Gone)
+        self.body.trailers().await.map_err(|error| lost(&error))
     }
+}
+
+fn lost(error: &h2::Error) -> Lost {
+    if error.is_reset() && error.is_remote() { Lost::Reset } else { Lost::Gone }
 }
 
 /// The body of a client's stream, and an eye on the client.
@@ -102,8 +134,17 @@ impl Source for Watched<'_> {
         self.inlet.is_spent()
     }
 
+    fn look_ahead(&mut self, context: &mut Context<'_>) {
+        self.inlet.look_ahead(context);
+    }
+
     async fn gone(&mut self) {
-        self.outlet.gone().await;
+        let mut gone = pin!(self.outlet.gone());
+        poll_fn(|context| {
+            self.inlet.look_ahead(context);
+            gone.as_mut().poll(context)
+        })
+        .await;
     }
 
     async fn broken(&mut self) {

@@ -10,20 +10,25 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{meter::Meter, wire::Wire};
+use super::{chunk::OVERHEAD, meter::Meter, wire::Wire};
 use crate::socket::Socket;
+
+/// So much is read at a time. Then others have their turn, and take what has come for them out of the crate `h2`.
+const TURN_MAX: usize = 128 * 1024;
 
 /// A socket whose first bytes have been read already.
 pub(super) struct Io {
     first: Bytes,
     wire: Rc<Wire>,
+    /// What was read in this turn; each frame of a client's bodies counts with what it takes.
+    turn: usize,
     /// Of a client.
     meter: Option<Meter>,
 }
 
 impl Io {
     pub(super) fn new(first: Bytes, socket: Socket) -> Self {
-        Self { first, wire: Wire::new(socket), meter: None }
+        Self { first, wire: Wire::new(socket), turn: 0, meter: None }
     }
 
     pub(super) fn metered(first: Bytes, socket: Socket, meter: Meter) -> Self {
@@ -59,10 +64,18 @@ impl AsyncRead for Io {
         if self.meter.as_ref().is_some_and(Meter::is_over) {
             return Poll::Pending;
         }
+        if self.turn >= TURN_MAX {
+            self.turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = into.filled().len();
         ready!(self.read(context, into))?;
+        let bytes = &into.filled()[before..];
+        self.turn += bytes.len();
         if let Some(meter) = &mut self.meter {
-            meter.received(&into.filled()[before..]);
+            meter.received(bytes);
+            self.turn += meter.take_frames() * OVERHEAD;
         }
         Poll::Ready(Ok(()))
     }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use wire::http1::HeadLimits;
 
 use super::{
+    DATA_FRAME_BUDGET,
     chunk::{Chunk, Queue},
     fields,
     io::Io,
@@ -168,6 +169,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
         .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
         .initial_window_size(size(limits.http2.window))
         .initial_connection_window_size(size(limits.http2.connection_window))
+        .data_frame_budget(DATA_FRAME_BUDGET)
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
         .max_header_list_size(fields::list_max(heads));
     settings

@@ -83,7 +83,7 @@ impl Back for &Outlet {
         flow.answered.set(true);
         let mut pipe = self.begin(Response::from_parts(parts, ()), ends).map_err(|_| Stop::Vanished)?;
         if !ends {
-            relay::download(flow, &mut Inlet::new(body), &mut pipe).await?;
+            relay::download(flow, &mut Inlet::new(body, false), &mut pipe).await?;
         }
         Ok(true)
     }

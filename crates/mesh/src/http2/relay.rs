@@ -1,6 +1,11 @@
 //! Bodies on their way: the request's at the client's pace, the response's at both.
 
-use std::{future::ready, pin::pin, time::Duration};
+use std::{
+    future::{poll_fn, ready},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::Reason;
@@ -22,6 +27,14 @@ use crate::{
 /// Sends the request to the instance, then waits for the client to go away. With `ended` there is nothing to send.
 pub(super) async fn send(flow: &Flow<'_>, source: &mut impl Source, sink: &mut impl Sink, ended: bool) -> Stopped {
     if !ended && let Err(stopped) = upload(flow, source, sink).await {
+        if let Stopped::Upstream = stopped {
+            // Its answer may be on the way, and the client goes on sending.
+            poll_fn(|context| -> Poll<()> {
+                source.look_ahead(context);
+                Poll::Pending
+            })
+            .await;
+        }
         return stopped;
     }
     flow.uploaded.set(true);
@@ -99,7 +112,7 @@ pub(super) fn judge(flow: &Flow<'_>, source: &impl Source, stop: Stop, is_pooled
 
 fn stopped(lost: Lost) -> Stopped {
     match lost {
-        Lost::Gone => Stopped::Vanished,
+        Lost::Gone | Lost::Reset => Stopped::Vanished,
         Lost::Malformed(error) => Stopped::Refused(Fault::of_request(error)),
     }
 }
@@ -109,33 +122,48 @@ pub(super) async fn download(flow: &Flow<'_>, source: &mut impl Source, sink: &m
     let unread_max = flow.unread_max();
     loop {
         let piece = flow.unless_idle(pin!(source.piece())).await?;
-        let Some(piece) = piece.map_err(truncated)? else { break };
+        let Some(piece) = piece.map_err(|lost| truncated(flow, lost))? else { break };
         let (length, last) = (piece.data.len(), piece.last);
-        deliver(unread_max, sink.send(piece.data, last)).await?;
+        deliver(unread_max, source, sink.send(piece.data, last)).await?;
         source.taken();
         flow.deliver(length, length);
         if last {
             return Ok(());
         }
     }
-    let trailers = source.trailers().await.map_err(truncated)?;
+    let trailers = source.trailers().await.map_err(|lost| truncated(flow, lost))?;
     if let Some(status) = trailers.as_ref().and_then(grpc::status_of) {
         flow.call.grpc_status.set(Some(status));
     }
-    deliver(unread_max, sink.finish(trailers.and_then(trailers::of_response))).await
+    deliver(unread_max, source, sink.finish(trailers.and_then(trailers::of_response))).await
 }
 
 /// A client that takes nothing for too long has gone.
-async fn deliver(unread_max: Duration, sending: impl Future<Output = Result<(), NotSent>>) -> Result<(), Stop> {
-    match within(unread_max, pin!(sending)).await {
+async fn deliver(
+    unread_max: Duration,
+    source: &mut impl Source,
+    sending: impl Future<Output = Result<(), NotSent>>,
+) -> Result<(), Stop> {
+    let mut sending = pin!(sending);
+    let sent = poll_fn(|context| {
+        let sent = sending.as_mut().poll(context);
+        if sent.is_pending() {
+            source.look_ahead(context);
+        }
+        sent
+    });
+    match within(unread_max, pin!(sent)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Stop::Vanished),
     }
 }
 
-fn truncated(lost: Lost) -> Stop {
+fn truncated(flow: &Flow<'_>, lost: Lost) -> Stop {
+    if let Lost::Reset = lost {
+        flow.was_reset();
+    }
     match lost {
-        Lost::Gone => Stop::Fault(Fault::new(Reason::Reset, "")),
+        Lost::Gone | Lost::Reset => Stop::Fault(Fault::new(Reason::Reset, "")),
         Lost::Malformed(error) => Stop::Fault(Fault::new(Reason::BadResponse, error.detail)),
     }
 }
@@ -150,11 +178,11 @@ async fn has_piece(source: &mut impl Source) -> bool {
 }
 
 /// A body that is malformed from its first byte on is found before the head is sent.
-pub(super) async fn check_first(source: &mut impl Source) -> Result<(), Stop> {
+pub(super) async fn check_first(flow: &Flow<'_>, source: &mut impl Source) -> Result<(), Stop> {
     tokio::select! {
         biased;
         first = source.piece() => match first {
-            Err(lost @ Lost::Malformed(_)) => Err(truncated(lost)),
+            Err(lost @ Lost::Malformed(_)) => Err(truncated(flow, lost)),
             _ => Ok(()),
         },
         () = ready(()) => Ok(()),

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wire::http1::HeadLimits;
 
 use super::{
+    DATA_FRAME_BUDGET,
     chunk::{Chunk, Queue},
     fields,
     hands::{self, Job},
@@ -80,13 +81,15 @@ impl Drop for Place {
 pub(crate) async fn serve(worker: Rc<Worker>, client: Client, first: Bytes) {
     let (limits, heads) = client::limits(&worker, client.entry);
     let (readings, names) = (Rc::<Readings>::default(), client.socket.names().cloned());
-    let io = Io::metered(first, client.socket, Meter::new(&limits.http2, readings.clone()));
+    let queue = Queue::new(limits.buffer);
+    let meter = Meter::new(&limits.http2, queue.clone(), readings.clone());
+    let io = Io::metered(first, client.socket, meter);
     let wire = io.wire();
     let entrance = Rc::new(Entrance {
         entry: client.entry,
         peer: client.peer,
         names,
-        queue: Queue::new(limits.buffer),
+        queue,
         wire: wire.clone(),
         streams: Cell::new(0),
         readings,
@@ -118,6 +121,7 @@ fn settings(limits: &MessageLimits, heads: &HeadLimits) -> Builder {
         .initial_window_size(size(limits.http2.window))
         .initial_connection_window_size(size(limits.http2.connection_window))
         .max_pending_accept_reset_streams(count(limits.http2.resets))
+        .data_frame_budget(DATA_FRAME_BUDGET)
         .max_local_error_reset_streams(Some(count(limits.http2.local_resets)))
         .max_header_list_size(fields::list_max(heads));
     settings

@@ -9,6 +9,7 @@ use wire::http1;
 
 use super::{
     answer::{Manner, answer},
+    body::Source,
     hands::Job,
     hedged,
     inlet::{Inlet, Watched},
@@ -45,9 +46,15 @@ pub(super) struct Http2Request<'a> {
     pub(super) timer: &'a Timer,
 }
 
+impl Http2Request<'_> {
+    pub(super) fn body(&mut self) -> Watched<'_> {
+        Watched { inlet: &mut self.inlet, outlet: self.outlet }
+    }
+}
+
 impl Requester for Http2Request<'_> {
     async fn gone(&mut self) {
-        self.outlet.gone().await;
+        self.body().gone().await;
     }
 
     fn put_back(&mut self, call: &Call) {
@@ -95,11 +102,13 @@ async fn run(
     // Not by name: to look each one of a few fields over is cheaper than to hash it.
     let grpc = parts.headers.iter().any(|(name, value)| name == header::CONTENT_TYPE && is_grpc(value));
     let manner = Manner { to_head: parts.method == http::Method::HEAD, grpc };
-    let read = read(worker, entrance, &parts, body.is_end_stream(), scratch);
+    let ended = body.is_end_stream();
+    let read = read(worker, entrance, &parts, ended, scratch);
     drop(parts);
     let (facts, mut call) = match read {
         Ok(read) => read,
         Err(Refusal { fault, connection }) => {
+            drop(body);
             let whose = refused::whose(connection.as_deref(), entrance.entry);
             let sent = answer(outlet, manner, &describe(worker, &fault, whose.as_ref()), &fault).await;
             if let Some(whose) = whose {
@@ -109,8 +118,11 @@ async fn run(
             return refused::write_down(worker, entrance.entry, entrance.peer, fault.reason, refused);
         }
     };
-    let mut request = Http2Request { inlet: Inlet::new(body), outlet, scratch, facts: &facts, timer };
-    let outcome = match exchange::attempts(worker, &mut request, &mut call).await {
+    let mut request = Http2Request { inlet: Inlet::new(body, ended), outlet, scratch, facts: &facts, timer };
+    let attempted = exchange::attempts(worker, &mut request, &mut call).await;
+    // What still comes of the body goes nowhere, while an answer of ours may wait for the client.
+    drop(request.inlet);
+    let outcome = match attempted {
         Ok(_) => Outcome::Status(call.status.get()),
         Err(Ended::Gone) => {
             outlet.break_off(h2::Reason::CANCEL);

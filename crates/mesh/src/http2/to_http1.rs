@@ -6,6 +6,7 @@ use model::Reason;
 use wire::http1::ResponseHead;
 
 use super::{
+    body::Source,
     fields,
     http1::{Http1Sink, Http1Source},
     inlet::Watched,
@@ -41,7 +42,7 @@ pub(super) async fn run(
     let is_pooled = pooled.is_some();
     let mut upstream = match pooled {
         Some(upstream) => upstream,
-        None => attempt::unless_gone(worker, request.outlet.gone(), attempt::connect(lease, call)).await?,
+        None => attempt::unless_gone(worker, request.body().gone(), attempt::connect(lease, call)).await?,
     };
     if !local.serving.get() {
         return Err(Failed::Left);
@@ -98,7 +99,7 @@ pub(super) async fn download(
         flow.observe(response.status(), retry_after);
         let ends = response.framing().is_empty();
         let mut source = Http1Source::new(from, reply, flow.call.connection.shared.buffer, response.framing());
-        relay::check_first(&mut source).await?;
+        relay::check_first(flow, &mut source).await?;
         flow.answered.set(true);
         let mut pipe = outlet.begin(head, ends).map_err(|_| Stop::Vanished)?;
         if !ends {

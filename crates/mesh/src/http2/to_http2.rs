@@ -189,6 +189,9 @@ async fn next_head(flow: &Flow<'_>, response: &mut ResponseFuture) -> Result<Hea
             true => flow.sent.set(Sent::Nothing),
             false => flow.has_sent(),
         }
+        if error.is_reset() && error.is_remote() {
+            flow.was_reset();
+        }
         Stop::Fault(fault_of(flow, &error))
     })?;
     flow.has_sent();

@@ -41,6 +41,7 @@ mod retire;
 mod retries;
 mod rig;
 mod silence;
+mod small_frames;
 mod split;
 mod statuses;
 mod streams;

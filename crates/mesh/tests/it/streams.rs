@@ -24,7 +24,7 @@ const LARGE: usize = 64 << 20;
 const PIECE: usize = 64 << 10;
 
 /// The most memory that this process has used, in KiB.
-fn peak_kib() -> usize {
+pub(crate) fn peak_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
@@ -139,7 +139,7 @@ async fn a_caller_that_vanishes_ends_the_work_for_it() {
 }
 
 /// Longer than a piece takes to go on, unless nobody reads.
-const STUCK: Duration = Duration::from_millis(500);
+pub(crate) const STUCK: Duration = Duration::from_millis(500);
 
 /// Writes until nothing more goes.
 pub(crate) async fn fill(stream: &mut (impl AsyncWrite + Unpin)) {

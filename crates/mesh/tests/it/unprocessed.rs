@@ -7,12 +7,13 @@ use std::sync::{
 
 use model::{
     Reason,
-    spec::{Policy, Protocol},
+    spec::{Breaker, Policy, Protocol},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     frames::{self, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame},
+    grpc::grpc,
     http2_client::{connect, request, send},
     rig::*,
 };
@@ -25,10 +26,12 @@ const ACK: u8 = 1;
 /// `:status: 200` of the static table (RFC 7541 appendix A).
 const OK: &[u8] = &[0x88];
 
-/// What an instance does with its second request; it answers all others.
+/// What an instance does with its second request, or the last ones; it answers all others.
 #[derive(Debug, Clone, Copy)]
 enum Second {
     Reset(u32),
+    /// Each from the second one on.
+    ResetAll(u32),
     /// It takes no streams above this one any more.
     GoAway(u32, u32),
 }
@@ -46,7 +49,7 @@ async fn serve(conn: Conn, second: Second, seen: Arc<AtomicU32>) {
         let answer = match kind {
             SETTINGS if flags & ACK == 0 => frame(SETTINGS, ACK, 0, &[]),
             HEADERS | DATA if flags & END_STREAM != 0 => match (seen.fetch_add(1, SeqCst), second) {
-                (1, Second::Reset(code)) => frame(RST_STREAM, 0, id, &numbers(&[code])),
+                (1, Second::Reset(code)) | (1.., Second::ResetAll(code)) => frame(RST_STREAM, 0, id, &numbers(&[code])),
                 (1, Second::GoAway(last, code)) => {
                     let _ = stream.write_all(&frame(GOAWAY, 0, 0, &numbers(&[last, code]))).await;
                     if id <= last {
@@ -104,5 +107,40 @@ async fn what_an_instance_may_have_looked_at_is_not() {
         for over_http2 in [false, true] {
             assert_eq!(posts(second, over_http2).await, ([200, failed], 2), "{second:?} {over_http2}");
         }
+    }
+}
+
+/// Sends requests that the instance resets one by one, then a good one; returns the reason for which that is refused.
+async fn after_resets(by_client: bool, is_grpc: bool) -> Option<String> {
+    const FAILURES: u32 = 3;
+    let policy = |policy: &mut Policy| {
+        (policy.protocol, policy.retries) = (Protocol::Http2, 0);
+        policy.breaker = Some(Breaker { consecutive: FAILURES, ..Breaker::default() });
+    };
+    let rig = Rig::start(policy, |config| config.workers = 1).await;
+    let seen = Arc::new(AtomicU32::new(0));
+    rig.serves(move |conn| serve(conn, Second::ResetAll(INTERNAL_ERROR), seen.clone())).await;
+    let mut sender = connect(&rig, if by_client { rig.gateway } else { rig.connections }).await;
+    let mut ask = async || {
+        let request = if is_grpc { grpc("/", "abc") } else { request("GET", "/", "") };
+        let (_, head, _) = send(&mut sender, request).await;
+        head.headers().get("x-isles-reason").map(|reason| reason.to_str().unwrap().to_owned())
+    };
+    assert_eq!(ask().await, None);
+    for _ in 0..FAILURES {
+        assert_eq!(ask().await.as_deref(), Some(Reason::Reset.code()));
+    }
+    ask().await
+}
+
+#[tokio::test]
+async fn strangers_open_no_breaker_with_what_is_not_grpc() {
+    for (by_client, is_grpc, expected) in [
+        (true, false, Reason::Reset),
+        (true, true, Reason::BreakerOpen),
+        (false, false, Reason::BreakerOpen),
+        (false, true, Reason::BreakerOpen),
+    ] {
+        assert_eq!(after_resets(by_client, is_grpc).await.as_deref(), Some(expected.code()), "{by_client} {is_grpc}");
     }
 }
