@@ -64,6 +64,7 @@ fn service(replicas: u32) -> ServiceStatus {
         phase: ServicePhase::Healthy,
         replicas,
         fixed: false,
+        rolling_out: false,
         healthy: replicas,
         problem: None,
         address: None,

@@ -70,6 +70,9 @@ pub struct ServiceStatus {
     /// Whether a person has fixed that number, although it would follow the load: `isles scale SERVICE --auto` ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fixed: bool,
+    /// Whether a rollout of it is under way, which decides what becomes of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolling_out: bool,
     /// The instances that take requests.
     pub healthy: u32,
     /// Why it is not what was asked for: one sentence.

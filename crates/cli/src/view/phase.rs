@@ -33,8 +33,7 @@ pub(crate) fn is_settled(phase: ServicePhase) -> bool {
 /// Whether something is wrong with a service, though it may be tried again. What becomes of one that is rolled out is for the rollout
 /// to say.
 pub(crate) fn is_failing(service: &ServiceStatus) -> bool {
-    let is_rolled_out = service.instances.iter().any(|instance| instance.side.is_some());
-    !is_rolled_out && (is_stuck(service.phase) || (service.problem.is_some() && !is_settled(service.phase)))
+    !service.rolling_out && (is_stuck(service.phase) || (service.problem.is_some() && !is_settled(service.phase)))
 }
 
 /// Whether a service in this phase will not come up without help.

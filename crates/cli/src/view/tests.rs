@@ -111,8 +111,7 @@ fn project() -> Project {
 #[test]
 fn summaries() {
     let orders = with(service("orders", "healthy", 1, 1), json!({}));
-    let instance = json!({ "id": "users/1#1", "phase": "backoff", "crashes": 3, "in_flight": 0, "side": "new" });
-    let rolled_out = with(service("users", "crash-loop", 0, 1), json!({ "instances": [instance] }));
+    let rolled_out = with(service("users", "crash-loop", 0, 1), json!({ "rolling_out": true }));
     let whole = system("running", json!([orders, service("stock", "asleep", 0, 0), rolled_out]));
     let status = SystemStatus { notices: vec!["no cgroups".into()], ..whole };
     let tries = tries(&manifest(SHOP), &project(), status.gateway);

@@ -67,6 +67,7 @@ impl Supervisor {
             phase,
             replicas: self.asked_in_rollout(name).unwrap_or_else(|| service.machine.wanted()),
             fixed: service.fixed.is_some(),
+            rolling_out: self.is_rolled_out(name),
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             problem: problem_of(service),
             address: Some(service.operator),

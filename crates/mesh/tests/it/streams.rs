@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use mesh::TlsConfig;
 use model::{
     Reason,
+    figures::ConnectionFigures,
     spec::{Breaker, Policy, Protocol},
 };
 use ports::traffic::Traffic;
@@ -176,7 +177,8 @@ pub(crate) async fn is_cancelled(rig: &Rig) {
     let ended = async {
         loop {
             let connections = rig.mesh.connections();
-            match connections.into_iter().find(|figures| figures.requests > 0) {
+            let has_ended = |it: &ConnectionFigures| it.outcomes.cancelled > 0 || !it.reasons.is_empty();
+            match connections.into_iter().find(has_ended) {
                 Some(figures) => return figures,
                 None => tokio::task::yield_now().await,
             }
