@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fuzz::codec::INSIDE;
 use libfuzzer_sys::fuzz_target;
-use wire::http1::{Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, end_request, write_request};
+use wire::http1::{
+    Edge, FieldKind, Framing, HeadLimits, RequestHead, RequestLine, Version, end_request, write_request,
+};
 
 const EDGE: Edge = Edge { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), scheme: "http", trusted: false };
 
