@@ -125,7 +125,8 @@ impl Supervisor {
 
     /// Notes that every service has been healthy at once.
     pub(super) fn note_came_up(&mut self) {
-        if self.services.values().all(|s| s.told_to_go && s.machine.has_come_up()) {
+        let has_come_up = |s: &ServiceState| s.told_to_go && s.machine.has_come_up();
+        if self.phase == SystemPhase::Starting && self.services.values().all(has_come_up) {
             self.note_up();
         }
     }
